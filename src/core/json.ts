@@ -1,0 +1,91 @@
+import { isLosslessNumber, LosslessNumber, parse, stringify } from 'lossless-json'
+
+/**
+ * Any JSON value. A number is a JavaScript `number` when its canonical text survives the round trip, and a
+ * `LosslessNumber` (its digits as text) otherwise: long integers, long decimals, and decimals with trailing zeros.
+ */
+export type JsonValue = null | boolean | number | string | LosslessNumber | JsonValue[] | JsonObject
+export interface JsonObject {
+  [key: string]: JsonValue
+}
+
+export { isLosslessNumber, LosslessNumber }
+
+const MAX_EXPONENT = 308
+/** What `JSON.parse` would damage: 16 or more digits, an exponent, or a fraction that ends in zero; also `-0`. */
+const NEEDS_LOSSLESS = /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|-0/
+
+/**
+ * Parses JSON text without losing a digit.
+ * @throws SyntaxError when the text is not JSON
+ */
+export function parseJson(text: string): JsonValue {
+  if (!NEEDS_LOSSLESS.test(text)) return JSON.parse(text) as JsonValue
+  return parse(text, null, { parseNumber: toJsonNumber }) as JsonValue
+}
+
+/** Compact JSON text with every digit kept. */
+export function stringifyJson(value: JsonValue): string {
+  return stringify(value) ?? 'null'
+}
+
+/** A number from its JSON text: `number` where that is exact, else a `LosslessNumber` in canonical form. */
+export function toJsonNumber(text: string): number | LosslessNumber {
+  const canonical = canonicalNumber(text)
+  const number = Number(canonical)
+  return String(number) === canonical ? number : new LosslessNumber(canonical)
+}
+
+/**
+ * The text that PostgreSQL's `jsonb` would print for a number: no exponent, trailing zeros of a fraction kept.
+ * A number whose exponent is out of bounds (±308) is returned as it is: `variables` refuses it.
+ */
+export function canonicalNumber(text: string): string {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)
+  if (!match) return text
+  const [, sign = '', integer = '', fraction = '', exponentText = '0'] = match
+  const exponent = Number(exponentText)
+  if (Math.abs(exponent) > MAX_EXPONENT) return text
+  const digits = integer + fraction
+  const point = integer.length + exponent
+  const padded = point <= 0 ? '0'.repeat(1 - point) + digits : digits.padEnd(point, '0')
+  const at = Math.max(point, 1)
+  const whole = padded.slice(0, at).replace(/^0+(?=\d)/, '')
+  const rest = padded.slice(at)
+  const plain = rest === '' ? whole : `${whole}.${rest}`
+  return /[1-9]/.test(plain) ? sign + plain : plain
+}
+
+/** The canonical text of a numeric value. */
+export function numberText(value: number | LosslessNumber): string {
+  return canonicalNumber(typeof value === 'number' ? String(value) : value.value)
+}
+
+export function isJsonNumber(value: unknown): value is number | LosslessNumber {
+  return typeof value === 'number' || isLosslessNumber(value)
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isLosslessNumber(value)
+}
+
+/** UTF-8 length of the compact JSON text: the size that every limit counts. */
+export function jsonSize(value: JsonValue): number {
+  return Buffer.byteLength(stringifyJson(value))
+}
+
+/** Whether two values have the same JSON text, but for the order of keys. `1` and `1.0` differ. */
+export function isSameJson(left: JsonValue, right: JsonValue): boolean {
+  if (left === right) return true
+  if (isJsonNumber(left) || isJsonNumber(right)) {
+    return isJsonNumber(left) && isJsonNumber(right) && numberText(left) === numberText(right)
+  }
+  if (Array.isArray(left)) {
+    if (!Array.isArray(right) || left.length !== right.length) return false
+    return left.every((item, index) => isSameJson(item, right[index] as JsonValue))
+  }
+  if (!isJsonObject(left) || !isJsonObject(right)) return false
+  const keys = Object.keys(left)
+  if (keys.length !== Object.keys(right).length) return false
+  return keys.every((key) => Object.hasOwn(right, key) && isSameJson(left[key] as JsonValue, right[key] as JsonValue))
+}

@@ -1,0 +1,16 @@
+export const EXECUTION_STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const
+export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number]
+
+export const STEP_STATUSES = ['pending', 'running', 'succeeded', 'failed', 'skipped', 'cancelled'] as const
+export type StepStatus = (typeof STEP_STATUSES)[number]
+
+export const VARIABLE_TYPES = ['user_defined', 'step_result', 'computed', 'iterator_state'] as const
+export type VariableType = (typeof VARIABLE_TYPES)[number]
+
+export const CHANGE_OPERATIONS = ['set', 'delete'] as const
+export type ChangeOperation = (typeof CHANGE_OPERATIONS)[number]
+
+/** Whether an execution has ended, and with it every write to its variables. */
+export function isFinished(status: ExecutionStatus): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled'
+}

@@ -1,0 +1,60 @@
+import type { ErrorCode } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { JsonObject, JsonValue } from '../core/json.js'
+import type { ExecutionStatus, StepStatus } from '../core/status.js'
+
+export interface ExecutionError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly step: string | null
+  readonly attempt: number | null
+}
+
+/** One row of `transient.execution`. */
+export interface ExecutionRecord {
+  readonly id: ExecutionId
+  readonly status: ExecutionStatus
+  /** null for an execution born by a write. */
+  readonly playbookPath: string | null
+  readonly playbookVersion: number | null
+  readonly workload: JsonValue
+  readonly revision: number
+  readonly eventSeq: number
+  /** The smallest `afterRevision` that still works. */
+  readonly oldestRevision: number
+  readonly variableCount: number
+  readonly variableBytes: number
+  /** Visits of steps so far, iterations not counted: the step limit's counter. */
+  readonly stepCount: number
+  readonly error: ExecutionError | null
+  readonly parentId: ExecutionId | null
+  /** The parent's task that waits for this execution. */
+  readonly parentTaskId: string | null
+  readonly depth: number
+  readonly rerunOf: ExecutionId | null
+  readonly createdAt: Date
+  readonly finishedAt: Date | null
+}
+
+/** One row of `transient.step_run`: a visit of a step, or one iteration of it. */
+export interface StepRunRecord {
+  readonly executionId: ExecutionId
+  /** Counter within the execution. */
+  readonly run: number
+  readonly step: string
+  /** 1 for the first time the step is reached. */
+  readonly visit: number
+  /** Index from 0; null for a visit itself. */
+  readonly iteration: number | null
+  /** The run of the iterator that this iteration belongs to. */
+  readonly parentRun: number | null
+  readonly status: StepStatus
+  readonly attempts: number
+  readonly result: JsonValue
+  /** `this` without data: status, error, times, and what the tool added. */
+  readonly envelope: JsonObject | null
+  readonly error: ExecutionError | null
+  readonly log: string | null
+  readonly startedAt: Date | null
+  readonly finishedAt: Date | null
+}

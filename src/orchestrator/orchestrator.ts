@@ -1,0 +1,76 @@
+import type { ErrorCode } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { JsonObject, JsonValue } from '../core/json.js'
+import type { ExecutionRecord } from '../executions/record.js'
+
+export interface StartRequest {
+  readonly path: string
+  readonly version?: number | null | undefined
+  readonly workload?: JsonObject | null | undefined
+  readonly idempotencyKey?: string | null | undefined
+}
+
+export interface RerunRequest {
+  readonly id: ExecutionId
+  readonly fromStep?: string | null | undefined
+  readonly variables?: readonly { readonly name: string; readonly value: JsonValue }[] | null | undefined
+  readonly actor: string
+}
+
+/** A task that a worker holds. */
+export interface ClaimedTask {
+  readonly id: string
+  readonly executionId: ExecutionId
+  readonly step: string
+  readonly visit: number
+  readonly iteration: number | null
+  readonly attempt: number
+  readonly kind: string
+  /** Rendered. */
+  readonly input: JsonObject
+  readonly timeoutMs: number
+  readonly idempotencyKey: string
+  readonly token: string
+  readonly leaseUntil: Date
+}
+
+export interface ClaimRequest {
+  readonly pool: string
+  readonly workerId: string
+  /** At most 60,000. */
+  readonly waitMs: number
+}
+
+export interface TaskTicket {
+  readonly taskId: string
+  readonly attempt: number
+  readonly token: string
+}
+
+export interface CompleteRequest extends TaskTicket {
+  readonly result?: JsonValue | undefined
+  readonly error?: { readonly code: ErrorCode; readonly message: string } | null | undefined
+  /** What the tool adds to `this`. */
+  readonly extras?: JsonObject | undefined
+  readonly log?: string | null | undefined
+}
+
+/** Runs playbooks: starts, cancels and reruns executions, and hands their tasks to workers. */
+export interface Orchestrator {
+  /** @throws TransientError NOT_FOUND (playbook), CONFLICT (idempotency key used with another workload), VALIDATION, TEMPLATE_* (workload) */
+  start(request: StartRequest): Promise<ExecutionRecord>
+  /** Also cancels children and kills running tools. @throws TransientError NOT_FOUND, EXECUTION_FINISHED */
+  cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ExecutionRecord>
+  /** @throws TransientError NOT_FOUND, VALIDATION (unknown step, no playbook) */
+  rerun(request: RerunRequest): Promise<ExecutionRecord>
+  /** null when nothing came within `waitMs`. */
+  claim(request: ClaimRequest): Promise<ClaimedTask | null>
+  /** @throws TransientError CONFLICT when the lease is another's, NOT_FOUND */
+  heartbeat(ticket: TaskTicket): Promise<ClaimedTask>
+  /** A duplicate answers `isAccepted: false`; another attempt's is CONFLICT. */
+  complete(request: CompleteRequest): Promise<{ readonly isAccepted: boolean; readonly revision: number }>
+  /** Starts the relay and the workers of this process. */
+  run(): Promise<void>
+  /** Stops claiming, finishes or releases what runs. */
+  drain(): Promise<void>
+}

@@ -1,0 +1,119 @@
+import type { RetryPolicy } from '../core/backoff.js'
+import type { JsonObject, JsonValue } from '../core/json.js'
+
+/** A parsed playbook, whatever dialect it was written in. The rest of the code never sees a dialect. */
+export interface Playbook {
+  readonly apiVersion: string
+  readonly name: string
+  /** `metadata.path`, by default the name. */
+  readonly path: string
+  readonly description: string | null
+  /** Defaults; what is given at start is merged over it, key by key at the top. */
+  readonly workload: JsonObject
+  /** Names of variables and `workload.<key>` that are secret. */
+  readonly sensitive: readonly string[]
+  readonly workbook: readonly WorkbookTask[]
+  readonly steps: readonly Step[]
+  /** `start`, or the first step listed. */
+  readonly startStep: string
+}
+
+export interface WorkbookTask {
+  readonly name: string
+  readonly tool: ToolCall
+  /** Names that must be in the args before, and in the result after. */
+  readonly expects: readonly string[]
+  readonly returns: readonly string[]
+}
+
+export interface Step {
+  readonly name: string
+  readonly description: string | null
+  /** null: only vars and routing. For an iterator, the tool of its task. */
+  readonly tool: ToolCall | null
+  readonly loop: Loop | null
+  readonly vars: VarsBlock
+  readonly next: readonly Transition[]
+  /** null when the step has no `case`; then `next` decides alone. */
+  readonly cases: readonly Transition[] | null
+  readonly retry: RetryRule | null
+  /** Seconds per attempt, or a template of them; null: the default. */
+  readonly timeout: JsonValue | null
+  readonly pool: string
+  /** Where the step stands, for messages: `workflow[2]`. */
+  readonly at: string
+}
+
+export interface ToolCall {
+  readonly kind: string
+  /** Under the names of the tool's own schema, aliases resolved; templates unrendered. */
+  readonly parameters: JsonObject
+}
+
+export interface VarEntry {
+  readonly name: string
+  readonly value: JsonValue
+  /** `workflow[2].vars.total` */
+  readonly at: string
+}
+
+/** Entries in the order of evaluation, after the two refinements of playbooks.md ("vars", When). */
+export interface VarsBlock {
+  readonly before: readonly VarEntry[]
+  readonly after: readonly VarEntry[]
+}
+
+export interface Loop {
+  /** A template that gives the list, or the list itself. */
+  readonly collection: JsonValue
+  readonly element: string
+  readonly mode: 'sequential' | 'async'
+  /** Iterations open at once; 1 when sequential. A number, or a template of one. */
+  readonly concurrency: JsonValue
+  readonly where: string | null
+  readonly orderBy: { readonly expression: string; readonly isDescending: boolean } | null
+  readonly limit: JsonValue | null
+  readonly chunk: JsonValue | null
+  readonly isEnumerated: boolean
+  readonly isFailFast: boolean
+  /** The task's own `vars`, evaluated per iteration inside the transaction that completes it. */
+  readonly taskVars: readonly VarEntry[]
+}
+
+export interface Target {
+  readonly step: string
+  /** Added to the target's args. Templates. */
+  readonly args: JsonObject
+}
+
+export interface Transition {
+  /** `{{ expr }}` or a bare expression; null fires always. */
+  readonly when: string | null
+  /** Fires when no entry with a `when` did. */
+  readonly isElse: boolean
+  readonly targets: readonly Target[]
+  readonly at: string
+}
+
+export interface RetryRule extends RetryPolicy {
+  /** Decides, if given, whether a failed attempt is tried again. */
+  readonly when: string | null
+}
+
+export type ProblemSeverity = 'error' | 'warning' | 'info'
+
+/** Something wrong, or worth saying, about a playbook's source. Lines and columns count from 1. */
+export interface Problem {
+  readonly severity: ProblemSeverity
+  readonly message: string
+  /** `workflow[2].vars.total`; empty for the document. */
+  readonly path: string
+  readonly line: number
+  readonly column: number
+}
+
+export interface ParseReport {
+  /** null when a problem is an error. */
+  readonly playbook: Playbook | null
+  readonly problems: readonly Problem[]
+}

@@ -1,0 +1,40 @@
+import type { JsonObject, JsonValue } from '../core/json.js'
+
+/**
+ * A finished step's result as templates see it: the value itself, on which `.data`, `.status` and `.error` (and
+ * NoETL's `.command_0`) also work. A key of the value always wins over these.
+ */
+export class StepValue {
+  constructor(
+    readonly value: JsonValue,
+    readonly fallback: JsonObject,
+  ) {}
+}
+
+export type ContextValue = JsonValue | StepValue
+
+/** What a template may read, by precedence: locals, vars, steps, workload, builtins. Templates cannot change it. */
+export interface ContextLayers {
+  /** The element, `loop`, `result`, `this`, `event`, `response`, `error`. */
+  readonly locals?: Readonly<Record<string, ContextValue>>
+  readonly vars?: JsonObject
+  /** Latest result of every finished step; also readable as `results.<step>`. */
+  readonly steps?: Readonly<Record<string, StepValue>>
+  readonly workload?: JsonObject
+  /** `execution_id`, `job`, `env`, `payload`, a transition's args, ... */
+  readonly builtins?: Readonly<Record<string, ContextValue>>
+}
+
+/** What a template reads, found without running it. */
+export interface References {
+  /** Free names: `vars`, `result`, `fetch_batch`, `timeout`, ... */
+  readonly roots: ReadonlySet<string>
+  /** Static members of a root (`vars.counter` gives `vars` -> {counter}); `'all'` when one is computed or the root is used whole. */
+  readonly members: ReadonlyMap<string, ReadonlySet<string> | 'all'>
+}
+
+export interface TemplateErrorPosition {
+  readonly expression: string
+  readonly line: number
+  readonly column: number
+}

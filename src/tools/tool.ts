@@ -1,0 +1,92 @@
+import type { z } from 'zod'
+import type { ErrorCode } from '../core/errors.js'
+import type { JsonObject, JsonValue } from '../core/json.js'
+
+/** What rendering gives a tool: the context of the step, behind the template engine. */
+export interface Renderer {
+  /** Renders every template inside a value; a whole expression keeps its type. `path` is where it stands, for errors. */
+  tree(value: JsonValue, path: string): JsonValue
+  /** The whole context as plain JSON without `env`: what `main(context)` gets. */
+  context(): JsonObject
+}
+
+/** Long-lived resources of the process that tools share; built by the server or the worker, closed at its end. */
+export interface ToolEnvironment {
+  /** Name to URL of the databases that postgres steps may use. `default` may be the embedded one. */
+  readonly connections: ReadonlyMap<string, string>
+  /** Name to secret, never visible to templates, logs or events. */
+  readonly credentials: ReadonlyMap<string, JsonValue>
+  readonly pythonPath: string
+  /** Folder of the embedded `default` database for postgres steps; null where there is none. */
+  readonly embeddedDatabaseDir: string | null
+  /** Hosts that the http tool may reach although they are private: host, host:port or CIDR. */
+  readonly allowHosts: readonly string[]
+  /** Whether loopback is open (a loopback server without a credential), but for the server's own port. */
+  readonly isLoopbackOpen: boolean
+  readonly ownPort: number | null
+}
+
+export interface ToolCallContext {
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+  /** `<execution>:<step>:<visit>:<iteration>`: the same at every attempt. */
+  readonly idempotencyKey: string
+  /** Adds to the step's log; the last 64 KiB are kept. */
+  log(text: string): void
+}
+
+export interface ToolError {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** How a call ended. `extras` goes into the envelope `this` beside status, data and error (`status_code`, `row_count`, ...). */
+export type ToolOutcome =
+  | { readonly status: 'success'; readonly data: JsonValue; readonly extras?: JsonObject }
+  | { readonly status: 'error'; readonly error: ToolError; readonly data?: JsonValue; readonly extras?: JsonObject }
+
+export interface RunningTool {
+  /** Runs one call. Resolves with an outcome also when the tool failed; rejects only on a fault of ours. */
+  run(input: JsonObject, call: ToolCallContext): Promise<ToolOutcome>
+  close(): Promise<void>
+}
+
+/** One tool kind: what a playbook may write, how its input is rendered, and how it runs. */
+export interface ToolDefinition {
+  readonly kind: string
+  /** Parameters after aliases are resolved. A template may stand for any value; strictness about keys is the parser's. */
+  readonly parameters: z.ZodObject
+  /** Other names a playbook may use: `{with: 'args'}`. */
+  readonly aliases: Readonly<Record<string, string>>
+  /** Parameters that are not templates (`code`): passed on as written. */
+  readonly rawParameters: readonly string[]
+  /** Renders the parameters to the input of `run`; pure but for reading the context. Throws TransientError TEMPLATE_*. */
+  render(parameters: JsonObject, renderer: Renderer): JsonObject
+  /** Opens what the tool needs; null for kinds that the orchestrator itself carries out (`playbook`, `workbook`). */
+  readonly open: ((environment: ToolEnvironment) => RunningTool) | null
+}
+
+export interface ToolSpec extends Omit<ToolDefinition, 'aliases' | 'rawParameters' | 'render'> {
+  readonly aliases?: Readonly<Record<string, string>>
+  readonly rawParameters?: readonly string[]
+  readonly render?: ToolDefinition['render']
+}
+
+/** Fills in the defaults: no aliases, no raw parameters, every parameter a template. */
+export function defineTool(spec: ToolSpec): ToolDefinition {
+  const rawParameters = spec.rawParameters ?? []
+  return {
+    ...spec,
+    aliases: spec.aliases ?? {},
+    rawParameters,
+    render:
+      spec.render ??
+      ((parameters, renderer) => {
+        const rendered = Object.entries(parameters).map(([name, value]) => [
+          name,
+          rawParameters.includes(name) ? value : renderer.tree(value, name),
+        ])
+        return Object.fromEntries(rendered) as JsonObject
+      }),
+  }
+}
