@@ -90,6 +90,7 @@ CREATE TABLE transient.execution (
   parent_task_id TEXT,
   depth INTEGER NOT NULL DEFAULT 0,
   rerun_of BIGINT,
+  inherited JSONB,
   created_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
   updated_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
   finished_at TIMESTAMPTZ,
@@ -112,7 +113,8 @@ CREATE TABLE transient.idempotency (
   created_at TIMESTAMPTZ NOT NULL DEFAULT NOW()
 );
 
--- One visit of a step, or one iteration of a visit (parent_run is then the visit's run).
+-- One visit of a step, or one iteration of a visit (parent_run is then the visit's run). opened_seq and finished_seq
+-- are the execution's event_seq after the transactions that opened and finished it.
 CREATE TABLE transient.step_run (
   execution_id BIGINT NOT NULL,
   run INTEGER NOT NULL,
@@ -130,7 +132,8 @@ CREATE TABLE transient.step_run (
   envelope JSONB,
   error JSONB,
   log TEXT,
-  revision BIGINT,
+  opened_seq BIGINT NOT NULL DEFAULT 0,
+  finished_seq BIGINT,
   created_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
   started_at TIMESTAMPTZ,
   finished_at TIMESTAMPTZ,
@@ -160,6 +163,7 @@ CREATE TABLE transient.task (
   worker_id TEXT,
   deliveries INTEGER NOT NULL DEFAULT 0,
   child_id BIGINT,
+  input JSONB,
   created_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
   finished_at TIMESTAMPTZ,
   PRIMARY KEY (execution_id, run, attempt),

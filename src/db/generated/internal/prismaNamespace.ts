@@ -1282,6 +1282,7 @@ export const ExecutionScalarFieldEnum = {
   parentTaskId: 'parentTaskId',
   depth: 'depth',
   rerunOf: 'rerunOf',
+  inherited: 'inherited',
   createdAt: 'createdAt',
   updatedAt: 'updatedAt',
   finishedAt: 'finishedAt'
@@ -1319,7 +1320,8 @@ export const StepRunScalarFieldEnum = {
   envelope: 'envelope',
   error: 'error',
   log: 'log',
-  revision: 'revision',
+  openedSeq: 'openedSeq',
+  finishedSeq: 'finishedSeq',
   createdAt: 'createdAt',
   startedAt: 'startedAt',
   finishedAt: 'finishedAt'
@@ -1342,6 +1344,7 @@ export const TaskScalarFieldEnum = {
   workerId: 'workerId',
   deliveries: 'deliveries',
   childId: 'childId',
+  input: 'input',
   createdAt: 'createdAt',
   finishedAt: 'finishedAt'
 } as const

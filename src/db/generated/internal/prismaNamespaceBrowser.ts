@@ -156,6 +156,7 @@ export const ExecutionScalarFieldEnum = {
   parentTaskId: 'parentTaskId',
   depth: 'depth',
   rerunOf: 'rerunOf',
+  inherited: 'inherited',
   createdAt: 'createdAt',
   updatedAt: 'updatedAt',
   finishedAt: 'finishedAt'
@@ -193,7 +194,8 @@ export const StepRunScalarFieldEnum = {
   envelope: 'envelope',
   error: 'error',
   log: 'log',
-  revision: 'revision',
+  openedSeq: 'openedSeq',
+  finishedSeq: 'finishedSeq',
   createdAt: 'createdAt',
   startedAt: 'startedAt',
   finishedAt: 'finishedAt'
@@ -216,6 +218,7 @@ export const TaskScalarFieldEnum = {
   workerId: 'workerId',
   deliveries: 'deliveries',
   childId: 'childId',
+  input: 'input',
   createdAt: 'createdAt',
   finishedAt: 'finishedAt'
 } as const

@@ -122,6 +122,7 @@ export type ExecutionCountAggregateOutputType = {
   parentTaskId: number
   depth: number
   rerunOf: number
+  inherited: number
   createdAt: number
   updatedAt: number
   finishedAt: number
@@ -225,6 +226,7 @@ export type ExecutionCountAggregateInputType = {
   parentTaskId?: true
   depth?: true
   rerunOf?: true
+  inherited?: true
   createdAt?: true
   updatedAt?: true
   finishedAt?: true
@@ -337,6 +339,7 @@ export type ExecutionGroupByOutputType = {
   parentTaskId: string | null
   depth: number
   rerunOf: bigint | null
+  inherited: runtime.JsonValue | null
   createdAt: Date
   updatedAt: Date
   finishedAt: Date | null
@@ -385,6 +388,7 @@ export type ExecutionWhereInput = {
   parentTaskId?: Prisma.StringNullableFilter<"Execution"> | string | null
   depth?: Prisma.IntFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableFilter<"Execution"> | bigint | number | null
+  inherited?: Prisma.JsonNullableFilter<"Execution">
   createdAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Execution"> | Date | string | null
@@ -411,6 +415,7 @@ export type ExecutionOrderByWithRelationInput = {
   parentTaskId?: Prisma.SortOrderInput | Prisma.SortOrder
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrderInput | Prisma.SortOrder
+  inherited?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -440,6 +445,7 @@ export type ExecutionWhereUniqueInput = Prisma.AtLeast<{
   parentTaskId?: Prisma.StringNullableFilter<"Execution"> | string | null
   depth?: Prisma.IntFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableFilter<"Execution"> | bigint | number | null
+  inherited?: Prisma.JsonNullableFilter<"Execution">
   createdAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Execution"> | Date | string | null
@@ -466,6 +472,7 @@ export type ExecutionOrderByWithAggregationInput = {
   parentTaskId?: Prisma.SortOrderInput | Prisma.SortOrder
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrderInput | Prisma.SortOrder
+  inherited?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -499,6 +506,7 @@ export type ExecutionScalarWhereWithAggregatesInput = {
   parentTaskId?: Prisma.StringNullableWithAggregatesFilter<"Execution"> | string | null
   depth?: Prisma.IntWithAggregatesFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableWithAggregatesFilter<"Execution"> | bigint | number | null
+  inherited?: Prisma.JsonNullableWithAggregatesFilter<"Execution">
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeWithAggregatesFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Execution"> | Date | string | null
@@ -522,6 +530,7 @@ export type ExecutionCreateInput = {
   parentTaskId?: string | null
   depth?: number
   rerunOf?: bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -548,6 +557,7 @@ export type ExecutionUncheckedCreateInput = {
   parentTaskId?: string | null
   depth?: number
   rerunOf?: bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -571,6 +581,7 @@ export type ExecutionUpdateInput = {
   parentTaskId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -597,6 +608,7 @@ export type ExecutionUncheckedUpdateInput = {
   parentTaskId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -622,6 +634,7 @@ export type ExecutionCreateManyInput = {
   parentTaskId?: string | null
   depth?: number
   rerunOf?: bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -645,6 +658,7 @@ export type ExecutionUpdateManyMutationInput = {
   parentTaskId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -670,6 +684,7 @@ export type ExecutionUncheckedUpdateManyInput = {
   parentTaskId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -705,6 +720,7 @@ export type ExecutionCountOrderByAggregateInput = {
   parentTaskId?: Prisma.SortOrder
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrder
+  inherited?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
@@ -866,6 +882,7 @@ export type ExecutionCreateWithoutPlaybookInput = {
   parentTaskId?: string | null
   depth?: number
   rerunOf?: bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -889,6 +906,7 @@ export type ExecutionUncheckedCreateWithoutPlaybookInput = {
   parentTaskId?: string | null
   depth?: number
   rerunOf?: bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -943,6 +961,7 @@ export type ExecutionScalarWhereInput = {
   parentTaskId?: Prisma.StringNullableFilter<"Execution"> | string | null
   depth?: Prisma.IntFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableFilter<"Execution"> | bigint | number | null
+  inherited?: Prisma.JsonNullableFilter<"Execution">
   createdAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Execution"> | Date | string | null
@@ -966,6 +985,7 @@ export type ExecutionCreateManyPlaybookInput = {
   parentTaskId?: string | null
   depth?: number
   rerunOf?: bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -989,6 +1009,7 @@ export type ExecutionUpdateWithoutPlaybookInput = {
   parentTaskId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1012,6 +1033,7 @@ export type ExecutionUncheckedUpdateWithoutPlaybookInput = {
   parentTaskId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1035,6 +1057,7 @@ export type ExecutionUncheckedUpdateManyWithoutPlaybookInput = {
   parentTaskId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1062,6 +1085,7 @@ export type ExecutionSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   parentTaskId?: boolean
   depth?: boolean
   rerunOf?: boolean
+  inherited?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
@@ -1088,6 +1112,7 @@ export type ExecutionSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   parentTaskId?: boolean
   depth?: boolean
   rerunOf?: boolean
+  inherited?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
@@ -1114,6 +1139,7 @@ export type ExecutionSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   parentTaskId?: boolean
   depth?: boolean
   rerunOf?: boolean
+  inherited?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
@@ -1140,12 +1166,13 @@ export type ExecutionSelectScalar = {
   parentTaskId?: boolean
   depth?: boolean
   rerunOf?: boolean
+  inherited?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
 }
 
-export type ExecutionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "status" | "playbookPath" | "playbookVersion" | "workload" | "payload" | "revision" | "eventSeq" | "oldestRevision" | "runSeq" | "stepCount" | "variableCount" | "variableBytes" | "historyCount" | "error" | "parentId" | "parentTaskId" | "depth" | "rerunOf" | "createdAt" | "updatedAt" | "finishedAt", ExtArgs["result"]["execution"]>
+export type ExecutionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "status" | "playbookPath" | "playbookVersion" | "workload" | "payload" | "revision" | "eventSeq" | "oldestRevision" | "runSeq" | "stepCount" | "variableCount" | "variableBytes" | "historyCount" | "error" | "parentId" | "parentTaskId" | "depth" | "rerunOf" | "inherited" | "createdAt" | "updatedAt" | "finishedAt", ExtArgs["result"]["execution"]>
 export type ExecutionInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   playbook?: boolean | Prisma.Execution$playbookArgs<ExtArgs>
 }
@@ -1181,6 +1208,7 @@ export type $ExecutionPayload<ExtArgs extends runtime.Types.Extensions.InternalA
     parentTaskId: string | null
     depth: number
     rerunOf: bigint | null
+    inherited: runtime.JsonValue | null
     createdAt: Date
     updatedAt: Date
     finishedAt: Date | null
@@ -1627,6 +1655,7 @@ export interface ExecutionFieldRefs {
   readonly parentTaskId: Prisma.FieldRef<"Execution", 'String'>
   readonly depth: Prisma.FieldRef<"Execution", 'Int'>
   readonly rerunOf: Prisma.FieldRef<"Execution", 'BigInt'>
+  readonly inherited: Prisma.FieldRef<"Execution", 'Json'>
   readonly createdAt: Prisma.FieldRef<"Execution", 'DateTime'>
   readonly updatedAt: Prisma.FieldRef<"Execution", 'DateTime'>
   readonly finishedAt: Prisma.FieldRef<"Execution", 'DateTime'>

@@ -33,7 +33,8 @@ export type StepRunAvgAggregateOutputType = {
   iteration: number | null
   parentRun: number | null
   attempts: number | null
-  revision: number | null
+  openedSeq: number | null
+  finishedSeq: number | null
 }
 
 export type StepRunSumAggregateOutputType = {
@@ -43,7 +44,8 @@ export type StepRunSumAggregateOutputType = {
   iteration: number | null
   parentRun: number | null
   attempts: number | null
-  revision: bigint | null
+  openedSeq: bigint | null
+  finishedSeq: bigint | null
 }
 
 export type StepRunMinAggregateOutputType = {
@@ -57,7 +59,8 @@ export type StepRunMinAggregateOutputType = {
   attempts: number | null
   isPrepared: boolean | null
   log: string | null
-  revision: bigint | null
+  openedSeq: bigint | null
+  finishedSeq: bigint | null
   createdAt: Date | null
   startedAt: Date | null
   finishedAt: Date | null
@@ -74,7 +77,8 @@ export type StepRunMaxAggregateOutputType = {
   attempts: number | null
   isPrepared: boolean | null
   log: string | null
-  revision: bigint | null
+  openedSeq: bigint | null
+  finishedSeq: bigint | null
   createdAt: Date | null
   startedAt: Date | null
   finishedAt: Date | null
@@ -97,7 +101,8 @@ export type StepRunCountAggregateOutputType = {
   envelope: number
   error: number
   log: number
-  revision: number
+  openedSeq: number
+  finishedSeq: number
   createdAt: number
   startedAt: number
   finishedAt: number
@@ -112,7 +117,8 @@ export type StepRunAvgAggregateInputType = {
   iteration?: true
   parentRun?: true
   attempts?: true
-  revision?: true
+  openedSeq?: true
+  finishedSeq?: true
 }
 
 export type StepRunSumAggregateInputType = {
@@ -122,7 +128,8 @@ export type StepRunSumAggregateInputType = {
   iteration?: true
   parentRun?: true
   attempts?: true
-  revision?: true
+  openedSeq?: true
+  finishedSeq?: true
 }
 
 export type StepRunMinAggregateInputType = {
@@ -136,7 +143,8 @@ export type StepRunMinAggregateInputType = {
   attempts?: true
   isPrepared?: true
   log?: true
-  revision?: true
+  openedSeq?: true
+  finishedSeq?: true
   createdAt?: true
   startedAt?: true
   finishedAt?: true
@@ -153,7 +161,8 @@ export type StepRunMaxAggregateInputType = {
   attempts?: true
   isPrepared?: true
   log?: true
-  revision?: true
+  openedSeq?: true
+  finishedSeq?: true
   createdAt?: true
   startedAt?: true
   finishedAt?: true
@@ -176,7 +185,8 @@ export type StepRunCountAggregateInputType = {
   envelope?: true
   error?: true
   log?: true
-  revision?: true
+  openedSeq?: true
+  finishedSeq?: true
   createdAt?: true
   startedAt?: true
   finishedAt?: true
@@ -286,7 +296,8 @@ export type StepRunGroupByOutputType = {
   envelope: runtime.JsonValue | null
   error: runtime.JsonValue | null
   log: string | null
-  revision: bigint | null
+  openedSeq: bigint
+  finishedSeq: bigint | null
   createdAt: Date
   startedAt: Date | null
   finishedAt: Date | null
@@ -332,7 +343,8 @@ export type StepRunWhereInput = {
   envelope?: Prisma.JsonNullableFilter<"StepRun">
   error?: Prisma.JsonNullableFilter<"StepRun">
   log?: Prisma.StringNullableFilter<"StepRun"> | string | null
-  revision?: Prisma.BigIntNullableFilter<"StepRun"> | bigint | number | null
+  openedSeq?: Prisma.BigIntFilter<"StepRun"> | bigint | number
+  finishedSeq?: Prisma.BigIntNullableFilter<"StepRun"> | bigint | number | null
   createdAt?: Prisma.DateTimeFilter<"StepRun"> | Date | string
   startedAt?: Prisma.DateTimeNullableFilter<"StepRun"> | Date | string | null
   finishedAt?: Prisma.DateTimeNullableFilter<"StepRun"> | Date | string | null
@@ -355,7 +367,8 @@ export type StepRunOrderByWithRelationInput = {
   envelope?: Prisma.SortOrderInput | Prisma.SortOrder
   error?: Prisma.SortOrderInput | Prisma.SortOrder
   log?: Prisma.SortOrderInput | Prisma.SortOrder
-  revision?: Prisma.SortOrderInput | Prisma.SortOrder
+  openedSeq?: Prisma.SortOrder
+  finishedSeq?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -382,7 +395,8 @@ export type StepRunWhereUniqueInput = Prisma.AtLeast<{
   envelope?: Prisma.JsonNullableFilter<"StepRun">
   error?: Prisma.JsonNullableFilter<"StepRun">
   log?: Prisma.StringNullableFilter<"StepRun"> | string | null
-  revision?: Prisma.BigIntNullableFilter<"StepRun"> | bigint | number | null
+  openedSeq?: Prisma.BigIntFilter<"StepRun"> | bigint | number
+  finishedSeq?: Prisma.BigIntNullableFilter<"StepRun"> | bigint | number | null
   createdAt?: Prisma.DateTimeFilter<"StepRun"> | Date | string
   startedAt?: Prisma.DateTimeNullableFilter<"StepRun"> | Date | string | null
   finishedAt?: Prisma.DateTimeNullableFilter<"StepRun"> | Date | string | null
@@ -405,7 +419,8 @@ export type StepRunOrderByWithAggregationInput = {
   envelope?: Prisma.SortOrderInput | Prisma.SortOrder
   error?: Prisma.SortOrderInput | Prisma.SortOrder
   log?: Prisma.SortOrderInput | Prisma.SortOrder
-  revision?: Prisma.SortOrderInput | Prisma.SortOrder
+  openedSeq?: Prisma.SortOrder
+  finishedSeq?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -436,7 +451,8 @@ export type StepRunScalarWhereWithAggregatesInput = {
   envelope?: Prisma.JsonNullableWithAggregatesFilter<"StepRun">
   error?: Prisma.JsonNullableWithAggregatesFilter<"StepRun">
   log?: Prisma.StringNullableWithAggregatesFilter<"StepRun"> | string | null
-  revision?: Prisma.BigIntNullableWithAggregatesFilter<"StepRun"> | bigint | number | null
+  openedSeq?: Prisma.BigIntWithAggregatesFilter<"StepRun"> | bigint | number
+  finishedSeq?: Prisma.BigIntNullableWithAggregatesFilter<"StepRun"> | bigint | number | null
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"StepRun"> | Date | string
   startedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"StepRun"> | Date | string | null
   finishedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"StepRun"> | Date | string | null
@@ -459,7 +475,8 @@ export type StepRunCreateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: string | null
-  revision?: bigint | number | null
+  openedSeq?: bigint | number
+  finishedSeq?: bigint | number | null
   createdAt?: Date | string
   startedAt?: Date | string | null
   finishedAt?: Date | string | null
@@ -482,7 +499,8 @@ export type StepRunUncheckedCreateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: string | null
-  revision?: bigint | number | null
+  openedSeq?: bigint | number
+  finishedSeq?: bigint | number | null
   createdAt?: Date | string
   startedAt?: Date | string | null
   finishedAt?: Date | string | null
@@ -505,7 +523,8 @@ export type StepRunUpdateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
-  revision?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -528,7 +547,8 @@ export type StepRunUncheckedUpdateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
-  revision?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -551,7 +571,8 @@ export type StepRunCreateManyInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: string | null
-  revision?: bigint | number | null
+  openedSeq?: bigint | number
+  finishedSeq?: bigint | number | null
   createdAt?: Date | string
   startedAt?: Date | string | null
   finishedAt?: Date | string | null
@@ -574,7 +595,8 @@ export type StepRunUpdateManyMutationInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
-  revision?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -597,7 +619,8 @@ export type StepRunUncheckedUpdateManyInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
-  revision?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
+  finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   startedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -625,7 +648,8 @@ export type StepRunCountOrderByAggregateInput = {
   envelope?: Prisma.SortOrder
   error?: Prisma.SortOrder
   log?: Prisma.SortOrder
-  revision?: Prisma.SortOrder
+  openedSeq?: Prisma.SortOrder
+  finishedSeq?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
@@ -638,7 +662,8 @@ export type StepRunAvgOrderByAggregateInput = {
   iteration?: Prisma.SortOrder
   parentRun?: Prisma.SortOrder
   attempts?: Prisma.SortOrder
-  revision?: Prisma.SortOrder
+  openedSeq?: Prisma.SortOrder
+  finishedSeq?: Prisma.SortOrder
 }
 
 export type StepRunMaxOrderByAggregateInput = {
@@ -652,7 +677,8 @@ export type StepRunMaxOrderByAggregateInput = {
   attempts?: Prisma.SortOrder
   isPrepared?: Prisma.SortOrder
   log?: Prisma.SortOrder
-  revision?: Prisma.SortOrder
+  openedSeq?: Prisma.SortOrder
+  finishedSeq?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
@@ -669,7 +695,8 @@ export type StepRunMinOrderByAggregateInput = {
   attempts?: Prisma.SortOrder
   isPrepared?: Prisma.SortOrder
   log?: Prisma.SortOrder
-  revision?: Prisma.SortOrder
+  openedSeq?: Prisma.SortOrder
+  finishedSeq?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   startedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
@@ -682,7 +709,8 @@ export type StepRunSumOrderByAggregateInput = {
   iteration?: Prisma.SortOrder
   parentRun?: Prisma.SortOrder
   attempts?: Prisma.SortOrder
-  revision?: Prisma.SortOrder
+  openedSeq?: Prisma.SortOrder
+  finishedSeq?: Prisma.SortOrder
 }
 
 export type BoolFieldUpdateOperationsInput = {
@@ -708,7 +736,8 @@ export type StepRunSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs 
   envelope?: boolean
   error?: boolean
   log?: boolean
-  revision?: boolean
+  openedSeq?: boolean
+  finishedSeq?: boolean
   createdAt?: boolean
   startedAt?: boolean
   finishedAt?: boolean
@@ -731,7 +760,8 @@ export type StepRunSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Exten
   envelope?: boolean
   error?: boolean
   log?: boolean
-  revision?: boolean
+  openedSeq?: boolean
+  finishedSeq?: boolean
   createdAt?: boolean
   startedAt?: boolean
   finishedAt?: boolean
@@ -754,7 +784,8 @@ export type StepRunSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Exten
   envelope?: boolean
   error?: boolean
   log?: boolean
-  revision?: boolean
+  openedSeq?: boolean
+  finishedSeq?: boolean
   createdAt?: boolean
   startedAt?: boolean
   finishedAt?: boolean
@@ -777,13 +808,14 @@ export type StepRunSelectScalar = {
   envelope?: boolean
   error?: boolean
   log?: boolean
-  revision?: boolean
+  openedSeq?: boolean
+  finishedSeq?: boolean
   createdAt?: boolean
   startedAt?: boolean
   finishedAt?: boolean
 }
 
-export type StepRunOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "step" | "visit" | "iteration" | "parentRun" | "status" | "attempts" | "isPrepared" | "args" | "item" | "loop" | "result" | "envelope" | "error" | "log" | "revision" | "createdAt" | "startedAt" | "finishedAt", ExtArgs["result"]["stepRun"]>
+export type StepRunOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "step" | "visit" | "iteration" | "parentRun" | "status" | "attempts" | "isPrepared" | "args" | "item" | "loop" | "result" | "envelope" | "error" | "log" | "openedSeq" | "finishedSeq" | "createdAt" | "startedAt" | "finishedAt", ExtArgs["result"]["stepRun"]>
 
 export type $StepRunPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "StepRun"
@@ -805,7 +837,8 @@ export type $StepRunPayload<ExtArgs extends runtime.Types.Extensions.InternalArg
     envelope: runtime.JsonValue | null
     error: runtime.JsonValue | null
     log: string | null
-    revision: bigint | null
+    openedSeq: bigint
+    finishedSeq: bigint | null
     createdAt: Date
     startedAt: Date | null
     finishedAt: Date | null
@@ -1248,7 +1281,8 @@ export interface StepRunFieldRefs {
   readonly envelope: Prisma.FieldRef<"StepRun", 'Json'>
   readonly error: Prisma.FieldRef<"StepRun", 'Json'>
   readonly log: Prisma.FieldRef<"StepRun", 'String'>
-  readonly revision: Prisma.FieldRef<"StepRun", 'BigInt'>
+  readonly openedSeq: Prisma.FieldRef<"StepRun", 'BigInt'>
+  readonly finishedSeq: Prisma.FieldRef<"StepRun", 'BigInt'>
   readonly createdAt: Prisma.FieldRef<"StepRun", 'DateTime'>
   readonly startedAt: Prisma.FieldRef<"StepRun", 'DateTime'>
   readonly finishedAt: Prisma.FieldRef<"StepRun", 'DateTime'>

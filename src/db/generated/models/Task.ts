@@ -92,6 +92,7 @@ export type TaskCountAggregateOutputType = {
   workerId: number
   deliveries: number
   childId: number
+  input: number
   createdAt: number
   finishedAt: number
   _all: number
@@ -164,6 +165,7 @@ export type TaskCountAggregateInputType = {
   workerId?: true
   deliveries?: true
   childId?: true
+  input?: true
   createdAt?: true
   finishedAt?: true
   _all?: true
@@ -269,6 +271,7 @@ export type TaskGroupByOutputType = {
   workerId: string | null
   deliveries: number
   childId: bigint | null
+  input: runtime.JsonValue | null
   createdAt: Date
   finishedAt: Date | null
   _count: TaskCountAggregateOutputType | null
@@ -310,6 +313,7 @@ export type TaskWhereInput = {
   workerId?: Prisma.StringNullableFilter<"Task"> | string | null
   deliveries?: Prisma.IntFilter<"Task"> | number
   childId?: Prisma.BigIntNullableFilter<"Task"> | bigint | number | null
+  input?: Prisma.JsonNullableFilter<"Task">
   createdAt?: Prisma.DateTimeFilter<"Task"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Task"> | Date | string | null
 }
@@ -328,6 +332,7 @@ export type TaskOrderByWithRelationInput = {
   workerId?: Prisma.SortOrderInput | Prisma.SortOrder
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrderInput | Prisma.SortOrder
+  input?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
 }
@@ -350,6 +355,7 @@ export type TaskWhereUniqueInput = Prisma.AtLeast<{
   workerId?: Prisma.StringNullableFilter<"Task"> | string | null
   deliveries?: Prisma.IntFilter<"Task"> | number
   childId?: Prisma.BigIntNullableFilter<"Task"> | bigint | number | null
+  input?: Prisma.JsonNullableFilter<"Task">
   createdAt?: Prisma.DateTimeFilter<"Task"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Task"> | Date | string | null
 }, "executionId_run_attempt">
@@ -368,6 +374,7 @@ export type TaskOrderByWithAggregationInput = {
   workerId?: Prisma.SortOrderInput | Prisma.SortOrder
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrderInput | Prisma.SortOrder
+  input?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   _count?: Prisma.TaskCountOrderByAggregateInput
@@ -394,6 +401,7 @@ export type TaskScalarWhereWithAggregatesInput = {
   workerId?: Prisma.StringNullableWithAggregatesFilter<"Task"> | string | null
   deliveries?: Prisma.IntWithAggregatesFilter<"Task"> | number
   childId?: Prisma.BigIntNullableWithAggregatesFilter<"Task"> | bigint | number | null
+  input?: Prisma.JsonNullableWithAggregatesFilter<"Task">
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Task"> | Date | string
   finishedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Task"> | Date | string | null
 }
@@ -412,6 +420,7 @@ export type TaskCreateInput = {
   workerId?: string | null
   deliveries?: number
   childId?: bigint | number | null
+  input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   finishedAt?: Date | string | null
 }
@@ -430,6 +439,7 @@ export type TaskUncheckedCreateInput = {
   workerId?: string | null
   deliveries?: number
   childId?: bigint | number | null
+  input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   finishedAt?: Date | string | null
 }
@@ -448,6 +458,7 @@ export type TaskUpdateInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -466,6 +477,7 @@ export type TaskUncheckedUpdateInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -484,6 +496,7 @@ export type TaskCreateManyInput = {
   workerId?: string | null
   deliveries?: number
   childId?: bigint | number | null
+  input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Date | string
   finishedAt?: Date | string | null
 }
@@ -502,6 +515,7 @@ export type TaskUpdateManyMutationInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -520,6 +534,7 @@ export type TaskUncheckedUpdateManyInput = {
   workerId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
+  input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -544,6 +559,7 @@ export type TaskCountOrderByAggregateInput = {
   workerId?: Prisma.SortOrder
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrder
+  input?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
 }
@@ -616,6 +632,7 @@ export type TaskSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = r
   workerId?: boolean
   deliveries?: boolean
   childId?: boolean
+  input?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }, ExtArgs["result"]["task"]>
@@ -634,6 +651,7 @@ export type TaskSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensio
   workerId?: boolean
   deliveries?: boolean
   childId?: boolean
+  input?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }, ExtArgs["result"]["task"]>
@@ -652,6 +670,7 @@ export type TaskSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensio
   workerId?: boolean
   deliveries?: boolean
   childId?: boolean
+  input?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }, ExtArgs["result"]["task"]>
@@ -670,11 +689,12 @@ export type TaskSelectScalar = {
   workerId?: boolean
   deliveries?: boolean
   childId?: boolean
+  input?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }
 
-export type TaskOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "attempt" | "pool" | "kind" | "status" | "notBefore" | "ensuredAt" | "leaseUntil" | "token" | "workerId" | "deliveries" | "childId" | "createdAt" | "finishedAt", ExtArgs["result"]["task"]>
+export type TaskOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "attempt" | "pool" | "kind" | "status" | "notBefore" | "ensuredAt" | "leaseUntil" | "token" | "workerId" | "deliveries" | "childId" | "input" | "createdAt" | "finishedAt", ExtArgs["result"]["task"]>
 
 export type $TaskPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Task"
@@ -693,6 +713,7 @@ export type $TaskPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs =
     workerId: string | null
     deliveries: number
     childId: bigint | null
+    input: runtime.JsonValue | null
     createdAt: Date
     finishedAt: Date | null
   }, ExtArgs["result"]["task"]>
@@ -1131,6 +1152,7 @@ export interface TaskFieldRefs {
   readonly workerId: Prisma.FieldRef<"Task", 'String'>
   readonly deliveries: Prisma.FieldRef<"Task", 'Int'>
   readonly childId: Prisma.FieldRef<"Task", 'BigInt'>
+  readonly input: Prisma.FieldRef<"Task", 'Json'>
   readonly createdAt: Prisma.FieldRef<"Task", 'DateTime'>
   readonly finishedAt: Prisma.FieldRef<"Task", 'DateTime'>
 }
