@@ -1,3 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { errorMessage } from './core/errors.js'
+import { isJsonObject, type JsonValue, parseJson } from './core/json.js'
+
 /** Every setting of the service. Filled by `loadConfig(env)`, the only reader of process.env. */
 export interface Config {
   readonly host: string
@@ -11,8 +15,10 @@ export interface Config {
   readonly allowHosts: readonly string[]
   /** Name to URL of the databases that postgres steps may use. */
   readonly connections: ReadonlyMap<string, string>
-  readonly credentials: ReadonlyMap<string, unknown>
+  readonly credentials: ReadonlyMap<string, JsonValue>
   readonly templateEnv: readonly string[]
+  /** The values of the variables that `templateEnv` names: what templates see as `env`. */
+  readonly templateEnvValues: Readonly<Record<string, string>>
   readonly python: string
   readonly historyLimit: number
   readonly retentionDays: number
@@ -24,4 +30,198 @@ export interface Config {
   /** Tasks that this process runs at once. */
   readonly concurrency: number
   readonly logLevel: string
+}
+
+export interface Setting {
+  readonly name: string
+  readonly fallback: string
+  readonly description: string
+}
+
+/** Every setting, as `transient serve --help` lists them. */
+export const SETTINGS: readonly Setting[] = [
+  { name: 'HOST', fallback: '127.0.0.1', description: 'Address to listen on; one that is not loopback needs ADMIN_KEY' },
+  { name: 'PORT', fallback: '4000', description: 'Port to listen on; 0 takes a free one' },
+  { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the embedded database' },
+  { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the database is embedded' },
+  { name: 'NATS_URL', fallback: '', description: 'NATS server; not supported by this build, which dispatches in process' },
+  { name: 'ADMIN_KEY', fallback: '', description: 'Key that every caller must show; without it only loopback may call' },
+  { name: 'ADMIN_KEY_FILE', fallback: '', description: 'File that holds ADMIN_KEY' },
+  { name: 'ALLOW_INSECURE', fallback: '0', description: '1 listens publicly without a key: anyone may run code here' },
+  { name: 'ALLOW_HOSTS', fallback: '', description: 'Private hosts the http tool may reach: host, host:port or CIDR, by comma' },
+  { name: 'CONNECTIONS', fallback: '{}', description: 'JSON object, name to postgresql:// URL, for postgres steps' },
+  { name: 'CREDENTIALS', fallback: '{}', description: 'JSON object, name to secret, for the auth of http steps' },
+  { name: 'CREDENTIALS_FILE', fallback: '', description: 'File that holds CREDENTIALS' },
+  { name: 'TEMPLATE_ENV', fallback: '', description: 'Environment variables that templates see as env.<name>, by comma' },
+  { name: 'PYTHON', fallback: 'python3', description: 'Interpreter of python steps' },
+  { name: 'HISTORY_LIMIT', fallback: '1000000', description: 'Change-log rows kept per execution' },
+  { name: 'RETENTION_DAYS', fallback: '30', description: 'Days until a finished execution is purged' },
+  { name: 'STEP_LIMIT', fallback: '10000', description: 'Steps after which an execution fails with STEP_LIMIT' },
+  { name: 'STEP_TIMEOUT', fallback: '300', description: 'Seconds per attempt of a step that names no timeout' },
+  { name: 'CHILD_DEPTH', fallback: '10', description: 'How deep playbooks may call playbooks' },
+  { name: 'LEASE_SECONDS', fallback: '30', description: 'Seconds until a silent worker loses its task' },
+  { name: 'MAX_DELIVERIES', fallback: '10', description: 'Lost leases after which a step fails' },
+  { name: 'CONCURRENCY', fallback: '8', description: 'Tasks that this process runs at once' },
+  { name: 'LOG_LEVEL', fallback: 'info', description: 'trace, debug, info, warn, error, fatal or silent' },
+]
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** All that is wrong with the settings, at once. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(`The settings cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host)
+}
+
+/**
+ * Reads every setting.
+ * @throws ConfigError with all faults together
+ */
+export function loadConfig(env: Environment = process.env): Config {
+  const reader = createReader(env)
+  const { text, integer, seconds, list, flag } = reader
+  const templateEnv = list('TEMPLATE_ENV')
+  const config: Config = {
+    host: text('HOST'),
+    port: integer('PORT', 0, 65_535),
+    dataDir: text('DATA_DIR'),
+    databaseUrl: postgresUrl(reader),
+    natsUrl: text('NATS_URL') || null,
+    adminKey: reader.textOrFile('ADMIN_KEY') || null,
+    allowInsecure: flag('ALLOW_INSECURE'),
+    allowHosts: list('ALLOW_HOSTS'),
+    connections: connections(reader),
+    credentials: new Map(Object.entries(reader.object('CREDENTIALS', reader.textOrFile('CREDENTIALS')))),
+    templateEnv,
+    templateEnvValues: Object.fromEntries(templateEnv.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
+    python: text('PYTHON'),
+    historyLimit: integer('HISTORY_LIMIT', 1, 1_000_000_000),
+    retentionDays: integer('RETENTION_DAYS', 0, 36_500),
+    stepLimit: integer('STEP_LIMIT', 1, 10_000_000),
+    stepTimeoutMs: seconds('STEP_TIMEOUT', 86_400),
+    childDepth: integer('CHILD_DEPTH', 0, 100),
+    leaseMs: seconds('LEASE_SECONDS', 3_600),
+    maxDeliveries: integer('MAX_DELIVERIES', 1, 1_000_000),
+    concurrency: integer('CONCURRENCY', 1, 1_000),
+    logLevel: text('LOG_LEVEL'),
+  }
+  checkTogether(config, reader.fault)
+  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
+  return config
+}
+
+/** What several settings say together. */
+function checkTogether(config: Config, fault: (message: string) => void): void {
+  if (!LOG_LEVELS.includes(config.logLevel)) fault(`LOG_LEVEL: "${config.logLevel}" is none of ${LOG_LEVELS.join(', ')}`)
+  if (config.adminKey !== null && config.adminKey.length < 16) fault('ADMIN_KEY: a key needs at least 16 characters')
+  if (config.natsUrl !== null) {
+    fault('NATS_URL: this build dispatches tasks in process and cannot use NATS yet; unset NATS_URL and run one process')
+  }
+  if (!isLoopback(config.host) && config.adminKey === null && !config.allowInsecure) {
+    fault(
+      `HOST: ${config.host} can be reached from other machines, and playbooks run code. Set ADMIN_KEY (or ADMIN_KEY_FILE) so that ` +
+        'every caller needs a key, or HOST=127.0.0.1; ALLOW_INSECURE=1 listens without a key all the same',
+    )
+  }
+  const own = config.databaseUrl === null ? null : databaseIdentity(config.databaseUrl)
+  for (const [name, url] of config.connections) {
+    if (own !== null && databaseIdentity(url) === own) {
+      fault(`CONNECTIONS: "${name}" is the product's own database (DATABASE_URL); give postgres steps one of their own`)
+    }
+  }
+}
+
+function postgresUrl(reader: Reader): string | null {
+  const url = reader.text('DATABASE_URL')
+  if (url === '') return null
+  if (databaseIdentity(url) === null) reader.fault('DATABASE_URL: not a postgresql:// URL')
+  return url
+}
+
+function connections(reader: Reader): Map<string, string> {
+  const entries = Object.entries(reader.object('CONNECTIONS', reader.text('CONNECTIONS')))
+  return new Map(
+    entries.flatMap(([name, url]) => {
+      if (typeof url === 'string' && databaseIdentity(url) !== null) return [[name, url] as const]
+      reader.fault(`CONNECTIONS: "${name}" is not a postgresql:// URL`)
+      return []
+    }),
+  )
+}
+
+/** Host, port and database of a URL, spelt alike for alike databases; null when it is no PostgreSQL URL. */
+function databaseIdentity(text: string): string | null {
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return null
+  const url = new URL(text)
+  const host = url.hostname === '' || isLoopback(url.hostname) ? 'localhost' : url.hostname.toLowerCase()
+  return `${host}:${url.port || '5432'}${decodeURIComponent(url.pathname === '/' ? `/${url.username}` : url.pathname)}`
+}
+
+type Reader = ReturnType<typeof createReader>
+
+function createReader(env: Environment) {
+  const faults: string[] = []
+  const fault = (message: string): void => void faults.push(message)
+  const fallbacks = new Map(SETTINGS.map(({ name, fallback }) => [name, fallback]))
+  const text = (name: string): string => env[name]?.trim() || (fallbacks.get(name) ?? '')
+
+  function number(name: string, isRight: (value: number) => boolean, range: string): number {
+    const value = Number(text(name))
+    if (!isRight(value)) fault(`${name}: "${text(name)}" is not ${range}`)
+    return value
+  }
+
+  return {
+    faults,
+    fault,
+    text,
+    integer: (name: string, min: number, max: number): number =>
+      number(name, (value) => Number.isInteger(value) && value >= min && value <= max, `a whole number from ${min} to ${max}`),
+    /** Read in seconds, kept in milliseconds. */
+    seconds: (name: string, max: number): number =>
+      1000 * number(name, (value) => value > 0 && value <= max, `a number of seconds above 0, up to ${max}`),
+    list: (name: string): string[] =>
+      text(name)
+        .split(',')
+        .flatMap((part) => part.trim() || []),
+    flag(name: string): boolean {
+      if (!['0', '1', 'false', 'true'].includes(text(name))) fault(`${name}: "${text(name)}" is neither 1 nor 0`)
+      return text(name) === '1' || text(name) === 'true'
+    },
+    /** A setting, or the content of the file that `<name>_FILE` names. */
+    textOrFile(name: string): string {
+      const file = text(`${name}_FILE`)
+      if (file === '') return text(name)
+      if (env[name]?.trim()) fault(`${name}: set either ${name} or ${name}_FILE, not both`)
+      try {
+        return readFileSync(file, 'utf8').trim()
+      } catch (error) {
+        fault(`${name}_FILE: ${file} cannot be read (${errorMessage(error)})`)
+        return ''
+      }
+    },
+    object(name: string, source: string): Record<string, JsonValue> {
+      try {
+        const value = parseJson(source || '{}')
+        if (isJsonObject(value)) return value
+      } catch {
+        // reported below, without the parser's words, which may show a secret
+      }
+      fault(`${name}: not a JSON object from name to value`)
+      return {}
+    },
+  }
 }

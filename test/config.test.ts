@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ConfigError, isLoopback, loadConfig, SETTINGS } from '../src/config.js'
+
+function faults(env: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+  return []
+}
+
+describe('loadConfig', () => {
+  it('has a default for every setting', () => {
+    expect(loadConfig({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 4000,
+      dataDir: '.transient',
+      databaseUrl: null,
+      adminKey: null,
+      historyLimit: 1_000_000,
+      retentionDays: 30,
+      stepLimit: 10_000,
+      stepTimeoutMs: 300_000,
+      childDepth: 10,
+      leaseMs: 30_000,
+      maxDeliveries: 10,
+      concurrency: 8,
+      logLevel: 'info',
+    })
+    expect(new Set(SETTINGS.map(({ name }) => name)).size).toBe(SETTINGS.length)
+  })
+
+  it('reports all faults together', () => {
+    const found = faults({ PORT: 'http', HISTORY_LIMIT: '-1', LOG_LEVEL: 'loud', CONNECTIONS: '[', ALLOW_INSECURE: 'maybe' })
+    expect(found.map((fault) => fault.split(':')[0])).toEqual(
+      expect.arrayContaining(['PORT', 'HISTORY_LIMIT', 'LOG_LEVEL', 'CONNECTIONS', 'ALLOW_INSECURE']),
+    )
+    expect(found).toHaveLength(5)
+  })
+
+  it.each(['0.0.0.0', '192.168.1.4', '::', 'example.org'])(
+    'refuses to listen on %s without a key, and says what to do',
+    (HOST) => {
+      expect(faults({ HOST })).toEqual([expect.stringContaining('ADMIN_KEY')])
+      expect(faults({ HOST, ADMIN_KEY: '0123456789abcdef' })).toEqual([])
+      expect(faults({ HOST, ALLOW_INSECURE: '1' })).toEqual([])
+    },
+  )
+
+  it.each(['localhost', '127.0.0.1', '127.8.9.1', '::1'])('takes %s for loopback', (host) => {
+    expect(isLoopback(host)).toBe(true)
+  })
+
+  it('reads the key and the credentials from files', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'config-'))
+    writeFileSync(join(dir, 'key'), 'a-key-of-many-letters\n')
+    writeFileSync(join(dir, 'credentials'), '{"api": {"token": "t"}}')
+    const config = loadConfig({ ADMIN_KEY_FILE: join(dir, 'key'), CREDENTIALS_FILE: join(dir, 'credentials') })
+    rmSync(dir, { recursive: true })
+    expect(config.adminKey).toBe('a-key-of-many-letters')
+    expect(config.credentials.get('api')).toEqual({ token: 't' })
+    expect(faults({ ADMIN_KEY_FILE: join(dir, 'gone') })).toEqual([expect.stringContaining('cannot be read')])
+  })
+
+  it("refuses a connection to the product's own database, however it is spelt", () => {
+    const DATABASE_URL = 'postgresql://app:secret@localhost:5432/app'
+    expect(faults({ DATABASE_URL, CONNECTIONS: '{"mine": "postgres://other@127.0.0.1/app"}' })).toEqual([
+      expect.stringContaining('own database'),
+    ])
+    expect(faults({ DATABASE_URL, CONNECTIONS: '{"mine": "postgres://other@127.0.0.1/reports"}' })).toEqual([])
+  })
+
+  it('refuses NATS aloud', () => {
+    expect(faults({ NATS_URL: 'nats://localhost:4222' })).toEqual([expect.stringContaining('unset NATS_URL')])
+  })
+
+  it('gives templates only the variables that TEMPLATE_ENV names', () => {
+    const config = loadConfig({ TEMPLATE_ENV: 'REGION, GONE', REGION: 'eu', SECRET: 's' })
+    expect(config.templateEnvValues).toEqual({ REGION: 'eu' })
+  })
+})
