@@ -1,0 +1,220 @@
+import { Big } from 'big.js'
+import { TransientError } from '../core/errors.js'
+import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '../core/json.js'
+import type { VariableType } from '../core/status.js'
+import { tooLarge, VARIABLE_LIMITS, type VariableLimits } from './limits.js'
+import type { ChangeRecord, VariableRecord, VariableWrite } from './record.js'
+import type { WriteOutcome } from './service.js'
+import { checkCounter, checkSourceStep, checkVariableName, storableNumber, storableValue } from './validate.js'
+
+/** What the fold needs of the locked execution. */
+export interface FoldExecution {
+  readonly id: string
+  readonly revision: number
+  readonly variableCount: number
+  readonly variableBytes: number
+}
+
+export interface FoldInput {
+  readonly execution: FoldExecution
+  /** The named variables that are there. */
+  readonly present: ReadonlyMap<string, VariableRecord>
+  /** Versions at which named variables were deleted. */
+  readonly tombstones: ReadonlyMap<string, number>
+  readonly writes: readonly VariableWrite[]
+  readonly actor: string
+  readonly now: Date
+  readonly limits?: VariableLimits
+}
+
+/** A change with what its row in the change log holds besides. A deletion's version is the tombstone's. */
+export interface FoldedChange extends ChangeRecord {
+  readonly version: number
+  readonly accessCount: number
+  readonly createdAt: Date
+}
+
+export interface FoldResult {
+  /** One more than before when anything changed. */
+  readonly revision: number
+  /** One per variable, in the order of the writes: rows to upsert (`set`), to delete with a tombstone (`delete`), and the change log. */
+  readonly changes: readonly FoldedChange[]
+  /** One per write, in order. */
+  readonly outcomes: readonly WriteOutcome[]
+  readonly variableCount: number
+  readonly variableBytes: number
+}
+
+interface Target {
+  readonly value: JsonValue
+  readonly type: VariableType
+  readonly sourceStep: string | null
+}
+
+/**
+ * One change set over what is there: pure, so that the service and a step's transaction have one set of rules.
+ * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE; then nothing of the change set may be written
+ */
+export function foldChangeSet(input: FoldInput): FoldResult {
+  const { execution, present, limits = VARIABLE_LIMITS } = input
+  checkNames(input)
+  const revision = execution.revision + 1
+  const changes: FoldedChange[] = []
+  const outcomes: WriteOutcome[] = []
+  const sizes = createSizes(execution, limits)
+  for (const write of input.writes) {
+    const before = present.get(write.name) ?? null
+    checkVersion(write, before)
+    const target = write.operation === 'delete' ? null : targetOf(write, before)
+    if (isUnchanged(before, target)) {
+      outcomes.push({ name: write.name, variable: before, isChanged: false })
+      continue
+    }
+    sizes.replace(write.name, before, target)
+    const version = (before?.version ?? input.tombstones.get(write.name) ?? 0) + 1
+    const variable = target && nextRecord({ name: write.name, before, target, revision, version, input })
+    changes.push(changeOf({ seq: changes.length + 1, before, variable, revision, version, input }))
+    outcomes.push({ name: write.name, variable, isChanged: true })
+  }
+  const totals = sizes.total()
+  return { revision: changes.length > 0 ? revision : execution.revision, changes, outcomes, ...totals }
+}
+
+function checkNames({ writes, present }: FoldInput): void {
+  const seen = new Set<string>()
+  for (const { name } of writes) {
+    // A database taken over from NoETL may hold names that no new variable could have.
+    if (!present.has(name)) checkVariableName(name)
+    if (seen.has(name)) {
+      throw new TransientError('VALIDATION', `name: "${name}" is written twice in one change set`, { details: { field: 'name', name } })
+    }
+    seen.add(name)
+  }
+}
+
+function checkVersion(write: VariableWrite, before: VariableRecord | null): void {
+  if (write.operation === 'increment' || write.expectedVersion === undefined) return
+  const expected = checkCounter(write.expectedVersion, 'expectedVersion')
+  const currentVersion = before?.version ?? 0
+  if (expected === currentVersion) return
+  const there = before === null ? 'it does not exist' : `it is at version ${currentVersion}`
+  throw new TransientError('CONFLICT', `${write.name}: expected version ${expected}, but ${there}`, {
+    details: { name: write.name, currentVersion, currentValue: before?.value ?? null },
+  })
+}
+
+function targetOf(write: Exclude<VariableWrite, { operation: 'delete' }>, before: VariableRecord | null): Target {
+  checkSourceStep(write.sourceStep)
+  const field = `value of ${write.name}`
+  if (write.operation === 'set') {
+    return { value: storableValue(write.value, field), type: write.type, sourceStep: write.sourceStep }
+  }
+  const base = before === null ? 0 : before.value
+  if (!isJsonNumber(base)) {
+    throw new TransientError('VALIDATION', `${write.name}: its value is no number, it cannot be incremented`, {
+      details: { field: 'name', name: write.name },
+    })
+  }
+  const by = numberText(storableNumber(write.by, 'by'))
+  const sum = storableNumber(addDecimals(numberText(base), by), field)
+  return { value: sum, type: before?.type ?? 'user_defined', sourceStep: write.sourceStep }
+}
+
+/** The exact sum, with the digits after the point that the longer one has, as PostgreSQL's numeric gives it. */
+export function addDecimals(left: string, right: string): string {
+  const scale = Math.max(fractionDigits(left), fractionDigits(right))
+  return new Big(left).plus(right).toFixed(scale)
+}
+
+function fractionDigits(text: string): number {
+  const point = text.indexOf('.')
+  return point < 0 ? 0 : text.length - point - 1
+}
+
+function isUnchanged(before: VariableRecord | null, target: Target | null): boolean {
+  if (before === null || target === null) return before === target
+  return before.type === target.type && before.sourceStep === target.sourceStep && isSameJson(before.value, target.value)
+}
+
+interface RecordInput {
+  readonly name: string
+  readonly before: VariableRecord | null
+  readonly target: Target
+  readonly revision: number
+  readonly version: number
+  readonly input: FoldInput
+}
+
+function nextRecord({ name, before, target, revision, version, input }: RecordInput): VariableRecord {
+  return {
+    executionId: input.execution.id,
+    name,
+    ...target,
+    revision,
+    version,
+    accessCount: before?.accessCount ?? 0,
+    createdAt: before?.createdAt ?? input.now,
+    updatedAt: input.now,
+    accessedAt: input.now,
+  }
+}
+
+interface ChangeInput {
+  readonly seq: number
+  readonly before: VariableRecord | null
+  readonly variable: VariableRecord | null
+  readonly revision: number
+  readonly version: number
+  readonly input: FoldInput
+}
+
+function changeOf({ seq, before, variable, revision, version, input }: ChangeInput): FoldedChange {
+  const subject = (variable ?? before) as VariableRecord
+  return {
+    executionId: input.execution.id,
+    revision,
+    seq,
+    name: subject.name,
+    operation: variable === null ? 'delete' : 'set',
+    value: variable?.value ?? null,
+    previousValue: before?.value ?? null,
+    type: subject.type,
+    sourceStep: subject.sourceStep,
+    actor: input.actor,
+    changedAt: input.now,
+    version,
+    accessCount: subject.accessCount,
+    createdAt: subject.createdAt,
+  }
+}
+
+/** Counts what the execution would hold; deletes of the same change set make room. */
+function createSizes(execution: FoldExecution, limits: VariableLimits) {
+  let count = execution.variableCount
+  let bytes = execution.variableBytes
+  let overCount = ''
+  let overBytes = ''
+  return {
+    replace(name: string, before: VariableRecord | null, target: Target | null): void {
+      const added = target === null ? 0 : jsonSize(target.value)
+      if (added > limits.valueBytes) {
+        throw tooLarge({ what: 'its value', limit: limits.valueBytes, size: added, unit: 'bytes', variable: name })
+      }
+      count += Number(target !== null) - Number(before !== null)
+      bytes += added - (before === null ? 0 : jsonSize(before.value))
+      if (count > limits.variableCount) overCount ||= name
+      if (bytes > limits.executionBytes) overBytes ||= name
+    },
+    total(): { variableCount: number; variableBytes: number } {
+      // An execution that is over already (taken over, or a limit lowered) may shrink.
+      if (count > limits.variableCount && count > execution.variableCount) {
+        const size = { limit: limits.variableCount, size: count, unit: 'variables' }
+        throw tooLarge({ what: 'the execution', ...size, variable: overCount })
+      }
+      if (bytes > limits.executionBytes && bytes > execution.variableBytes) {
+        throw tooLarge({ what: 'the execution', limit: limits.executionBytes, size: bytes, unit: 'bytes', variable: overBytes })
+      }
+      return { variableCount: count, variableBytes: count === 0 ? 0 : Math.max(bytes, 0) }
+    },
+  }
+}
