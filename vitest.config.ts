@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitest/config'
+
+const SERVER_SUITES = ['test/e2e/**/*.test.ts', 'test/conformance/**/*.test.ts']
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...SERVER_SUITES, 'test/bench/**'],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: SERVER_SUITES,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          globalSetup: ['./test/support/build.ts'],
+        },
+      },
+    ],
+  },
+})
