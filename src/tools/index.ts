@@ -1,0 +1,23 @@
+import { httpTool } from './http/http-tool.js'
+import { playbookTool } from './playbook.js'
+import { postgresTool } from './postgres/postgres-tool.js'
+import { pythonTool } from './python/python-tool.js'
+import type { ToolDefinition, ToolEnvironment } from './tool.js'
+import { createToolboxOf, type Toolbox } from './toolbox.js'
+import { workbookTool } from './workbook.js'
+
+export { type BoundLog, boundLog, LOG_LIMIT } from './bound-log.js'
+export type { Toolbox } from './toolbox.js'
+
+/** Every tool kind that a playbook may name. */
+export const TOOLS: readonly ToolDefinition[] = [pythonTool, httpTool, postgresTool, playbookTool, workbookTool]
+
+/** The definition of a kind, or null where there is none. */
+export function definitionOf(kind: string): ToolDefinition | null {
+  return TOOLS.find((tool) => tool.kind === kind) ?? null
+}
+
+/** The tools of a process, each opened at its first use. */
+export function createToolbox(environment: ToolEnvironment): Toolbox {
+  return createToolboxOf({ environment, tools: TOOLS })
+}

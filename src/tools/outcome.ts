@@ -1,0 +1,16 @@
+import type { ErrorCode } from '../core/errors.js'
+import type { JsonObject, JsonValue } from '../core/json.js'
+import type { ToolOutcome } from './tool.js'
+
+/** The largest answer of an http or postgres call. */
+export const ANSWER_LIMIT = 10 * 1024 * 1024
+
+interface FailureParts {
+  readonly data?: JsonValue
+  readonly extras?: JsonObject
+}
+
+/** An outcome that says why the tool failed. */
+export function failed(code: ErrorCode, message: string, parts: FailureParts = {}): ToolOutcome {
+  return { status: 'error', error: { code, message }, ...parts }
+}
