@@ -18,12 +18,18 @@ export interface ExecutionRecord {
   readonly playbookPath: string | null
   readonly playbookVersion: number | null
   readonly workload: JsonValue
+  /** The workload as it was given at start. */
+  readonly payload: JsonValue
   readonly revision: number
   readonly eventSeq: number
   /** The smallest `afterRevision` that still works. */
   readonly oldestRevision: number
   readonly variableCount: number
   readonly variableBytes: number
+  /** Rows of the change log. */
+  readonly historyCount: number
+  /** The last number given to a step run. */
+  readonly runSeq: number
   /** Visits of steps so far, iterations not counted: the step limit's counter. */
   readonly stepCount: number
   readonly error: ExecutionError | null
@@ -32,6 +38,8 @@ export interface ExecutionRecord {
   readonly parentTaskId: string | null
   readonly depth: number
   readonly rerunOf: ExecutionId | null
+  /** What a rerun took over from the execution before; null otherwise. */
+  readonly inherited: JsonValue
   readonly createdAt: Date
   readonly finishedAt: Date | null
 }

@@ -1,0 +1,75 @@
+import { TransientError } from '../core/errors.js'
+
+/** How Prisma's driver adapters name a failure of the connection itself. */
+const UNREACHABLE_KINDS = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'TooManyConnections',
+  'SocketTimeout',
+  'TlsConnectionError',
+])
+const UNREACHABLE_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037'])
+/** Class 08 (connection), 53 (resources), 57P0x (shutdown). */
+const UNREACHABLE_STATES = /^(08...|53...|57P0[1-4])$/
+const UNREACHABLE_MESSAGES =
+  /timeout exceeded when trying to connect|connection terminated|connection ended|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN/i
+
+interface DriverCause {
+  readonly originalCode?: string
+  readonly kind?: string
+}
+
+/** The SQLSTATE of a failed statement, however many layers wrapped it; null where there is none. */
+export function sqlState(error: unknown): string | null {
+  for (const layer of layers(error)) {
+    const cause = driverCause(layer)
+    if (cause?.originalCode !== undefined) return cause.originalCode
+    const code = field(layer, 'code')
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^P\d{4}$/.test(code)) return code
+  }
+  return null
+}
+
+/** Whether a transaction lost against another and may simply run again. */
+export function isSerialisationFailure(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === '40P01' || state === '40001' || field(error, 'code') === 'P2034'
+}
+
+/** A unique key was there already. */
+export function isUniqueViolation(error: unknown): boolean {
+  return sqlState(error) === '23505'
+}
+
+/** A failure of the connection becomes OVERLOADED, which clients may retry; anything else stays what it is. */
+export function translateError(error: unknown): unknown {
+  if (error instanceof TransientError || !isUnreachable(error)) return error
+  return new TransientError('OVERLOADED', 'the database does not answer; try again in a moment', { cause: error })
+}
+
+function isUnreachable(error: unknown): boolean {
+  const state = sqlState(error)
+  if (state !== null) return UNREACHABLE_STATES.test(state)
+  return layers(error).some((layer) => {
+    const code = field(layer, 'code')
+    if (typeof code === 'string' && UNREACHABLE_CODES.has(code)) return true
+    const kind = driverCause(layer)?.kind
+    if (kind !== undefined && UNREACHABLE_KINDS.has(kind)) return true
+    return layer instanceof Error && UNREACHABLE_MESSAGES.test(layer.message)
+  })
+}
+
+function layers(error: unknown): unknown[] {
+  const found: unknown[] = []
+  for (let layer = error; layer !== undefined && layer !== null && found.length < 5; layer = field(layer, 'cause'))
+    found.push(layer)
+  return found
+}
+
+function driverCause(error: unknown): DriverCause | undefined {
+  return field(field(field(error, 'meta'), 'driverAdapterError'), 'cause') as DriverCause | undefined
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}

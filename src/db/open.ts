@@ -1,0 +1,42 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import type { Database } from './database.js'
+import { acquireLockFile } from './lock-file.js'
+import { migratePglite, migratePostgres } from './migrate.js'
+import { createPgliteDatabase } from './pglite.js'
+import { createPostgresDatabase } from './postgres.js'
+
+interface OpenDatabaseOptions {
+  /** null: the embedded database in `<dataDir>/db`. */
+  readonly databaseUrl: string | null
+  readonly dataDir: string
+}
+
+/**
+ * Opens the product's database and brings it up to date. The embedded one is locked against other processes.
+ * @throws Error with what to do, when it cannot be reached, is in use, or its migrations do not fit this version
+ */
+export async function openDatabase({ databaseUrl, dataDir }: OpenDatabaseOptions): Promise<Database> {
+  if (databaseUrl === null) return openEmbedded(dataDir)
+  await migratePostgres(databaseUrl)
+  return createPostgresDatabase(databaseUrl)
+}
+
+async function openEmbedded(dataDir: string): Promise<Database> {
+  await mkdir(dataDir, { recursive: true })
+  const release = await acquireLockFile(dataDir)
+  try {
+    const pglite = await PGlite.create({ dataDir: join(dataDir, 'db') })
+    try {
+      await migratePglite(pglite)
+      return createPgliteDatabase(pglite, release)
+    } catch (error) {
+      await pglite.close()
+      throw error
+    }
+  } catch (error) {
+    await release()
+    throw error
+  }
+}

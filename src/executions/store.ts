@@ -1,0 +1,240 @@
+import type { ExecutionId } from '../core/ids.js'
+import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
+import type { ExecutionStatus } from '../core/status.js'
+import type { Sql, SqlParameter } from '../db/database.js'
+import type { ExecutionError, ExecutionRecord } from './record.js'
+
+const COLUMNS = `id, status, playbook_path, playbook_version, workload::text AS workload, payload::text AS payload, revision,
+  event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, error::text AS error,
+  parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, created_at, created_at::text AS created_text, finished_at`
+
+/** One row as SQL gives it. */
+interface ExecutionRow {
+  readonly id: bigint
+  readonly status: ExecutionStatus
+  readonly playbook_path: string | null
+  readonly playbook_version: number | null
+  readonly workload: string | null
+  readonly payload: string | null
+  readonly revision: bigint
+  readonly event_seq: bigint
+  readonly oldest_revision: bigint
+  readonly run_seq: number
+  readonly step_count: number
+  readonly variable_count: number
+  readonly variable_bytes: bigint
+  readonly history_count: bigint
+  readonly error: string | null
+  readonly parent_id: bigint | null
+  readonly parent_task_id: string | null
+  readonly depth: number
+  readonly rerun_of: bigint | null
+  readonly inherited: string | null
+  readonly created_at: Date
+  /** With microseconds, which a Date has not: the sort key of pages. */
+  readonly created_text: string
+  readonly finished_at: Date | null
+}
+
+/** What a new execution starts with; what is left out takes the column's default. */
+export interface NewExecution {
+  readonly id: ExecutionId
+  readonly status: ExecutionStatus
+  readonly playbookPath: string | null
+  readonly playbookVersion: number | null
+  readonly workload?: JsonValue
+  readonly payload?: JsonValue
+  readonly parentId?: ExecutionId | null
+  readonly parentTaskId?: string | null
+  readonly depth?: number
+  readonly rerunOf?: ExecutionId | null
+  readonly inherited?: JsonValue
+}
+
+/** The columns that change during an execution's life. */
+export interface ExecutionPatch {
+  readonly status?: ExecutionStatus
+  readonly workload?: JsonValue
+  readonly revision?: number
+  readonly eventSeq?: number
+  readonly oldestRevision?: number
+  readonly runSeq?: number
+  readonly stepCount?: number
+  readonly variableCount?: number
+  readonly variableBytes?: number
+  readonly historyCount?: number
+  readonly error?: ExecutionError | null
+  readonly finishedAt?: Date | null
+}
+
+/** One fact to record: past tense, `step.completed`. */
+export interface NewEvent {
+  readonly name: string
+  readonly step?: string | null
+  readonly run?: number | null
+  readonly attempt?: number | null
+  readonly data?: JsonObject | null
+}
+
+interface AppendRequest {
+  readonly executionId: ExecutionId
+  /** The execution's `event_seq` before. */
+  readonly eventSeq: number
+  /** The execution's revision after this transaction. */
+  readonly revision: number
+  readonly events: readonly NewEvent[]
+}
+
+const PATCH_TYPES = {
+  status: ['status', 'text'],
+  workload: ['workload', 'jsonb'],
+  revision: ['revision', 'bigint'],
+  eventSeq: ['event_seq', 'bigint'],
+  oldestRevision: ['oldest_revision', 'bigint'],
+  runSeq: ['run_seq', 'integer'],
+  stepCount: ['step_count', 'integer'],
+  variableCount: ['variable_count', 'integer'],
+  variableBytes: ['variable_bytes', 'bigint'],
+  historyCount: ['history_count', 'bigint'],
+  error: ['error', 'jsonb'],
+  finishedAt: ['finished_at', 'timestamptz'],
+} as const satisfies Record<keyof ExecutionPatch, readonly [column: string, type: string]>
+
+/**
+ * Locks an execution's row until the transaction ends: the first statement of everything that changes an execution. It
+ * serialises the decisions of one execution, and makes revisions gapless.
+ */
+export async function lockExecution(tx: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
+  const [row] = await tx.rows<ExecutionRow>(
+    `SELECT ${COLUMNS} FROM transient.execution WHERE id = $1::bigint FOR NO KEY UPDATE`,
+    id,
+  )
+  return row === undefined ? null : toExecution(row)
+}
+
+/** The same for a write that may be the execution's birth: without a playbook it is running from its first variable on. */
+export async function lockOrCreateExecution(tx: Sql, id: ExecutionId): Promise<ExecutionRecord> {
+  const existing = await lockExecution(tx, id)
+  if (existing !== null) return existing
+  await tx.run(`INSERT INTO transient.execution (id, status) VALUES ($1::bigint, 'running') ON CONFLICT (id) DO NOTHING`, id)
+  const created = await lockExecution(tx, id)
+  if (created === null) throw new Error(`execution ${id} vanished while it was created`)
+  return created
+}
+
+/** Locks several executions in the order of their ids, so that two transactions never wait for each other. */
+export async function lockExecutions(tx: Sql, ids: readonly ExecutionId[]): Promise<ExecutionRecord[]> {
+  const rows = await tx.rows<ExecutionRow>(
+    `SELECT ${COLUMNS} FROM transient.execution WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
+    ids,
+  )
+  return rows.map(toExecution)
+}
+
+/** Inserts the row of an execution that a playbook starts. */
+export async function insertExecution(tx: Sql, execution: NewExecution): Promise<ExecutionRecord> {
+  const [row] = await tx.rows<ExecutionRow>(
+    `INSERT INTO transient.execution
+       (id, status, playbook_path, playbook_version, workload, payload, parent_id, parent_task_id, depth, rerun_of, inherited)
+     VALUES ($1::bigint, $2::text, $3::text, $4::integer, $5::jsonb, $6::jsonb, $7::bigint, $8::text, $9::integer, $10::bigint, $11::jsonb)
+     RETURNING ${COLUMNS}`,
+    execution.id,
+    execution.status,
+    execution.playbookPath,
+    execution.playbookVersion,
+    toJsonText(execution.workload ?? null),
+    toJsonText(execution.payload ?? null),
+    execution.parentId ?? null,
+    execution.parentTaskId ?? null,
+    execution.depth ?? 0,
+    execution.rerunOf ?? null,
+    toJsonText(execution.inherited ?? null),
+  )
+  if (row === undefined) throw new Error(`execution ${execution.id} was not inserted`)
+  return toExecution(row)
+}
+
+/** Writes what changed; the row must be locked by this transaction. */
+export async function updateExecution(tx: Sql, id: ExecutionId, patch: ExecutionPatch): Promise<void> {
+  const names = (Object.keys(PATCH_TYPES) as (keyof ExecutionPatch)[]).filter((name) => patch[name] !== undefined)
+  const assignments = names.map((name, index) => {
+    const [column, type] = PATCH_TYPES[name]
+    return `${column} = $${index + 2}::${type}`
+  })
+  const parameters = names.map((name) => patchParameter(name, patch))
+  await tx.run(
+    `UPDATE transient.execution SET ${[...assignments, 'updated_at = now()'].join(', ')} WHERE id = $1::bigint`,
+    id,
+    ...parameters,
+  )
+}
+
+/** One execution, not locked. */
+export async function findExecution(sql: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
+  const [row] = await sql.rows<ExecutionRow>(`SELECT ${COLUMNS} FROM transient.execution WHERE id = $1::bigint`, id)
+  return row === undefined ? null : toExecution(row)
+}
+
+/** Records events with consecutive numbers. Answers the execution's new `event_seq`, which the caller writes to its row. */
+export async function appendEvents(tx: Sql, { executionId, eventSeq, revision, events }: AppendRequest): Promise<number> {
+  if (events.length === 0) return eventSeq
+  const rows = events.map(({ name, step = null, run = null, attempt = null, data = null }, index) => ({
+    seq: eventSeq + index + 1,
+    name,
+    step,
+    run,
+    attempt,
+    data,
+  }))
+  await tx.run(
+    `INSERT INTO transient.event (execution_id, seq, revision, name, step, run, attempt, data)
+     SELECT $1::bigint, seq, $2::bigint, name, step, run, attempt, data
+     FROM jsonb_to_recordset($3::jsonb) AS e(seq bigint, name text, step text, run integer, attempt integer, data jsonb)`,
+    executionId,
+    revision,
+    stringifyJson(rows),
+  )
+  return eventSeq + events.length
+}
+
+function patchParameter(name: keyof ExecutionPatch, patch: ExecutionPatch): SqlParameter {
+  if (name === 'workload') return toJsonText(patch.workload ?? null)
+  if (name === 'error') return patch.error ? stringifyJson({ ...patch.error }) : null
+  return patch[name] ?? null
+}
+
+function toExecution(row: ExecutionRow): ExecutionRecord {
+  return {
+    id: String(row.id),
+    status: row.status,
+    playbookPath: row.playbook_path,
+    playbookVersion: row.playbook_version,
+    workload: fromJsonText(row.workload),
+    payload: fromJsonText(row.payload),
+    revision: Number(row.revision),
+    eventSeq: Number(row.event_seq),
+    oldestRevision: Number(row.oldest_revision),
+    runSeq: row.run_seq,
+    stepCount: row.step_count,
+    variableCount: row.variable_count,
+    variableBytes: Number(row.variable_bytes),
+    historyCount: Number(row.history_count),
+    error: fromJsonText(row.error) as ExecutionError | null,
+    parentId: row.parent_id === null ? null : String(row.parent_id),
+    parentTaskId: row.parent_task_id,
+    depth: row.depth,
+    rerunOf: row.rerun_of === null ? null : String(row.rerun_of),
+    inherited: fromJsonText(row.inherited),
+    createdAt: row.created_at,
+    finishedAt: row.finished_at,
+  }
+}
+
+/** SQL NULL stands for JSON null in these columns. */
+function toJsonText(value: JsonValue): string | null {
+  return value === null ? null : stringifyJson(value)
+}
+
+function fromJsonText(text: string | null): JsonValue {
+  return text === null ? null : parseJson(text)
+}
