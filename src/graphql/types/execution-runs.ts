@@ -1,0 +1,54 @@
+import { TransientError } from '../../core/errors.js'
+import { parseExecutionId } from '../../core/ids.js'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
+import { builder } from '../builder.js'
+import { ExecutionType } from './execution.js'
+import { VariableValueInput } from './variable-writes.js'
+
+const StartExecutionInput = builder.inputType('StartExecutionInput', {
+  description: 'The same idempotencyKey, path and workload return the same execution; another workload is CONFLICT.',
+  fields: (t) => ({
+    path: t.string({ required: true }),
+    version: t.int(),
+    workload: t.field({ type: 'JSON' }),
+    idempotencyKey: t.string(),
+  }),
+})
+
+/** @throws TransientError VALIDATION when it is given and no object */
+function checkedWorkload(workload: JsonValue | undefined): JsonObject | null {
+  if (workload === undefined || workload === null) return null
+  if (isJsonObject(workload)) return workload
+  throw new TransientError('VALIDATION', 'input.workload: not a JSON object', { details: { field: 'input.workload' } })
+}
+
+builder.mutationFields((t) => ({
+  startExecution: t.field({
+    type: ExecutionType,
+    args: { input: t.arg({ type: StartExecutionInput, required: true }) },
+    resolve: (_root, { input }, { services }) =>
+      services.orchestrator.start({ ...input, workload: checkedWorkload(input.workload) }),
+  }),
+  cancelExecution: t.field({
+    type: ExecutionType,
+    args: { id: t.arg.id({ required: true }), reason: t.arg.string() },
+    resolve: (_root, { id, reason }, { services, actor }) =>
+      services.orchestrator.cancel(parseExecutionId(id, 'id'), reason ?? null, actor),
+  }),
+  rerunExecution: t.field({
+    type: ExecutionType,
+    description: 'A new execution, linked to the old one: same playbook version and workload, from a step on with `fromStep`.',
+    args: {
+      id: t.arg.id({ required: true }),
+      fromStep: t.arg.string(),
+      variables: t.arg({ type: [VariableValueInput] }),
+    },
+    resolve: (_root, { id, fromStep, variables }, { services, actor }) =>
+      services.orchestrator.rerun({
+        id: parseExecutionId(id, 'id'),
+        fromStep,
+        variables: variables?.map(({ name, value }) => ({ name, value: value ?? null })),
+        actor,
+      }),
+  }),
+}))

@@ -1,0 +1,99 @@
+import { parseExecutionId } from '../../core/ids.js'
+import type { ExecutionError, ExecutionRecord } from '../../executions/record.js'
+import { builder } from '../builder.js'
+import { openStream } from '../subscription.js'
+import { ExecutionStatusEnum } from './enums.js'
+import { checkedExecutionFilter, checkedVariableFilter, ExecutionFilterInput } from './filters.js'
+import { NodeInterface } from './node.js'
+import { connectionType, pageArguments } from './page.js'
+import { PlaybookType } from './playbook.js'
+import { VariableConnection, variableListArguments } from './variable.js'
+
+export const ExecutionErrorType = builder.objectRef<ExecutionError>('ExecutionError').implement({
+  fields: (t) => ({
+    code: t.exposeString('code'),
+    message: t.exposeString('message'),
+    step: t.exposeString('step', { nullable: true }),
+    attempt: t.exposeInt('attempt', { nullable: true }),
+  }),
+})
+
+export const ExecutionType = builder.objectRef<ExecutionRecord>('Execution')
+ExecutionType.implement({
+  description: 'One run of one playbook version, or one born by a write (no playbook).',
+  interfaces: [NodeInterface],
+  fields: (t) => ({
+    id: t.exposeID('id'),
+    status: t.expose('status', { type: ExecutionStatusEnum }),
+    playbook: t.field({
+      type: PlaybookType,
+      nullable: true,
+      resolve: ({ playbookPath, playbookVersion }, _args, { services }) =>
+        playbookPath === null ? null : services.catalog.find(playbookPath, playbookVersion),
+    }),
+    workload: t.expose('workload', { type: 'JSON', nullable: true }),
+    revision: t.expose('revision', { type: 'Revision' }),
+    error: t.expose('error', { type: ExecutionErrorType, nullable: true }),
+    parent: t.field({
+      type: ExecutionType,
+      nullable: true,
+      resolve: ({ parentId }, _args, { services }) => (parentId === null ? null : services.executions.find(parentId)),
+    }),
+    rerunOf: t.field({
+      type: ExecutionType,
+      nullable: true,
+      description: 'The execution that this one is a rerun of.',
+      resolve: ({ rerunOf }, _args, { services }) => (rerunOf === null ? null : services.executions.find(rerunOf)),
+    }),
+    stepCount: t.exposeInt('stepCount', { description: 'Visits of steps so far; iterations do not count.' }),
+    variableCount: t.exposeInt('variableCount'),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),
+    variables: t.field({
+      type: VariableConnection,
+      args: variableListArguments,
+      resolve: ({ id }, { filter, ...page }, { services }) =>
+        services.variables.list({ ...page, executionId: id, filter: checkedVariableFilter(filter) }),
+    }),
+  }),
+})
+
+const ExecutionConnection = connectionType<ExecutionRecord>('Execution', ExecutionType)
+
+builder.queryFields((t) => ({
+  execution: t.field({
+    type: ExecutionType,
+    nullable: true,
+    args: { id: t.arg.id({ required: true }) },
+    resolve: (_root, { id }, { services }) => services.executions.find(parseExecutionId(id, 'id')),
+  }),
+  executions: t.field({
+    type: ExecutionConnection,
+    description: 'Newest first.',
+    args: { ...pageArguments, filter: t.arg({ type: ExecutionFilterInput }) },
+    resolve: (_root, { filter, ...page }, { services }) => services.executions.list(checkedExecutionFilter(filter), page),
+  }),
+}))
+
+builder.subscriptionFields((t) => ({
+  executionChanged: t.field({
+    type: ExecutionType,
+    description: 'The current state first, then the newest after every event, coalesced for a slow reader.',
+    args: { id: t.arg.id({ required: true }) },
+    subscribe: (_root, args, { services }) => {
+      const id = parseExecutionId(args.id, 'id')
+      return openStream((signal) => services.executions.watch(id, signal))
+    },
+    resolve: (execution) => execution,
+  }),
+  executionsChanged: t.field({
+    type: ExecutionType,
+    description: 'The same over all executions that match.',
+    args: { filter: t.arg({ type: ExecutionFilterInput }) },
+    subscribe: (_root, { filter }, { services }) => {
+      const checked = checkedExecutionFilter(filter)
+      return openStream((signal) => services.executions.watchAll(checked, signal))
+    },
+    resolve: (execution) => execution,
+  }),
+}))

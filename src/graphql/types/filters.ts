@@ -1,0 +1,69 @@
+import { parseExecutionId } from '../../core/ids.js'
+import type { ExecutionFilter } from '../../executions/service.js'
+import type { VariableFilter } from '../../variables/filter.js'
+import { builder } from '../builder.js'
+import { ExecutionStatusEnum, VariableTypeEnum } from './enums.js'
+
+const StringFilterInput = builder.inputType('StringFilter', {
+  fields: (t) => ({
+    eq: t.string(),
+    in: t.stringList(),
+    startsWith: t.string(),
+    contains: t.string(),
+  }),
+})
+
+const JsonFilterInput = builder.inputType('JsonFilter', {
+  description: "path is a JSON pointer ('' is the value itself).",
+  fields: (t) => ({
+    path: t.string({ defaultValue: '' }),
+    eq: t.field({ type: 'JSON' }),
+    gt: t.field({ type: 'JSON' }),
+    gte: t.field({ type: 'JSON' }),
+    lt: t.field({ type: 'JSON' }),
+    lte: t.field({ type: 'JSON' }),
+    contains: t.field({ type: 'JSON' }),
+    exists: t.boolean(),
+  }),
+})
+
+export const VariableFilterInput = builder.inputType('VariableFilter', {
+  description: 'All that is given must hold.',
+  fields: (t) => ({
+    name: t.field({ type: StringFilterInput }),
+    type: t.field({ type: [VariableTypeEnum] }),
+    sourceStep: t.field({ type: StringFilterInput }),
+    value: t.field({ type: JsonFilterInput }),
+    executionId: t.id(),
+  }),
+})
+
+export const ExecutionFilterInput = builder.inputType('ExecutionFilter', {
+  description: 'All that is given must hold.',
+  fields: (t) => ({
+    status: t.field({ type: [ExecutionStatusEnum] }),
+    path: t.field({ type: StringFilterInput }),
+    startedAfter: t.field({ type: 'DateTime' }),
+    startedBefore: t.field({ type: 'DateTime' }),
+    variables: t.field({ type: [VariableFilterInput], description: 'Executions that have all of these variables.' }),
+    parentId: t.id(),
+  }),
+})
+
+/** @throws TransientError VALIDATION when an id in it is none */
+export function checkedVariableFilter<Filter extends VariableFilter | null | undefined>(
+  filter: Filter,
+  field = 'filter',
+): Filter {
+  if (filter?.executionId != null) parseExecutionId(filter.executionId, `${field}.executionId`)
+  return filter
+}
+
+/** @throws TransientError VALIDATION when an id in it is none */
+export function checkedExecutionFilter(filter: ExecutionFilter | null | undefined): ExecutionFilter | null {
+  if (filter?.parentId != null) parseExecutionId(filter.parentId, 'filter.parentId')
+  filter?.variables?.forEach((variable, index) => {
+    checkedVariableFilter(variable, `filter.variables[${index}]`)
+  })
+  return filter ?? null
+}

@@ -1,0 +1,70 @@
+import type { PlaybookRecord } from '../../catalog/record.js'
+import type { ParseReport, Problem } from '../../playbook/model.js'
+import { builder } from '../builder.js'
+import { ProblemSeverityEnum } from './enums.js'
+import { NodeInterface, nodeId } from './node.js'
+import { connectionType, pageArguments } from './page.js'
+
+export const PlaybookType = builder.objectRef<PlaybookRecord>('Playbook')
+PlaybookType.implement({
+  description: 'One version of a YAML program.',
+  interfaces: [NodeInterface],
+  fields: (t) => ({
+    id: t.id({ resolve: ({ path, version }) => nodeId('Playbook', path, String(version)) }),
+    path: t.exposeString('path'),
+    version: t.exposeInt('version'),
+    name: t.exposeString('name'),
+    source: t.exposeString('source'),
+    registeredAt: t.expose('registeredAt', { type: 'DateTime' }),
+  }),
+})
+
+const PlaybookConnection = connectionType<PlaybookRecord>('Playbook', PlaybookType)
+
+const PlaybookProblem = builder.objectRef<Problem>('PlaybookProblem').implement({
+  fields: (t) => ({
+    severity: t.expose('severity', { type: ProblemSeverityEnum }),
+    message: t.exposeString('message'),
+    path: t.exposeString('path'),
+    line: t.exposeInt('line'),
+    column: t.exposeInt('column'),
+  }),
+})
+
+const PlaybookReport = builder.objectRef<ParseReport>('PlaybookReport').implement({
+  fields: (t) => ({
+    valid: t.boolean({ resolve: ({ playbook }) => playbook !== null }),
+    problems: t.field({ type: [PlaybookProblem], resolve: ({ problems }) => [...problems] }),
+  }),
+})
+
+builder.queryFields((t) => ({
+  playbook: t.field({
+    type: PlaybookType,
+    nullable: true,
+    description: 'The latest version, or the one asked for.',
+    args: { path: t.arg.string({ required: true }), version: t.arg.int() },
+    resolve: (_root, { path, version }, { services }) => services.catalog.find(path, version ?? null),
+  }),
+  playbooks: t.field({
+    type: PlaybookConnection,
+    description: 'The latest version of each, by path.',
+    args: pageArguments,
+    resolve: (_root, page, { services }) => services.catalog.list(page),
+  }),
+  validatePlaybook: t.field({
+    type: PlaybookReport,
+    description: 'Never evaluates anything.',
+    args: { source: t.arg.string({ required: true }) },
+    resolve: (_root, { source }, { services }) => services.catalog.validate(source),
+  }),
+}))
+
+builder.mutationField('registerPlaybook', (t) =>
+  t.field({
+    type: PlaybookType,
+    description: "The next version of its path; the latest version's identical source returns that version.",
+    args: { source: t.arg.string({ required: true }) },
+    resolve: (_root, { source }, { services }) => services.catalog.register(source),
+  }),
+)

@@ -1,0 +1,100 @@
+import { ERRORS, type ErrorCode, TransientError } from '../../core/errors.js'
+import type { ClaimedTask } from '../../orchestrator/orchestrator.js'
+import { builder } from '../builder.js'
+
+const TaskType = builder.objectRef<ClaimedTask>('Task').implement({
+  description: 'One unit of work that a worker holds.',
+  fields: (t) => ({
+    id: t.exposeID('id'),
+    executionId: t.exposeID('executionId'),
+    step: t.exposeString('step'),
+    visit: t.exposeInt('visit'),
+    iteration: t.exposeInt('iteration', { nullable: true }),
+    attempt: t.exposeInt('attempt'),
+    kind: t.exposeString('kind', { description: 'The tool that the step runs.' }),
+    input: t.field({ type: 'JSON', description: 'Rendered.', resolve: ({ input }) => input }),
+    timeoutMs: t.exposeInt('timeoutMs'),
+    idempotencyKey: t.exposeString('idempotencyKey'),
+    token: t.exposeString('token'),
+    leaseUntil: t.expose('leaseUntil', { type: 'DateTime' }),
+  }),
+})
+
+const ClaimTaskInput = builder.inputType('ClaimTaskInput', {
+  fields: (t) => ({
+    pool: t.string({ defaultValue: 'default' }),
+    workerId: t.string({ required: true }),
+    waitMs: t.int({ defaultValue: 0 }),
+  }),
+})
+
+const TaskErrorInput = builder.inputType('TaskErrorInput', {
+  fields: (t) => ({ code: t.string({ required: true }), message: t.string({ required: true }) }),
+})
+
+const CompleteTaskInput = builder.inputType('CompleteTaskInput', {
+  fields: (t) => ({
+    taskId: t.id({ required: true }),
+    attempt: t.int({ required: true }),
+    token: t.string({ required: true }),
+    result: t.field({ type: 'JSON' }),
+    error: t.field({ type: TaskErrorInput }),
+    log: t.string(),
+  }),
+})
+
+const CompleteTaskPayload = builder
+  .objectRef<{ readonly isAccepted: boolean; readonly revision: number }>('CompleteTaskPayload')
+  .implement({
+    fields: (t) => ({
+      accepted: t.exposeBoolean('isAccepted'),
+      revision: t.expose('revision', { type: 'Revision' }),
+    }),
+  })
+
+const MAX_WAIT_MS = 60_000
+
+/** @throws TransientError VALIDATION when it is no code of the table in contract.md */
+function checkedError(error: { readonly code: string; readonly message: string } | null | undefined) {
+  if (error === null || error === undefined) return null
+  if (Object.hasOwn(ERRORS, error.code)) return { code: error.code as ErrorCode, message: error.message }
+  throw new TransientError('VALIDATION', `input.error.code: "${error.code}" is none of ${Object.keys(ERRORS).join(', ')}`, {
+    details: { field: 'input.error.code' },
+  })
+}
+
+/** @throws TransientError VALIDATION when it is out of range */
+function checkedWait(waitMs: number): number {
+  if (waitMs >= 0 && waitMs <= MAX_WAIT_MS) return waitMs
+  throw new TransientError('VALIDATION', `input.waitMs: ${waitMs} is not from 0 to ${MAX_WAIT_MS}`, {
+    details: { field: 'input.waitMs' },
+  })
+}
+
+builder.mutationFields((t) => ({
+  claimTask: t.field({
+    type: TaskType,
+    nullable: true,
+    description: 'Null when nothing came within waitMs. REST: POST /api/tasks/claim.',
+    args: { input: t.arg({ type: ClaimTaskInput, required: true }) },
+    resolve: (_root, { input: { pool, workerId, waitMs } }, { services }) =>
+      services.orchestrator.claim({ pool: pool ?? 'default', workerId, waitMs: checkedWait(waitMs ?? 0) }),
+  }),
+  heartbeatTask: t.field({
+    type: TaskType,
+    description: 'REST: POST /api/tasks/{id}/heartbeat.',
+    args: {
+      taskId: t.arg.id({ required: true }),
+      attempt: t.arg.int({ required: true }),
+      token: t.arg.string({ required: true }),
+    },
+    resolve: (_root, ticket, { services }) => services.orchestrator.heartbeat(ticket),
+  }),
+  completeTask: t.field({
+    type: CompleteTaskPayload,
+    description: "A duplicate answers accepted: false; another attempt's is CONFLICT. REST: POST /api/tasks/{id}/complete.",
+    args: { input: t.arg({ type: CompleteTaskInput, required: true }) },
+    resolve: (_root, { input: { error, ...report } }, { services }) =>
+      services.orchestrator.complete({ ...report, error: checkedError(error) }),
+  }),
+}))

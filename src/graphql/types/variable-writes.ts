@@ -1,0 +1,186 @@
+import { TransientError } from '../../core/errors.js'
+import { parseExecutionId } from '../../core/ids.js'
+import { type JsonValue, numberText } from '../../core/json.js'
+import type { VariableWrite } from '../../variables/record.js'
+import type { WriteOutcome, WriteResult } from '../../variables/service.js'
+import { builder } from '../builder.js'
+import { VariableTypeEnum } from './enums.js'
+import { VariableType } from './variable.js'
+
+const expectedVersionText =
+  'Write only if the variable is at this version; 0: only if it does not exist. Otherwise CONFLICT, with what is there.'
+
+const UpsertVariableInput = builder.inputType('UpsertVariableInput', {
+  fields: (t) => ({
+    executionId: t.id({ required: true }),
+    name: t.string({ required: true }),
+    value: t.field({ type: 'JSON', description: 'To be given; null is a value.' }),
+    type: t.field({ type: VariableTypeEnum, defaultValue: 'user_defined' }),
+    sourceStep: t.string(),
+    expectedVersion: t.int({ description: expectedVersionText }),
+  }),
+})
+
+export const VariableValueInput = builder.inputType('VariableValueInput', {
+  fields: (t) => ({
+    name: t.string({ required: true }),
+    value: t.field({ type: 'JSON' }),
+    expectedVersion: t.int({ description: expectedVersionText }),
+  }),
+})
+
+const UpsertVariablesInput = builder.inputType('UpsertVariablesInput', {
+  fields: (t) => ({
+    executionId: t.id({ required: true }),
+    variables: t.field({ type: [VariableValueInput], required: true }),
+    type: t.field({ type: VariableTypeEnum, defaultValue: 'user_defined' }),
+    sourceStep: t.string(),
+  }),
+})
+
+const IncrementVariableInput = builder.inputType('IncrementVariableInput', {
+  fields: (t) => ({
+    executionId: t.id({ required: true }),
+    name: t.string({ required: true }),
+    by: t.float({ defaultValue: 1 }),
+    sourceStep: t.string(),
+  }),
+})
+
+const DeleteVariableInput = builder.inputType('DeleteVariableInput', {
+  fields: (t) => ({
+    executionId: t.id({ required: true }),
+    name: t.string({ required: true }),
+    expectedVersion: t.int({ description: 'Delete only if the variable is at this version. Otherwise CONFLICT.' }),
+  }),
+})
+
+const UpsertVariablePayload = builder.objectRef<WriteResult>('UpsertVariablePayload').implement({
+  fields: (t) => ({
+    variable: t.field({ type: VariableType, resolve: (result) => writtenVariable(onlyOutcome(result)) }),
+    revision: t.expose('revision', { type: 'Revision' }),
+    changed: t.boolean({
+      description: 'false when value, type and source step were already so: nothing was written.',
+      resolve: (result) => onlyOutcome(result).isChanged,
+    }),
+  }),
+})
+
+const UpsertVariablesPayload = builder.objectRef<WriteResult>('UpsertVariablesPayload').implement({
+  fields: (t) => ({
+    variables: t.field({ type: [VariableType], resolve: (result) => result.outcomes.map(writtenVariable) }),
+    revision: t.expose('revision', { type: 'Revision' }),
+  }),
+})
+
+const DeleteVariablePayload = builder.objectRef<WriteResult>('DeleteVariablePayload').implement({
+  fields: (t) => ({
+    deleted: t.boolean({ resolve: (result) => onlyOutcome(result).isChanged }),
+    revision: t.expose('revision', { type: 'Revision' }),
+  }),
+})
+
+const DeleteVariablesPayload = builder
+  .objectRef<{ readonly revision: number; readonly deletedCount: number }>('DeleteVariablesPayload')
+  .implement({
+    fields: (t) => ({
+      deletedCount: t.exposeInt('deletedCount'),
+      revision: t.expose('revision', { type: 'Revision' }),
+    }),
+  })
+
+function onlyOutcome(result: WriteResult): WriteOutcome {
+  const [outcome] = result.outcomes
+  if (outcome === undefined) throw new Error('a write of one variable answered no outcome')
+  return outcome
+}
+
+function writtenVariable(outcome: WriteOutcome) {
+  if (outcome.variable === null) throw new Error('a write that sets a variable answered none')
+  return outcome.variable
+}
+
+interface GivenValue {
+  readonly name: string
+  readonly value?: JsonValue | undefined
+  readonly expectedVersion?: number | null | undefined
+}
+
+/**
+ * A set write from an input.
+ * @throws TransientError VALIDATION when no value is given: null is a value, a missing one is a mistake
+ */
+function setWrite(
+  given: GivenValue,
+  rest: Pick<VariableWrite & { operation: 'set' }, 'type' | 'sourceStep'>,
+  field: string,
+): VariableWrite {
+  if (given.value === undefined) {
+    throw new TransientError('VALIDATION', `${field}.value: no value is given for "${given.name}"; null is a value`, {
+      details: { field: `${field}.value` },
+    })
+  }
+  return { operation: 'set', name: given.name, value: given.value, ...rest, ...expected(given.expectedVersion, field) }
+}
+
+/** @throws TransientError VALIDATION when it is negative */
+function expected(version: number | null | undefined, field: string): { expectedVersion?: number } {
+  if (version === null || version === undefined) return {}
+  if (version >= 0) return { expectedVersion: version }
+  const name = `${field}.expectedVersion`
+  throw new TransientError('VALIDATION', `${name}: ${version} is negative`, { details: { field: name } })
+}
+
+builder.mutationFields((t) => ({
+  upsertVariable: t.field({
+    type: UpsertVariablePayload,
+    args: { input: t.arg({ type: UpsertVariableInput, required: true }) },
+    resolve: (_root, { input }, { services, actor }) =>
+      services.variables.write({
+        executionId: parseExecutionId(input.executionId),
+        writes: [setWrite(input, { type: input.type ?? 'user_defined', sourceStep: input.sourceStep ?? null }, 'input')],
+        actor,
+      }),
+  }),
+  upsertVariables: t.field({
+    type: UpsertVariablesPayload,
+    description: 'All or nothing, one revision.',
+    args: { input: t.arg({ type: UpsertVariablesInput, required: true }) },
+    resolve: (_root, { input }, { services, actor }) => {
+      const rest = { type: input.type ?? ('user_defined' as const), sourceStep: input.sourceStep ?? null }
+      if (input.variables.length === 0) throw new TransientError('BAD_REQUEST', 'input.variables: empty, nothing to write')
+      return services.variables.write({
+        executionId: parseExecutionId(input.executionId),
+        writes: input.variables.map((variable, index) => setWrite(variable, rest, `input.variables[${index}]`)),
+        actor,
+      })
+    },
+  }),
+  incrementVariable: t.field({
+    type: UpsertVariablePayload,
+    description: 'A single atomic statement; creates the variable from 0.',
+    args: { input: t.arg({ type: IncrementVariableInput, required: true }) },
+    resolve: (_root, { input: { executionId, name, by, sourceStep } }, { services, actor }) =>
+      services.variables.write({
+        executionId: parseExecutionId(executionId),
+        writes: [{ operation: 'increment', name, by: numberText(by ?? 1), sourceStep: sourceStep ?? null }],
+        actor,
+      }),
+  }),
+  deleteVariable: t.field({
+    type: DeleteVariablePayload,
+    args: { input: t.arg({ type: DeleteVariableInput, required: true }) },
+    resolve: (_root, { input: { executionId, name, expectedVersion } }, { services, actor }) =>
+      services.variables.write({
+        executionId: parseExecutionId(executionId),
+        writes: [{ operation: 'delete', name, ...expected(expectedVersion, 'input') }],
+        actor,
+      }),
+  }),
+  deleteVariables: t.field({
+    type: DeleteVariablesPayload,
+    description: 'Deletes all variables of an execution, as one revision.',
+    args: { executionId: t.arg.id({ required: true }) },
+    resolve: (_root, { executionId }, { services, actor }) => services.variables.deleteAll(parseExecutionId(executionId), actor),
+  }),
+}))

@@ -1,0 +1,100 @@
+import type { Page } from '../../core/cursor.js'
+import { parseExecutionId } from '../../core/ids.js'
+import type { ChangeRecord, VariableRecord } from '../../variables/record.js'
+import { builder } from '../builder.js'
+import { ChangeOperationEnum, VariableTypeEnum } from './enums.js'
+import { checkedVariableFilter, VariableFilterInput } from './filters.js'
+import { NodeInterface, nodeId } from './node.js'
+import { connectionType, pageArguments } from './page.js'
+
+export const VariableType = builder.objectRef<VariableRecord>('Variable')
+VariableType.implement({
+  description: 'A named JSON value of one execution.',
+  interfaces: [NodeInterface],
+  fields: (t) => ({
+    id: t.id({ resolve: ({ executionId, name }) => nodeId('Variable', executionId, name) }),
+    executionId: t.exposeID('executionId'),
+    name: t.exposeString('name'),
+    value: t.expose('value', { type: 'JSON', nullable: true }),
+    type: t.expose('type', { type: VariableTypeEnum }),
+    sourceStep: t.exposeString('sourceStep', { nullable: true, description: 'The step that last changed it.' }),
+    revision: t.expose('revision', {
+      type: 'Revision',
+      description: "The execution's revision at which this variable last changed.",
+    }),
+    version: t.exposeInt('version', {
+      description:
+        "This variable's own change counter, from 1; it goes on after delete and re-creation, so that no old version ever matches.",
+    }),
+    accessCount: t.exposeInt('accessCount'),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
+    accessedAt: t.expose('accessedAt', { type: 'DateTime' }),
+  }),
+})
+
+export const VariableChangeType = builder.objectRef<ChangeRecord>('VariableChange')
+VariableChangeType.implement({
+  description: 'One variable set or deleted at one revision.',
+  fields: (t) => ({
+    revision: t.expose('revision', { type: 'Revision' }),
+    name: t.exposeString('name'),
+    operation: t.expose('operation', { type: ChangeOperationEnum }),
+    value: t.expose('value', { type: 'JSON', nullable: true, description: 'null when deleted.' }),
+    previousValue: t.expose('previousValue', { type: 'JSON', nullable: true }),
+    type: t.expose('type', { type: VariableTypeEnum }),
+    sourceStep: t.exposeString('sourceStep', { nullable: true }),
+    actor: t.exposeString('actor', { description: 'Who wrote it: step:<name>, api:<key name>, or system.' }),
+    changedAt: t.expose('changedAt', { type: 'DateTime' }),
+  }),
+})
+
+type VariablePage = Page<VariableRecord> & { readonly revision?: number }
+
+export const VariableConnection = connectionType<VariableRecord, VariablePage>('Variable', VariableType)
+builder.objectField(VariableConnection, 'revision', (t) =>
+  t.field({
+    type: 'Revision',
+    nullable: true,
+    description: 'The point to watch from; null across executions.',
+    resolve: (page) => page.revision ?? null,
+  }),
+)
+const VariableChangeConnection = connectionType<ChangeRecord>('VariableChange', VariableChangeType)
+
+/** The arguments of every list of one execution's variables. */
+export const variableListArguments = builder.args((t) => ({
+  ...pageArguments,
+  filter: t.field({ type: VariableFilterInput }),
+  asOf: t.field({ type: 'Revision', description: 'Reads the past, as it was at this revision.' }),
+}))
+
+builder.queryFields((t) => ({
+  variable: t.field({
+    type: VariableType,
+    nullable: true,
+    description: 'One variable. Counts as a read: access_count and accessed_at move. Null when there is none.',
+    args: { executionId: t.arg.id({ required: true }), name: t.arg.string({ required: true }) },
+    resolve: (_root, { executionId, name }, { services }) => services.variables.read(parseExecutionId(executionId), name),
+  }),
+  variables: t.field({
+    type: VariableConnection,
+    description: 'Never counts as a read. `revision` on the connection is the point to watch from. `asOf` reads the past.',
+    args: { executionId: t.arg.id({ required: true }), ...variableListArguments },
+    resolve: (_root, { executionId, filter, ...page }, { services }) =>
+      services.variables.list({ ...page, executionId: parseExecutionId(executionId), filter: checkedVariableFilter(filter) }),
+  }),
+  searchVariables: t.field({
+    type: VariableConnection,
+    description: 'Across executions: find the ones that hold a value.',
+    args: { filter: t.arg({ type: VariableFilterInput, required: true }), ...pageArguments },
+    resolve: (_root, { filter, ...page }, { services }) => services.variables.search(checkedVariableFilter(filter), page),
+  }),
+  variableHistory: t.field({
+    type: VariableChangeConnection,
+    description: 'The change log in the order of revisions.',
+    args: { executionId: t.arg.id({ required: true }), name: t.arg.string(), ...pageArguments },
+    resolve: (_root, { executionId, ...request }, { services }) =>
+      services.variables.history({ ...request, executionId: parseExecutionId(executionId) }),
+  }),
+}))
