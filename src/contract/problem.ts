@@ -50,6 +50,8 @@ export function fromProblem(body: JsonValue, status: number): TransientError {
     return new TransientError('INTERNAL', `the server answered with status ${status} and no problem that this client knows`)
   }
   const { type: _type, title: _title, status: _status, code, detail, ...rest } = problem.data
-  const details = renameKeys(rest as JsonObject, (key) => key.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase()))
+  const details = renameKeys(rest as JsonObject, (key) =>
+    key.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase()),
+  )
   return new TransientError(code as ErrorCode, detail, { details: details as JsonObject })
 }

@@ -1,0 +1,109 @@
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import { parseShape } from '../contract/shape.js'
+import { TransientError } from '../core/errors.js'
+import { type JsonValue, parseJson } from '../core/json.js'
+
+export const MAX_BODY_BYTES = 1024 * 1024
+
+/** The media type of the request, in lower case and without parameters; '' when it names none. */
+export function mediaType(context: Context): string {
+  return (context.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+}
+
+export function isJsonMediaType(type: string): boolean {
+  return type === 'application/json' || /^application\/[a-z0-9.!#$&^_-]+\+json$/.test(type)
+}
+
+export function unsupportedMediaType(type: string, accepted: readonly string[]): TransientError {
+  const given = type === '' ? 'no Content-Type was given' : `Content-Type "${type.slice(0, 80)}" is not supported here`
+  return new TransientError('UNSUPPORTED_MEDIA_TYPE', `${given}; send ${accepted.join(', ')}`, {
+    details: { accepted: [...accepted] },
+  })
+}
+
+function bodyTooLarge(size: number): TransientError {
+  return new TransientError('TOO_LARGE', `the body has ${size} bytes or more, the limit is ${MAX_BODY_BYTES}`, {
+    details: { limit: MAX_BODY_BYTES, size },
+  })
+}
+
+/**
+ * The body as text, never holding more than the limit.
+ * @throws TransientError TOO_LARGE, BAD_REQUEST when it is not UTF-8
+ */
+export async function readText(context: Context): Promise<string> {
+  const announced = Number(context.req.header('content-length') ?? 0)
+  if (announced > MAX_BODY_BYTES) throw bodyTooLarge(announced)
+  const chunks: Uint8Array[] = []
+  let size = 0
+  const stream: ReadableStream<Uint8Array> | null = context.req.raw.body
+  if (stream !== null) {
+    for await (const chunk of stream) {
+      size += chunk.byteLength
+      if (size > MAX_BODY_BYTES) throw bodyTooLarge(size)
+      chunks.push(chunk)
+    }
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch {
+    throw new TransientError('BAD_REQUEST', 'the body is not UTF-8 text')
+  }
+}
+
+/** A key that one object of a valid JSON text has twice: a parser would keep one of the two in silence. */
+function findRepeatedKey(text: string): string | null {
+  const objects: Set<string>[] = []
+  for (const [token, quoted] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (token === '{') objects.push(new Set())
+    else if (token === '}') objects.pop()
+    else if (quoted !== undefined) {
+      const key = JSON.parse(quoted) as string
+      const keys = objects.at(-1)
+      if (keys?.has(key)) return key
+      keys?.add(key)
+    }
+  }
+  return null
+}
+
+/**
+ * JSON text with every digit kept.
+ * @throws TransientError BAD_REQUEST when it is not JSON, VALIDATION when an object has a key twice
+ */
+export function parseJsonBody(text: string): JsonValue {
+  let isJson = true
+  try {
+    JSON.parse(text)
+  } catch {
+    isJson = false
+  }
+  if (!isJson) throw new TransientError('BAD_REQUEST', 'the body is not JSON')
+  const key = findRepeatedKey(text)
+  if (key !== null) {
+    const field = key.slice(0, 80)
+    throw new TransientError('VALIDATION', `${field}: the key is given twice in one object`, { details: { field } })
+  }
+  try {
+    return parseJson(text)
+  } catch {
+    throw new TransientError('VALIDATION', 'the body is nested too deep', { details: { field: 'body' } })
+  }
+}
+
+/** @throws TransientError UNSUPPORTED_MEDIA_TYPE, TOO_LARGE, BAD_REQUEST, VALIDATION */
+export async function readJson<Schema extends z.ZodObject>(context: Context, schema: Schema): Promise<z.output<Schema>> {
+  const type = mediaType(context)
+  if (!isJsonMediaType(type)) throw unsupportedMediaType(type, ['application/json'])
+  return parseShape(schema, parseJsonBody(await readText(context)))
+}
+
+/** Like `readJson`, where the body may be left out altogether. */
+export async function readOptionalJson<Schema extends z.ZodObject>(context: Context, schema: Schema): Promise<z.output<Schema>> {
+  const type = mediaType(context)
+  const text = await readText(context)
+  if (text.trim() === '') return parseShape(schema, {})
+  if (!isJsonMediaType(type)) throw unsupportedMediaType(type, ['application/json'])
+  return parseShape(schema, parseJsonBody(text))
+}

@@ -1,0 +1,32 @@
+import { TransientError } from '../core/errors.js'
+import { VARIABLE_TYPES, type VariableType } from '../core/status.js'
+
+/**
+ * A whole number from the query or a header; undefined where it is absent.
+ * @throws TransientError VALIDATION, naming the field
+ */
+export function wholeNumber(text: string | undefined, field: string, max = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (/^\d{1,16}$/.test(text) && value <= max) return value
+  throw new TransientError('VALIDATION', `${field}: "${text.slice(0, 40)}" is not a whole number from 0 to ${max}`, {
+    details: { field },
+  })
+}
+
+/** Values by comma, or undefined. */
+export function commaList(text: string | undefined): string[] | undefined {
+  return text?.split(',').flatMap((part) => part.trim() || [])
+}
+
+export function isVariableType(text: string): text is VariableType {
+  return VARIABLE_TYPES.some((type) => type === text)
+}
+
+/** @throws TransientError BAD_REQUEST that lists the valid ones */
+export function variableType(text: string, field: string): VariableType {
+  if (isVariableType(text)) return text
+  throw new TransientError('BAD_REQUEST', `${field}: "${text.slice(0, 40)}" is none of ${VARIABLE_TYPES.join(', ')}`, {
+    details: { field, valid: [...VARIABLE_TYPES] },
+  })
+}

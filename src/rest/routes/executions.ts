@@ -1,0 +1,57 @@
+import type { Context, Hono } from 'hono'
+import { cancelExecutionRequest, startExecutionRequest } from '../../contract/executions.js'
+import { TransientError } from '../../core/errors.js'
+import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
+import type { JsonObject } from '../../core/json.js'
+import type { ExecutionRecord } from '../../executions/record.js'
+import { executionBody } from '../bodies.js'
+import { readJson, readOptionalJson } from '../body.js'
+import { actorOf, answerJson, type RestEnv, type RestServices } from '../context.js'
+import { refuseOtherMethods } from '../problem.js'
+
+const EXECUTIONS_PATH = '/api/executions'
+const EXECUTION_PATH = '/api/executions/:id'
+const CANCEL_PATH = '/api/executions/:id/cancel'
+const MAX_KEY_LENGTH = 255
+
+function idOf(context: Context): ExecutionId {
+  return parseExecutionId(context.req.param('id') ?? '', 'id')
+}
+
+function answerExecution(execution: ExecutionRecord, status = 200): Response {
+  const headers = status === 201 ? { location: `${EXECUTIONS_PATH}/${execution.id}` } : {}
+  return answerJson(executionBody(execution) as JsonObject, { status, headers })
+}
+
+function idempotencyKeyOf(context: Context): string | null {
+  const key = context.req.header('idempotency-key')
+  if (key === undefined) return null
+  if (key !== '' && key.length <= MAX_KEY_LENGTH) return key
+  throw new TransientError(
+    'VALIDATION',
+    `Idempotency-Key: it has ${key.length} characters, 1 to ${MAX_KEY_LENGTH} are possible`,
+    {
+      details: { field: 'Idempotency-Key' },
+    },
+  )
+}
+
+/** Starting, reading and cancelling executions. Ids are strings here. */
+export function addExecutionsRoutes(app: Hono<RestEnv>, { executions, orchestrator }: RestServices): void {
+  app.post(EXECUTIONS_PATH, async (context) => {
+    const idempotencyKey = idempotencyKeyOf(context)
+    const request = await readJson(context, startExecutionRequest)
+    return answerExecution(await orchestrator.start({ ...request, idempotencyKey }), 201)
+  })
+  refuseOtherMethods(app, EXECUTIONS_PATH, ['POST'])
+
+  app.get(EXECUTION_PATH, async (context) => answerExecution(await executions.get(idOf(context))))
+  refuseOtherMethods(app, EXECUTION_PATH, ['GET'])
+
+  app.post(CANCEL_PATH, async (context) => {
+    const id = idOf(context)
+    const { reason } = await readOptionalJson(context, cancelExecutionRequest)
+    return answerExecution(await orchestrator.cancel(id, reason ?? null, actorOf(context)))
+  })
+  refuseOtherMethods(app, CANCEL_PATH, ['POST'])
+}

@@ -1,0 +1,30 @@
+import type { Context, Hono } from 'hono'
+import { registerPlaybookRequest } from '../../contract/playbooks.js'
+import type { JsonObject } from '../../core/json.js'
+import { playbookBody } from '../bodies.js'
+import { isJsonMediaType, mediaType, readJson, readText, unsupportedMediaType } from '../body.js'
+import { answerJson, type RestEnv, type RestServices } from '../context.js'
+import { refuseOtherMethods } from '../problem.js'
+
+const YAML_MEDIA_TYPES = ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain']
+const PLAYBOOKS_PATH = '/api/playbooks'
+
+async function sourceOf(context: Context): Promise<string> {
+  const type = mediaType(context)
+  if (isJsonMediaType(type)) return (await readJson(context, registerPlaybookRequest)).source
+  if (YAML_MEDIA_TYPES.includes(type)) return readText(context)
+  throw unsupportedMediaType(type, ['application/json', ...YAML_MEDIA_TYPES])
+}
+
+/** POST /api/playbooks: 201 for a new version, 200 where the latest version has this very source. */
+export function addPlaybooksRoutes(app: Hono<RestEnv>, { catalog }: RestServices): void {
+  app.post(PLAYBOOKS_PATH, async (context) => {
+    const source = await sourceOf(context)
+    const path = catalog.validate(source).playbook?.path
+    const before = path === undefined ? null : await catalog.find(path)
+    const playbook = await catalog.register(source)
+    const isNew = before?.version !== playbook.version
+    return answerJson(playbookBody(playbook) as JsonObject, { status: isNew ? 201 : 200 })
+  })
+  refuseOtherMethods(app, PLAYBOOKS_PATH, ['POST'])
+}

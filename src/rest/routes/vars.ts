@@ -1,0 +1,140 @@
+import type { Context, Hono } from 'hono'
+import type { VariableListResponse, VariableValueResponse } from '../../contract/variables.js'
+import {
+  type DeleteVariableResponse,
+  type DeleteVariablesResponse,
+  type SetVariablesResponse,
+  setVariablesRequest,
+} from '../../contract/variables.js'
+import { TransientError } from '../../core/errors.js'
+import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
+import { type JsonObject, type JsonValue, LosslessNumber } from '../../core/json.js'
+import type { VariableWrite } from '../../variables/record.js'
+import { checkSourceStep, checkVariableName } from '../../variables/validate.js'
+import { variableBody } from '../bodies.js'
+import { readJson } from '../body.js'
+import { entityTag, expectedVersion, isNotModified, type WriteConditions } from '../conditions.js'
+import { actorOf, answerJson, type RestEnv, type RestServices } from '../context.js'
+import { answerProblem, refuseOtherMethods } from '../problem.js'
+import { variableType } from '../query.js'
+
+const LIST_PATH = '/api/vars/:execution_id'
+const SINGLE_PATH = '/api/vars/:execution_id/:var_name'
+
+export function executionIdOf(context: Context): ExecutionId {
+  return parseExecutionId(context.req.param('execution_id') ?? '', 'execution_id')
+}
+
+function nameOf(context: Context): string {
+  const name = context.req.param('var_name') ?? ''
+  checkVariableName(name, 'var_name')
+  return name
+}
+
+function conditionsOf(context: Context): WriteConditions {
+  return { ifMatch: context.req.header('if-match'), ifNoneMatch: context.req.header('if-none-match') }
+}
+
+/** The seeds' five calls. `poll` answers the list's long-poll form; the event stream is a route of its own. */
+export function addVarsRoutes(
+  app: Hono<RestEnv>,
+  services: RestServices,
+  poll: (context: Context<RestEnv>) => Promise<Response>,
+): void {
+  app.get(LIST_PATH, (context) => (context.req.query('after_revision') === undefined ? list(context, services) : poll(context)))
+  app.post(LIST_PATH, (context) => setVariables(context, services))
+  app.delete(LIST_PATH, (context) => deleteVariables(context, services))
+  refuseOtherMethods(app, LIST_PATH, ['GET', 'POST', 'DELETE'])
+  app.get(SINGLE_PATH, (context) => readVariable(context, services))
+  app.delete(SINGLE_PATH, (context) => deleteVariable(context, services))
+  refuseOtherMethods(app, SINGLE_PATH, ['GET', 'DELETE'])
+}
+
+async function list(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+  const executionId = executionIdOf(context)
+  const { revision, variables } = await services.variables.all(executionId)
+  const body: VariableListResponse = {
+    execution_id: new LosslessNumber(executionId),
+    variables: Object.fromEntries(variables.map((variable) => [variable.name, variableBody(variable)])),
+    count: variables.length,
+  }
+  return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
+}
+
+async function readVariable(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+  const executionId = executionIdOf(context)
+  const name = nameOf(context)
+  const variable = await services.variables.read(executionId, name)
+  if (variable === null) {
+    return answerProblem(
+      new TransientError('NOT_FOUND', `execution ${executionId} has no variable "${name}"`, { details: { name } }),
+    )
+  }
+  const headers = { etag: entityTag(variable.version) }
+  if (isNotModified(context.req.header('if-none-match'), variable.version)) return new Response(null, { status: 304, headers })
+  const body: VariableValueResponse = {
+    execution_id: new LosslessNumber(executionId),
+    var_name: name,
+    ...variableBody(variable),
+  }
+  return answerJson(body as JsonObject, { headers })
+}
+
+async function setVariables(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+  const executionId = executionIdOf(context)
+  const request = await readJson(context, setVariablesRequest)
+  const type = variableType(request.var_type ?? 'user_defined', 'var_type')
+  const sourceStep = request.source_step ?? null
+  checkSourceStep(sourceStep, 'source_step')
+  const entries: [string, JsonValue][] = Object.entries(request.variables)
+  if (entries.length === 0) {
+    throw new TransientError('BAD_REQUEST', 'variables: it is empty; send at least one name with its value', {
+      details: { field: 'variables' },
+    })
+  }
+  const names = entries.map(([name]) => name)
+  for (const name of names) checkVariableName(name, 'variables')
+  const expected = await expectedVersion(conditionsOf(context), { variables: services.variables, executionId, names })
+  const writes = entries.map(
+    ([name, value]): VariableWrite => ({ operation: 'set', name, value, type, sourceStep, expectedVersion: expected }),
+  )
+  const { revision, outcomes } = await services.variables.write({ executionId, writes, actor: actorOf(context) })
+  const single = outcomes.length === 1 ? outcomes[0]?.variable : null
+  const body: SetVariablesResponse = {
+    execution_id: new LosslessNumber(executionId),
+    variables_set: names.length,
+    var_names: names,
+  }
+  const headers = { revision: String(revision), ...(single ? { etag: entityTag(single.version) } : {}) }
+  return answerJson(body as JsonObject, { headers })
+}
+
+async function deleteVariable(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+  const executionId = executionIdOf(context)
+  const name = nameOf(context)
+  const conditions = conditionsOf(context)
+  if (conditions.ifNoneMatch !== undefined) throw new TransientError('BAD_REQUEST', 'If-None-Match: a DELETE knows only If-Match')
+  const expected = await expectedVersion(conditions, { variables: services.variables, executionId, names: [name] })
+  const { revision, outcomes } = await services.variables.write({
+    executionId,
+    writes: [{ operation: 'delete', name, expectedVersion: expected }],
+    actor: actorOf(context),
+  })
+  const body: DeleteVariableResponse = {
+    execution_id: new LosslessNumber(executionId),
+    var_name: name,
+    deleted: outcomes[0]?.isChanged ?? false,
+  }
+  return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
+}
+
+async function deleteVariables(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+  const executionId = executionIdOf(context)
+  const { ifMatch, ifNoneMatch } = conditionsOf(context)
+  if (ifMatch !== undefined || ifNoneMatch !== undefined) {
+    throw new TransientError('BAD_REQUEST', 'If-Match and If-None-Match are about one variable; delete it by its name')
+  }
+  const { revision, deletedCount } = await services.variables.deleteAll(executionId, actorOf(context))
+  const body: DeleteVariablesResponse = { execution_id: new LosslessNumber(executionId), deleted_count: deletedCount }
+  return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
+}
