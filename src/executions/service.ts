@@ -1,7 +1,7 @@
 import type { Page } from '../core/cursor.js'
+import type { StringFilter, VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { ExecutionStatus } from '../core/status.js'
-import type { StringFilter, VariableFilter } from '../variables/filter.js'
 import type { ExecutionRecord, StepRunRecord } from './record.js'
 
 export interface ExecutionFilter {

@@ -1,0 +1,2 @@
+export type { BusHealth, ConsumeOptions, Hint, StepBus, Stop, TaskRef, Unsubscribe } from './bus.js'
+export { createMemoryBus } from './memory.js'

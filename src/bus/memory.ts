@@ -1,0 +1,140 @@
+import type { BusHealth, ConsumeOptions, Hint, StepBus, Stop, TaskRef, Unsubscribe } from './bus.js'
+
+type Handler = (task: TaskRef) => Promise<void>
+type HintListener = (hint: Hint) => void
+
+interface Consumer {
+  readonly concurrency: number
+  readonly handler: Handler
+  readonly running: Set<Promise<void>>
+}
+
+interface Pool {
+  /** In the order of `ensure`. */
+  readonly waiting: Map<string, TaskRef>
+  readonly consumers: Set<Consumer>
+}
+
+interface MemoryBusOptions {
+  /** Told of a handler or listener that failed; the relay and the next poll make up for it. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** The bus of a single process. What it forgets when the process ends, the relay ensures again at the next start. */
+export function createMemoryBus({ onError = () => undefined }: MemoryBusOptions = {}): StepBus {
+  const pools = new Map<string, Pool>()
+  const poolByTask = new Map<string, Pool>()
+  const hints = createHints(onError)
+  let isClosed = false
+
+  const poolNamed = (name: string): Pool => {
+    const known = pools.get(name)
+    if (known !== undefined) return known
+    const pool: Pool = { waiting: new Map(), consumers: new Set() }
+    pools.set(name, pool)
+    return pool
+  }
+
+  const run = async (consumer: Consumer, task: TaskRef): Promise<void> => {
+    try {
+      await consumer.handler(task)
+    } catch (error) {
+      onError(error)
+    } finally {
+      poolByTask.delete(task.id)
+    }
+  }
+
+  const pump = (pool: Pool): void => {
+    for (const [id, task] of pool.waiting) {
+      const consumer = leastBusy(pool.consumers)
+      if (consumer === null) return
+      pool.waiting.delete(id)
+      const running = run(consumer, task).finally(() => {
+        consumer.running.delete(running)
+        pump(pool)
+      })
+      consumer.running.add(running)
+    }
+  }
+
+  const consume = (name: string, { concurrency }: ConsumeOptions, handler: Handler): Stop => {
+    const pool = poolNamed(name)
+    const consumer: Consumer = { concurrency, handler, running: new Set() }
+    pool.consumers.add(consumer)
+    queueMicrotask(() => pump(pool))
+    return async () => {
+      pool.consumers.delete(consumer)
+      await Promise.all(consumer.running)
+    }
+  }
+
+  return {
+    async ensure(task) {
+      if (isClosed || poolByTask.has(task.id)) return
+      const pool = poolNamed(task.pool)
+      poolByTask.set(task.id, pool)
+      pool.waiting.set(task.id, task)
+      queueMicrotask(() => pump(pool))
+    },
+    consume,
+    async withdraw(taskId) {
+      if (poolByTask.get(taskId)?.waiting.delete(taskId)) poolByTask.delete(taskId)
+    },
+    hint: hints.send,
+    onHint: hints.listen,
+    health: async (): Promise<BusHealth> => ({
+      isHealthy: !isClosed,
+      detail: isClosed ? 'closed' : `in process, ${poolByTask.size} tasks waiting or running`,
+    }),
+    async close() {
+      isClosed = true
+      hints.clear()
+      const consumers = [...pools.values()].flatMap((pool) => [...pool.consumers])
+      for (const pool of pools.values()) pool.consumers.clear()
+      await Promise.all(consumers.flatMap((consumer) => [...consumer.running]))
+    },
+  }
+}
+
+/** The consumer with a free place that runs least; null when all are full. */
+function leastBusy(consumers: Iterable<Consumer>): Consumer | null {
+  let best: Consumer | null = null
+  for (const consumer of consumers) {
+    if (consumer.running.size >= consumer.concurrency) continue
+    if (best === null || consumer.running.size < best.running.size) best = consumer
+  }
+  return best
+}
+
+function createHints(onError: (error: unknown) => void) {
+  const listeners = new Map<string, Set<HintListener>>()
+  const deliver = (listener: HintListener, hint: Hint) => {
+    try {
+      listener(hint)
+    } catch (error) {
+      onError(error)
+    }
+  }
+  return {
+    /** Delivered after the caller's own work, as over a network. */
+    send(hint: Hint): void {
+      queueMicrotask(() => {
+        for (const key of [hint.executionId, '*']) {
+          for (const listener of listeners.get(key) ?? []) deliver(listener, hint)
+        }
+      })
+    },
+    listen(executionId: string, listener: HintListener): Unsubscribe {
+      // Each subscription is its own, also when one function is given twice.
+      const own: HintListener = (hint) => listener(hint)
+      const known = listeners.get(executionId) ?? new Set()
+      listeners.set(executionId, known.add(own))
+      return () => {
+        known.delete(own)
+        if (known.size === 0 && listeners.get(executionId) === known) listeners.delete(executionId)
+      }
+    },
+    clear: () => listeners.clear(),
+  }
+}
