@@ -30,7 +30,6 @@ export async function openStream<T>(
       throw error
     },
     [Symbol.asyncIterator]: () => stream,
-    [Symbol.asyncDispose]: async () => void (await close()),
   }
   return stream
 }
