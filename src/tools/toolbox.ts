@@ -1,7 +1,7 @@
 import { TransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
-import type { RunningTool, ToolCallContext, ToolDefinition, ToolEnvironment, ToolOutcome } from './tool.js'
 import { failed } from './outcome.js'
+import type { RunningTool, ToolCallContext, ToolDefinition, ToolEnvironment, ToolOutcome } from './tool.js'
 
 /** A tool that was told to stop gets this long to clean up before its call is answered without it. */
 const STOP_GRACE_MS = 2000
@@ -89,5 +89,8 @@ function cancelled(): ToolOutcome {
 }
 
 function timedOut(timeoutMs: number): ToolOutcome {
-  return failed('TIMEOUT', `no result after ${timeoutMs / 1000} s: the tool was stopped; raise the step's timeout if it needs longer`)
+  return failed(
+    'TIMEOUT',
+    `no result after ${timeoutMs / 1000} s: the tool was stopped; raise the step's timeout if it needs longer`,
+  )
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { mapping, flag, seconds, templateText } from '../parameters.js'
+import { flag, mapping, seconds, templateText } from '../parameters.js'
 import { defineTool } from '../tool.js'
 import { createHttpTool } from './http.js'
 

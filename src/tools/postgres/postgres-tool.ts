@@ -13,7 +13,10 @@ export const postgresTool = defineTool({
       .union([z.string().min(1), z.strictObject({ type: z.string().optional(), credential: z.string().min(1).optional() })])
       .nullable()
       .optional(),
-    params: z.union([mapping, z.array(z.unknown())]).nullable().optional(),
+    params: z
+      .union([mapping, z.array(z.unknown())])
+      .nullable()
+      .optional(),
   }),
   aliases: { command: 'query', commands: 'query' },
   render: renderPostgres,

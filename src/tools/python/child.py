@@ -1,0 +1,252 @@
+"""What a forked child does with one call of the python tool: reads it, runs its code, writes its result, ends."""
+
+import asyncio
+import ctypes
+import importlib
+import inspect
+import json
+import linecache
+import math
+import os
+import re
+import signal
+import sys
+
+RESULT_FD = 3
+RESULT_LIMIT = 10 * 1024 * 1024
+CODE_NAME = "<code>"
+KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
+
+
+class CallFailed(Exception):
+    """What went wrong, in words for the author of the playbook."""
+
+
+def clean_environment():
+    """The server's secrets are in its environment: calls see only what programs need to run."""
+    for name in list(os.environ):
+        if name not in KEPT_ENVIRONMENT and not name.startswith("LC_"):
+            del os.environ[name]
+
+
+def become_subreaper():
+    """Daemons that a call leaves behind become children of this process, so that it can end them (Linux)."""
+    control_process(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def control_process(option, value):
+    try:
+        return ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
+    except (OSError, AttributeError):
+        return False
+
+
+def kill_orphans(calls):
+    """Ends processes that outlived their call. One in the session of a call that still runs is left alone."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            pids = [int(pid) for pid in file.read().split()]
+    except OSError:
+        return
+    for pid in pids:
+        try:
+            if pid not in calls and os.getsid(pid) not in calls:
+                os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+
+
+def run(payload, result_fd, log_fd, parent_pid):
+    """Runs one call and ends the process; never returns."""
+    status = 1
+    try:
+        isolate(result_fd, log_fd, parent_pid)
+        send(answer_to(payload))
+        status = 0
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+
+def isolate(result_fd, log_fd, parent_pid):
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if control_process(PR_SET_PDEATHSIG, signal.SIGKILL) and os.getppid() != parent_pid:
+        os._exit(1)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    os.dup2(result_fd, RESULT_FD, inheritable=False)
+    os.closerange(RESULT_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    # The number of digits is bounded where a value is stored, with a message of its own.
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(0)
+
+
+def send(answer):
+    view = memoryview(json.dumps(answer, separators=(",", ":"), allow_nan=False).encode())
+    while view:
+        view = view[os.write(RESULT_FD, view) :]
+
+
+def answer_to(payload):
+    call = json.loads(payload)
+    try:
+        if call.get("network") is False:
+            leave_network()
+        value = execute(call)
+        find_fault(value)
+        return {"value": value}
+    except CallFailed as failure:
+        return {"error": str(failure)}
+    except SystemExit as exit_request:
+        return {"error": f"the code called sys.exit({'' if exit_request.code is None else repr(exit_request.code)}): return a value instead"}
+    except BaseException as error:
+        log_frames(error)
+        return {"error": describe(error)}
+
+
+def leave_network():
+    libc = ctypes.CDLL(None, use_errno=True)
+    for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET):
+        if hasattr(libc, "unshare") and libc.unshare(flags) == 0:
+            return
+    raise CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")
+
+
+def execute(call):
+    code, args, context = call["code"], call["args"], call["context"]
+    context["idempotency_key"] = call["idempotency_key"]
+    linecache.cache[CODE_NAME] = (len(code), None, code.splitlines(True), CODE_NAME)
+    scope = {"__name__": "__playbook__", "context": context, "idempotency_key": call["idempotency_key"]}
+    for alias, module in call["libs"].items():
+        scope[alias] = import_lib(alias, module)
+    scope.update(args)
+    given = dict(scope)
+    compiled = compile(code, CODE_NAME, "exec", dont_inherit=True)
+    exec(compiled, scope)
+    main = scope.get("main")
+    if callable(main) and main is not given.get("main"):
+        return call_main(main, args, context)
+    return scope.get("result")
+
+
+def import_lib(alias, module):
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise CallFailed(f'libs.{alias}: the module "{module}" cannot be imported ({strip_paths(str(error))}); install it for the interpreter that PYTHON names') from None
+
+
+def call_main(main, args, context):
+    positional, named, rest = [], {}, dict(args)
+    takes_rest = False
+    for parameter in inspect.signature(main).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            continue
+        if parameter.kind is parameter.VAR_KEYWORD:
+            takes_rest = True
+            continue
+        rest.pop(parameter.name, None)
+        is_found, value = look_up(parameter.name, args, context)
+        if not is_found:
+            if parameter.default is not parameter.empty:
+                if parameter.kind is parameter.POSITIONAL_ONLY:
+                    positional.append(parameter.default)
+                continue
+            raise CallFailed(f'main needs a value for "{parameter.name}": name it in args')
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            positional.append(value)
+        else:
+            named[parameter.name] = value
+    value = main(*positional, **named, **(rest if takes_rest else {}))
+    return asyncio.run(as_coroutine(value)) if inspect.isawaitable(value) else value
+
+
+async def as_coroutine(awaitable):
+    return await awaitable
+
+
+def look_up(name, args, context):
+    """By name from args, then the context, in the order in which a template resolves a bare name."""
+    if name in args:
+        return True, args[name]
+    if name == "context":
+        return True, context
+    local = context.get("locals")
+    for layer in (local, context, context.get("vars"), context.get("results"), context.get("workload")):
+        if isinstance(layer, dict) and name in layer:
+            return True, layer[name]
+    return False, None
+
+
+def find_fault(value, path="result", seen=()):
+    """Names the first thing inside a result that JSON cannot hold."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise CallFailed(f"{path} is {value}, which is not JSON: return a finite number, a string or None")
+        return
+    if id(value) in seen:
+        raise CallFailed(f"{path} contains itself, which is not JSON")
+    if len(seen) > 200:
+        raise CallFailed(f"{path[:100]}... is nested more than 200 deep")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, (str, int)):
+                raise CallFailed(f"{path} has the key {key!r} ({type(key).__name__}): keys of JSON objects are strings")
+            find_fault(item, f"{path}.{key}", (*seen, id(value)))
+        return
+    if isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            find_fault(item, f"{path}[{index}]", (*seen, id(value)))
+        return
+    raise CallFailed(f"{path} is of type {type(value).__name__}, which is not JSON: return str, int, float, bool, None, list or dict")
+
+
+def describe(error):
+    if isinstance(error, SyntaxError) and error.filename == CODE_NAME:
+        text = (error.text or "").strip()
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno} of the code{': ' + text if text else ''})"
+    message = str(error)
+    if isinstance(error, ImportError):
+        message = strip_paths(message)
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    lines = code_frames(error)
+    if not lines:
+        return text
+    line = lines[-1][0]
+    source = linecache.getline(CODE_NAME, line).strip()
+    return f"{text} (line {line} of the code{': ' + source if source else ''})"
+
+
+def code_frames(error):
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == CODE_NAME:
+            frames.append((trace.tb_lineno, trace.tb_frame.f_code.co_name))
+        trace = trace.tb_next
+    return frames
+
+
+def log_frames(error):
+    frames = code_frames(error)
+    for line, name in frames[:5] + frames[5:][-15:]:
+        print(f"  line {line}, in {name}: {linecache.getline(CODE_NAME, line).strip()}", file=sys.stderr)
+
+
+def strip_paths(message):
+    return re.sub(r" \((?:/|[A-Za-z]:\\)[^)]*\)", "", message)

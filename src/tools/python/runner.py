@@ -1,0 +1,219 @@
+"""The warm parent of the python tool.
+
+It reads calls from stdin, forks one child for each, and answers on stdout. Requests are a header line and, for
+`run`, a payload: `run <id> <bytes>` and `kill <id>`. Answers are a header line and two payloads:
+`end <id> <exit> <result bytes> <log bytes>`. The parent never runs code of a call, and never parses a payload.
+"""
+
+import errno
+import fcntl
+import gc
+import importlib.util
+import os
+import selectors
+import signal
+import sys
+
+LOG_LIMIT = 64 * 1024
+RESULT_LIMIT = 12 * 1024 * 1024
+CHUNK = 1 << 16
+
+
+def load_child():
+    # Isolated mode leaves the script's folder out of sys.path, and it stays out: calls import nothing of ours.
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
+    spec = importlib.util.spec_from_file_location("_transient_child", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["_transient_child"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+child = load_child()
+
+
+class Call:
+    def __init__(self, call_id, pid, result_fd, log_fd):
+        self.call_id = call_id
+        self.pid = pid
+        self.fds = {result_fd: bytearray(), log_fd: bytearray()}
+        self.result = self.fds[result_fd]
+        self.log = self.fds[log_fd]
+        self.log_fd = log_fd
+        self.is_over_limit = False
+
+
+class Parent:
+    def __init__(self):
+        self.selector = selectors.DefaultSelector()
+        self.calls = {}
+        self.requests = bytearray()
+        self.is_open = True
+        # What a call prints must never reach the protocol's channel: stdout itself is led elsewhere.
+        self.answers = os.dup(1)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 1)
+        self.requests_fd = os.dup(0)
+        os.dup2(null, 0)
+        os.close(null)
+
+    def serve(self):
+        wake_read, wake_write = os.pipe()
+        for fd in (wake_read, wake_write, self.requests_fd):
+            set_nonblocking(fd)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.selector.register(self.requests_fd, selectors.EVENT_READ)
+        self.selector.register(wake_read, selectors.EVENT_READ)
+        while self.is_open:
+            for key, _ in self.selector.select():
+                if key.fd == self.requests_fd:
+                    self.read_requests()
+                elif key.fd == wake_read:
+                    read_available(wake_read)
+                    self.reap()
+                elif key.data is not None:
+                    self.read_child(key.data, key.fd)
+        for call in list(self.calls.values()):
+            kill_group(call.pid)
+
+    def read_requests(self):
+        chunk, is_ended = read_available(self.requests_fd)
+        self.requests += chunk
+        while True:
+            end = self.requests.find(b"\n")
+            if end < 0:
+                break
+            words = bytes(self.requests[:end]).split()
+            if words[0] == b"kill":
+                del self.requests[: end + 1]
+                self.kill(words[1].decode())
+                continue
+            size = int(words[2])
+            if len(self.requests) < end + 1 + size:
+                break
+            payload = bytes(self.requests[end + 1 : end + 1 + size])
+            del self.requests[: end + 1 + size]
+            self.run(words[1].decode(), payload)
+        if is_ended:
+            self.is_open = False
+
+    def run(self, call_id, payload):
+        result_read, result_write = os.pipe()
+        log_read, log_write = os.pipe()
+        parent_pid = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            for fd in (result_read, result_write, log_read, log_write):
+                os.close(fd)
+            self.answer(call_id, "fork", os.strerror(error.errno).encode(), b"")
+            return
+        if pid == 0:
+            child.run(payload, result_write, log_write, parent_pid)
+        os.close(result_write)
+        os.close(log_write)
+        call = Call(call_id, pid, result_read, log_read)
+        self.calls[pid] = call
+        for fd in call.fds:
+            set_nonblocking(fd)
+            self.selector.register(fd, selectors.EVENT_READ, call)
+
+    def kill(self, call_id):
+        for call in self.calls.values():
+            if call.call_id == call_id:
+                kill_group(call.pid)
+
+    def read_child(self, call, fd):
+        if fd not in call.fds:
+            return
+        chunk, is_ended = read_some(fd)
+        self.keep(call, fd, chunk)
+        if is_ended:
+            self.selector.unregister(fd)
+            os.close(fd)
+            del call.fds[fd]
+
+    def keep(self, call, fd, chunk):
+        buffer = call.fds[fd]
+        buffer += chunk
+        if fd == call.log_fd:
+            if len(buffer) > 2 * LOG_LIMIT:
+                del buffer[:-LOG_LIMIT]
+        elif len(buffer) > RESULT_LIMIT:
+            call.is_over_limit = True
+            buffer.clear()
+            kill_group(call.pid)
+
+    def reap(self):
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            call = self.calls.pop(pid, None)
+            if call is None:
+                continue
+            kill_group(pid)
+            for fd in list(call.fds):
+                self.keep(call, fd, read_available(fd, RESULT_LIMIT)[0])
+                self.selector.unregister(fd)
+                os.close(fd)
+            # The same round of events may still hold these descriptors.
+            call.fds.clear()
+            code = "limit" if call.is_over_limit else str(os.waitstatus_to_exitcode(status))
+            self.answer(call.call_id, code, bytes(call.result), bytes(call.log[-LOG_LIMIT:]))
+        child.kill_orphans(self.calls)
+
+    def answer(self, call_id, code, result, log):
+        header = f"end {call_id} {code} {len(result)} {len(log)}\n".encode()
+        view = memoryview(header + result + log)
+        while view:
+            try:
+                view = view[os.write(self.answers, view) :]
+            except BrokenPipeError:
+                self.is_open = False
+                return
+
+
+def kill_group(pid):
+    # The child makes its own group first thing; until then its pid alone names it.
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def read_some(fd):
+    try:
+        chunk = os.read(fd, CHUNK)
+    except OSError as error:
+        return b"", error.errno not in (errno.EAGAIN, errno.EINTR)
+    return chunk, chunk == b""
+
+
+def read_available(fd, limit=1 << 62):
+    chunks = []
+    size = 0
+    while size <= limit:
+        chunk, is_ended = read_some(fd)
+        if not chunk:
+            return b"".join(chunks), is_ended
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks), False
+
+
+def set_nonblocking(fd):
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
+
+
+if __name__ == "__main__":
+    child.become_subreaper()
+    child.clean_environment()
+    gc.freeze()
+    Parent().serve()

@@ -1,0 +1,119 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const RUNNER = fileURLToPath(new URL('./runner.py', import.meta.url))
+const CLOSE_GRACE_MS = 2000
+const STDERR_KEPT = 2000
+
+/** How a call's process ended: its exit status (negative: a signal), what it sent, and what it printed. */
+export interface CallEnd {
+  /** `limit` when the result was too large, `fork` when no process could be made, `lost` when the parent itself ended. */
+  readonly exit: number | 'limit' | 'fork' | 'lost' | 'missing'
+  readonly result: string
+  readonly log: string
+}
+
+/** A warm Python process that forks a child for every call. */
+export interface Zygote {
+  readonly isAlive: boolean
+  run(id: string, payload: string): Promise<CallEnd>
+  kill(id: string): void
+  close(): Promise<void>
+}
+
+/** Starts the interpreter; a failure to start shows as the end of the calls. */
+export function startZygote(pythonPath: string): Zygote {
+  const waiting = new Map<string, (end: CallEnd) => void>()
+  const process = spawn(pythonPath, ['-I', '-B', RUNNER], { stdio: ['pipe', 'pipe', 'pipe'] })
+  let isAlive = true
+  let stderr = ''
+
+  const endAll = (end: CallEnd) => {
+    isAlive = false
+    const resolvers = [...waiting.values()]
+    waiting.clear()
+    for (const resolve of resolvers) resolve(end)
+  }
+  const exited = new Promise<void>((resolve) => {
+    process.once('error', () => {
+      endAll({ exit: 'missing', result: '', log: '' })
+      resolve()
+    })
+    process.once('close', () => {
+      endAll({ exit: 'lost', result: '', log: stderr })
+      resolve()
+    })
+  })
+  process.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT)
+  })
+  process.stdout.on(
+    'data',
+    createFrameReader((id, end) => {
+      waiting.get(id)?.(end)
+      waiting.delete(id)
+    }),
+  )
+  // A write to a process that just ended fails here; its `close` event answers the calls.
+  process.stdin.on('error', () => {})
+
+  return {
+    get isAlive() {
+      return isAlive
+    },
+    run: (id, payload) =>
+      new Promise((resolve) => {
+        if (!isAlive) return resolve({ exit: 'lost', result: '', log: stderr })
+        waiting.set(id, resolve)
+        const bytes = Buffer.from(payload)
+        process.stdin.write(`run ${id} ${bytes.length}\n`)
+        process.stdin.write(bytes)
+      }),
+    kill: (id) => {
+      if (isAlive) process.stdin.write(`kill ${id}\n`)
+    },
+    close: () => stop(process, exited),
+  }
+}
+
+async function stop(process: ChildProcess, exited: Promise<void>): Promise<void> {
+  process.stdin?.end()
+  const timer = setTimeout(() => process.kill('SIGKILL'), CLOSE_GRACE_MS)
+  await exited
+  clearTimeout(timer)
+}
+
+/** Cuts the answers (`end <id> <exit> <result bytes> <log bytes>`, then both) out of the stream. */
+function createFrameReader(onEnd: (id: string, end: CallEnd) => void): (chunk: Buffer) => void {
+  let chunks: Buffer[] = []
+  let size = 0
+  let needed = 0
+  const readFrame = (bytes: Buffer): Buffer | null => {
+    const lineEnd = bytes.indexOf(10)
+    if (lineEnd < 0) return null
+    const [, id = '', exit = '', resultSize = '0', logSize = '0'] = bytes.toString('utf8', 0, lineEnd).split(' ')
+    const resultEnd = lineEnd + 1 + Number(resultSize)
+    const end = resultEnd + Number(logSize)
+    needed = end
+    if (bytes.length < end) return null
+    needed = 0
+    onEnd(id, {
+      exit: exit === 'limit' || exit === 'fork' ? exit : Number(exit),
+      result: bytes.toString('utf8', lineEnd + 1, resultEnd),
+      log: bytes.toString('utf8', resultEnd, end),
+    })
+    return bytes.subarray(end)
+  }
+  return (chunk) => {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size < needed) return
+    let rest: Buffer | null = chunks.length === 1 ? chunk : Buffer.concat(chunks)
+    while (rest !== null && rest.length > 0) {
+      const left = rest
+      rest = readFrame(left)
+      chunks = [rest ?? left]
+    }
+    size = chunks[0]?.length ?? 0
+  }
+}
