@@ -1,0 +1,76 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import type { ExecutionId } from '../core/ids.js'
+import {
+  type ExecutionFieldsFragment,
+  ListVariablesDocument,
+  type ListVariablesQuery,
+  type PlaybookFieldsFragment,
+  RegisterPlaybookDocument,
+  StartExecutionDocument,
+  type StartExecutionInput,
+  type VariableFieldsFragment,
+  type VariableFilter,
+} from './generated/graphql.js'
+import { execute, type Variables } from './graphql.js'
+import { type ClientOptions, createHttp } from './http.js'
+import { type WatchControls, type WatchMessage, type WatchOptions, watchExecution, watchVariables } from './watch.js'
+
+const PAGE = 250
+
+export interface VariableList {
+  /** The point to watch from: `watch(id, { afterRevision: revision })` misses nothing. */
+  readonly revision: number
+  readonly variables: readonly VariableFieldsFragment[]
+}
+
+export interface TransientClient {
+  /** Runs any typed document (`sdk/generated/graphql.ts`). */
+  request<Result, Input extends Variables>(document: TypedDocumentNode<Result, Input>, variables: Input): Promise<Result>
+  registerPlaybook(source: string): Promise<PlaybookFieldsFragment>
+  startExecution(input: StartExecutionInput): Promise<ExecutionFieldsFragment>
+  /** All variables as they were at one revision, over as many pages as it takes. */
+  listVariables(executionId: ExecutionId, filter?: VariableFilter): Promise<VariableList>
+  /** Every change exactly once, in order; resumes by itself. */
+  watch(executionId: ExecutionId, options?: WatchOptions): AsyncGenerator<WatchMessage, void, undefined>
+  /** The execution's states until it ends; resumes by itself. */
+  watchExecution(id: ExecutionId, controls?: WatchControls): AsyncGenerator<ExecutionFieldsFragment, void, undefined>
+}
+
+/**
+ * A typed client over `fetch`. Numbers keep all their digits: those that a JavaScript number cannot hold come as
+ * `LosslessNumber`, and are accepted as such. Its calls throw `TransientError` with the server's code, and
+ * `UnreachableError` where no server answers.
+ */
+export function createClient(options: ClientOptions): TransientClient {
+  const http = createHttp(options)
+  const request: TransientClient['request'] = (document, variables) => execute(http, document, variables)
+
+  async function listVariables(executionId: ExecutionId, filter?: VariableFilter): Promise<VariableList> {
+    const variables: VariableFieldsFragment[] = []
+    let asOf: number | null = null
+    let after: string | null = null
+    for (;;) {
+      const answer: ListVariablesQuery = await request(ListVariablesDocument, {
+        executionId,
+        first: PAGE,
+        after,
+        filter: filter ?? null,
+        asOf,
+      })
+      const page: ListVariablesQuery['variables'] = answer.variables
+      variables.push(...page.nodes)
+      asOf ??= page.revision ?? 0
+      after = page.pageInfo.endCursor
+      if (!page.pageInfo.hasNextPage) return { revision: asOf, variables }
+    }
+  }
+
+  return {
+    request,
+    listVariables,
+    registerPlaybook: async (source) => (await request(RegisterPlaybookDocument, { source })).registerPlaybook,
+    startExecution: async (input) => (await request(StartExecutionDocument, { input })).startExecution,
+    watch: (executionId, watchOptions = {}) => watchVariables(http, executionId, watchOptions),
+    watchExecution: (id, controls) => watchExecution(http, id, controls),
+  }
+}

@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type RetryPolicy, retryDelayMs } from '../core/backoff.js'
+import { ERRORS, isTransientError } from '../core/errors.js'
+
+const RECONNECT: RetryPolicy = {
+  maxAttempts: Number.POSITIVE_INFINITY,
+  initialDelayMs: 250,
+  backoffMultiplier: 2,
+  maxDelayMs: 30_000,
+}
+/** After this many failures the delay no longer grows, and the power need not either. */
+const MAX_EXPONENT = 12
+
+export interface Connection<T> {
+  /** Opens one connection; returns true when the stream is complete and false when it merely broke off. */
+  readonly connect: (signal: AbortSignal, onAlive: () => void) => AsyncGenerator<T, boolean>
+  readonly signal?: AbortSignal | undefined
+  /** A connection that is silent for longer counts as dead. */
+  readonly idleMs: number
+  /** Told before each wait for the next connection. */
+  readonly onDisconnect?: ((reason: unknown, delayMs: number) => void) | undefined
+}
+
+function isFinal(error: unknown): boolean {
+  return isTransientError(error) && !ERRORS[error.code].isRetryable
+}
+
+/** 0.25 to 30 s, doubling, of which a random half: a restarted server is not met by all its readers at once. */
+function reconnectDelayMs(failures: number): number {
+  return retryDelayMs(RECONNECT, Math.min(failures, MAX_EXPONENT)) * (0.5 + Math.random() / 2)
+}
+
+/**
+ * The messages of one connection after another, until the stream is complete or the signal aborts. Nothing of a dead
+ * connection is handed on once the next one is open. The first connection of all must succeed.
+ * @throws what the first connection throws, and any error that trying again cannot cure
+ */
+export async function* resuming<T>({ connect, signal, idleMs, onDisconnect }: Connection<T>): AsyncGenerator<T, void, undefined> {
+  let hasConnected = false
+  let failures = 0
+  while (!signal?.aborted) {
+    let reason: unknown = new Error('the connection ended')
+    const abort = new AbortController()
+    const stop = (): void => abort.abort()
+    signal?.addEventListener('abort', stop, { once: true })
+    const watchdog = setTimeout(() => abort.abort(new Error(`nothing came for ${idleMs} ms`)), idleMs)
+    const messages = connect(abort.signal, () => watchdog.refresh())
+    try {
+      for (;;) {
+        watchdog.refresh()
+        const next = await messages.next()
+        clearTimeout(watchdog)
+        if (next.done) {
+          if (next.value) return
+          break
+        }
+        hasConnected = true
+        failures = 0
+        yield next.value
+      }
+    } catch (error) {
+      if (signal?.aborted) return
+      if (!hasConnected || isFinal(error)) throw error
+      reason = error
+    } finally {
+      clearTimeout(watchdog)
+      signal?.removeEventListener('abort', stop)
+      abort.abort()
+    }
+    failures += 1
+    const delayMs = reconnectDelayMs(failures)
+    onDisconnect?.(reason, delayMs)
+    await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
+  }
+}
