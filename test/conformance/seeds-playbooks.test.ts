@@ -57,8 +57,8 @@ describe.skipIf(folder === null).each(['embedded', 'postgresql'] as const)('the 
     await backend?.close()
   })
 
-  it.each(scenarios)('%s', async (file) => {
-    if (backend === null || folder === null) return
+  it.for(scenarios)('%s', async (file, { skip }) => {
+    if (backend === null || folder === null) return skip('no PostgreSQL')
     expect(await playbookFaults(backend.server, loadCase(folder, file))).toEqual([])
   })
 })
