@@ -4,7 +4,7 @@ import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '
 import type { VariableType } from '../core/status.js'
 import { tooLarge, VARIABLE_LIMITS, type VariableLimits } from './limits.js'
 import type { ChangeRecord, VariableRecord, VariableWrite } from './record.js'
-import type { WriteOutcome } from './service.js'
+import type { WriteOutcome } from './requests.js'
 import { checkCounter, checkSourceStep, checkVariableName, storableNumber, storableValue } from './validate.js'
 
 /** What the fold needs of the locked execution. */
@@ -86,7 +86,9 @@ function checkNames({ writes, present }: FoldInput): void {
     // A database taken over from NoETL may hold names that no new variable could have.
     if (!present.has(name)) checkVariableName(name)
     if (seen.has(name)) {
-      throw new TransientError('VALIDATION', `name: "${name}" is written twice in one change set`, { details: { field: 'name', name } })
+      throw new TransientError('VALIDATION', `name: "${name}" is written twice in one change set`, {
+        details: { field: 'name', name },
+      })
     }
     seen.add(name)
   }

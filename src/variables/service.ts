@@ -1,64 +1,36 @@
-import type { ExecutionId } from '../core/ids.js'
+import type { StepBus } from '../bus/bus.js'
+import { type Clock, systemClock } from '../core/clock.js'
 import type { Page } from '../core/cursor.js'
+import { TransientError } from '../core/errors.js'
+import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import type { JsonValue } from '../core/json.js'
-import type { VariableType } from '../core/status.js'
+import { isFinished } from '../core/status.js'
+import type { Database, Sql } from '../db/database.js'
+import type { ExecutionRecord } from '../executions/record.js'
+import { appendEvents, lockExecution, lockOrCreateExecution, updateExecution } from '../executions/store.js'
 import type { VariableFilter } from './filter.js'
-import type { ChangeRecord, VariableRecord, VariableWrite } from './record.js'
+import { foldChangeSet } from './fold.js'
+import { allVariables, historyPage, searchPage, variablePage, variableValues } from './page-store.js'
+import { createReadQueue } from './read-queue.js'
+import type { ChangeRecord, VariableRecord } from './record.js'
+import type {
+  HistoryRequest,
+  ListRequest,
+  PageRequest,
+  PollRequest,
+  WatchEvent,
+  WatchRequest,
+  WriteRequest,
+  WriteResult,
+} from './requests.js'
+import { findVariable } from './store.js'
+import { checkVariableName, isStorableText } from './validate.js'
+import { createWakeUps } from './wake-ups.js'
+import { pollVariables, watchVariables } from './watch.js'
+import { findPositions } from './watch-store.js'
+import { type AppliedChangeSet, applyChangeSet, applyDeleteAll } from './write.js'
 
-/** What every write answers: the execution's revision after it, and what became of each write, in order. */
-export interface WriteResult {
-  readonly revision: number
-  readonly outcomes: readonly WriteOutcome[]
-}
-
-export interface WriteOutcome {
-  readonly name: string
-  /** The variable after the write; null after a delete. */
-  readonly variable: VariableRecord | null
-  /** false when nothing was written: value, type and source step were already so, or there was nothing to delete. */
-  readonly isChanged: boolean
-}
-
-export interface PageRequest {
-  readonly first?: number | null | undefined
-  readonly after?: string | null | undefined
-}
-
-export interface ListRequest extends PageRequest {
-  readonly executionId: ExecutionId
-  readonly filter?: VariableFilter | null | undefined
-  /** Reads the past. REVISION_GONE below the retained history, VALIDATION beyond the present. */
-  readonly asOf?: number | null | undefined
-}
-
-export interface HistoryRequest extends PageRequest {
-  readonly executionId: ExecutionId
-  readonly name?: string | null | undefined
-}
-
-export interface WatchRequest {
-  readonly executionId: ExecutionId
-  readonly names?: readonly string[] | null | undefined
-  readonly types?: readonly VariableType[] | null | undefined
-  /** Without it: from now. 0: from the first revision. */
-  readonly afterRevision?: number | null | undefined
-  readonly signal: AbortSignal
-}
-
-export interface WatchEvent {
-  readonly kind: 'subscribed' | 'changed' | 'bookmark'
-  readonly executionId: ExecutionId
-  readonly revision: number
-  /** All changes of this revision; empty unless `changed`. */
-  readonly changes: readonly ChangeRecord[]
-}
-
-export interface WriteRequest {
-  readonly executionId: ExecutionId
-  readonly writes: readonly VariableWrite[]
-  /** `api:<key name>`, `step:<name>` or `system`. */
-  readonly actor: string
-}
+export type * from './requests.js'
 
 /**
  * Everything one may do with variables: the seven operations of the seeds' `TransientVars` (get_cached, set_cached,
@@ -87,8 +59,103 @@ export interface VariablesService {
   /** The six guarantees of contract.md ("Watch"): pulls from the change log by revision; the bus only wakes. */
   watch(request: WatchRequest): AsyncGenerator<WatchEvent, void, undefined>
   /** Long-poll: the changes after a revision, as soon as there are any, or none at the end of `waitMs`. */
-  poll(request: Omit<WatchRequest, 'afterRevision'> & { readonly afterRevision: number; readonly waitMs: number }): Promise<{
-    readonly revision: number
-    readonly changes: readonly ChangeRecord[]
-  }>
+  poll(request: PollRequest): Promise<{ readonly revision: number; readonly changes: readonly ChangeRecord[] }>
+}
+
+export interface VariablesOptions {
+  readonly db: Database
+  readonly bus: StepBus
+  readonly clock?: Clock
+}
+
+/** The variables service over a database; the bus only carries hints. */
+export function createVariablesService({ db, bus, clock = systemClock }: VariablesOptions): VariablesService {
+  const countedRead = createReadQueue({ sql: db, clock })
+  const wakeUp = createWakeUps({ bus, findPositions: (ids) => findPositions(db, ids) })
+  const watching = { sql: db, wakeUp }
+
+  /** A name that no variable could have is the caller's fault, unless a database taken over from NoETL holds it. */
+  async function byName(executionId: ExecutionId, name: string, read: typeof countedRead): Promise<VariableRecord | null> {
+    const id = parseExecutionId(executionId)
+    const variable = isStorableText(name) ? await read(id, name) : null
+    if (variable === null) checkVariableName(name)
+    return variable
+  }
+
+  return {
+    read: (executionId, name) => byName(executionId, name, countedRead),
+    find: (executionId, name) => byName(executionId, name, (id, wanted) => findVariable(db, id, wanted)),
+    all: async (executionId) => allVariables(db, parseExecutionId(executionId)),
+    list: (request) => variablePage(db, request),
+    search: (filter, page) => searchPage(db, filter, page),
+    history: (request) => historyPage(db, request),
+    values: async (executionId, asOf = null) => variableValues(db, parseExecutionId(executionId), asOf),
+
+    async write({ executionId, writes, actor }) {
+      const id = parseExecutionId(executionId)
+      const isBirth = writes.some((write) => write.operation !== 'delete')
+      const { execution, applied } = await db.transaction(async (tx) => {
+        const locked = isBirth ? await lockOrCreateExecution(tx, id) : await lockExecution(tx, id)
+        const now = clock.now()
+        if (locked === null) return { execution: null, applied: foldOverNothing(id, { writes, actor, now }) }
+        checkRunning(locked)
+        return commit({ tx, locked, actor, applied: await applyChangeSet(tx, { execution: locked, writes, actor, now }) })
+      })
+      if (execution !== null) bus.hint(hintOf(execution))
+      return { revision: applied.execution.revision, outcomes: applied.outcomes }
+    },
+
+    async deleteAll(executionId, actor) {
+      const id = parseExecutionId(executionId)
+      const { execution, deletedCount, revision } = await db.transaction(async (tx) => {
+        const locked = await lockExecution(tx, id)
+        if (locked === null) return { execution: null, deletedCount: 0, revision: 0 }
+        checkRunning(locked)
+        const applied = await applyDeleteAll(tx, { execution: locked, actor, now: clock.now() })
+        const saved = await commit({ tx, locked, actor, applied })
+        return { execution: saved.execution, deletedCount: applied.changes.length, revision: applied.execution.revision }
+      })
+      if (execution !== null) bus.hint(hintOf(execution))
+      return { revision, deletedCount }
+    },
+
+    watch: (request) => watchVariables(watching, request),
+    poll: (request) => pollVariables(watching, request),
+  }
+}
+
+function checkRunning({ id, status }: ExecutionRecord): void {
+  if (!isFinished(status)) return
+  throw new TransientError('EXECUTION_FINISHED', `execution ${id} is ${status}: its variables can no longer be written`, {
+    details: { status },
+  })
+}
+
+/** Deletes in an execution that does not exist: answered by the same rules, and nothing is created. */
+function foldOverNothing(id: ExecutionId, request: Omit<WriteRequest, 'executionId'> & { readonly now: Date }): AppliedChangeSet {
+  const execution = { id, revision: 0, variableCount: 0, variableBytes: 0 }
+  const { outcomes, changes } = foldChangeSet({ ...request, execution, present: new Map(), tombstones: new Map() })
+  return { execution: { ...execution, historyCount: 0 }, outcomes, changes }
+}
+
+interface CommitRequest {
+  readonly tx: Sql
+  readonly locked: ExecutionRecord
+  readonly actor: string
+  readonly applied: AppliedChangeSet
+}
+
+/** Saves counters and event. `execution` is null when nothing changed, and nobody needs a hint. */
+async function commit({ tx, locked, actor, applied }: CommitRequest) {
+  if (applied.changes.length === 0) return { execution: null, applied }
+  const { id: executionId, eventSeq: before } = locked
+  const { revision } = applied.execution
+  const events = [{ name: 'variables.changed', data: { actor, count: applied.changes.length } }]
+  const eventSeq = await appendEvents(tx, { executionId, eventSeq: before, revision, events })
+  await updateExecution(tx, executionId, { ...applied.execution, eventSeq })
+  return { execution: { ...locked, ...applied.execution, eventSeq }, applied }
+}
+
+function hintOf({ id, revision, eventSeq }: ExecutionRecord) {
+  return { executionId: id, revision, eventSeq }
 }

@@ -9,7 +9,15 @@ const NOW = new Date('2026-01-02T03:04:05.678Z')
 const EXECUTION = { id: '507861119290048685', revision: 0, variableCount: 0, variableBytes: 0 }
 
 function fold(writes: readonly VariableWrite[], more: Partial<FoldInput> = {}) {
-  return foldChangeSet({ execution: EXECUTION, present: new Map(), tombstones: new Map(), actor: 'api:test', now: NOW, writes, ...more })
+  return foldChangeSet({
+    execution: EXECUTION,
+    present: new Map(),
+    tombstones: new Map(),
+    actor: 'api:test',
+    now: NOW,
+    writes,
+    ...more,
+  })
 }
 
 function set(name: string, value: JsonValue, expectedVersion?: number): VariableWrite {
@@ -88,7 +96,11 @@ describe('foldChangeSet: what is refused', () => {
 
   it('an execution over 10 MiB or 10,000 variables; a delete in the same change set makes room', () => {
     const full = { ...EXECUTION, variableCount: 10_000, variableBytes: 10 * 1024 * 1024 }
-    expect(failure(() => fold([set('b', 1)], { execution: full })).details).toEqual({ limit: 10_000, size: 10_001, variable: 'b' })
+    expect(failure(() => fold([set('b', 1)], { execution: full })).details).toEqual({
+      limit: 10_000,
+      size: 10_001,
+      variable: 'b',
+    })
     const present = there('a', 1)
     expect(fold([set('b', 1), { operation: 'delete', name: 'a' }], { execution: full, present }).variableCount).toBe(10_000)
     expect(failure(() => fold([set('a', 12)], { execution: full, present })).details['size']).toBe(10 * 1024 * 1024 + 1)
@@ -98,7 +110,10 @@ describe('foldChangeSet: what is refused', () => {
 describe('foldChangeSet: what is written', () => {
   it('nothing where value, type and source step are so already', () => {
     const present = there('a', { x: new LosslessNumber('1.10'), y: [1] })
-    const result = fold([set('a', { y: [1], x: new LosslessNumber('1.10') })], { present, execution: { ...EXECUTION, revision: 4 } })
+    const result = fold([set('a', { y: [1], x: new LosslessNumber('1.10') })], {
+      present,
+      execution: { ...EXECUTION, revision: 4 },
+    })
     expect(result).toMatchObject({ revision: 4, changes: [], outcomes: [{ isChanged: false }] })
     expect(fold([set('a', { y: [1], x: new LosslessNumber('1.1') })], { present }).changes).toHaveLength(1)
     expect(fold([increment('b', '0')], { present: there('b', new LosslessNumber('1.10')) }).changes).toHaveLength(0)
@@ -122,7 +137,11 @@ describe('foldChangeSet: what is written', () => {
   })
 
   it('an increment keeps the type, replaces the source step, and creates from 0', () => {
-    const present = there('a', new LosslessNumber('507861119290048685123'), { type: 'computed', sourceStep: 'old', accessCount: 4 })
+    const present = there('a', new LosslessNumber('507861119290048685123'), {
+      type: 'computed',
+      sourceStep: 'old',
+      accessCount: 4,
+    })
     const [outcome] = fold([{ operation: 'increment', name: 'a', by: '0.10', sourceStep: 'new' }], { present }).outcomes
     expect(outcome?.variable).toMatchObject({ type: 'computed', sourceStep: 'new', accessCount: 4, accessedAt: NOW })
     expect(stringifyJson(outcome?.variable?.value as JsonValue)).toBe('507861119290048685123.10')
@@ -135,7 +154,10 @@ describe('foldChangeSet: what is written', () => {
       fc.property(decimal, decimal, ([a, aScale], [b, bScale]) => {
         const scale = Math.max(aScale, bScale)
         const sum = a * 10n ** BigInt(scale - aScale) + b * 10n ** BigInt(scale - bScale)
-        return addDecimals(decimalText(a, aScale), decimalText(b, bScale)).replace('-0.', '0.') === decimalText(sum, scale).replace('-0.', '0.')
+        return (
+          addDecimals(decimalText(a, aScale), decimalText(b, bScale)).replace('-0.', '0.') ===
+          decimalText(sum, scale).replace('-0.', '0.')
+        )
       }),
     )
   })
@@ -155,58 +177,73 @@ interface ModelState {
 const names = fc.constantFrom('a', 'b', 'c', 'd')
 const values = fc.constantFrom<JsonValue>(0, 1, new LosslessNumber('1.0'), 'x', null, [1], { k: 1 })
 const write = fc.oneof(
-  fc.record({ operation: fc.constant('set' as const), name: names, value: values, expectedVersion: fc.option(fc.nat(3), { nil: undefined }) }),
+  fc.record({
+    operation: fc.constant('set' as const),
+    name: names,
+    value: values,
+    expectedVersion: fc.option(fc.nat(3), { nil: undefined }),
+  }),
   fc.record({ operation: fc.constant('increment' as const), name: names, by: fc.constantFrom('0', '1', '-0.5') }),
-  fc.record({ operation: fc.constant('delete' as const), name: names, expectedVersion: fc.option(fc.nat(3), { nil: undefined }) }),
+  fc.record({
+    operation: fc.constant('delete' as const),
+    name: names,
+    expectedVersion: fc.option(fc.nat(3), { nil: undefined }),
+  }),
 )
 
 describe('foldChangeSet against a naive model', () => {
   it('any run of change sets ends where the model does, with every counter right', () => {
     fc.assert(
-      fc.property(fc.array(fc.uniqueArray(write, { selector: (one) => one.name, minLength: 1, maxLength: 4 }), { maxLength: 30 }), (sets) => {
-        const model = new Map<string, ModelState>()
-        const live = new Map<string, VariableRecord>()
-        const tombstones = new Map<string, number>()
-        const versions = new Map<string, number>()
-        let execution = EXECUTION
-        for (const writes of sets) {
-          const expected = runModel(model, versions, writes as VariableWrite[])
-          let result: ReturnType<typeof foldChangeSet>
-          try {
-            result = fold(writes.map((one) => ({ type: 'user_defined', sourceStep: null, ...one }) as VariableWrite), {
-              execution,
-              present: live,
-              tombstones,
-            })
-          } catch (error) {
-            expect(isTransientError(error)).toBe(true)
-            expect(expected).toBeNull()
-            continue
-          }
-          expect(expected).not.toBeNull()
-          expect(result.revision - execution.revision).toBe(result.changes.length > 0 ? 1 : 0)
-          expect(result.changes.map((change) => change.seq)).toEqual(result.changes.map((_, index) => index + 1))
-          for (const change of result.changes) {
-            const outcome = result.outcomes.find(({ name }) => name === change.name)
-            if (outcome?.variable) live.set(change.name, outcome.variable)
-            else {
-              live.delete(change.name)
-              tombstones.set(change.name, change.version)
+      fc.property(
+        fc.array(fc.uniqueArray(write, { selector: (one) => one.name, minLength: 1, maxLength: 4 }), { maxLength: 30 }),
+        (sets) => {
+          const model = new Map<string, ModelState>()
+          const live = new Map<string, VariableRecord>()
+          const tombstones = new Map<string, number>()
+          const versions = new Map<string, number>()
+          let execution = EXECUTION
+          for (const writes of sets) {
+            const expected = runModel(model, versions, writes as VariableWrite[])
+            let result: ReturnType<typeof foldChangeSet>
+            try {
+              result = fold(
+                writes.map((one) => ({ type: 'user_defined', sourceStep: null, ...one }) as VariableWrite),
+                {
+                  execution,
+                  present: live,
+                  tombstones,
+                },
+              )
+            } catch (error) {
+              expect(isTransientError(error)).toBe(true)
+              expect(expected).toBeNull()
+              continue
             }
+            expect(expected).not.toBeNull()
+            expect(result.revision - execution.revision).toBe(result.changes.length > 0 ? 1 : 0)
+            expect(result.changes.map((change) => change.seq)).toEqual(result.changes.map((_, index) => index + 1))
+            for (const change of result.changes) {
+              const outcome = result.outcomes.find(({ name }) => name === change.name)
+              if (outcome?.variable) live.set(change.name, outcome.variable)
+              else {
+                live.delete(change.name)
+                tombstones.set(change.name, change.version)
+              }
+            }
+            execution = { ...execution, ...result }
+            for (const [name, state] of expected ?? []) model.set(name, state)
+            for (const name of [...model.keys()]) if (!expected?.has(name)) model.delete(name)
+            for (const change of result.changes) versions.set(change.name, change.version)
           }
-          execution = { ...execution, ...result }
-          for (const [name, state] of expected ?? []) model.set(name, state)
-          for (const name of [...model.keys()]) if (!expected?.has(name)) model.delete(name)
-          for (const change of result.changes) versions.set(change.name, change.version)
-        }
-        expect([...live.keys()].sort()).toEqual([...model.keys()].sort())
-        for (const [name, state] of model) {
-          expect(isSameJson(live.get(name)?.value as JsonValue, state.value)).toBe(true)
-          expect(live.get(name)?.version).toBe(state.version)
-        }
-        expect(execution.variableCount).toBe(model.size)
-        expect(execution.variableBytes).toBe([...model.values()].reduce((sum, { value }) => sum + jsonSize(value), 0))
-      }),
+          expect([...live.keys()].sort()).toEqual([...model.keys()].sort())
+          for (const [name, state] of model) {
+            expect(isSameJson(live.get(name)?.value as JsonValue, state.value)).toBe(true)
+            expect(live.get(name)?.version).toBe(state.version)
+          }
+          expect(execution.variableCount).toBe(model.size)
+          expect(execution.variableBytes).toBe([...model.values()].reduce((sum, { value }) => sum + jsonSize(value), 0))
+        },
+      ),
     )
   })
 })
@@ -221,7 +258,8 @@ function runModel(
   for (const one of writes) {
     const current = before.get(one.name)
     const nextVersion = (versions.get(one.name) ?? 0) + 1
-    if (one.operation !== 'increment' && one.expectedVersion !== undefined && one.expectedVersion !== (current?.version ?? 0)) return null
+    if (one.operation !== 'increment' && one.expectedVersion !== undefined && one.expectedVersion !== (current?.version ?? 0))
+      return null
     if (one.operation === 'delete') after.delete(one.name)
     else {
       const value = one.operation === 'set' ? one.value : naiveSum(current?.value ?? null, current !== undefined, one.by)

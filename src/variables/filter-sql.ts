@@ -1,0 +1,116 @@
+import { TransientError } from '../core/errors.js'
+import { parseExecutionId } from '../core/ids.js'
+import { isJsonNumber, type JsonValue, numberText, stringifyJson } from '../core/json.js'
+import type { SqlParameter } from '../db/database.js'
+import type { JsonFilter, StringFilter, VariableFilter } from './filter.js'
+import { isStorableText, storableValue } from './validate.js'
+
+export interface SqlCondition {
+  readonly sql: string
+  readonly parameters: SqlParameter[]
+}
+
+/** Gives the placeholder of a further parameter. */
+type Bind = (parameter: SqlParameter) => string
+
+const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
+
+/**
+ * A condition on the alias `t` with the columns of `noetl.transient`. Everything from outside is bound, never spliced.
+ * `nextParameter` is the number of the first placeholder that is free.
+ * @throws TransientError VALIDATION for a path that is no JSON pointer, or text that cannot be stored
+ */
+export function variableFilterSql(filter: VariableFilter, nextParameter: number): SqlCondition {
+  const parameters: SqlParameter[] = []
+  const bind: Bind = (parameter) => `$${nextParameter + parameters.push(parameter) - 1}`
+  const conditions = [
+    ...stringConditions(filter.name, { column: 't.var_name', field: 'filter.name', bind }),
+    ...stringConditions(filter.sourceStep, { column: 't.source_step', field: 'filter.sourceStep', bind }),
+    ...jsonConditions(filter.value, bind),
+  ]
+  if (filter.type) conditions.push(`t.var_type = ANY(${bind(filter.type)}::text[])`)
+  if (filter.executionId) {
+    conditions.push(`t.execution_id = ${bind(parseExecutionId(filter.executionId, 'filter.executionId'))}::bigint`)
+  }
+  return { sql: conditions.length > 0 ? `(${conditions.join(' AND ')})` : 'TRUE', parameters }
+}
+
+function checkText(text: string, field: string): string {
+  if (isStorableText(text)) return text
+  throw new TransientError('VALIDATION', `${field}: holds a character that no text here has (NUL or half a surrogate pair)`, {
+    details: { field },
+  })
+}
+
+interface StringTarget {
+  readonly column: string
+  readonly field: string
+  readonly bind: Bind
+}
+
+function stringConditions(filter: StringFilter | null | undefined, { column, field, bind }: StringTarget): string[] {
+  if (!filter) return []
+  const text = (value: string) => bind(checkText(value, field))
+  const conditions: string[] = []
+  if (typeof filter.eq === 'string') conditions.push(`${column} = ${text(filter.eq)}::text`)
+  if (filter.in) conditions.push(`${column} = ANY(${bind(filter.in.map((value) => checkText(value, field)))}::text[])`)
+  if (typeof filter.startsWith === 'string') conditions.push(`starts_with(${column}, ${text(filter.startsWith)}::text)`)
+  if (typeof filter.contains === 'string') conditions.push(`strpos(${column}, ${text(filter.contains)}::text) > 0`)
+  return conditions
+}
+
+function jsonConditions(filter: JsonFilter | null | undefined, bind: Bind): string[] {
+  if (!filter) return []
+  const json = (value: JsonValue) => `${bind(stringifyJson(storableValue(value, 'filter.value')))}::jsonb`
+  const path = pointerPath(filter.path ?? '')
+  // Without a path the column itself, so that the common case needs no extraction.
+  const target = path.length === 0 ? 't.var_value' : `(t.var_value #> ${bind(path)}::text[])`
+  const conditions: string[] = []
+  if (filter.eq !== undefined) conditions.push(`${target} = ${json(filter.eq)}`)
+  for (const [key, operator] of Object.entries(COMPARISONS)) {
+    const operand = filter[key as keyof typeof COMPARISONS]
+    if (operand !== undefined) conditions.push(comparison({ target, operator, operand, bind }))
+  }
+  if (filter.contains !== undefined) conditions.push(`${target} @> ${json(filter.contains)}`)
+  if (typeof filter.exists === 'boolean') conditions.push(`${target} IS ${filter.exists ? 'NOT ' : ''}NULL`)
+  return conditions
+}
+
+interface Comparison {
+  readonly target: string
+  readonly operator: string
+  readonly operand: JsonValue
+  readonly bind: Bind
+}
+
+/** Numbers compare with numbers, texts with texts (by code point); anything else never matches. */
+function comparison({ target, operator, operand, bind }: Comparison): string {
+  const checked = storableValue(operand, 'filter.value')
+  if (isJsonNumber(checked)) {
+    const right = `${bind(numberText(checked))}::numeric`
+    return `CASE WHEN jsonb_typeof(${target}) = 'number' THEN (${target} #>> '{}')::numeric ${operator} ${right} ELSE FALSE END`
+  }
+  if (typeof checked === 'string') {
+    const right = `${bind(checked)}::text`
+    return `CASE WHEN jsonb_typeof(${target}) = 'string' THEN (${target} #>> '{}') COLLATE "C" ${operator} ${right} ELSE FALSE END`
+  }
+  return 'FALSE'
+}
+
+/** The keys of a JSON pointer (RFC 6901). */
+function pointerPath(pointer: string): string[] {
+  if (pointer === '') return []
+  if (!pointer.startsWith('/') || /~(?![01])/.test(pointer)) {
+    throw new TransientError(
+      'VALIDATION',
+      `filter.value.path: "${pointer.slice(0, 40)}" is not a JSON pointer such as /user/name`,
+      {
+        details: { field: 'filter.value.path' },
+      },
+    )
+  }
+  return checkText(pointer, 'filter.value.path')
+    .slice(1)
+    .split('/')
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+}

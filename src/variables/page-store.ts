@@ -1,0 +1,209 @@
+import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { TransientError } from '../core/errors.js'
+import { type ExecutionId, parseExecutionId } from '../core/ids.js'
+import { type JsonValue, parseJson } from '../core/json.js'
+import type { Sql, SqlParameter } from '../db/database.js'
+import type { VariableFilter } from './filter.js'
+import { variableFilterSql } from './filter-sql.js'
+import type { ChangeRecord, VariableRecord } from './record.js'
+import type { HistoryRequest, ListRequest, PageRequest } from './requests.js'
+import { CHANGE_COLUMNS, type ChangeRow, toChange, toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
+import { checkCounter, isStorableText } from './validate.js'
+
+interface Present {
+  readonly present: bigint | null
+  readonly oldest_revision: bigint | null
+}
+
+/** With all microseconds: a cursor must not fall between two rows of one millisecond. */
+const CREATED = `to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+
+/** The variables as they were at the revision $2, with the columns of `noetl.transient`. */
+const PAST = `(
+  SELECT l.* FROM (
+    SELECT DISTINCT ON (h.var_name) h.execution_id, h.var_name, h.var_type, h.value AS var_value, h.source_step, h.revision,
+      h.version, h.access_count, h.created_at, h.changed_at AS updated_at, h.changed_at AS accessed_at, h.operation
+    FROM noetl.transient_history h
+    WHERE h.execution_id = $1::bigint AND h.revision <= $2::bigint
+    ORDER BY h.var_name, h.revision DESC
+  ) l WHERE l.operation = 'set'
+)`
+
+interface Source {
+  readonly table: string
+  readonly parameters: readonly SqlParameter[]
+}
+
+function sourceAt(executionId: ExecutionId, asOf: number | null): Source {
+  if (asOf === null) return { table: 'noetl.transient', parameters: [executionId] }
+  return { table: PAST, parameters: [executionId, String(checkCounter(asOf, 'asOf'))] }
+}
+
+/** The revision that the answer shows, once it is known to be neither beyond the present nor below what is kept. */
+function revisionOf(row: Present | undefined, asOf: number | null): number {
+  const present = Number(row?.present ?? 0)
+  if (asOf === null) return present
+  const oldestRevision = Number(row?.oldest_revision ?? 0)
+  if (asOf > present) {
+    throw new TransientError('VALIDATION', `asOf: ${asOf} is beyond the present revision ${present}`, {
+      details: { field: 'asOf' },
+    })
+  }
+  if (asOf < oldestRevision) {
+    throw new TransientError('REVISION_GONE', `asOf: revision ${asOf} is no longer kept; the oldest is ${oldestRevision}`, {
+      details: { oldestRevision },
+    })
+  }
+  return asOf
+}
+
+/** All variables by `created_at`, now or at a revision, with the revision of the same snapshot: one statement is one snapshot. */
+export async function allVariables(
+  sql: Sql,
+  executionId: ExecutionId,
+  asOf: number | null = null,
+): Promise<{ revision: number; variables: VariableRecord[] }> {
+  const source = sourceAt(executionId, asOf)
+  const rows = await sql.rows<VariableRow & Present>(
+    `SELECT e.revision AS present, e.oldest_revision, page.*
+     FROM transient.execution e
+     LEFT JOIN (SELECT ${VARIABLE_COLUMNS} FROM ${source.table} t WHERE t.execution_id = $1::bigint) page ON TRUE
+     WHERE e.id = $1::bigint ORDER BY page.created_at, page.var_name`,
+    ...source.parameters,
+  )
+  return { revision: revisionOf(rows[0], asOf), variables: rows.filter((row) => row.var_name !== null).map(toVariable) }
+}
+
+/** Names and values, now or at a revision. */
+export async function variableValues(
+  sql: Sql,
+  executionId: ExecutionId,
+  asOf: number | null,
+): Promise<Record<string, JsonValue>> {
+  const source = sourceAt(executionId, asOf)
+  const rows = await sql.rows<Present & { readonly var_name: string | null; readonly value: string }>(
+    `SELECT e.revision AS present, e.oldest_revision, page.*
+     FROM (SELECT 1) one LEFT JOIN transient.execution e ON e.id = $1::bigint
+     LEFT JOIN (SELECT t.var_name, t.var_value::text AS value FROM ${source.table} t WHERE t.execution_id = $1::bigint
+                ORDER BY t.created_at, t.var_name) page ON TRUE`,
+    ...source.parameters,
+  )
+  revisionOf(rows[0], asOf)
+  return Object.fromEntries(rows.flatMap((row) => (row.var_name === null ? [] : [[row.var_name, parseJson(row.value)]])))
+}
+
+type Keyed<Row> = Row & { readonly position: string; readonly total: bigint | null }
+
+/** One page of an execution's variables by (created_at, name), with revision and total of the same snapshot. */
+export async function variablePage(sql: Sql, request: ListRequest): Promise<Page<VariableRecord> & { revision: number }> {
+  const first = pageSize(request.first)
+  const asOf = request.asOf ?? null
+  const after = readCursor(request.after, [isTimestamp, isStorableText])
+  const source = sourceAt(parseExecutionId(request.executionId), asOf)
+  const parameters = [...source.parameters]
+  const filter = variableFilterSql(request.filter ?? {}, parameters.length + 1)
+  parameters.push(...filter.parameters)
+  const next = parameters.length
+  // Without a filter the execution's own counter is the total; then the rows need to be found only once.
+  const isCounted = asOf === null && filter.parameters.length === 0 && filter.sql === 'TRUE'
+  const rows = await sql.rows<Keyed<VariableRow & Present>>(
+    `WITH matching AS ${isCounted ? 'NOT MATERIALIZED' : 'MATERIALIZED'} (
+       SELECT t.* FROM ${source.table} t WHERE t.execution_id = $1::bigint AND ${filter.sql}
+     )
+     SELECT e.revision AS present, e.oldest_revision,
+       ${isCounted ? 'e.variable_count::bigint' : '(SELECT count(*) FROM matching)'} AS total, page.*
+     FROM (SELECT 1) one LEFT JOIN transient.execution e ON e.id = $1::bigint
+     LEFT JOIN (
+       SELECT ${VARIABLE_COLUMNS}, ${CREATED} AS position FROM matching t
+       ${after ? `WHERE (t.created_at, t.var_name) > ($${next + 1}::timestamptz, $${next + 2}::text)` : ''}
+       ORDER BY t.created_at, t.var_name LIMIT ${first + 1}
+     ) page ON TRUE
+     ORDER BY page.created_at, page.var_name`,
+    ...parameters,
+    ...(after ?? []),
+  )
+  const revision = revisionOf(rows[0], asOf)
+  return { ...toPage({ rows, first, after, keep: toVariable, key: (row) => [row.position, row.var_name] }), revision }
+}
+
+/** Across executions, by (execution id, name). */
+export async function searchPage(sql: Sql, filter: VariableFilter, page: PageRequest): Promise<Page<VariableRecord>> {
+  const first = pageSize(page.first)
+  const after = readCursor(page.after, [isCounterText, isStorableText])
+  const condition = variableFilterSql(filter, 1)
+  const next = condition.parameters.length
+  const rows = await sql.rows<Keyed<VariableRow>>(
+    `SELECT total.count AS total, page.*
+     FROM (SELECT count(*) FROM noetl.transient t WHERE ${condition.sql}) total
+     LEFT JOIN (
+       SELECT ${VARIABLE_COLUMNS}, t.execution_id::text AS position FROM noetl.transient t
+       WHERE ${condition.sql} ${after ? `AND (t.execution_id, t.var_name) > ($${next + 1}::bigint, $${next + 2}::text)` : ''}
+       ORDER BY t.execution_id, t.var_name LIMIT ${first + 1}
+     ) page ON TRUE
+     ORDER BY page.execution_id, page.var_name`,
+    ...condition.parameters,
+    ...(after ?? []),
+  )
+  return toPage({ rows, first, after, keep: toVariable, key: (row) => [row.position, row.var_name] })
+}
+
+/** The change log in the order of revisions. */
+export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Page<ChangeRecord>> {
+  const first = pageSize(request.first)
+  const after = readCursor(request.after, [isCounterText, isCounterText])
+  const name = request.name ?? null
+  const parameters: SqlParameter[] = [parseExecutionId(request.executionId)]
+  const condition = `h.execution_id = $1::bigint ${name === null ? '' : `AND h.var_name = $${parameters.push(name)}::text`}`
+  const next = parameters.length
+  const rows = await sql.rows<Keyed<ChangeRow>>(
+    `SELECT total.count AS total, page.*
+     FROM (SELECT count(*) FROM noetl.transient_history h WHERE ${condition}) total
+     LEFT JOIN (
+       SELECT ${CHANGE_COLUMNS}, h.revision::text AS position FROM noetl.transient_history h
+       WHERE ${condition} ${after ? `AND (h.revision, h.seq) > ($${next + 1}::bigint, $${next + 2}::bigint)` : ''}
+       ORDER BY h.revision, h.seq LIMIT ${first + 1}
+     ) page ON TRUE
+     ORDER BY page.revision, page.seq`,
+    ...parameters,
+    ...(after ?? []),
+  )
+  const keep = (row: ChangeRow) => toChange(request.executionId, row)
+  return toPage({ rows, first, after, keep, key: (row) => [row.position, String(row.seq)] })
+}
+
+function isTimestamp(text: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) && !Number.isNaN(Date.parse(text))
+}
+
+function isCounterText(text: string): boolean {
+  return /^\d{1,19}$/.test(text) && BigInt(text) < 2n ** 63n
+}
+
+/** The parts of a cursor, or null without one. A forged cursor must not reach SQL as a bad cast. */
+function readCursor(cursor: string | null | undefined, parts: readonly ((text: string) => boolean)[]): string[] | null {
+  if (cursor === null || cursor === undefined) return null
+  const key = decodeCursor(cursor, parts.length)
+  if (parts.every((isPart, index) => isPart(key[index] ?? ''))) return key
+  throw new TransientError('VALIDATION', 'after: not a cursor of this list', { details: { field: 'after' } })
+}
+
+interface PageInput<Row, Item> {
+  /** One row of nulls where nothing matched: the total stands beside it. */
+  readonly rows: readonly Keyed<Row>[]
+  readonly first: number
+  readonly after: string[] | null
+  readonly keep: (row: Row) => Item
+  readonly key: (row: Keyed<Row>) => string[]
+}
+
+function toPage<Row, Item>({ rows, first, after, keep, key }: PageInput<Row, Item>): Page<Item> {
+  const found = rows.filter((row) => row.position !== null)
+  const shown = found.slice(0, first)
+  return {
+    items: shown.map(keep),
+    cursors: shown.map((row) => encodeCursor(key(row))),
+    hasNextPage: found.length > first,
+    hasPreviousPage: after !== null,
+    totalCount: Number(rows[0]?.total ?? 0),
+  }
+}

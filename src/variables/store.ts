@@ -1,0 +1,197 @@
+import type { ExecutionId } from '../core/ids.js'
+import { type JsonObject, parseJson, stringifyJson } from '../core/json.js'
+import type { ChangeOperation, VariableType } from '../core/status.js'
+import type { Sql } from '../db/database.js'
+import type { FoldedChange } from './fold.js'
+import type { ChangeRecord, VariableRecord } from './record.js'
+
+export interface VariableRow {
+  readonly execution_id: bigint
+  readonly var_name: string
+  readonly var_type: VariableType
+  readonly value: string
+  readonly source_step: string | null
+  readonly revision: bigint
+  readonly version: number
+  readonly access_count: number
+  readonly created_at: Date
+  readonly updated_at: Date
+  readonly accessed_at: Date
+}
+
+export interface ChangeRow {
+  readonly revision: bigint
+  readonly seq: number
+  readonly var_name: string
+  readonly operation: ChangeOperation
+  readonly value: string | null
+  readonly previous_value: string | null
+  readonly var_type: VariableType
+  readonly source_step: string | null
+  readonly actor: string
+  readonly changed_at: Date
+}
+
+/** Of the alias `t`; the value as text, because Prisma's Json loses digits. */
+export const VARIABLE_COLUMNS = `t.execution_id, t.var_name, t.var_type, t.var_value::text AS value, t.source_step, t.revision,
+  t.version, t.access_count, t.created_at, t.updated_at, t.accessed_at`
+
+/** Of the alias `h`. */
+export const CHANGE_COLUMNS = `h.revision, h.seq, h.var_name, h.operation, h.value::text AS value,
+  h.previous_value::text AS previous_value, h.var_type, h.source_step, h.actor, h.changed_at`
+
+export function toVariable(row: VariableRow): VariableRecord {
+  return {
+    executionId: String(row.execution_id),
+    name: row.var_name,
+    value: parseJson(row.value),
+    type: row.var_type,
+    sourceStep: row.source_step,
+    revision: Number(row.revision),
+    version: row.version,
+    accessCount: row.access_count,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    accessedAt: row.accessed_at,
+  }
+}
+
+export function toChange(executionId: ExecutionId, row: ChangeRow): ChangeRecord {
+  return {
+    executionId,
+    revision: Number(row.revision),
+    seq: row.seq,
+    name: row.var_name,
+    operation: row.operation,
+    value: row.value === null ? null : parseJson(row.value),
+    previousValue: row.previous_value === null ? null : parseJson(row.previous_value),
+    type: row.var_type,
+    sourceStep: row.source_step,
+    actor: row.actor,
+    changedAt: row.changed_at,
+  }
+}
+
+/** One variable, as it is. */
+export async function findVariable(sql: Sql, executionId: ExecutionId, name: string): Promise<VariableRecord | null> {
+  const [row] = await sql.rows<VariableRow>(
+    `SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t WHERE t.execution_id = $1::bigint AND t.var_name = $2::text`,
+    executionId,
+    name,
+  )
+  return row ? toVariable(row) : null
+}
+
+/** Names and values, of all variables or of the named ones; inside a step's transaction. */
+export async function loadValues(sql: Sql, executionId: ExecutionId, names: readonly string[] | null): Promise<JsonObject> {
+  const rows = await sql.rows<{ readonly var_name: string; readonly value: string }>(
+    `SELECT t.var_name, t.var_value::text AS value FROM noetl.transient t
+     WHERE t.execution_id = $1::bigint ${names === null ? '' : 'AND t.var_name = ANY($2::text[])'} ORDER BY t.created_at, t.var_name`,
+    executionId,
+    ...(names === null ? [] : [names]),
+  )
+  return Object.fromEntries(rows.map((row) => [row.var_name, parseJson(row.value)]))
+}
+
+/**
+ * The named variables (all without `names`) of a locked execution. The rows are locked too, in key order, so that no
+ * counted read slips between their access counts and the write.
+ */
+export async function lockVariables(
+  tx: Sql,
+  executionId: ExecutionId,
+  names: readonly string[] | null,
+): Promise<Map<string, VariableRecord>> {
+  const rows = await tx.rows<VariableRow>(
+    `SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t
+     WHERE t.execution_id = $1::bigint ${names === null ? '' : 'AND t.var_name = ANY($2::text[])'}
+     ORDER BY t.var_name FOR NO KEY UPDATE`,
+    executionId,
+    ...(names === null ? [] : [names]),
+  )
+  return new Map(rows.map((row) => [row.var_name, toVariable(row)]))
+}
+
+/** The versions at which the named variables were last deleted. */
+export async function findTombstones(tx: Sql, executionId: ExecutionId, names: readonly string[]): Promise<Map<string, number>> {
+  if (names.length === 0) return new Map()
+  const rows = await tx.rows<{ readonly var_name: string; readonly version: number }>(
+    'SELECT var_name, version FROM transient.tombstone WHERE execution_id = $1::bigint AND var_name = ANY($2::text[])',
+    executionId,
+    names,
+  )
+  return new Map(rows.map((row) => [row.var_name, row.version]))
+}
+
+/**
+ * Rows, tombstones and the change log of one change set, in one statement. The previous value and the time of creation
+ * come from the rows themselves: JavaScript's times have no microseconds.
+ */
+const WRITE_CHANGES = `
+WITH change AS (
+  SELECT c.seq, c.name, c.operation, c.value::jsonb AS value, c.type, c.source_step, c.version, o.var_value AS previous_value,
+    COALESCE(o.access_count, 0) AS access_count, COALESCE(o.created_at, $3::timestamptz) AS created_at
+  FROM json_to_recordset($5::json)
+    AS c(seq integer, name text, operation text, value text, type text, source_step text, version integer)
+  LEFT JOIN noetl.transient o ON o.execution_id = $1::bigint AND o.var_name = c.name
+), upserted AS (
+  INSERT INTO noetl.transient
+    (execution_id, var_name, var_type, var_value, source_step, created_at, accessed_at, updated_at, revision, version)
+  SELECT $1::bigint, name, type, value, source_step, $3::timestamptz, $3::timestamptz, $3::timestamptz, $2::bigint, version
+  FROM change WHERE operation = 'set' ORDER BY name
+  ON CONFLICT (execution_id, var_name) DO UPDATE SET var_type = EXCLUDED.var_type, var_value = EXCLUDED.var_value,
+    source_step = EXCLUDED.source_step, accessed_at = EXCLUDED.accessed_at, updated_at = EXCLUDED.updated_at,
+    revision = EXCLUDED.revision, version = EXCLUDED.version
+), deleted AS (
+  DELETE FROM noetl.transient t USING change c
+  WHERE t.execution_id = $1::bigint AND t.var_name = c.name AND c.operation = 'delete'
+), buried AS (
+  INSERT INTO transient.tombstone (execution_id, var_name, version)
+  SELECT $1::bigint, name, version FROM change WHERE operation = 'delete' ORDER BY name
+  ON CONFLICT (execution_id, var_name) DO UPDATE SET version = EXCLUDED.version
+)
+INSERT INTO noetl.transient_history (execution_id, revision, seq, var_name, operation, value, previous_value, var_type,
+  source_step, actor, version, access_count, created_at, changed_at)
+SELECT $1::bigint, $2::bigint, seq, name, operation, value, previous_value, type, source_step, $4::text, version, access_count,
+  created_at, $3::timestamptz
+FROM change ORDER BY seq`
+
+/** Writes what the fold decided; `changes` is one change set, not empty. */
+export async function writeChanges(tx: Sql, changes: readonly [FoldedChange, ...FoldedChange[]]): Promise<void> {
+  const [{ executionId, revision, changedAt, actor }] = changes
+  const rows = changes.map(({ seq, name, operation, value, type, sourceStep, version }) => ({
+    seq,
+    name,
+    operation,
+    value: operation === 'delete' ? null : stringifyJson(value),
+    type,
+    source_step: sourceStep,
+    version,
+  }))
+  await tx.run(WRITE_CHANGES, executionId, String(revision), changedAt.toISOString(), actor, JSON.stringify(rows))
+}
+
+export interface ReadCount {
+  readonly executionId: ExecutionId
+  readonly name: string
+  /** How many reads to count. */
+  readonly count: number
+}
+
+/** Counts reads and gives the variables after them, each variable once. Rows are locked in key order, so that two batches never deadlock. */
+export async function countReads(sql: Sql, reads: readonly ReadCount[], now: Date): Promise<VariableRecord[]> {
+  const rows = await sql.rows<VariableRow>(
+    `WITH counted AS (
+       SELECT t.execution_id, t.var_name, r.count
+       FROM json_to_recordset($1::json) AS r(execution_id bigint, name text, count integer)
+       JOIN noetl.transient t ON t.execution_id = r.execution_id AND t.var_name = r.name
+       ORDER BY t.execution_id, t.var_name FOR NO KEY UPDATE OF t
+     )
+     UPDATE noetl.transient t SET access_count = t.access_count + c.count, accessed_at = $2::timestamptz
+     FROM counted c WHERE t.execution_id = c.execution_id AND t.var_name = c.var_name
+     RETURNING ${VARIABLE_COLUMNS}`,
+    JSON.stringify(reads.map(({ executionId, name, count }) => ({ execution_id: executionId, name, count }))),
+    now.toISOString(),
+  )
+  return rows.map(toVariable)
+}

@@ -1,0 +1,93 @@
+import { TransientError } from '../core/errors.js'
+import { type ExecutionId, parseExecutionId } from '../core/ids.js'
+import type { Sql } from '../db/database.js'
+import type { ChangeRecord } from './record.js'
+import type { PollRequest, WatchEvent, WatchRequest } from './requests.js'
+import { checkCounter, isStorableText } from './validate.js'
+import type { WakeUp } from './wake-ups.js'
+import { checkKept, findPosition, type PullRequest, pullChanges } from './watch-store.js'
+
+/** Five seconds are promised; the rest is for the way. */
+const BOOKMARK_MS = 4_500
+
+export interface WatchDependencies {
+  readonly sql: Sql
+  readonly wakeUp: (executionId: ExecutionId) => WakeUp
+}
+
+/**
+ * The six guarantees of docs/contract.md ("Watch"): ordered, unique, reliable, atomic, resumable, bookmarkable. Changes are
+ * pulled from the change log by revision, as fast as the reader takes them; hints only wake.
+ * @throws TransientError VALIDATION, and REVISION_GONE also later, when a slow reader falls behind what is kept
+ */
+export async function* watchVariables(
+  deps: WatchDependencies,
+  request: WatchRequest,
+): AsyncGenerator<WatchEvent, void, undefined> {
+  const { signal } = request
+  const executionId = parseExecutionId(request.executionId)
+  const filter = filterOf(executionId, request)
+  const given = request.afterRevision ?? null
+  if (given !== null) checkCounter(given, 'afterRevision')
+  if (signal.aborted) return
+  const wakeUp = deps.wakeUp(executionId)
+  try {
+    const start = await findPosition(deps.sql, executionId)
+    let cursor = given ?? start.revision
+    checkKept(cursor, start.oldestRevision)
+    let sentAt = performance.now()
+    yield { kind: 'subscribed', executionId, revision: cursor, changes: [] }
+    while (!signal.aborted) {
+      wakeUp.arm()
+      const { sets, upTo } = await pullChanges(deps.sql, { ...filter, after: cursor })
+      for (const { revision, changes } of sets) {
+        if (signal.aborted) return
+        sentAt = performance.now()
+        yield { kind: 'changed', executionId, revision, changes }
+      }
+      cursor = upTo ?? cursor
+      if (performance.now() - sentAt >= BOOKMARK_MS) {
+        sentAt = performance.now()
+        yield { kind: 'bookmark', executionId, revision: cursor, changes: [] }
+      }
+      if (upTo === null) await wakeUp.wait(Math.max(BOOKMARK_MS - (performance.now() - sentAt), 0) + 1, signal)
+    }
+  } finally {
+    wakeUp.close()
+  }
+}
+
+/** One turn of a watch: the next changes as soon as there are any, or none once the wait is over. */
+export async function pollVariables(
+  deps: WatchDependencies,
+  request: PollRequest,
+): Promise<{ revision: number; changes: readonly ChangeRecord[] }> {
+  const { signal, waitMs } = request
+  const executionId = parseExecutionId(request.executionId)
+  const filter = filterOf(executionId, request)
+  let cursor = checkCounter(request.afterRevision, 'afterRevision')
+  const endsAt = performance.now() + waitMs
+  const wakeUp = deps.wakeUp(executionId)
+  try {
+    for (;;) {
+      wakeUp.arm()
+      const { sets, upTo } = await pullChanges(deps.sql, { ...filter, after: cursor })
+      cursor = upTo ?? cursor
+      const changes = sets.flatMap((set) => set.changes)
+      const leftMs = endsAt - performance.now()
+      if (changes.length > 0 || signal.aborted) return { revision: cursor, changes }
+      if (upTo !== null) continue
+      if (leftMs <= 0) return { revision: cursor, changes: [] }
+      await wakeUp.wait(leftMs, signal)
+    }
+  } finally {
+    wakeUp.close()
+  }
+}
+
+function filterOf(executionId: ExecutionId, { names, types }: Pick<WatchRequest, 'names' | 'types'>): Omit<PullRequest, 'after'> {
+  if (names && !names.every(isStorableText)) {
+    throw new TransientError('VALIDATION', 'names: holds a text that is no variable name', { details: { field: 'names' } })
+  }
+  return { executionId, names: names ?? null, types: types ?? null }
+}
