@@ -1,23 +1,16 @@
+import type { StepBus } from '../bus/bus.js'
 import type { Page } from '../core/cursor.js'
-import type { StringFilter, VariableFilter } from '../core/filter.js'
+import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
-import type { ExecutionStatus } from '../core/status.js'
+import type { Database } from '../db/database.js'
+import { createExecutionFeed } from './feed.js'
+import type { ExecutionFilter, PageRequest } from './filter.js'
+import { pageExecutions, pageStepRuns, type VariableFilterSql } from './page-store.js'
 import type { ExecutionRecord, StepRunRecord } from './record.js'
+import { findExecution } from './store.js'
+import { watchExecution, watchExecutions } from './watch.js'
 
-export interface ExecutionFilter {
-  readonly status?: readonly ExecutionStatus[] | null | undefined
-  readonly path?: StringFilter | null | undefined
-  readonly startedAfter?: Date | null | undefined
-  readonly startedBefore?: Date | null | undefined
-  /** Executions that have all of these variables. */
-  readonly variables?: readonly VariableFilter[] | null | undefined
-  readonly parentId?: ExecutionId | null | undefined
-}
-
-export interface PageRequest {
-  readonly first?: number | null | undefined
-  readonly after?: string | null | undefined
-}
+export type { ExecutionFilter, PageRequest } from './filter.js'
 
 /** Reads of executions; the orchestrator starts, cancels and reruns them. */
 export interface ExecutionsService {
@@ -34,4 +27,32 @@ export interface ExecutionsService {
   watch(id: ExecutionId, signal: AbortSignal): AsyncGenerator<ExecutionRecord, void, undefined>
   /** The same over all executions that match: their current state first, newest last, then each that changes. */
   watchAll(filter: ExecutionFilter | null, signal: AbortSignal): AsyncGenerator<ExecutionRecord, void, undefined>
+}
+
+interface ExecutionsOptions {
+  readonly db: Database
+  readonly bus: StepBus
+  readonly variableFilter: VariableFilterSql
+  /** How often a watch looks for itself, in case a hint was lost. */
+  readonly pollMs?: number
+}
+
+const POLL_MS = 1000
+
+/** Reads of executions from the database; the bus only wakes the watchers. */
+export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL_MS }: ExecutionsOptions): ExecutionsService {
+  const feed = createExecutionFeed({ db, bus, pollMs })
+  return {
+    find: (id) => findExecution(db, id),
+    async get(id) {
+      const execution = await findExecution(db, id)
+      if (execution === null) throw new TransientError('NOT_FOUND', `there is no execution ${id}`)
+      return execution
+    },
+    list: (filter, page) => pageExecutions(db, { filter, variableFilter, page }),
+    steps: (executionId, page) => pageStepRuns(db, { executionId, parentRun: null, page }),
+    iterations: (executionId, parentRun, page) => pageStepRuns(db, { executionId, parentRun, page }),
+    watch: (id, signal) => watchExecution(id, { db, feed, signal }),
+    watchAll: (filter, signal) => watchExecutions({ db, feed, signal, filter, variableFilter }),
+  }
 }

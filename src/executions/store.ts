@@ -4,12 +4,13 @@ import type { ExecutionStatus } from '../core/status.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import type { ExecutionError, ExecutionRecord } from './record.js'
 
-const COLUMNS = `id, status, playbook_path, playbook_version, workload::text AS workload, payload::text AS payload, revision,
+/** The columns of an `ExecutionRow`. */
+export const EXECUTION_COLUMNS = `id, status, playbook_path, playbook_version, workload::text AS workload, payload::text AS payload, revision,
   event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, error::text AS error,
   parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, created_at, created_at::text AS created_text, finished_at`
 
 /** One row as SQL gives it. */
-interface ExecutionRow {
+export interface ExecutionRow {
   readonly id: bigint
   readonly status: ExecutionStatus
   readonly playbook_path: string | null
@@ -106,7 +107,7 @@ const PATCH_TYPES = {
  */
 export async function lockExecution(tx: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
   const [row] = await tx.rows<ExecutionRow>(
-    `SELECT ${COLUMNS} FROM transient.execution WHERE id = $1::bigint FOR NO KEY UPDATE`,
+    `SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = $1::bigint FOR NO KEY UPDATE`,
     id,
   )
   return row === undefined ? null : toExecution(row)
@@ -125,7 +126,7 @@ export async function lockOrCreateExecution(tx: Sql, id: ExecutionId): Promise<E
 /** Locks several executions in the order of their ids, so that two transactions never wait for each other. */
 export async function lockExecutions(tx: Sql, ids: readonly ExecutionId[]): Promise<ExecutionRecord[]> {
   const rows = await tx.rows<ExecutionRow>(
-    `SELECT ${COLUMNS} FROM transient.execution WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
+    `SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
     ids,
   )
   return rows.map(toExecution)
@@ -137,7 +138,7 @@ export async function insertExecution(tx: Sql, execution: NewExecution): Promise
     `INSERT INTO transient.execution
        (id, status, playbook_path, playbook_version, workload, payload, parent_id, parent_task_id, depth, rerun_of, inherited)
      VALUES ($1::bigint, $2::text, $3::text, $4::integer, $5::jsonb, $6::jsonb, $7::bigint, $8::text, $9::integer, $10::bigint, $11::jsonb)
-     RETURNING ${COLUMNS}`,
+     RETURNING ${EXECUTION_COLUMNS}`,
     execution.id,
     execution.status,
     execution.playbookPath,
@@ -171,7 +172,7 @@ export async function updateExecution(tx: Sql, id: ExecutionId, patch: Execution
 
 /** One execution, not locked. */
 export async function findExecution(sql: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
-  const [row] = await sql.rows<ExecutionRow>(`SELECT ${COLUMNS} FROM transient.execution WHERE id = $1::bigint`, id)
+  const [row] = await sql.rows<ExecutionRow>(`SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = $1::bigint`, id)
   return row === undefined ? null : toExecution(row)
 }
 
@@ -203,7 +204,8 @@ function patchParameter(name: keyof ExecutionPatch, patch: ExecutionPatch): SqlP
   return patch[name] ?? null
 }
 
-function toExecution(row: ExecutionRow): ExecutionRecord {
+/** The record of a row. */
+export function toExecution(row: ExecutionRow): ExecutionRecord {
   return {
     id: String(row.id),
     status: row.status,
@@ -235,6 +237,7 @@ function toJsonText(value: JsonValue): string | null {
   return value === null ? null : stringifyJson(value)
 }
 
-function fromJsonText(text: string | null): JsonValue {
+/** The value of a nullable jsonb column that was read as text. */
+export function fromJsonText(text: string | null): JsonValue {
   return text === null ? null : parseJson(text)
 }

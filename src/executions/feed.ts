@@ -1,0 +1,72 @@
+import type { StepBus } from '../bus/bus.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { Database } from '../db/database.js'
+import { type Progress, readProgress, readRecentProgress } from './feed-store.js'
+
+type Listener = (id: ExecutionId) => void
+
+/** Wakes listeners when an execution may have changed: by the bus's hints, and by a poll where a hint was lost. */
+export interface ExecutionFeed {
+  /** Answers the function that ends it. */
+  listen(executionId: ExecutionId | '*', listener: Listener): () => void
+}
+
+interface FeedOptions {
+  readonly db: Database
+  readonly bus: StepBus
+  readonly pollMs: number
+}
+
+/** A poll never takes more than this share of the time. */
+const MAX_POLL_SHARE = 0.05
+
+/** One poll serves all listeners of the process, and runs only while there are any. */
+export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): ExecutionFeed {
+  const listeners = new Map<ExecutionId | '*', Set<Listener>>()
+  let polled = new Map<ExecutionId, number>()
+  let timer: NodeJS.Timeout | null = null
+  let isPolling = false
+
+  const poll = async () => {
+    isPolling = true
+    const startedAt = performance.now()
+    try {
+      const ids = [...listeners.keys()].filter((key) => key !== '*')
+      const found: Progress[] = ids.length > 0 ? await readProgress(db, ids) : []
+      if (listeners.has('*')) found.push(...(await readRecentProgress(db)))
+      const moved = found.filter(({ id, eventSeq }) => polled.get(id) !== eventSeq)
+      polled = new Map(found.map(({ id, eventSeq }) => [id, eventSeq]))
+      for (const { id } of moved) {
+        for (const key of [id, '*']) for (const listener of listeners.get(key) ?? []) listener(id)
+      }
+    } catch {
+      // The database does not answer now; the next poll makes up for this one.
+    } finally {
+      isPolling = false
+    }
+    schedule(Math.max(pollMs, (performance.now() - startedAt) / MAX_POLL_SHARE))
+  }
+
+  const schedule = (delayMs: number) => {
+    timer = listeners.size > 0 ? setTimeout(() => void poll(), delayMs) : null
+    timer?.unref()
+  }
+
+  return {
+    listen(executionId, listener) {
+      const known = listeners.get(executionId) ?? new Set()
+      listeners.set(executionId, known.add(listener))
+      if (timer === null && !isPolling) schedule(pollMs)
+      const unsubscribe = bus.onHint(executionId, (hint) => listener(hint.executionId))
+      return () => {
+        unsubscribe()
+        known.delete(listener)
+        if (known.size === 0 && listeners.get(executionId) === known) listeners.delete(executionId)
+        if (listeners.size > 0 || timer === null) return
+        clearTimeout(timer)
+        timer = null
+        polled = new Map()
+      }
+    },
+  }
+}

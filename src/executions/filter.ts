@@ -1,0 +1,19 @@
+import type { StringFilter, VariableFilter } from '../core/filter.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { ExecutionStatus } from '../core/status.js'
+
+/** Which executions; all that is given must hold. */
+export interface ExecutionFilter {
+  readonly status?: readonly ExecutionStatus[] | null | undefined
+  readonly path?: StringFilter | null | undefined
+  readonly startedAfter?: Date | null | undefined
+  readonly startedBefore?: Date | null | undefined
+  /** Executions that have all of these variables. */
+  readonly variables?: readonly VariableFilter[] | null | undefined
+  readonly parentId?: ExecutionId | null | undefined
+}
+
+export interface PageRequest {
+  readonly first?: number | null | undefined
+  readonly after?: string | null | undefined
+}

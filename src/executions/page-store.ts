@@ -1,0 +1,204 @@
+import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { TransientError } from '../core/errors.js'
+import type { StringFilter, VariableFilter } from '../core/filter.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { JsonObject } from '../core/json.js'
+import type { StepStatus } from '../core/status.js'
+import type { Sql, SqlParameter } from '../db/database.js'
+import type { ExecutionFilter, PageRequest } from './filter.js'
+import type { ExecutionError, ExecutionRecord, StepRunRecord } from './record.js'
+import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from './store.js'
+
+/** A condition on the alias `t` of noetl.transient; `variables` writes it, a floor above this one. */
+export type VariableFilterSql = (
+  filter: VariableFilter,
+  nextParameter: number,
+) => { readonly sql: string; readonly parameters: readonly SqlParameter[] }
+
+interface Query {
+  readonly filter: ExecutionFilter | null
+  readonly variableFilter: VariableFilterSql
+}
+
+interface StepRow {
+  readonly execution_id: bigint
+  readonly run: number
+  readonly step: string
+  readonly visit: number
+  readonly iteration: number | null
+  readonly parent_run: number | null
+  readonly status: StepStatus
+  readonly attempts: number
+  readonly result: string | null
+  readonly envelope: string | null
+  readonly error: string | null
+  readonly log: string | null
+  readonly started_at: Date | null
+  readonly finished_at: Date | null
+}
+
+interface StepQuery {
+  readonly executionId: ExecutionId
+  /** The visit whose iterations are asked for; null for the visits themselves. */
+  readonly parentRun: number | null
+  readonly page: PageRequest
+}
+
+/** The sort key of a row, with microseconds. */
+type ExecutionKey = readonly [createdAt: string, id: string]
+
+const STEP_COLUMNS = `execution_id, run, step, visit, iteration, parent_run, status, attempts, result::text AS result,
+  envelope::text AS envelope, error::text AS error, log, started_at, finished_at`
+const TIMESTAMP = /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/
+const MAX_INTEGER = 2 ** 31 - 1
+
+/** One page of executions, newest first. */
+export async function pageExecutions(
+  sql: Sql,
+  { page, ...query }: Query & { readonly page: PageRequest },
+): Promise<Page<ExecutionRecord>> {
+  const size = pageSize(page.first)
+  const { bind, parameters, where } = executionConditions(query)
+  const counted = await sql.rows<{ count: bigint }>(
+    `SELECT count(*) AS count FROM transient.execution AS e WHERE ${where.join(' AND ')}`,
+    ...parameters,
+  )
+  if (page.after) {
+    const [createdAt, id] = decodeExecutionCursor(page.after)
+    where.push(`(created_at, id) < (${bind(createdAt)}::timestamptz, ${bind(id)}::bigint)`)
+  }
+  const rows = await sql.rows<ExecutionRow>(
+    `SELECT ${EXECUTION_COLUMNS} FROM transient.execution AS e WHERE ${where.join(' AND ')}
+     ORDER BY created_at DESC, id DESC LIMIT ${size + 1}`,
+    ...parameters,
+  )
+  const shown = rows.slice(0, size)
+  return {
+    items: shown.map(toExecution),
+    cursors: shown.map((row) => encodeCursor([row.created_text, String(row.id)])),
+    hasNextPage: rows.length > size,
+    hasPreviousPage: Boolean(page.after),
+    totalCount: Number(counted[0]?.count ?? 0),
+  }
+}
+
+/** The next executions in the order of their birth, with the key to go on from; null when there are no more. */
+export async function readExecutionsAfter(
+  sql: Sql,
+  { after, limit, ...query }: Query & { readonly after: ExecutionKey | null; readonly limit: number },
+): Promise<{ readonly executions: ExecutionRecord[]; readonly next: ExecutionKey | null }> {
+  const { bind, parameters, where } = executionConditions(query)
+  if (after !== null) where.push(`(created_at, id) > (${bind(after[0])}::timestamptz, ${bind(after[1])}::bigint)`)
+  const rows = await sql.rows<ExecutionRow>(
+    `SELECT ${EXECUTION_COLUMNS} FROM transient.execution AS e WHERE ${where.join(' AND ')} ORDER BY created_at, id LIMIT ${limit}`,
+    ...parameters,
+  )
+  const last = rows.length < limit ? undefined : rows.at(-1)
+  return { executions: rows.map(toExecution), next: last === undefined ? null : [last.created_text, String(last.id)] }
+}
+
+/** Those of the given executions that match, in the order of their birth. */
+export async function readMatching(
+  sql: Sql,
+  { ids, ...query }: Query & { readonly ids: readonly ExecutionId[] },
+): Promise<ExecutionRecord[]> {
+  const { bind, parameters, where } = executionConditions(query)
+  where.push(`id = ANY(${bind(ids)}::bigint[])`)
+  const rows = await sql.rows<ExecutionRow>(
+    `SELECT ${EXECUTION_COLUMNS} FROM transient.execution AS e WHERE ${where.join(' AND ')} ORDER BY created_at, id`,
+    ...parameters,
+  )
+  return rows.map(toExecution)
+}
+
+/** One page of step runs: the visits in order, or one visit's iterations by index. */
+export async function pageStepRuns(sql: Sql, { executionId, parentRun, page }: StepQuery): Promise<Page<StepRunRecord>> {
+  const size = pageSize(page.first)
+  const key = parentRun === null ? 'run' : 'iteration'
+  const scope =
+    parentRun === null
+      ? 'execution_id = $1::bigint AND iteration IS NULL'
+      : 'execution_id = $1::bigint AND parent_run = $2::integer AND iteration IS NOT NULL'
+  const scoped: SqlParameter[] = parentRun === null ? [executionId] : [executionId, parentRun]
+  const after = page.after ? decodeNumberCursor(page.after) : -1
+  const counted = await sql.rows<{ count: bigint }>(`SELECT count(*) AS count FROM transient.step_run WHERE ${scope}`, ...scoped)
+  const rows = await sql.rows<StepRow>(
+    `SELECT ${STEP_COLUMNS} FROM transient.step_run WHERE ${scope} AND ${key} > $${scoped.length + 1}::integer ORDER BY ${key} LIMIT ${size + 1}`,
+    ...scoped,
+    after,
+  )
+  const shown = rows.slice(0, size)
+  return {
+    items: shown.map(toStepRun),
+    cursors: shown.map((row) => encodeCursor([String(row[key])])),
+    hasNextPage: rows.length > size,
+    hasPreviousPage: Boolean(page.after),
+    totalCount: Number(counted[0]?.count ?? 0),
+  }
+}
+
+function executionConditions({ filter, variableFilter }: Query) {
+  const parameters: SqlParameter[] = []
+  const bind = (parameter: SqlParameter) => `$${parameters.push(parameter)}`
+  const where = ['TRUE']
+  if (filter?.status) where.push(`status = ANY(${bind(filter.status)}::text[])`)
+  if (filter?.path) where.push(...pathConditions(filter.path, bind))
+  if (filter?.startedAfter) where.push(`created_at >= ${bind(filter.startedAfter)}::timestamptz`)
+  if (filter?.startedBefore) where.push(`created_at < ${bind(filter.startedBefore)}::timestamptz`)
+  if (filter?.parentId) where.push(`parent_id = ${bind(filter.parentId)}::bigint`)
+  for (const variable of filter?.variables ?? []) {
+    const condition = variableFilter(variable, parameters.length + 1)
+    parameters.push(...condition.parameters)
+    where.push(`EXISTS (SELECT 1 FROM noetl.transient AS t WHERE t.execution_id = e.id AND (${condition.sql}))`)
+  }
+  return { parameters, bind, where }
+}
+
+function pathConditions(path: StringFilter, bind: (parameter: SqlParameter) => string): string[] {
+  const given = [path.eq, path.startsWith, path.contains, ...(path.in ?? [])]
+  if (given.some((text) => text?.includes('\0'))) {
+    throw new TransientError('VALIDATION', 'filter.path: a path holds no NUL character', { details: { field: 'filter.path' } })
+  }
+  const conditions: string[] = []
+  if (typeof path.eq === 'string') conditions.push(`playbook_path = ${bind(path.eq)}::text`)
+  if (path.in) conditions.push(`playbook_path = ANY(${bind(path.in)}::text[])`)
+  if (typeof path.startsWith === 'string') conditions.push(`starts_with(playbook_path, ${bind(path.startsWith)}::text)`)
+  if (typeof path.contains === 'string') conditions.push(`strpos(playbook_path, ${bind(path.contains)}::text) > 0`)
+  return conditions
+}
+
+function decodeExecutionCursor(cursor: string): ExecutionKey {
+  const [createdAt = '', id = ''] = decodeCursor(cursor, 2)
+  if (TIMESTAMP.test(createdAt) && !Number.isNaN(Date.parse(createdAt)) && /^\d{1,18}$|^[1-8]\d{18}$|^9[01]\d{17}$/.test(id))
+    return [createdAt, id]
+  throw notACursor()
+}
+
+function decodeNumberCursor(cursor: string): number {
+  const number = Number(decodeCursor(cursor, 1)[0])
+  if (Number.isInteger(number) && number >= 0 && number <= MAX_INTEGER) return number
+  throw notACursor()
+}
+
+function notACursor(): TransientError {
+  return new TransientError('VALIDATION', 'after: not a cursor of this list', { details: { field: 'after' } })
+}
+
+function toStepRun(row: StepRow): StepRunRecord {
+  return {
+    executionId: String(row.execution_id),
+    run: row.run,
+    step: row.step,
+    visit: row.visit,
+    iteration: row.iteration,
+    parentRun: row.parent_run,
+    status: row.status,
+    attempts: row.attempts,
+    result: fromJsonText(row.result),
+    envelope: fromJsonText(row.envelope) as JsonObject | null,
+    error: fromJsonText(row.error) as ExecutionError | null,
+    log: row.log,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+  }
+}

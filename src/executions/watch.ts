@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isTransientError, TransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import { isFinished } from '../core/status.js'
+import type { Database } from '../db/database.js'
+import type { ExecutionFeed } from './feed.js'
+import type { ExecutionFilter } from './filter.js'
+import { readExecutionsAfter, readMatching, type VariableFilterSql } from './page-store.js'
+import type { ExecutionRecord } from './record.js'
+import { findExecution } from './store.js'
+
+interface WatchParts {
+  readonly db: Database
+  readonly feed: ExecutionFeed
+  readonly signal: AbortSignal
+}
+
+interface WatchAllParts extends WatchParts {
+  readonly filter: ExecutionFilter | null
+  readonly variableFilter: VariableFilterSql
+}
+
+const RETRY_MS = 1000
+const BATCH = 250
+/** Executions whose last state sent is remembered, so that a late or repeated wake-up sends nothing twice. */
+const MAX_REMEMBERED = 10_000
+
+/** One execution's states: the current one, then the newest after every event, until it has ended. */
+export async function* watchExecution(
+  id: ExecutionId,
+  { db, feed, signal }: WatchParts,
+): AsyncGenerator<ExecutionRecord, void, undefined> {
+  const waker = createWaker(signal)
+  const stop = feed.listen(id, waker.wake)
+  try {
+    let current = await findExecution(db, id)
+    if (current === null) throw new TransientError('NOT_FOUND', `there is no execution ${id}`)
+    yield current
+    while (!isFinished(current.status) && (await waker.wait())) {
+      const next = await patiently(() => findExecution(db, id), signal)
+      if (!next || next.eventSeq <= current.eventSeq) continue
+      current = next
+      yield current
+    }
+  } finally {
+    stop()
+    waker.close()
+  }
+}
+
+/** All matching executions' states: the current ones, newest last, then each that changes. */
+export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
+  const { db, feed, signal, filter, variableFilter } = parts
+  const waker = createWaker(signal)
+  let changed = new Set<ExecutionId>()
+  const stop = feed.listen('*', (id) => {
+    changed.add(id)
+    waker.wake()
+  })
+  const isNews = createMemory()
+  try {
+    for await (const execution of readAll(parts)) if (isNews(execution)) yield execution
+    while (await waker.wait()) {
+      const ids = [...changed]
+      changed = new Set()
+      for (let at = 0; at < ids.length; at += BATCH) {
+        const batch = ids.slice(at, at + BATCH)
+        const found = await patiently(() => readMatching(db, { filter, variableFilter, ids: batch }), signal)
+        for (const execution of found ?? []) if (isNews(execution)) yield execution
+      }
+    }
+  } finally {
+    stop()
+    waker.close()
+  }
+}
+
+async function* readAll({ db, signal, filter, variableFilter }: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
+  let after: Awaited<ReturnType<typeof readExecutionsAfter>>['next'] = null
+  do {
+    const batch: Awaited<ReturnType<typeof readExecutionsAfter>> = await readExecutionsAfter(db, {
+      filter,
+      variableFilter,
+      after,
+      limit: BATCH,
+    })
+    yield* batch.executions
+    after = batch.next
+  } while (after !== null && !signal.aborted)
+}
+
+/** Says of each state whether it is newer than what was last sent of that execution. */
+function createMemory(): (execution: ExecutionRecord) => boolean {
+  const sent = new Map<ExecutionId, number>()
+  return ({ id, eventSeq }) => {
+    const last = sent.get(id)
+    if (last !== undefined && last >= eventSeq) return false
+    sent.delete(id)
+    sent.set(id, eventSeq)
+    if (sent.size > MAX_REMEMBERED) {
+      const [oldest] = sent.keys()
+      if (oldest !== undefined) sent.delete(oldest)
+    }
+    return true
+  }
+}
+
+/** Reads, and waits while the database does not answer; undefined when aborted. */
+async function patiently<T>(read: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!isTransientError(error) || error.code !== 'OVERLOADED') throw error
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+  return undefined
+}
+
+interface Waker {
+  wake(): void
+  /** Resolves after the next `wake`, or at once if one came since the last wait; false when aborted. */
+  wait(): Promise<boolean>
+  close(): void
+}
+
+/** Many wake-ups before a wait are one: a slow reader gets the newest state only. */
+function createWaker(signal: AbortSignal): Waker {
+  let isAwake = false
+  let resolve: (() => void) | null = null
+  const wake = () => {
+    isAwake = true
+    resolve?.()
+  }
+  signal.addEventListener('abort', wake)
+  return {
+    wake,
+    async wait() {
+      if (!isAwake && !signal.aborted) {
+        await new Promise<void>((done) => {
+          resolve = done
+        })
+      }
+      resolve = null
+      isAwake = false
+      return !signal.aborted
+    },
+    close: () => signal.removeEventListener('abort', wake),
+  }
+}
