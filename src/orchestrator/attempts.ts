@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto'
+import { TransientError } from '../core/errors.js'
+import type { JsonValue } from '../core/json.js'
+import type { Database, Sql } from '../db/database.js'
+import type { ExecutionRecord } from '../executions/record.js'
+import { lockExecution } from '../executions/store.js'
+import type { Playbook } from '../playbook/model.js'
+import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
+import { extendLease, findTask, leaseTask, saveInput } from '../tasks/store.js'
+import { applyDecision, type Effects } from './apply.js'
+import { decide } from './decide.js'
+import type { OrchestratorDependencies } from './dependencies.js'
+import type { PlaybookLookup } from './lookup.js'
+import type { Phase } from './needs.js'
+import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js'
+import { prepare } from './prepare.js'
+import { loadSnapshot } from './snapshot.js'
+import { loadRun } from './store.js'
+import type { Decision, Outcome, Rejection, RunState, Snapshot } from './types.js'
+
+export interface AttemptsDependencies extends OrchestratorDependencies {
+  readonly lookup: PlaybookLookup
+  /** After the commit: dispatch, hint, resume a parent, stop withdrawn tools. */
+  readonly settle: (effects: Effects) => Promise<void>
+}
+
+export interface Worker {
+  readonly id: string
+  /** A worker outside this process: its input is kept for its heartbeats. */
+  readonly isRemote: boolean
+}
+
+export interface CompletedTask {
+  readonly isAccepted: boolean
+  readonly revision: number
+}
+
+export interface Attempts {
+  /** Takes a task: its `before` block, its rendered input, its lease. null when there is nothing for a worker to run. */
+  begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null>
+  /** Extends a lease. @throws TransientError CONFLICT when it is lost, NOT_FOUND */
+  extend(ticket: TaskTicket): Promise<TaskRecord>
+  heartbeat(ticket: TaskTicket): Promise<ClaimedTask>
+  complete(request: CompleteRequest): Promise<CompletedTask>
+  /** Ends a task that waited for a child. */
+  completeWaiting(key: TaskKey, outcome: Outcome): Promise<void>
+}
+
+interface Step {
+  readonly tx: Sql
+  readonly execution: ExecutionRecord
+  readonly playbook: Playbook
+  readonly task: TaskRecord
+  readonly phase: Phase
+  readonly log: string | null
+  readonly decide: (snapshot: Snapshot, rejection: Rejection | null) => Decision
+}
+
+/** Begins and ends attempts: one transaction each, under the execution's lock (architecture.md, "The one truth"). */
+export function createAttempts(deps: AttemptsDependencies): Attempts {
+  const { db, clock, limits, newId, env, leaseMs, lookup, settle } = deps
+
+  async function advance({
+    tx,
+    execution,
+    playbook,
+    task,
+    phase,
+    log,
+    ...step
+  }: Step): Promise<Effects & { snapshot: Snapshot }> {
+    const now = clock.now()
+    const load = (isComplete: boolean) => loadSnapshot(tx, { execution, playbook, task, phase, env, isComplete })
+    let snapshot = await load(false)
+    if (!snapshot) throw new Error(`task ${formatTaskId(task)} belongs to no run`)
+    if (failsAsUndefined(step.decide(snapshot, null))) snapshot = (await load(true)) ?? snapshot
+    const current = snapshot
+    const decideOn = (rejection: Rejection | null) => step.decide(current, rejection)
+    const effects = await applyDecision(tx, { snapshot: current, decide: decideOn, now, newId, log })
+    return { ...effects, snapshot: current }
+  }
+
+  async function begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null> {
+    const playbook = await lookup.of(key.executionId)
+    if (!playbook) return null
+    const begun = await db.transaction(async (tx) => {
+      const execution = await lockExecution(tx, key.executionId)
+      if (execution?.status !== 'running') return null
+      const task = await leaseTask(tx, key, { workerId: worker.id, token: randomUUID(), leaseMs })
+      if (!task) return null
+      const start = (snapshot: Snapshot, rejection: Rejection | null) =>
+        prepare({ snapshot, limits, rejection, now: clock.now() })
+      const effects = await advance({ tx, execution, playbook, task, phase: 'prepare', log: null, decide: start })
+      if (worker.isRemote && effects.call) await saveInput(tx, key, { ...effects.call })
+      return effects
+    })
+    if (!begun) return null
+    await settle(begun)
+    return begun.call ? claimedTask(begun.snapshot, begun.call) : null
+  }
+
+  async function end(request: { key: TaskKey; outcome: Outcome; log: string | null; isExpected: (task: TaskRecord) => boolean }) {
+    const { key, outcome, log } = request
+    const playbook = await lookup.of(key.executionId)
+    if (!playbook) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
+    const ended = await db.transaction(async (tx) => {
+      const execution = await lockExecution(tx, key.executionId)
+      const task = await findTask(tx, key)
+      if (!execution || !task) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
+      if (!request.isExpected(task) || execution.status !== 'running') return { revision: execution.revision, effects: null }
+      const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) =>
+        decide({ snapshot, outcome, limits, rejection, now: clock.now() })
+      const effects = await advance({ tx, execution, playbook, task, phase: 'end', log, decide: decideEnd })
+      return { revision: effects.execution.revision, effects }
+    })
+    if (ended.effects) await settle(ended.effects)
+    return { isAccepted: ended.effects !== null, revision: ended.revision }
+  }
+
+  async function extend(ticket: TaskTicket): Promise<TaskRecord> {
+    const key = ticketKey(ticket)
+    const task = await extendLease(db, key, { token: ticket.token, leaseMs })
+    if (task) return task
+    if (!(await findTask(db, key))) throw new TransientError('NOT_FOUND', `task "${ticket.taskId}" does not exist`)
+    throw new TransientError('CONFLICT', `task "${ticket.taskId}" is no longer held by this worker: stop it`)
+  }
+
+  return {
+    begin,
+    extend,
+    heartbeat: async (ticket) => heldTask(db, await extend(ticket)),
+    async complete(request) {
+      const key = ticketKey(request)
+      const isExpected = (task: TaskRecord) => {
+        const isMine = task.token === request.token
+        if (isMine && task.status === 'done') return false
+        if (!isMine || task.status !== 'open') {
+          throw new TransientError('CONFLICT', `task "${request.taskId}" is no longer held by this worker: drop the result`)
+        }
+        return true
+      }
+      return end({ key, outcome: outcomeOf(request), log: storableText(request.log), isExpected })
+    },
+    async completeWaiting(key, outcome) {
+      await end({ key, outcome, log: null, isExpected: (task) => task.status === 'waiting' })
+    },
+  }
+}
+
+/** Whether a decision fails the attempt for an undefined name: it is then made again with everything loaded, for its suggestions. */
+function failsAsUndefined(decision: Decision): boolean {
+  return decision.commands.some((command) => command.type === 'finish_run' && command.error?.code === 'TEMPLATE_UNDEFINED')
+}
+
+function ticketKey(ticket: TaskTicket): TaskKey {
+  const key = parseTaskId(ticket.taskId)
+  if (key.attempt === ticket.attempt) return key
+  throw new TransientError('CONFLICT', `task "${ticket.taskId}" is not attempt ${ticket.attempt}`)
+}
+
+function outcomeOf({ result, error, extras = {} }: CompleteRequest): Outcome {
+  const data: JsonValue = result ?? null
+  if (error) return { status: 'error', error: { code: error.code, message: storableText(error.message) ?? '' }, data, extras }
+  if (!JSON.stringify(data).includes('\\u0000')) return { status: 'success', data, extras }
+  const message = 'the result holds a NUL character (\\u0000), which cannot be stored'
+  return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras }
+}
+
+function storableText(text: string | null | undefined): string | null {
+  return text ? text.replaceAll('\u0000', '') : null
+}
+
+/** `<execution>:<step>:<visit>:<iteration>`: the same at every attempt. */
+function idempotencyKeyOf(run: RunState): string {
+  return `${run.executionId}:${run.step}:${run.visit}:${run.iteration ?? ''}`
+}
+
+/** A task that a remote worker holds, as it was given to it. */
+async function heldTask(db: Database, task: TaskRecord): Promise<ClaimedTask> {
+  const run = await loadRun(db, task.executionId, task.run)
+  const call = task.input as unknown as Decision['call']
+  if (!run || !call) throw new TransientError('CONFLICT', `task "${formatTaskId(task)}" is held by the server itself`)
+  return claimedTask({ run, task }, call)
+}
+
+function claimedTask({ task, run }: Pick<Snapshot, 'task' | 'run'>, call: NonNullable<Decision['call']>): ClaimedTask {
+  return {
+    id: formatTaskId(task),
+    executionId: task.executionId,
+    step: run.step,
+    visit: run.visit,
+    iteration: run.iteration,
+    attempt: task.attempt,
+    kind: call.kind,
+    input: call.input,
+    timeoutMs: call.timeoutMs,
+    idempotencyKey: idempotencyKeyOf(run),
+    token: task.token ?? '',
+    leaseUntil: task.leaseUntil ?? new Date(0),
+  }
+}

@@ -1,0 +1,40 @@
+import { TransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { Database } from '../db/database.js'
+import type { ExecutionRecord } from '../executions/record.js'
+import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
+import type { TaskRecord } from '../tasks/record.js'
+import { withdrawTasks } from '../tasks/store.js'
+import { endRuns } from './store.js'
+
+export interface Cancelled {
+  readonly execution: ExecutionRecord
+  readonly withdrawn: readonly TaskRecord[]
+  readonly isChanged: boolean
+}
+
+/**
+ * Ends an execution on request: nothing of it is offered or written any more. Cancelling a cancelled one returns it.
+ * @throws TransientError NOT_FOUND; EXECUTION_FINISHED when it completed or failed
+ */
+export async function cancelExecution(
+  db: Database,
+  { id, reason, actor, now }: { id: ExecutionId; reason: string | null; actor: string; now: Date },
+): Promise<Cancelled> {
+  return db.transaction(async (tx) => {
+    const execution = await lockExecution(tx, id)
+    if (!execution) throw new TransientError('NOT_FOUND', `execution ${id} does not exist`)
+    if (execution.status === 'cancelled') return { execution, withdrawn: [], isChanged: false }
+    if (execution.status === 'completed' || execution.status === 'failed') {
+      throw new TransientError('EXECUTION_FINISHED', `execution ${id} has already ${execution.status}`)
+    }
+    const events = [{ name: 'execution.cancelled', data: { actor, reason } }]
+    const { revision } = execution
+    const eventSeq = await appendEvents(tx, { executionId: id, eventSeq: execution.eventSeq, revision, events })
+    const withdrawn = await withdrawTasks(tx, id)
+    await endRuns(tx, id, { parentRun: null, finishedSeq: eventSeq })
+    const patch = { status: 'cancelled' as const, eventSeq, finishedAt: now }
+    await updateExecution(tx, id, patch)
+    return { execution: { ...execution, ...patch }, withdrawn, isChanged: true }
+  })
+}

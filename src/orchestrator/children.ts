@@ -1,0 +1,76 @@
+import { isTransientError, TransientError } from '../core/errors.js'
+import { isJsonObject, type JsonObject } from '../core/json.js'
+import type { ExecutionRecord } from '../executions/record.js'
+import { findExecution } from '../executions/store.js'
+import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
+import { findTask } from '../tasks/store.js'
+import type { Attempts } from './attempts.js'
+import { failure } from './decide.js'
+import type { OrchestratorDependencies } from './dependencies.js'
+import { type Begun, beginExecution } from './start.js'
+import { loadFinalResult } from './store.js'
+import type { Outcome } from './types.js'
+
+export interface Children {
+  /** Starts the child that a waiting task was given, or ends the task when it has ended. Safe to repeat at any time. */
+  resume(key: TaskKey): Promise<void>
+}
+
+interface ChildrenDependencies extends Pick<OrchestratorDependencies, 'db' | 'catalog' | 'clock' | 'env'> {
+  readonly attempts: () => Attempts
+  readonly announce: (begun: Begun) => Promise<void>
+}
+
+/** Child executions: parent and child change in transactions of their own, and each step of it can be made again. */
+export function createChildren(deps: ChildrenDependencies): Children {
+  async function start(task: TaskRecord, childId: string): Promise<void> {
+    const input = task.input ?? {}
+    const parent = await findExecution(deps.db, task.executionId)
+    if (!parent) return
+    const path = typeof input['path'] === 'string' ? input['path'] : ''
+    const record = await deps.catalog.get(path, versionOf(input))
+    const playbook = await deps.catalog.model(record.path, record.version)
+    const begun = await beginExecution(deps, {
+      id: childId,
+      playbook,
+      path: record.path,
+      version: record.version,
+      payload: isJsonObject(input['args']) ? input['args'] : {},
+      parent: { id: parent.id, taskId: formatTaskId(task), depth: parent.depth + 1 },
+    })
+    await deps.announce(begun)
+  }
+
+  async function resume(key: TaskKey): Promise<void> {
+    const task = await findTask(deps.db, key)
+    if (task?.status !== 'waiting' || !task.childId) return
+    const child = await findExecution(deps.db, task.childId)
+    if (child?.status === 'running' || child?.status === 'pending') return
+    if (child) return deps.attempts().completeWaiting(key, await childOutcome(child))
+    try {
+      await start(task, task.childId)
+    } catch (error) {
+      if (!isTransientError(error) || error.code === 'OVERLOADED') throw error
+      await deps.attempts().completeWaiting(key, failure({ code: 'TOOL_FAILED', message: error.message }))
+    }
+  }
+
+  async function childOutcome(child: ExecutionRecord): Promise<Outcome> {
+    const extras: JsonObject = { execution_id: child.id }
+    const data = await loadFinalResult(deps.db, child.id)
+    if (child.status === 'completed') return { status: 'success', data, extras }
+    const why = child.error ? `: ${child.error.code} ${child.error.message}` : ''
+    const message = `child execution ${child.id} of playbook "${child.playbookPath}" ${child.status}${why}`
+    return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras }
+  }
+
+  return { resume }
+}
+
+function versionOf(input: JsonObject): number | null {
+  const version = input['version'] ?? null
+  if (version === null) return null
+  const number = Number(version)
+  if (Number.isInteger(number) && number > 0) return number
+  throw new TransientError('VALIDATION', 'version: a playbook version is a whole number from 1')
+}

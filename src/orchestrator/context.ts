@@ -1,0 +1,97 @@
+import type { JsonObject, JsonValue } from '../core/json.js'
+import { type ContextLayers, type ContextValue, StepValue } from '../template/index.js'
+import type { Outcome, Snapshot } from './types.js'
+
+/** The envelope `this` (playbooks.md, "The context of a template"). */
+export interface Envelope {
+  readonly status: 'success' | 'error'
+  readonly data: JsonValue
+  readonly error: JsonObject | null
+  readonly attempt: number
+  readonly started_at: string | null
+  readonly finished_at: string
+  readonly [extra: string]: JsonValue
+}
+
+/** The attempt that an outcome belongs to; joining an iterator is no attempt of its own. */
+export function attemptOf({ run, task }: Pick<Snapshot, 'run' | 'task'>): number {
+  return task.kind === 'join' ? run.attempts : task.attempt
+}
+
+export function envelopeOf(outcome: Outcome, snapshot: Pick<Snapshot, 'run' | 'task'>, now: Date): Envelope {
+  return {
+    ...outcome.extras,
+    status: outcome.status,
+    data: outcome.data,
+    error: outcome.status === 'error' ? { ...outcome.error } : null,
+    attempt: attemptOf(snapshot),
+    started_at: snapshot.run.startedAt?.toISOString() ?? now.toISOString(),
+    finished_at: now.toISOString(),
+  }
+}
+
+/** The envelope without its data, as it is stored beside the result. */
+export function withoutData(envelope: JsonObject): JsonObject {
+  const { data: _data, ...rest } = envelope
+  return rest
+}
+
+/** A finished step's result as templates see it, from its row. */
+export function stepValue(result: JsonValue, envelope: JsonObject | null): StepValue {
+  const status = envelope?.['status'] ?? 'success'
+  const fallback: JsonObject = { data: result, status, error: envelope?.['error'] ?? null }
+  if (envelope && Object.hasOwn(envelope, 'row_count')) {
+    fallback['command_0'] = { rows: result, row_count: envelope['row_count'] ?? null }
+  }
+  return new StepValue(result, fallback)
+}
+
+/** The layers of a template's context; `locals` are those of the moment (`this`, `result`, `event`, ...). */
+export function layersOf(
+  snapshot: Snapshot,
+  more: {
+    readonly vars?: JsonObject
+    readonly locals?: Readonly<Record<string, ContextValue>>
+  } = {},
+): ContextLayers {
+  const { execution, run } = snapshot
+  const job: JsonObject = {
+    uuid: execution.id,
+    execution_id: execution.id,
+    path: execution.playbookPath,
+    version: execution.playbookVersion,
+    started_at: execution.createdAt.toISOString(),
+  }
+  return {
+    locals: { ...iterationLocals(snapshot), ...more.locals },
+    vars: { ...(more.vars ?? snapshot.vars), ...iterationVars(snapshot) },
+    steps: snapshot.steps,
+    workload: snapshot.workload,
+    builtins: { ...run.args, execution_id: execution.id, job, env: snapshot.env, payload: snapshot.payload },
+  }
+}
+
+/** What exists after the tool has run. */
+export function outcomeLocals(envelope: Envelope): Record<string, ContextValue> {
+  const result = stepValue(envelope.data, envelope)
+  return { this: { ...envelope }, result, response: result, error: envelope.error }
+}
+
+/** `vars.<step>_index` and `_item` are the iteration's own, even when 50 run at once. */
+function iterationVars({ step, run }: Snapshot): JsonObject {
+  if (run.iteration === null) return {}
+  return { [`${step.name}_index`]: run.iteration, [`${step.name}_item`]: run.item }
+}
+
+function iterationLocals({ step, run, parent }: Snapshot): Record<string, ContextValue> {
+  if (run.iteration === null || !step.loop) return {}
+  const length = parent?.loop?.total ?? 0
+  const loop: JsonObject = {
+    index: run.iteration + 1,
+    index0: run.iteration,
+    first: run.iteration === 0,
+    last: run.iteration === length - 1,
+    length,
+  }
+  return { [step.loop.element]: run.item, loop }
+}

@@ -1,0 +1,153 @@
+import { errorMessage, TransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import { isFinished } from '../core/status.js'
+import type { ExecutionRecord } from '../executions/record.js'
+import { formatTaskId, parseTaskId, SYSTEM_POOL, type TaskRecord } from '../tasks/record.js'
+import { type NewTask, voidLeases } from '../tasks/store.js'
+import type { Effects } from './apply.js'
+import { createAttempts } from './attempts.js'
+import { cancelExecution } from './cancel.js'
+import { createChildren } from './children.js'
+import { claimTask } from './claims.js'
+import type { OrchestratorDependencies } from './dependencies.js'
+import { createPlaybookLookup } from './lookup.js'
+import type { Orchestrator } from './orchestrator.js'
+import { createRelay } from './relay.js'
+import { planRerun } from './rerun.js'
+import { type Begun, beginExecution, payloadOf } from './start.js'
+import { createEmbeddedWorker, EMBEDDED_WORKER } from './worker.js'
+
+const SYSTEM_CONCURRENCY = 4
+const DRAIN_GRACE_MS = 5000
+
+/** Builds the orchestrator; nothing runs until `run()`. */
+export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator {
+  const { db, bus, catalog, clock, logger } = deps
+  const timers = new Set<NodeJS.Timeout>()
+  const stops: (() => Promise<void>)[] = []
+  const lookup = createPlaybookLookup({ db, catalog })
+  const attempts = createAttempts({ ...deps, lookup, settle })
+  const worker = createEmbeddedWorker({ ...deps, attempts })
+  const children = createChildren({ ...deps, attempts: () => attempts, announce })
+  const relay = createRelay({ ...deps, resume: children.resume, cancelOrphan })
+
+  function dispatch(task: NewTask): void {
+    const ensure = () => {
+      const ref = { id: formatTaskId(task), executionId: task.executionId, pool: task.pool }
+      bus.ensure(ref).catch((error: unknown) => logger.warn({ task: ref.id, reason: errorMessage(error) }, 'not dispatched yet'))
+    }
+    if (task.delayMs === 0) {
+      ensure()
+      return
+    }
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      ensure()
+    }, task.delayMs)
+    timers.add(timer)
+  }
+
+  function hint({ id, revision, eventSeq }: ExecutionRecord): void {
+    bus.hint({ executionId: id, revision, eventSeq })
+  }
+
+  function withdraw(tasks: readonly TaskRecord[]): void {
+    for (const task of tasks) {
+      const id = formatTaskId(task)
+      worker.abort(id)
+      bus.withdraw(id).catch((error: unknown) => logger.warn({ task: id, reason: errorMessage(error) }, 'not withdrawn yet'))
+    }
+  }
+
+  /** After a commit. What is lost here by a crash, the relay makes again. */
+  async function settle(effects: Effects): Promise<void> {
+    for (const task of effects.tasks) dispatch(task)
+    withdraw(effects.withdrawn)
+    hint(effects.execution)
+    const { waiting } = effects
+    if (waiting) await guarded(() => children.resume(waiting))
+    if (isFinished(effects.execution.status)) await ended(effects.execution, effects.withdrawn)
+  }
+
+  async function ended(execution: ExecutionRecord, withdrawn: readonly TaskRecord[]): Promise<void> {
+    for (const task of withdrawn) {
+      if (task.childId) await guarded(() => cancelOrphan(task.childId as ExecutionId))
+    }
+    if (execution.parentTaskId) await guarded(() => children.resume(parseTaskId(execution.parentTaskId as string)))
+  }
+
+  /** Follow-ups of a commit must not fail the caller: the relay tries them again. */
+  async function guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      logger.warn({ reason: errorMessage(error) }, 'a follow-up failed; the relay tries it again')
+    }
+  }
+
+  async function announce({ execution, tasks }: Begun): Promise<void> {
+    for (const task of tasks) dispatch(task)
+    hint(execution)
+    if (isFinished(execution.status)) await ended(execution, [])
+  }
+
+  async function cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ExecutionRecord> {
+    const cancelled = await cancelExecution(db, { id, reason, actor, now: clock.now() })
+    if (cancelled.isChanged) {
+      withdraw(cancelled.withdrawn)
+      hint(cancelled.execution)
+      await ended(cancelled.execution, cancelled.withdrawn)
+    }
+    return cancelled.execution
+  }
+
+  async function cancelOrphan(id: ExecutionId): Promise<void> {
+    try {
+      await cancel(id, 'the parent execution ended', 'system')
+    } catch (error) {
+      if (!(error instanceof TransientError) || (error.code !== 'EXECUTION_FINISHED' && error.code !== 'NOT_FOUND')) throw error
+    }
+  }
+
+  return {
+    async start(request) {
+      const payload = payloadOf(request)
+      const record = await catalog.get(request.path, request.version ?? null)
+      const playbook = await catalog.model(record.path, record.version)
+      const begun = await beginExecution(deps, {
+        id: deps.newId(),
+        playbook,
+        path: record.path,
+        version: record.version,
+        payload,
+        idempotencyKey: request.idempotencyKey ?? null,
+        requestedVersion: request.version ?? null,
+      })
+      await announce(begun)
+      return begun.execution
+    },
+    cancel,
+    async rerun(request) {
+      const beginning = await planRerun({ db, model: catalog.model, newId: deps.newId }, request)
+      const begun = await beginExecution(deps, beginning)
+      await announce(begun)
+      return begun.execution
+    },
+    claim: (request) => claimTask({ db, attempts }, request),
+    heartbeat: (ticket) => attempts.heartbeat(ticket),
+    complete: (request) => attempts.complete(request),
+    async run() {
+      await voidLeases(db, EMBEDDED_WORKER)
+      stops.push(bus.consume(SYSTEM_POOL, { concurrency: SYSTEM_CONCURRENCY }, worker.handle))
+      stops.push(bus.consume('default', { concurrency: deps.concurrency }, worker.handle))
+      relay.start()
+    },
+    async drain() {
+      for (const timer of timers) clearTimeout(timer)
+      await relay.stop()
+      const stopping = stops.map((stop) => stop())
+      await worker.drain(DRAIN_GRACE_MS)
+      await Promise.all(stopping)
+    },
+  }
+}

@@ -1,0 +1,237 @@
+import { retryDelayMs } from '../core/backoff.js'
+import { isTransientError, type TransientError } from '../core/errors.js'
+import { type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
+import type { ExecutionError } from '../executions/record.js'
+import { createContext, evaluateCondition } from '../template/index.js'
+import type { VariableWrite } from '../variables/record.js'
+import { attemptOf, type Envelope, envelopeOf, layersOf, outcomeLocals, withoutData } from './context.js'
+import { type Routing, route } from './routing.js'
+import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
+import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
+
+const MAX_RESULT_BYTES = 1024 * 1024
+const MAX_LIST_BYTES = 10 * 1024 * 1024
+
+export interface DecideRequest {
+  readonly snapshot: Snapshot
+  readonly outcome: Outcome
+  readonly limits: Limits
+  readonly now: Date
+  /** Set when the change set of an earlier decision was refused: the attempt fails with that error instead. */
+  readonly rejection?: Rejection | null
+  /** Writes of the same transaction that come first (`before`). */
+  readonly earlierWrites?: readonly VariableWrite[]
+  /** The step is over whatever `retry` says: its vars failed, or its lease was lost too often. */
+  readonly isFinal?: boolean
+}
+
+/** What follows from the end of an attempt: retry, or vars, routing and the execution's own end. Pure. */
+export function decide(request: DecideRequest): Decision {
+  const checked = { ...request, outcome: checkOutcome(request) }
+  const retry = checked.isFinal ? null : planRetry(checked)
+  if (retry) return retry
+  return checked.snapshot.run.iteration === null ? endVisit(checked) : endIteration(checked)
+}
+
+export function failure(error: Pick<TransientError, 'code' | 'message'>, data: JsonValue = null): Outcome {
+  return { status: 'error', error: { code: error.code, message: error.message }, data, extras: {} }
+}
+
+export function errorOf(snapshot: Snapshot, outcome: Outcome): ExecutionError | null {
+  if (outcome.status === 'success') return null
+  return { ...outcome.error, step: snapshot.step.name, attempt: attemptOf(snapshot) }
+}
+
+/** Results that are too large, or that a workbook task promised otherwise, are failures. */
+function checkOutcome({ snapshot, outcome }: DecideRequest): Outcome {
+  const limit = snapshot.task.kind === 'join' ? MAX_LIST_BYTES : MAX_RESULT_BYTES
+  const size = jsonSize(outcome.data)
+  const name = snapshot.step.name
+  if (size > limit) {
+    return failure({ code: 'TOOL_FAILED', message: `step "${name}": the result has ${size} bytes, the limit is ${limit}` })
+  }
+  if (outcome.status === 'error' || snapshot.step.tool?.kind !== 'workbook' || snapshot.task.kind === 'join') return outcome
+  const task = snapshot.playbook.workbook.find((entry) => entry.name === snapshot.step.tool?.parameters['name'])
+  const data = outcome.data
+  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
+  const missing = (task?.returns ?? []).filter((key) => !isObject || !Object.hasOwn(data, key))
+  if (missing.length === 0) return outcome
+  const message = `step "${name}": the workbook task "${task?.name}" must return ${missing.join(', ')}, and did not`
+  return failure({ code: 'TOOL_FAILED', message }, data)
+}
+
+function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest): Decision | null {
+  const { step, task, run } = snapshot
+  if (outcome.status === 'success' || !step.retry || task.attempt >= step.retry.maxAttempts || task.kind === 'join') return null
+  const envelope = envelopeOf(outcome, snapshot, now)
+  if (step.retry.when !== null && !isRetryWanted(snapshot, envelope, step.retry.when)) return null
+  const delayMs = retryDelayMs(step.retry, task.attempt)
+  const data: JsonObject = { error: { ...outcome.error }, delay_ms: delayMs }
+  return {
+    writes: earlierWrites,
+    events: [{ name: 'step.retried', step: step.name, run: run.run, attempt: task.attempt, data }],
+    commands: [{ type: 'retry', delayMs }],
+    call: null,
+  }
+}
+
+function isRetryWanted(snapshot: Snapshot, envelope: Envelope, when: string): boolean {
+  try {
+    const context = createContext(layersOf(snapshot, { locals: outcomeLocals(envelope) }))
+    return evaluateCondition(when, context, `${snapshot.step.at}.retry.when`)
+  } catch (error) {
+    if (isTransientError(error)) return false
+    throw error
+  }
+}
+
+interface Settled {
+  readonly outcome: Outcome
+  readonly envelope: Envelope
+  readonly writes: readonly VariableWrite[]
+  readonly vars: JsonObject
+  readonly skipped: readonly { readonly name: string; readonly message: string }[]
+}
+
+/** The `vars` block after the tool. A failing entry fails a successful attempt, and nothing of the block is written. */
+function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after']): Settled {
+  const { snapshot, rejection, now } = request
+  let outcome = request.outcome
+  const envelopeFor = () => envelopeOf(outcome, snapshot, now)
+  if (rejection && outcome.status === 'success') outcome = failure(rejection.error, outcome.data)
+  const none = { writes: [], vars: snapshot.vars }
+  if (rejection) {
+    return { ...none, outcome, envelope: envelopeFor(), skipped: [{ name: '*', message: rejection.error.message }] }
+  }
+  const evaluate = (isLenient: boolean) =>
+    evaluateVars({ entries, snapshot, vars: snapshot.vars, locals: outcomeLocals(envelopeFor()), isLenient })
+  if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true) }
+  try {
+    return { outcome, envelope: envelopeFor(), ...evaluate(false) }
+  } catch (error) {
+    outcome = failure(asStepFault(error), outcome.data)
+    return { ...none, outcome, envelope: envelopeFor(), skipped: [] }
+  }
+}
+
+function endVisit(request: DecideRequest): Decision {
+  const { snapshot, limits } = request
+  const settled = settle(request, snapshot.step.vars.after)
+  const routed = routeSettled(request, settled)
+  const { outcome, envelope, routing } = routed
+  const error = errorOf(snapshot, outcome)
+  const writes = mergeWrites(request.rejection?.dropped === 'all' ? [] : (request.earlierWrites ?? []), settled.writes)
+  const commands: Command[] = [finishRun(snapshot, outcome, envelope)]
+  for (const target of routing.targets) {
+    const step = snapshot.playbook.steps.find((candidate) => candidate.name === target.step)
+    if (step) commands.push({ type: 'open_visit', step, args: target.args })
+  }
+  const opened = commands.length - 1
+  const end = endOfExecution({ snapshot, limits, error: routing.isHandled ? null : error, opened })
+  if (end?.status === 'failed') commands.splice(1)
+  if (end) commands.push(end)
+  const event = endEvent(snapshot, outcome, { skipped: settled.skipped, trace: routing.trace })
+  return { writes, events: [event], commands, call: null }
+}
+
+/** Routing after the vars; a `when` that fails turns a successful step into a failed one, which is then routed as such. */
+function routeSettled(
+  { snapshot, now }: DecideRequest,
+  settled: Settled,
+): { outcome: Outcome; envelope: Envelope; routing: Routing } {
+  const routeAs = (outcome: Outcome) => {
+    const envelope = envelopeOf(outcome, snapshot, now)
+    const layers = layersOf(snapshot, { vars: settled.vars, locals: outcomeLocals(envelope) })
+    const { next, cases, loop } = snapshot.step
+    const routing = route({ next, cases, isFailed: outcome.status === 'error', isIterator: loop !== null, layers })
+    return { outcome, envelope, routing }
+  }
+  try {
+    return routeAs(settled.outcome)
+  } catch (error) {
+    return routeAs(failure(asStepFault(error), settled.outcome.data))
+  }
+}
+
+function endOfExecution({
+  snapshot,
+  limits,
+  error,
+  opened,
+}: {
+  snapshot: Snapshot
+  limits: Limits
+  error: ExecutionError | null
+  opened: number
+}): Extract<Command, { type: 'end_execution' }> | null {
+  if (error) return { type: 'end_execution', status: 'failed', error }
+  if (snapshot.execution.stepCount + opened > limits.stepLimit) {
+    const message = `the execution reached ${limits.stepLimit} steps (setting STEP_LIMIT) after step "${snapshot.step.name}"`
+    const attempt = attemptOf(snapshot)
+    return { type: 'end_execution', status: 'failed', error: { code: 'STEP_LIMIT', message, step: snapshot.step.name, attempt } }
+  }
+  if (opened > 0 || snapshot.otherLiveVisits > 0) return null
+  return { type: 'end_execution', status: 'completed', error: null }
+}
+
+function endIteration(request: DecideRequest): Decision {
+  const { snapshot, rejection } = request
+  const { step, run, parent } = snapshot
+  const loop = parent?.loop
+  if (!parent || !loop || !step.loop) throw new Error(`run ${run.run} is an iteration of nothing`)
+  const settled = settle(request, step.loop.taskVars)
+  const error = errorOf(snapshot, settled.outcome)
+  const isStopping = error !== null && step.loop.isFailFast
+  const done = loop.done + 1
+  const isMore = !isStopping && loop.opened < loop.total
+  const after = {
+    ...loop,
+    done,
+    failed: loop.failed + (error ? 1 : 0),
+    opened: loop.opened + (isMore ? 1 : 0),
+    stopped: isStopping ? error : loop.stopped,
+  }
+  const commands: Command[] = [finishRun(snapshot, settled.outcome, settled.envelope)]
+  commands.push({ type: 'save_loop', run: parent.run, loop: after })
+  if (isStopping) commands.push({ type: 'withdraw_iterations', run: parent.run })
+  if (isMore) commands.push({ type: 'open_iteration', run: loop.firstRun + loop.opened })
+  if (isStopping || done === loop.total) commands.push({ type: 'join_loop', run: parent.run })
+  const state = [
+    stateWrite(snapshot, 'index', run.iteration ?? 0),
+    stateWrite(snapshot, 'item', run.item),
+    stateWrite(snapshot, 'count', done),
+  ]
+  return {
+    writes: rejection?.dropped === 'all' ? [] : mergeWrites(state, settled.writes),
+    events: [endEvent(snapshot, settled.outcome, { skipped: settled.skipped, trace: [] })],
+    commands,
+    call: null,
+  }
+}
+
+function finishRun(snapshot: Snapshot, outcome: Outcome, envelope: Envelope): Command {
+  return {
+    type: 'finish_run',
+    run: snapshot.run.run,
+    status: outcome.status === 'success' ? 'succeeded' : 'failed',
+    result: outcome.data,
+    envelope: withoutData(envelope),
+    error: errorOf(snapshot, outcome),
+  }
+}
+
+function endEvent(
+  snapshot: Snapshot,
+  outcome: Outcome,
+  { skipped, trace }: { skipped: Settled['skipped']; trace: Routing['trace'] },
+): EventDraft {
+  const { step, run } = snapshot
+  const noun = run.iteration === null ? 'step' : 'iteration'
+  const data: JsonObject = {}
+  if (run.iteration !== null) data['iteration'] = run.iteration
+  if (outcome.status === 'error') data['error'] = { ...outcome.error }
+  if (skipped.length > 0) data['skipped_vars'] = skipped.map((entry) => ({ ...entry }))
+  if (trace.length > 0) data['routes'] = trace.map((entry) => ({ ...entry }))
+  const name = `${noun}.${outcome.status === 'success' ? 'completed' : 'failed'}`
+  return { name, step: step.name, run: run.run, attempt: attemptOf(snapshot), data }
+}

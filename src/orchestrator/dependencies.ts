@@ -1,0 +1,37 @@
+import type { StepBus } from '../bus/bus.js'
+import type { CatalogService } from '../catalog/service.js'
+import type { Clock } from '../core/clock.js'
+import type { JsonObject } from '../core/json.js'
+import type { Database } from '../db/database.js'
+import type { Toolbox } from '../tools/index.js'
+import type { Limits } from './types.js'
+
+export interface OrchestratorLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** Told about what happened, for the metrics. */
+export interface OrchestratorObserver {
+  stepEnded(fields: { readonly kind: string; readonly status: 'success' | 'error'; readonly seconds: number }): void
+}
+
+export interface OrchestratorDependencies {
+  readonly db: Database
+  readonly bus: StepBus
+  readonly catalog: CatalogService
+  readonly toolbox: Toolbox
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly limits: Limits
+  readonly leaseMs: number
+  /** Tasks that this process runs at once. */
+  readonly concurrency: number
+  /** What the setting TEMPLATE_ENV lets templates read as `env`. */
+  readonly env: JsonObject
+  readonly logger: OrchestratorLogger
+  readonly observer?: OrchestratorObserver
+  /** Trims the change log; called by the relay now and then. */
+  readonly retention?: { runOnce(): Promise<unknown> }
+}

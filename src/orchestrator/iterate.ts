@@ -1,0 +1,118 @@
+import { TransientError } from '../core/errors.js'
+import { isJsonNumber, type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
+import type { Loop } from '../playbook/model.js'
+import { createContext, evaluateCondition, renderTemplate, renderTree } from '../template/index.js'
+import { layersOf } from './context.js'
+import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
+
+const MAX_ELEMENT_BYTES = 256 * 1024
+const MAX_LIST_BYTES = 10 * 1024 * 1024
+const DEFAULT_CONCURRENCY = 8
+
+export interface LoopPlan {
+  readonly items: readonly JsonValue[]
+  readonly loop: LoopState
+}
+
+/**
+ * The elements of an iterator, in their final order: `where`, `order_by`, `limit`, `chunk`, `enumerate`. Pure.
+ * @throws TransientError TEMPLATE_* when an option cannot be evaluated or the collection is no list; TOO_LARGE
+ */
+export function planLoop(snapshot: Snapshot, loop: Loop): LoopPlan {
+  const at = `${snapshot.step.at}.loop`
+  const all = asList(renderTree(loop.collection, createContext(layersOf(snapshot)), `${at}.collection`), snapshot)
+  const filtered = loop.where === null ? all : all.filter((item, index) => isWanted(snapshot, loop, { item, index }))
+  const sorted = sortItems(snapshot, loop, filtered)
+  const limited = sorted.slice(0, countOption(snapshot, loop.limit, { name: 'limit', least: 0 }) ?? sorted.length)
+  const chunked = chunk(limited, countOption(snapshot, loop.chunk, { name: 'chunk', least: 1 }))
+  const items = loop.isEnumerated ? chunked.map((item, index): JsonValue => ({ index, item })) : chunked
+  checkSizes(snapshot, items)
+  const wanted = countOption(snapshot, loop.concurrency, { name: 'concurrency', least: 1 }) ?? DEFAULT_CONCURRENCY
+  const concurrency = loop.mode === 'sequential' ? 1 : wanted
+  const firstRun = snapshot.execution.runSeq + 1
+  const opened = Math.min(concurrency, items.length)
+  return { items, loop: { total: items.length, firstRun, concurrency, opened, done: 0, failed: 0, stopped: null } }
+}
+
+function asList(value: JsonValue, { step }: Snapshot): JsonValue[] {
+  if (Array.isArray(value)) return value
+  const found =
+    value === null ? 'null' : isJsonNumber(value) ? 'a number' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  throw new TransientError('TEMPLATE_ERROR', `${step.at}: the collection of iterator "${step.name}" is ${found}, not a list`)
+}
+
+function elementContext(snapshot: Snapshot, loop: Loop, { item, index }: { item: JsonValue; index: number }) {
+  const locals = { [loop.element]: item, loop: { index: index + 1, index0: index } }
+  return createContext(layersOf(snapshot, { locals }))
+}
+
+function isWanted(snapshot: Snapshot, loop: Loop, element: { item: JsonValue; index: number }): boolean {
+  return evaluateCondition(loop.where ?? 'true', elementContext(snapshot, loop, element), `${snapshot.step.at}.loop.where`)
+}
+
+function sortItems(snapshot: Snapshot, loop: Loop, items: readonly JsonValue[]): readonly JsonValue[] {
+  if (!loop.orderBy) return items
+  const { expression, isDescending } = loop.orderBy
+  const at = `${snapshot.step.at}.loop.order_by`
+  const source = expression.includes('{{') ? expression : `{{ ${expression} }}`
+  const keyed = items.map((item, index) => ({
+    item,
+    key: renderTemplate(source, elementContext(snapshot, loop, { item, index }), at),
+  }))
+  const sign = isDescending ? -1 : 1
+  return keyed.sort((left, right) => sign * compareKeys(left.key, right.key, at)).map(({ item }) => item)
+}
+
+function compareKeys(left: JsonValue, right: JsonValue, at: string): number {
+  if (isJsonNumber(left) && isJsonNumber(right)) return Number(left) - Number(right)
+  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0
+  if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right)
+  throw new TransientError('TEMPLATE_ERROR', `${at}: numbers, strings and booleans can be ordered, and only among their kind`)
+}
+
+function countOption(
+  snapshot: Snapshot,
+  option: JsonValue | null,
+  { name, least }: { name: string; least: number },
+): number | null {
+  if (option === null) return null
+  const at = `${snapshot.step.at}.loop.${name}`
+  const value = renderTree(option, createContext(layersOf(snapshot)), at)
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value
+  throw new TransientError('TEMPLATE_ERROR', `${at}: ${name} must be an integer of at least ${least}`)
+}
+
+function chunk(items: readonly JsonValue[], size: number | null): readonly JsonValue[] {
+  if (size === null) return items
+  const chunks: JsonValue[] = []
+  for (let start = 0; start < items.length; start += size) chunks.push(items.slice(start, start + size))
+  return chunks
+}
+
+function checkSizes({ step }: Snapshot, items: readonly JsonValue[]): void {
+  let total = 0
+  for (const [index, item] of items.entries()) {
+    const size = jsonSize(item)
+    total += size + 1
+    if (size > MAX_ELEMENT_BYTES) {
+      const message = `iterator "${step.name}": element ${index} has ${size} bytes, the limit of a value is ${MAX_ELEMENT_BYTES}`
+      throw new TransientError('TOO_LARGE', message)
+    }
+  }
+  if (total > MAX_LIST_BYTES) {
+    const message = `iterator "${step.name}": the list has more than ${total} bytes, the limit is ${MAX_LIST_BYTES}`
+    throw new TransientError('TOO_LARGE', message)
+  }
+}
+
+/** An iterator's own outcome: its list in the input's order, null in the place of a failed iteration. */
+export function joinLoop(results: readonly IterationResult[], loop: LoopState): Outcome {
+  const data = results.map((entry) => (entry.status === 'succeeded' ? entry.result : null))
+  const errors = results.flatMap((entry, index): JsonObject[] =>
+    entry.error ? [{ index, error: { code: entry.error.code, message: entry.error.message } }] : [],
+  )
+  const success = results.filter((entry) => entry.status === 'succeeded').length
+  const extras: JsonObject = { stats: { total: results.length, success, failed: errors.length }, errors }
+  if (!loop.stopped) return { status: 'success', data, extras }
+  return { status: 'error', error: { code: loop.stopped.code, message: loop.stopped.message }, data, extras }
+}

@@ -1,0 +1,74 @@
+import { TransientError } from '../core/errors.js'
+import type { JsonObject } from '../core/json.js'
+import type { Database } from '../db/database.js'
+import type { ExecutionRecord } from '../executions/record.js'
+import { findExecution } from '../executions/store.js'
+import type { Playbook } from '../playbook/model.js'
+import { allVariables } from '../variables/page-store.js'
+import type { VariableWrite } from '../variables/record.js'
+import type { RerunRequest } from './orchestrator.js'
+import type { Beginning } from './start.js'
+import { loadRerunPoint } from './store.js'
+import { mergeWrites } from './vars.js'
+
+export interface RerunDependencies {
+  readonly db: Database
+  readonly model: (path: string, version: number) => Promise<Playbook>
+  readonly newId: () => string
+}
+
+/**
+ * Plans a new execution after an old one: same playbook version and workload; with `fromStep` also the variables and
+ * step results as they were before that step's last visit, changed by the given variables (playbooks.md, "Rerun").
+ * @throws TransientError NOT_FOUND, VALIDATION, REVISION_GONE
+ */
+export async function planRerun(deps: RerunDependencies, request: RerunRequest): Promise<Beginning> {
+  const execution = await findExecution(deps.db, request.id)
+  if (!execution) throw new TransientError('NOT_FOUND', `execution ${request.id} does not exist`)
+  const { playbookPath: path, playbookVersion: version } = execution
+  if (path === null || version === null) {
+    throw new TransientError('VALIDATION', `execution ${request.id} runs no playbook: there is nothing to rerun`, {
+      details: { field: 'id' },
+    })
+  }
+  const playbook = await deps.model(path, version)
+  const given = (request.variables ?? []).map(
+    ({ name, value }): VariableWrite => ({ operation: 'set', name, value, type: 'user_defined', sourceStep: null }),
+  )
+  const from = await startingPoint(deps.db, execution, request.fromStep ?? null)
+  return {
+    id: deps.newId(),
+    playbook,
+    path,
+    version,
+    payload: (execution.payload ?? {}) as JsonObject,
+    rerun: {
+      of: execution.id,
+      step: request.fromStep ?? playbook.startStep,
+      args: from.args,
+      writes: mergeWrites(from.writes, given),
+      inherited: from.inherited,
+      workload: execution.workload as JsonObject | null,
+      actor: request.actor,
+    },
+  }
+}
+
+async function startingPoint(
+  db: Database,
+  execution: ExecutionRecord,
+  step: string | null,
+): Promise<{ args: JsonObject; writes: VariableWrite[]; inherited: JsonObject }> {
+  if (step === null) return { args: {}, writes: [], inherited: {} }
+  const point = await loadRerunPoint(db, execution.id, step)
+  if (!point) {
+    const message = `fromStep: execution ${execution.id} never reached a step "${step}"`
+    throw new TransientError('VALIDATION', message, { details: { field: 'fromStep' } })
+  }
+  const { variables } = await allVariables(db, execution.id, point.revision)
+  const writes = variables.map(
+    ({ name, value, type, sourceStep }): VariableWrite => ({ operation: 'set', name, value, type, sourceStep }),
+  )
+  const older = (execution.inherited ?? {}) as JsonObject
+  return { args: point.args, writes, inherited: { ...older, ...point.results } }
+}

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TaskRef } from '../bus/bus.js'
+import { errorMessage, isTransientError } from '../core/errors.js'
+import { parseTaskId } from '../tasks/record.js'
+import { boundLog } from '../tools/index.js'
+import type { Attempts } from './attempts.js'
+import type { OrchestratorDependencies } from './dependencies.js'
+import type { ClaimedTask, CompleteRequest } from './orchestrator.js'
+
+/** The worker inside the server's process; its leases are void after a restart. */
+export const EMBEDDED_WORKER = 'embedded'
+
+const REPORT_ATTEMPTS = 6
+
+export interface EmbeddedWorker {
+  /** Runs one task from its claim to its report. */
+  handle(task: TaskRef): Promise<void>
+  /** Kills the tool of a task that was withdrawn. */
+  abort(taskId: string): void
+  /** Resolves when nothing runs any more; kills what still runs after `graceMs`. */
+  drain(graceMs: number): Promise<void>
+}
+
+type WorkerDependencies = Pick<OrchestratorDependencies, 'toolbox' | 'leaseMs' | 'logger' | 'observer'> & {
+  readonly attempts: Attempts
+}
+
+export function createEmbeddedWorker({ toolbox, leaseMs, logger, observer, attempts }: WorkerDependencies): EmbeddedWorker {
+  const running = new Map<string, AbortController>()
+  const handled = new Set<Promise<void>>()
+
+  async function run(task: ClaimedTask, controller: AbortController): Promise<CompleteRequest> {
+    const startedAt = performance.now()
+    const log = boundLog()
+    const outcome = await toolbox.run(task.kind, task.input, {
+      signal: controller.signal,
+      timeoutMs: task.timeoutMs,
+      idempotencyKey: task.idempotencyKey,
+      log: (text) => log.add(text),
+    })
+    observer?.stepEnded({ kind: task.kind, status: outcome.status, seconds: (performance.now() - startedAt) / 1000 })
+    return {
+      taskId: task.id,
+      attempt: task.attempt,
+      token: task.token,
+      result: outcome.data ?? null,
+      error: outcome.status === 'error' ? outcome.error : null,
+      extras: outcome.extras ?? {},
+      log: log.text(),
+    }
+  }
+
+  async function hold(task: ClaimedTask): Promise<void> {
+    const controller = new AbortController()
+    running.set(task.id, controller)
+    const heartbeat = setInterval(() => beat(task, controller), leaseMs / 3)
+    try {
+      const report = await run(task, controller)
+      if (controller.signal.aborted) return
+      await deliver(report)
+    } finally {
+      clearInterval(heartbeat)
+      running.delete(task.id)
+    }
+  }
+
+  function beat(task: ClaimedTask, controller: AbortController): void {
+    attempts.extend({ taskId: task.id, attempt: task.attempt, token: task.token }).catch((error: unknown) => {
+      logger.warn({ task: task.id, reason: errorMessage(error) }, 'lease lost')
+      if (isTransientError(error) && error.code === 'CONFLICT') controller.abort()
+    })
+  }
+
+  /** A finished tool's result is worth some patience with the database. */
+  async function deliver(report: CompleteRequest): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await attempts.complete(report)
+        return
+      } catch (error) {
+        if (isTransientError(error) && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')) return
+        if (attempt === REPORT_ATTEMPTS) throw error
+        await sleep(100 * 2 ** attempt)
+      }
+    }
+  }
+
+  async function handle(ref: TaskRef): Promise<void> {
+    const claimed = await attempts.begin(parseTaskId(ref.id), { id: EMBEDDED_WORKER, isRemote: false })
+    if (claimed) await hold(claimed)
+  }
+
+  return {
+    async handle(ref) {
+      const work = handle(ref).catch((error: unknown) => {
+        logger.error({ task: ref.id, err: error }, 'a task could not be handled; the relay offers it again')
+      })
+      handled.add(work)
+      await work
+      handled.delete(work)
+    },
+    abort(taskId) {
+      running.get(taskId)?.abort()
+    },
+    async drain(graceMs) {
+      const timer = setTimeout(() => {
+        for (const controller of running.values()) controller.abort()
+      }, graceMs)
+      await Promise.allSettled([...handled])
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,43 @@
+import { TransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { JsonObject } from '../core/json.js'
+
+export type TaskStatus = 'open' | 'waiting' | 'done' | 'withdrawn'
+
+/** The pool of work that the orchestrator does itself: steps without a tool, iterator starts, child executions. */
+export const SYSTEM_POOL = '_system'
+
+/** What names a task: one attempt at one run of one execution. */
+export interface TaskKey {
+  readonly executionId: ExecutionId
+  readonly run: number
+  readonly attempt: number
+}
+
+/** One row of `transient.task`. */
+export interface TaskRecord extends TaskKey {
+  readonly pool: string
+  /** The tool kind, or `step`, `iterate`, `join` for the orchestrator's own work. */
+  readonly kind: string
+  readonly status: TaskStatus
+  readonly notBefore: Date
+  readonly leaseUntil: Date | null
+  readonly token: string | null
+  readonly workerId: string | null
+  readonly deliveries: number
+  /** The child execution that a `waiting` task waits for, and the input that it was started with. */
+  readonly childId: ExecutionId | null
+  readonly input: JsonObject | null
+}
+
+/** `<execution>-<run>-<attempt>` */
+export function formatTaskId(key: TaskKey): string {
+  return `${key.executionId}-${key.run}-${key.attempt}`
+}
+
+/** @throws TransientError NOT_FOUND when the text is no task id */
+export function parseTaskId(text: string): TaskKey {
+  const match = /^([1-9]\d{0,18})-(\d{1,9})-(\d{1,9})$/.exec(text)
+  if (!match) throw new TransientError('NOT_FOUND', `task "${text.slice(0, 60)}" does not exist`)
+  return { executionId: match[1] as string, run: Number(match[2]), attempt: Number(match[3]) }
+}

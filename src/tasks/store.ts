@@ -1,0 +1,247 @@
+import type { ExecutionId } from '../core/ids.js'
+import { type JsonObject, parseJson, stringifyJson } from '../core/json.js'
+import type { Sql } from '../db/database.js'
+import type { TaskKey, TaskRecord, TaskStatus } from './record.js'
+
+export interface NewTask extends TaskKey {
+  readonly pool: string
+  readonly kind: string
+  /** 0: due now, and ensured on the bus right after the commit. */
+  readonly delayMs: number
+}
+
+interface TaskRow {
+  execution_id: bigint
+  run: number
+  attempt: number
+  pool: string
+  kind: string
+  status: TaskStatus
+  not_before: Date
+  lease_until: Date | null
+  token: string | null
+  worker_id: string | null
+  deliveries: number
+  child_id: bigint | null
+  input: string | null
+}
+
+const COLUMNS = `execution_id, run, attempt, pool, kind, status, not_before, lease_until, token, worker_id, deliveries,
+  child_id, input::text AS input`
+
+function fromRow(row: TaskRow): TaskRecord {
+  return {
+    executionId: String(row.execution_id),
+    run: row.run,
+    attempt: row.attempt,
+    pool: row.pool,
+    kind: row.kind,
+    status: row.status,
+    notBefore: row.not_before,
+    leaseUntil: row.lease_until,
+    token: row.token,
+    workerId: row.worker_id,
+    deliveries: row.deliveries,
+    childId: row.child_id === null ? null : String(row.child_id),
+    input: row.input === null ? null : (parseJson(row.input) as JsonObject),
+  }
+}
+
+export async function insertTasks(tx: Sql, tasks: readonly NewTask[]): Promise<void> {
+  if (tasks.length === 0) return
+  await tx.run(
+    `INSERT INTO transient.task (execution_id, run, attempt, pool, kind, not_before, ensured_at)
+     SELECT execution_id, run, attempt, pool, kind, now() + delay_ms * interval '1 millisecond',
+       CASE WHEN delay_ms = 0 THEN now() END
+     FROM json_to_recordset($1::json)
+       AS t (execution_id bigint, run integer, attempt integer, pool text, kind text, delay_ms double precision)`,
+    JSON.stringify(
+      tasks.map((task) => ({
+        execution_id: task.executionId,
+        run: task.run,
+        attempt: task.attempt,
+        pool: task.pool,
+        kind: task.kind,
+        delay_ms: task.delayMs,
+      })),
+    ),
+  )
+}
+
+export async function findTask(sql: Sql, key: TaskKey): Promise<TaskRecord | null> {
+  const rows = await sql.rows<TaskRow>(
+    `SELECT ${COLUMNS} FROM transient.task WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`,
+    key.executionId,
+    key.run,
+    key.attempt,
+  )
+  return rows[0] ? fromRow(rows[0]) : null
+}
+
+export interface Lease {
+  readonly workerId: string
+  readonly token: string
+  readonly leaseMs: number
+}
+
+/**
+ * Leases an open, due task that nobody holds, by the database's clock, and counts the delivery.
+ * null when it is taken, done or not due.
+ */
+export async function leaseTask(tx: Sql, key: TaskKey, lease: Lease): Promise<TaskRecord | null> {
+  const rows = await tx.rows<TaskRow>(
+    `UPDATE transient.task
+     SET token = $4, worker_id = $5, deliveries = deliveries + 1, lease_until = now() + $6 * interval '1 millisecond'
+     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND not_before <= now()
+       AND (lease_until IS NULL OR lease_until < now())
+     RETURNING ${COLUMNS}`,
+    key.executionId,
+    key.run,
+    key.attempt,
+    lease.token,
+    lease.workerId,
+    lease.leaseMs,
+  )
+  return rows[0] ? fromRow(rows[0]) : null
+}
+
+/** Extends a lease that is still held; null when it is not. */
+export async function extendLease(sql: Sql, key: TaskKey, lease: Omit<Lease, 'workerId'>): Promise<TaskRecord | null> {
+  const rows = await sql.rows<TaskRow>(
+    `UPDATE transient.task SET lease_until = now() + $5 * interval '1 millisecond'
+     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND token = $4
+     RETURNING ${COLUMNS}`,
+    key.executionId,
+    key.run,
+    key.attempt,
+    lease.token,
+    lease.leaseMs,
+  )
+  return rows[0] ? fromRow(rows[0]) : null
+}
+
+/** The fence: `open` or `waiting` becomes `done`, once. */
+export async function finishTask(tx: Sql, key: TaskKey): Promise<boolean> {
+  const count = await tx.run(
+    `UPDATE transient.task SET status = 'done', finished_at = now(), lease_until = NULL
+     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status IN ('open', 'waiting')`,
+    key.executionId,
+    key.run,
+    key.attempt,
+  )
+  return count === 1
+}
+
+/** Keeps what a worker outside was given, so that a heartbeat can answer with the whole task. */
+export async function saveInput(tx: Sql, key: TaskKey, input: JsonObject): Promise<void> {
+  await tx.run(
+    'UPDATE transient.task SET input = $4::jsonb WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3',
+    key.executionId,
+    key.run,
+    key.attempt,
+    stringifyJson(input),
+  )
+}
+
+/** Lets a task wait for a child execution; it holds no worker meanwhile. */
+export async function awaitChild(
+  tx: Sql,
+  key: TaskKey,
+  child: { readonly childId: ExecutionId; readonly input: JsonObject },
+): Promise<void> {
+  await tx.run(
+    `UPDATE transient.task SET status = 'waiting', lease_until = NULL, child_id = $4::bigint, input = $5::jsonb
+     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`,
+    key.executionId,
+    key.run,
+    key.attempt,
+    child.childId,
+    stringifyJson(child.input),
+  )
+}
+
+/** Withdraws an execution's unfinished tasks, or only those of some runs; returns what was withdrawn. */
+export async function withdrawTasks(tx: Sql, executionId: ExecutionId, parentRun: number | null = null): Promise<TaskRecord[]> {
+  const rows = await tx.rows<TaskRow>(
+    `UPDATE transient.task SET status = 'withdrawn', finished_at = now(), lease_until = NULL
+     WHERE execution_id = $1::bigint AND status IN ('open', 'waiting')
+       AND ($2::integer IS NULL OR run IN (
+         SELECT run FROM transient.step_run WHERE execution_id = $1::bigint AND parent_run = $2::integer AND iteration IS NOT NULL))
+     RETURNING ${COLUMNS}`,
+    executionId,
+    parentRun,
+  )
+  return rows.map(fromRow)
+}
+
+/** Open, due tasks that are neither leased nor ensured within a lease time; marks them as ensured. */
+export async function takeDueTasks(sql: Sql, leaseMs: number, limit: number): Promise<TaskRecord[]> {
+  const rows = await sql.rows<TaskRow>(
+    `UPDATE transient.task SET ensured_at = now()
+     WHERE (execution_id, run, attempt) IN (
+       SELECT execution_id, run, attempt FROM transient.task
+       WHERE status = 'open' AND not_before <= now()
+         AND (lease_until IS NULL OR lease_until < now())
+         AND (ensured_at IS NULL OR ensured_at < now() - $1 * interval '1 millisecond')
+       ORDER BY not_before LIMIT $2 FOR UPDATE SKIP LOCKED)
+     RETURNING ${COLUMNS}`,
+    leaseMs,
+    limit,
+  )
+  return rows.map(fromRow)
+}
+
+/** Tasks of a pool that a worker could claim now, oldest first. */
+export async function listClaimable(sql: Sql, pool: string, limit: number): Promise<TaskRecord[]> {
+  const rows = await sql.rows<TaskRow>(
+    `SELECT ${COLUMNS} FROM transient.task
+     WHERE status = 'open' AND pool = $1 AND not_before <= now() AND (lease_until IS NULL OR lease_until < now())
+     ORDER BY not_before, run LIMIT $2`,
+    pool,
+    limit,
+  )
+  return rows.map(fromRow)
+}
+
+/** Tasks that wait for a child that has ended, or that was never made (the process died in between). */
+export async function listResumable(sql: Sql, limit: number): Promise<TaskRecord[]> {
+  const rows = await sql.rows<TaskRow>(
+    `SELECT ${COLUMNS} FROM transient.task
+     WHERE status = 'waiting' AND NOT EXISTS (
+       SELECT 1 FROM transient.execution c WHERE c.id = child_id AND c.status IN ('pending', 'running'))
+     LIMIT $1`,
+    limit,
+  )
+  return rows.map(fromRow)
+}
+
+/** Child executions that still run although their parent has ended. */
+export async function listOrphans(sql: Sql, limit: number): Promise<ExecutionId[]> {
+  const rows = await sql.rows<{ id: bigint }>(
+    `SELECT c.id FROM transient.execution c JOIN transient.execution p ON p.id = c.parent_id
+     WHERE c.status = 'running' AND c.parent_task_id IS NOT NULL AND p.status IN ('completed', 'failed', 'cancelled')
+     LIMIT $1`,
+    limit,
+  )
+  return rows.map((row) => String(row.id))
+}
+
+/** After a restart of the only process: its leases are void and count nothing, and everything open is offered again. */
+export async function voidLeases(sql: Sql, workerId: string): Promise<void> {
+  await sql.run(
+    `UPDATE transient.task
+     SET ensured_at = NULL,
+       deliveries = CASE WHEN worker_id = $1 AND lease_until IS NOT NULL THEN deliveries - 1 ELSE deliveries END,
+       lease_until = CASE WHEN worker_id = $1 THEN NULL ELSE lease_until END
+     WHERE status = 'open'`,
+    workerId,
+  )
+}
+
+/** How many tasks are open, by pool. */
+export async function countOpenTasks(sql: Sql): Promise<{ pool: string; count: number }[]> {
+  const rows = await sql.rows<{ pool: string; count: bigint }>(
+    `SELECT pool, count(*) AS count FROM transient.task WHERE status = 'open' GROUP BY pool`,
+  )
+  return rows.map((row) => ({ pool: row.pool, count: Number(row.count) }))
+}
