@@ -1,6 +1,13 @@
 import type { Page } from '../core/cursor.js'
-import type { ParseReport, Playbook } from '../playbook/model.js'
+import { TransientError } from '../core/errors.js'
+import type { JsonObject } from '../core/json.js'
+import type { Database } from '../db/database.js'
+import { parsePlaybook } from '../playbook/index.js'
+import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
+import type { ToolDefinition } from '../tools/tool.js'
+import { createModelCache } from './model-cache.js'
 import type { PlaybookRecord } from './record.js'
+import { findPlaybook, insertNextVersion, pagePlaybooks } from './store.js'
 
 export interface PageRequest {
   readonly first?: number | null | undefined
@@ -11,7 +18,7 @@ export interface PageRequest {
 export interface CatalogService {
   /**
    * Registers a source as the next version of its path; the latest version's identical source returns that version.
-   * @throws TransientError PLAYBOOK_INVALID with all problems (`details.problems`)
+   * @throws TransientError PLAYBOOK_INVALID with all problems (`details.problems`), TOO_LARGE above 1 MiB
    */
   register(source: string): Promise<PlaybookRecord>
   /** The latest version, or the one asked for. */
@@ -24,4 +31,91 @@ export interface CatalogService {
   list(page: PageRequest): Promise<Page<PlaybookRecord>>
   /** Never evaluates anything. */
   validate(source: string): ParseReport
+}
+
+interface CatalogOptions {
+  readonly db: Database
+  /** The tool kinds that a playbook may name. */
+  readonly tools: readonly ToolDefinition[]
+}
+
+const MAX_SOURCE_BYTES = 1024 * 1024
+const MODEL_CACHE_BYTES = 8 * 1024 * 1024
+const MAX_VERSION = 2 ** 31 - 1
+
+/** The catalog over the database. */
+export function createCatalogService({ db, tools }: CatalogOptions): CatalogService {
+  const models = createModelCache(MODEL_CACHE_BYTES)
+
+  const find = async (path: string, version?: number | null): Promise<PlaybookRecord | null> => {
+    if (path.includes('\0') || !isVersion(version ?? 1)) return null
+    return findPlaybook(db, path, version ?? null)
+  }
+
+  const get = async (path: string, version?: number | null): Promise<PlaybookRecord> => {
+    const playbook = await find(path, version)
+    if (playbook !== null) return playbook
+    const which = version === null || version === undefined ? '' : ` in version ${version}`
+    throw new TransientError(
+      'NOT_FOUND',
+      `there is no playbook "${path}"${which}; register it first, or look for its path in the list`,
+    )
+  }
+
+  /** The model of a source, or the error that names all its problems. */
+  const parse = (source: string): Playbook => {
+    const { playbook, problems } = parsePlaybook(source, { tools })
+    if (playbook === null) throw invalid(problems)
+    return playbook
+  }
+
+  return {
+    find,
+    get,
+    async register(source) {
+      checkSize(source)
+      const { path, name } = parse(source)
+      return insertNextVersion(db, { path, name, source })
+    },
+    async model(path, version) {
+      const key = `${version} ${path}`
+      const known = models.get(key)
+      if (known !== undefined) return known
+      const { source } = await get(path, version)
+      const model = parse(source)
+      models.set(key, { model, bytes: Buffer.byteLength(source) })
+      return model
+    },
+    list: (page) => pagePlaybooks(db, page),
+    validate(source) {
+      checkSize(source)
+      return parsePlaybook(source, { tools })
+    },
+  }
+}
+
+function isVersion(version: number): boolean {
+  return Number.isInteger(version) && version >= 1 && version <= MAX_VERSION
+}
+
+function checkSize(source: string): void {
+  const size = Buffer.byteLength(source)
+  if (size <= MAX_SOURCE_BYTES) return
+  throw new TransientError('TOO_LARGE', `the playbook has ${size} bytes; at most ${MAX_SOURCE_BYTES} are accepted`, {
+    details: { limit: MAX_SOURCE_BYTES, size },
+  })
+}
+
+function invalid(problems: readonly Problem[]): TransientError {
+  const errors = problems.filter((problem) => problem.severity === 'error')
+  const [first] = errors
+  const place = first === undefined ? '' : `: line ${first.line}, column ${first.column}: ${first.message}`
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
+  return new TransientError('PLAYBOOK_INVALID', `the playbook is not valid${place}${more}`, {
+    details: {
+      problems: problems.map(
+        ({ severity, message, path, line, column }): JsonObject => ({ severity, message, path, line, column }),
+      ),
+    },
+  })
 }

@@ -1,0 +1,81 @@
+import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import type { Database, Sql } from '../db/database.js'
+import type { PlaybookRecord } from './record.js'
+
+interface PlaybookRow {
+  readonly path: string
+  readonly version: number
+  readonly name: string
+  readonly source: string
+  readonly registered_at: Date
+}
+
+interface NewPlaybook {
+  readonly path: string
+  readonly name: string
+  readonly source: string
+}
+
+interface PageQuery {
+  readonly first?: number | null | undefined
+  readonly after?: string | null | undefined
+}
+
+const COLUMNS = 'path, version, name, source, registered_at'
+
+/** One version of a playbook, by default the latest. */
+export async function findPlaybook(sql: Sql, path: string, version: number | null): Promise<PlaybookRecord | null> {
+  const [row] =
+    version === null
+      ? await sql.rows<PlaybookRow>(
+          `SELECT ${COLUMNS} FROM transient.playbook WHERE path = $1::text ORDER BY version DESC LIMIT 1`,
+          path,
+        )
+      : await sql.rows<PlaybookRow>(
+          `SELECT ${COLUMNS} FROM transient.playbook WHERE path = $1::text AND version = $2::integer`,
+          path,
+          version,
+        )
+  return row === undefined ? null : toPlaybook(row)
+}
+
+/** Inserts the next version of a path, unless the latest has this source already. Registrations of one path wait for each other. */
+export function insertNextVersion(db: Database, { path, name, source }: NewPlaybook): Promise<PlaybookRecord> {
+  return db.transaction(async (tx) => {
+    await tx.run('SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))', `transient.playbook:${path}`)
+    const latest = await findPlaybook(tx, path, null)
+    if (latest?.source === source) return latest
+    const [row] = await tx.rows<PlaybookRow>(
+      `INSERT INTO transient.playbook (path, version, name, source) VALUES ($1::text, $2::integer, $3::text, $4::text) RETURNING ${COLUMNS}`,
+      path,
+      (latest?.version ?? 0) + 1,
+      name,
+      source,
+    )
+    if (row === undefined) throw new Error(`playbook ${path} was not inserted`)
+    return toPlaybook(row)
+  })
+}
+
+/** The latest version of every path, by path. */
+export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<PlaybookRecord>> {
+  const size = pageSize(page.first)
+  const after = page.after ? (decodeCursor(page.after, 1)[0] ?? '').replaceAll('\0', '') : ''
+  const counted = await sql.rows<{ count: bigint }>('SELECT count(DISTINCT path) AS count FROM transient.playbook')
+  const rows = await sql.rows<PlaybookRow>(
+    `SELECT DISTINCT ON (path) ${COLUMNS} FROM transient.playbook WHERE path > $1::text ORDER BY path, version DESC LIMIT ${size + 1}`,
+    after,
+  )
+  const shown = rows.slice(0, size)
+  return {
+    items: shown.map(toPlaybook),
+    cursors: shown.map((row) => encodeCursor([row.path])),
+    hasNextPage: rows.length > size,
+    hasPreviousPage: Boolean(page.after),
+    totalCount: Number(counted[0]?.count ?? 0),
+  }
+}
+
+function toPlaybook(row: PlaybookRow): PlaybookRecord {
+  return { path: row.path, version: row.version, name: row.name, source: row.source, registeredAt: row.registered_at }
+}
