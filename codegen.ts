@@ -13,9 +13,7 @@ const printed = `${printSchema(schema)}\n`
 writeFileSync('schema.graphql', printed)
 
 const files = existsSync(DOCUMENTS) ? readdirSync(DOCUMENTS).filter((file) => file.endsWith('.graphql')) : []
-const documents = files
-  .sort()
-  .map((file) => ({ location: file, document: parse(readFileSync(`${DOCUMENTS}/${file}`, 'utf8')) }))
+const documents = files.sort().map((file) => ({ location: file, document: parse(readFileSync(`${DOCUMENTS}/${file}`, 'utf8')) }))
 
 if (documents.length > 0) {
   const config = {

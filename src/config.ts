@@ -225,3 +225,20 @@ function createReader(env: Environment) {
     },
   }
 }
+
+/** Where the command line finds its server. */
+export interface ClientConfig {
+  readonly url: string
+  readonly key: string | null
+  /** https://no-color.org */
+  readonly isColorful: boolean
+}
+
+/** What the command line reads from the environment: TRANSIENT_URL, TRANSIENT_KEY and NO_COLOR. */
+export function loadClientConfig(env: Environment = process.env): ClientConfig {
+  return {
+    url: env['TRANSIENT_URL']?.trim() || 'http://127.0.0.1:4000',
+    key: env['TRANSIENT_KEY']?.trim() || null,
+    isColorful: !env['NO_COLOR'],
+  }
+}

@@ -33,3 +33,49 @@ export async function openStream<T>(
   }
   return stream
 }
+
+interface StreamMapping<T, U> {
+  map(item: T): U
+  /** The last item of a stream that failed. */
+  recover(error: unknown): U
+}
+
+/** Maps a stream; `return()` goes to the source at once, also while an item is awaited. */
+export function mapStream<T, U>(
+  source: AsyncIterable<T>,
+  { map, recover }: StreamMapping<T, U>,
+): AsyncGenerator<U, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]()
+  let isDone = false
+  const end: IteratorResult<U, void> = { done: true, value: undefined }
+  const stream: AsyncGenerator<U, void, undefined> = {
+    async next() {
+      if (isDone) return end
+      try {
+        const item = await iterator.next()
+        if (!item.done) return { done: false, value: map(item.value) }
+        isDone = true
+        return end
+      } catch (error) {
+        if (isDone) return end
+        isDone = true
+        return { done: false, value: recover(error) }
+      }
+    },
+    async return() {
+      isDone = true
+      await iterator.return?.()
+      return end
+    },
+    async throw(error) {
+      await stream.return()
+      throw error
+    },
+    [Symbol.asyncIterator]: () => stream,
+  }
+  return stream
+}
+
+export function isStream<T>(value: unknown): value is AsyncIterable<T> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}

@@ -1,0 +1,39 @@
+import type { DocumentNode } from 'graphql'
+import { type GraphQLError, parse } from 'graphql'
+import { refusal } from './errors.js'
+import { type Measure, measureDocument } from './measure.js'
+
+/** The limits of contract.md, the same on every transport. */
+export const LIMITS = {
+  depth: 10,
+  introspectionDepth: 16,
+  aliases: 15,
+  directives: 5,
+  tokens: 1_000,
+  cost: 100_000,
+  bodyBytes: 1024 * 1024,
+  subscriptionsPerSocket: 100,
+  frameBytes: 64 * 1024,
+  connectionInitMs: 3_000,
+} as const
+
+const COUNTED = [
+  ['depth', 'The depth of the operation'],
+  ['introspectionDepth', 'The depth of the introspection'],
+  ['aliases', 'The number of aliases'],
+  ['directives', 'The number of directives'],
+  ['cost', 'The cost of the operation (fields times page sizes)'],
+] as const satisfies readonly (readonly [keyof Measure & keyof typeof LIMITS, string])[]
+
+/** Parses a document of at most 1,000 tokens. */
+export const parseDocument: typeof parse = (source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens })
+
+/** Everything about a document that is over a limit. */
+export function findOverLimits(document: DocumentNode, variables: Readonly<Record<string, unknown>>): GraphQLError[] {
+  const measure = measureDocument(document, variables)
+  const errors = COUNTED.filter(([name]) => measure[name] > LIMITS[name]).map(([name, title]) =>
+    refusal('BAD_REQUEST', `${title} is ${measure[name]}, over the limit of ${LIMITS[name]}`),
+  )
+  if (measure.isIntrospectionNested) errors.push(refusal('BAD_REQUEST', 'A list field of the introspection stands within itself'))
+  return errors
+}

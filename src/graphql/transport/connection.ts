@@ -1,0 +1,160 @@
+import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql'
+import { CloseCode, MessageType, validateMessage } from 'graphql-ws'
+import { type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
+import type { GraphQLContext } from '../context.js'
+import { clientErrors, type ReportFault, refusal } from '../errors.js'
+import { LIMITS } from '../limits.js'
+import type { Pipeline } from '../pipeline.js'
+import { stringifyResult } from '../result.js'
+import { checkOperation } from './body.js'
+
+export interface Socket {
+  /** Resolves once the message has left this process. */
+  send(text: string): Promise<void>
+  close(code: number, reason: string): void
+}
+
+export interface ConnectionOptions {
+  readonly socket: Socket
+  readonly pipeline: Pipeline
+  readonly report: ReportFault
+  /** What `connection_init` may do; null: nothing, the connection is closed. */
+  authorize(payload: JsonObject): GraphQLContext | null
+}
+
+export interface Connection {
+  receive(text: string): Promise<void>
+  /** The socket is gone: every operation ends. */
+  closed(): void
+}
+
+interface Operation {
+  isStopped: boolean
+  results: AsyncGenerator<FormattedExecutionResult, void, undefined> | null
+}
+
+/**
+ * One connection of the protocol graphql-transport-ws. Messages are parsed and written here rather than by graphql-ws'
+ * server, which knows no other JSON than JSON.parse's: values must keep their digits.
+ */
+export function createConnection({ socket, pipeline, report, authorize }: ConnectionOptions): Connection {
+  const operations = new Map<string, Operation>()
+  let isInitialised = false
+  let context: GraphQLContext | null = null
+  const initTimeout = setTimeout(
+    () => isInitialised || socket.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+    LIMITS.connectionInitMs,
+  )
+
+  async function receive(text: string): Promise<void> {
+    const message = parseMessage(text)
+    if (message === null) return socket.close(CloseCode.BadRequest, 'Invalid message received')
+    switch (message.type) {
+      case MessageType.ConnectionInit:
+        return initialise(message.payload ?? {})
+      case MessageType.Ping:
+        return socket.send(`{"type":"pong"}`)
+      case MessageType.Pong:
+        return
+      case MessageType.Subscribe:
+        return subscribe(message.id, message.payload)
+      case MessageType.Complete:
+        return stop(message.id)
+      default:
+        return socket.close(CloseCode.BadRequest, 'Invalid message received')
+    }
+  }
+
+  async function initialise(payload: JsonObject): Promise<void> {
+    if (isInitialised) return socket.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
+    isInitialised = true
+    context = authorize(payload)
+    if (context === null) return socket.close(CloseCode.Forbidden, 'Forbidden')
+    await socket.send(`{"type":"connection_ack"}`)
+  }
+
+  async function subscribe(id: string, payload: JsonValue): Promise<void> {
+    if (context === null) return socket.close(CloseCode.Unauthorized, 'Unauthorized')
+    if (operations.has(id))
+      return socket.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`.slice(0, 120))
+    if (operations.size >= LIMITS.subscriptionsPerSocket) {
+      const message = `This socket has ${operations.size} operations open, the limit; complete one or open another socket`
+      return sendMessage(id, 'error', stringifyResult(clientErrors([refusal('BAD_REQUEST', message)], report)))
+    }
+    const operation: Operation = { isStopped: false, results: null }
+    operations.set(id, operation)
+    try {
+      const errors = await run(id, { operation, payload, context })
+      if (operation.isStopped) return
+      operations.delete(id)
+      if (errors === null) await socket.send(`{"id":${JSON.stringify(id)},"type":"complete"}`)
+      else await sendMessage(id, 'error', stringifyResult(errors))
+    } finally {
+      if (operations.get(id) === operation) operations.delete(id)
+    }
+  }
+
+  /** Sends every result; answers the errors that ended the operation, or null. */
+  async function run(id: string, { operation, payload, context }: Run): Promise<readonly GraphQLFormattedError[] | null> {
+    try {
+      const prepared = pipeline.prepare(checkOperation(payload), context)
+      if ('errors' in prepared) return prepared.errors
+      const outcome = await prepared.perform()
+      if (outcome.kind === 'refused') return outcome.errors
+      if (outcome.kind === 'result') {
+        if (!operation.isStopped) await sendMessage(id, 'next', stringifyResult(outcome.result))
+        return null
+      }
+      operation.results = outcome.results
+      if (operation.isStopped) await outcome.results.return()
+      for await (const result of outcome.results) {
+        if (operation.isStopped) return null
+        // Only the end of a stream that failed has no data.
+        if (!('data' in result)) return result.errors ?? []
+        await sendMessage(id, 'next', stringifyResult(result))
+      }
+      return null
+    } catch (error) {
+      return clientErrors([error], report)
+    }
+  }
+
+  function sendMessage(id: string, type: 'next' | 'error', payload: string): Promise<void> {
+    return socket.send(`{"id":${JSON.stringify(id)},"type":"${type}","payload":${payload}}`)
+  }
+
+  function stop(id: string): void {
+    const operation = operations.get(id)
+    if (operation === undefined) return
+    operations.delete(id)
+    operation.isStopped = true
+    void operation.results?.return()
+  }
+
+  function closed(): void {
+    clearTimeout(initTimeout)
+    for (const id of operations.keys()) stop(id)
+  }
+
+  return { receive, closed }
+}
+
+interface Run {
+  readonly operation: Operation
+  readonly payload: JsonValue
+  readonly context: GraphQLContext
+}
+
+type ClientMessage =
+  | { readonly type: 'connection_init'; readonly payload?: JsonObject }
+  | { readonly type: 'ping' | 'pong' }
+  | { readonly type: 'subscribe'; readonly id: string; readonly payload: JsonValue }
+  | { readonly type: 'complete'; readonly id: string }
+
+function parseMessage(text: string): ClientMessage | null {
+  try {
+    return validateMessage(parseJson(text)) as ClientMessage
+  } catch {
+    return null
+  }
+}
