@@ -16,6 +16,7 @@ export const pythonTool = defineTool({
   }),
   aliases: { with: 'args', params: 'args', data: 'args' },
   rawParameters: ['code', 'libs'],
+  isContextReader: true,
   render: renderPython,
   open: createPythonTool,
 })

@@ -1,0 +1,51 @@
+import { lookup } from 'node:dns'
+import { isIP, type LookupFunction } from 'node:net'
+import { Agent, buildConnector } from 'undici'
+import type { Guard } from './guard.js'
+
+/** Thrown inside a connection attempt, so that the answer says what was refused and why. */
+export class GuardRefusal extends Error {}
+
+export interface AgentOptions {
+  readonly guard: Guard
+  readonly isCertificateChecked: boolean
+}
+
+const CONNECT_TIMEOUT_MS = 30_000
+
+/**
+ * An undici agent whose every connection is checked at the address it goes to: a name that resolves to a public
+ * address when asked first and to a private one afterwards gains nothing.
+ */
+export function createAgent({ guard, isCertificateChecked }: AgentOptions): Agent {
+  const connect: buildConnector.connector = (options, callback) => {
+    const host = options.hostname.replace(/^\[|\]$/g, '')
+    const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80)
+    const refusal = isIP(host) === 0 ? null : guard({ host, port, address: host })
+    if (refusal !== null) {
+      callback(new GuardRefusal(refusal), null)
+      return
+    }
+    const connectorOptions: buildConnector.BuildOptions & { readonly lookup: LookupFunction } = {
+      rejectUnauthorized: isCertificateChecked,
+      timeout: CONNECT_TIMEOUT_MS,
+      lookup: guardedLookup(guard, port),
+    }
+    buildConnector(connectorOptions)(options, callback)
+  }
+  return new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 })
+}
+
+function guardedLookup(guard: Guard, port: number): LookupFunction {
+  return (host, options, callback) => {
+    lookup(host, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, [])
+      const refusals = addresses.map(({ address }) => guard({ host, port, address }))
+      const open = addresses.filter((_, index) => refusals[index] === null)
+      const [first] = open
+      if (!first) return callback(new GuardRefusal(refusals[0] ?? `${host} has no address`), [])
+      if (options.all) return callback(null, open)
+      callback(null, first.address, first.family)
+    })
+  }
+}
