@@ -27,10 +27,12 @@ interface Watched {
 /** Wake-ups by the bus, and by one query a second for all watched executions together, whatever their number. */
 export function createWakeUps({ bus, findPositions, pollMs = 1000 }: WakeUpsOptions): (executionId: ExecutionId) => WakeUp {
   const watched = new Map<ExecutionId, Watched>()
-  let timer: NodeJS.Timeout | null = null
+  let isPolling = false
 
   function startPolling(): void {
-    timer ??= setTimeout(poll, pollMs).unref()
+    if (isPolling) return
+    isPolling = true
+    setTimeout(poll, pollMs).unref()
   }
 
   async function poll(): Promise<void> {
@@ -45,7 +47,7 @@ export function createWakeUps({ bus, findPositions, pollMs = 1000 }: WakeUpsOpti
       entry.position = position
       for (const ring of entry.ring) ring()
     }
-    timer = null
+    isPolling = false
     if (watched.size > 0) startPolling()
   }
 

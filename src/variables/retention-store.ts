@@ -1,0 +1,143 @@
+import type { ExecutionId } from '../core/ids.js'
+import type { Database, Sql } from '../db/database.js'
+import { lockExecution } from '../executions/store.js'
+
+const BATCH = 5_000
+
+interface IdRow {
+  readonly id: bigint
+}
+
+/** Executions with more change-log rows than the limit. */
+export async function findOverLimit(sql: Sql, historyLimit: number): Promise<ExecutionId[]> {
+  const rows = await sql.rows<IdRow>(
+    'SELECT id FROM transient.execution WHERE history_count > $1::bigint ORDER BY id LIMIT 100',
+    String(historyLimit),
+  )
+  return rows.map((row) => String(row.id))
+}
+
+/**
+ * Moves the oldest revision of an execution up, so that at most `historyLimit` rows are newer. Readers obey that at once; the
+ * rows go afterwards, without holding the execution. Answers whether it moved.
+ */
+export async function moveOldestRevision(db: Database, id: ExecutionId, historyLimit: number): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const execution = await lockExecution(tx, id)
+    if (execution === null) return false
+    const [last] = await tx.rows<{ readonly revision: bigint }>(
+      `SELECT revision FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint
+       ORDER BY revision DESC, seq DESC OFFSET $3::bigint LIMIT 1`,
+      id,
+      String(execution.oldestRevision),
+      String(historyLimit),
+    )
+    const oldestRevision = last ? Number(last.revision) : execution.oldestRevision
+    await saveOldest(tx, id, oldestRevision)
+    return last !== undefined
+  })
+}
+
+async function saveOldest(tx: Sql, id: ExecutionId, oldestRevision: number): Promise<void> {
+  await tx.run(
+    `UPDATE transient.execution SET oldest_revision = $2::bigint, history_count =
+       (SELECT count(*) FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint)
+     WHERE id = $1::bigint`,
+    id,
+    String(oldestRevision),
+  )
+}
+
+/**
+ * Deletes the change log up to the oldest revision, but for each variable's latest row, from which the past after it is read.
+ */
+export async function deleteTrimmed(sql: Sql, id: ExecutionId): Promise<void> {
+  await deleteInBatches(
+    sql,
+    `DELETE FROM noetl.transient_history WHERE ctid = ANY(ARRAY(
+       SELECT h.ctid FROM noetl.transient_history h JOIN transient.execution e ON e.id = h.execution_id
+       WHERE h.execution_id = $1::bigint AND h.revision <= e.oldest_revision AND (h.operation = 'delete' OR EXISTS (
+         SELECT 1 FROM noetl.transient_history later WHERE later.execution_id = h.execution_id AND later.var_name = h.var_name
+           AND later.revision > h.revision AND later.revision <= e.oldest_revision))
+       LIMIT ${BATCH}))`,
+    id,
+  )
+}
+
+/** Executions that ended, or were born by a write and left alone, before the time, and still hold something. */
+export async function findExpired(sql: Sql, before: Date): Promise<ExecutionId[]> {
+  const rows = await sql.rows<IdRow>(
+    `SELECT id FROM transient.execution
+     WHERE (status IN ('completed', 'failed', 'cancelled') AND finished_at < $1::timestamptz
+            AND (oldest_revision <= revision OR history_count > 0))
+        OR (status = 'running' AND playbook_path IS NULL AND updated_at < $1::timestamptz
+            AND (variable_count > 0 OR history_count > 0))
+     ORDER BY id LIMIT 50`,
+    before.toISOString(),
+  )
+  return rows.map((row) => String(row.id))
+}
+
+/**
+ * Empties an expired execution, but for its row. A finished one can never be watched again; one that may be written again goes
+ * on at a revision that says so, and its variables' versions go on too. The rest goes afterwards, in batches.
+ */
+export async function emptyExecution(db: Database, id: ExecutionId, before: Date): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const execution = await lockExecution(tx, id)
+    const [expired] = await tx.rows<{ readonly updated_at: Date }>(
+      'SELECT updated_at FROM transient.execution WHERE id = $1::bigint AND COALESCE(finished_at, updated_at) < $2::timestamptz',
+      id,
+      before.toISOString(),
+    )
+    if (execution === null || expired === undefined) return false
+    const isRunning = execution.status === 'running'
+    if (isRunning) await buryAll(tx, id)
+    else await tx.run('DELETE FROM transient.tombstone WHERE execution_id = $1::bigint', id)
+    await tx.run('DELETE FROM noetl.transient WHERE execution_id = $1::bigint', id)
+    const revision = isRunning && execution.oldestRevision < execution.revision ? execution.revision + 1 : execution.revision
+    await tx.run(
+      `UPDATE transient.execution SET revision = $2::bigint, oldest_revision = $3::bigint, variable_count = 0, variable_bytes = 0,
+         workload = NULL, payload = NULL, inherited = NULL
+       WHERE id = $1::bigint`,
+      id,
+      String(revision),
+      String(isRunning ? revision : revision + 1),
+    )
+    return true
+  })
+}
+
+async function buryAll(tx: Sql, id: ExecutionId): Promise<void> {
+  await tx.run(
+    `INSERT INTO transient.tombstone (execution_id, var_name, version)
+     SELECT execution_id, var_name, version + 1 FROM noetl.transient WHERE execution_id = $1::bigint
+     ON CONFLICT (execution_id, var_name) DO UPDATE SET version = EXCLUDED.version`,
+    id,
+  )
+}
+
+/** Deletes what an emptied execution left behind, then says that nothing is left. */
+export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void> {
+  const kept = `execution_id = $1::bigint AND revision <= (SELECT oldest_revision FROM transient.execution WHERE id = $1::bigint)`
+  for (const table of ['noetl.transient_history', 'transient.event']) {
+    await deleteInBatches(
+      db,
+      `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${kept} LIMIT ${BATCH}))`,
+      id,
+    )
+  }
+  for (const table of ['transient.task', 'transient.step_run']) {
+    const some = `SELECT ctid FROM ${table} WHERE execution_id = $1::bigint LIMIT ${BATCH}`
+    await deleteInBatches(db, `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(${some}))`, id)
+  }
+  await db.transaction(async (tx) => {
+    const execution = await lockExecution(tx, id)
+    if (execution !== null) await saveOldest(tx, id, execution.oldestRevision)
+  })
+}
+
+async function deleteInBatches(sql: Sql, statement: string, id: ExecutionId): Promise<void> {
+  let deleted = BATCH
+  while (deleted >= BATCH) deleted = await sql.run(statement, id)
+}
