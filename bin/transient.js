@@ -1,2 +1,10 @@
 #!/usr/bin/env node
-import '../dist/cli/main.js'
+import { existsSync } from 'node:fs'
+
+const main = new URL('../dist/cli/main.js', import.meta.url)
+if (existsSync(main)) {
+  await import(main.href)
+} else {
+  process.stderr.write('Transient is not built yet: run `npm run build` first\n')
+  process.exitCode = 1
+}

@@ -37,13 +37,12 @@ export async function readText(context: Context): Promise<string> {
   if (announced > MAX_BODY_BYTES) throw bodyTooLarge(announced)
   const chunks: Uint8Array[] = []
   let size = 0
-  const stream: ReadableStream<Uint8Array> | null = context.req.raw.body
-  if (stream !== null) {
-    for await (const chunk of stream) {
-      size += chunk.byteLength
-      if (size > MAX_BODY_BYTES) throw bodyTooLarge(size)
-      chunks.push(chunk)
-    }
+  const reader = context.req.raw.body?.getReader()
+  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+    const chunk: Uint8Array = next.value
+    size += chunk.byteLength
+    if (size > MAX_BODY_BYTES) throw bodyTooLarge(size)
+    chunks.push(chunk)
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))

@@ -24,17 +24,22 @@ function parseEvent(block: string): ServerSentEvent | null {
 export async function* readEvents(body: ReadableStream<Uint8Array>, onAlive: () => void): AsyncGenerator<ServerSentEvent, void> {
   const decoder = new TextDecoder()
   const pieces: string[] = []
-  for await (const chunk of body) {
-    onAlive()
-    pieces.push(decoder.decode(chunk, { stream: true }).replaceAll('\r', ''))
-    // A long message arrives in many pieces: join them only once its end is in sight.
-    if (!pieces.at(-1)?.includes('\n')) continue
-    const blocks = pieces.join('').split('\n\n')
-    pieces.length = 0
-    pieces.push(blocks.pop() ?? '')
-    for (const block of blocks) {
-      const event = parseEvent(block)
-      if (event !== null) yield event
+  const reader = body.getReader()
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      onAlive()
+      pieces.push(decoder.decode(next.value, { stream: true }).replaceAll('\r', ''))
+      // A long message arrives in many pieces: join them only once its end is in sight.
+      if (!pieces.at(-1)?.includes('\n')) continue
+      const blocks = pieces.join('').split('\n\n')
+      pieces.length = 0
+      pieces.push(blocks.pop() ?? '')
+      for (const block of blocks) {
+        const event = parseEvent(block)
+        if (event !== null) yield event
+      }
     }
+  } finally {
+    await reader.cancel().catch(() => undefined)
   }
 }

@@ -1,0 +1,159 @@
+import { type Command, Option } from 'commander'
+import { TransientError } from '../../core/errors.js'
+import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
+import { EXECUTION_STATUSES } from '../../core/status.js'
+import {
+  CancelExecutionDocument,
+  type ExecutionFieldsFragment,
+  type ExecutionStatus,
+  GetExecutionDocument,
+  ListExecutionsDocument,
+  RerunExecutionDocument,
+} from '../../sdk/generated/graphql.js'
+import { type CommandContext, createContext } from '../context.js'
+import { EXIT, ExitError } from '../exit.js'
+import { followExecution } from '../follow.js'
+import { executionRow } from '../rows.js'
+import { createRunView } from '../run-view.js'
+import { parseCount, parseList, parseObject, parseWord, readInput } from '../value.js'
+
+const LIST_COLUMNS = ['id', 'status', 'path', 'version', 'revision', 'created_at', 'finished_at']
+
+function idOf(text: string): ExecutionId {
+  return parseExecutionId(text, 'EXECUTION')
+}
+
+interface StartOptions {
+  readonly playbookVersion?: string
+  readonly workload?: string
+  readonly idempotencyKey?: string
+}
+
+interface ListOptions {
+  readonly status?: string
+  readonly path?: string
+  readonly first: string
+}
+
+interface RerunOptions {
+  readonly fromStep?: string
+  readonly variables?: string
+}
+
+const workloadOption = (): Option => new Option('--workload <json>', 'the input: a JSON object, @file, or @- for stdin')
+
+/** `execution start|run|list|show|cancel|watch|rerun` */
+export function addExecutionCommands(program: Command): void {
+  const execution = program.command('execution').description('run playbooks and look after their executions')
+  execution
+    .command('start <path>')
+    .description('start a registered playbook, and do not wait for it')
+    .option('--playbook-version <n>', 'by default the latest')
+    .addOption(workloadOption())
+    .option('--idempotency-key <key>', 'the same key and workload give the same execution')
+    .action((path: string, options: StartOptions, command: Command) => start(createContext(command), path, options))
+  execution
+    .command('run <file>')
+    .description('register a playbook, start it, show each step and each variable change; exits 0 only when it completed')
+    .addOption(workloadOption())
+    .action((file: string, options: { workload?: string }, command: Command) =>
+      runSource(createContext(command), readInput(file), options.workload),
+    )
+  execution
+    .command('list')
+    .description('newest first')
+    .option('--status <status>', `${EXECUTION_STATUSES.join(', ')}; several by comma`)
+    .option('--path <path>', 'of one playbook')
+    .option('--first <n>', 'how many, at most 250', '50')
+    .action((options: ListOptions, command: Command) => list(createContext(command), options))
+  execution
+    .command('show <execution>')
+    .description('its state')
+    .action((id: string, _options, command: Command) => show(createContext(command), idOf(id)))
+  execution
+    .command('cancel <execution>')
+    .description('stop it and all its children')
+    .option('--reason <text>', 'kept with it')
+    .action((id: string, options: { reason?: string }, command: Command) =>
+      cancel(createContext(command), idOf(id), options.reason ?? null),
+    )
+  execution
+    .command('watch <execution>')
+    .description('show a started execution like run does, until it has ended')
+    .option('--after <revision>', 'show variable changes after this revision only', '0')
+    .action((id: string, options: { after: string }, command: Command) => watch(createContext(command), idOf(id), options.after))
+  execution
+    .command('rerun <execution>')
+    .description('a new execution of the same playbook version and workload')
+    .option('--from-step <step>', 'begin there, with the variables and results of before its last visit')
+    .option('--variables <json>', 'variables to change beforehand: a JSON object, @file, or @-')
+    .action((id: string, options: RerunOptions, command: Command) => rerun(createContext(command), idOf(id), options))
+}
+
+async function start({ client, printOne, print, format }: CommandContext, path: string, options: StartOptions): Promise<void> {
+  const execution = await client.startExecution({
+    path,
+    ...(options.playbookVersion === undefined ? {} : { version: parseCount(options.playbookVersion, '--playbook-version') }),
+    ...(options.workload === undefined ? {} : { workload: parseObject(options.workload, '--workload') }),
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+  })
+  if (format === 'table') print(execution.id)
+  else printOne(executionRow(execution))
+}
+
+/** Registers a source, starts it and shows it to its end. Ends the command with 5 when it did not complete. */
+export async function runSource(context: CommandContext, source: string, workload: string | undefined): Promise<void> {
+  const input = workload === undefined ? {} : { workload: parseObject(workload, '--workload') }
+  const { path, version } = await context.client.registerPlaybook(source)
+  await follow(context, await context.client.startExecution({ path, version, ...input }))
+}
+
+async function follow(context: CommandContext, execution: ExecutionFieldsFragment, afterRevision = 0): Promise<void> {
+  const last = await followExecution({ client: context.client, execution, view: createRunView(context), afterRevision })
+  if (last.status !== 'COMPLETED') throw new ExitError(EXIT.failedExecution)
+}
+
+async function list({ client, printRows }: CommandContext, options: ListOptions): Promise<void> {
+  const status = options.status === undefined ? undefined : parseList(options.status)
+  const { executions } = await client.request(ListExecutionsDocument, {
+    first: parseCount(options.first, '--first'),
+    filter: {
+      ...(status === undefined
+        ? {}
+        : { status: status.map((word) => parseWord(word, EXECUTION_STATUSES, '--status').toUpperCase() as ExecutionStatus) }),
+      ...(options.path === undefined ? {} : { path: { eq: options.path } }),
+    },
+  })
+  printRows(executions.nodes.map(executionRow), LIST_COLUMNS)
+}
+
+async function getExecution({ client }: CommandContext, id: ExecutionId): Promise<ExecutionFieldsFragment> {
+  const { execution } = await client.request(GetExecutionDocument, { id })
+  if (execution === null) throw new TransientError('NOT_FOUND', `execution ${id} does not exist`)
+  return execution
+}
+
+async function show(context: CommandContext, id: ExecutionId): Promise<void> {
+  context.printOne(executionRow(await getExecution(context, id)))
+}
+
+async function cancel({ client, printOne, say, format }: CommandContext, id: ExecutionId, reason: string | null): Promise<void> {
+  const { cancelExecution } = await client.request(CancelExecutionDocument, { id, reason })
+  if (format === 'table') say(`execution ${id} ${cancelExecution.status.toLowerCase()}`)
+  else printOne(executionRow(cancelExecution))
+}
+
+async function watch(context: CommandContext, id: ExecutionId, after: string): Promise<void> {
+  await follow(context, await getExecution(context, id), parseCount(after, '--after'))
+}
+
+async function rerun({ client, printOne, print, format }: CommandContext, id: ExecutionId, options: RerunOptions): Promise<void> {
+  const variables = options.variables === undefined ? [] : Object.entries(parseObject(options.variables, '--variables'))
+  const { rerunExecution } = await client.request(RerunExecutionDocument, {
+    id,
+    fromStep: options.fromStep ?? null,
+    variables: variables.map(([name, value]) => ({ name, value })),
+  })
+  if (format === 'table') print(rerunExecution.id)
+  else printOne(executionRow(rerunExecution))
+}

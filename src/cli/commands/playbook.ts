@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import { parsePlaybook } from '../../playbook/parse.js'
+import { ListPlaybooksDocument, type ListPlaybooksQuery, type PlaybookFieldsFragment } from '../../sdk/generated/graphql.js'
+import { TOOLS } from '../../tools/index.js'
+import { type CommandContext, createContext } from '../context.js'
+import { EXIT, ExitError } from '../exit.js'
+import { playbookRow } from '../rows.js'
+import { readInput } from '../value.js'
+
+const LIST_COLUMNS = ['path', 'version', 'name', 'registered_at']
+const PROBLEM_COLUMNS = ['severity', 'line', 'column', 'path', 'message']
+const PAGE = 250
+
+/** `playbook validate|register|list` */
+export function addPlaybookCommands(program: Command): void {
+  const playbook = program.command('playbook').description('check and register playbooks')
+  playbook
+    .command('validate <files...>')
+    .description('report every problem with file, line and column; needs no server')
+    .action((files: string[], _options, command: Command) => validate(createContext(command), files))
+  playbook
+    .command('register <file>')
+    .description('register a playbook as the next version of its path')
+    .action((file: string, _options, command: Command) => register(createContext(command), file))
+  playbook
+    .command('list')
+    .description('the latest version of each')
+    .action((_options, command: Command) => list(createContext(command)))
+}
+
+function validate(context: CommandContext, files: readonly string[]): void {
+  const reports = files.map((file) => ({ file, ...parsePlaybook(readInput(file), TOOLS) }))
+  const problems = reports.flatMap(({ file, problems }) => problems.map((problem) => ({ file, ...problem })))
+  if (context.format === 'table') {
+    for (const { file, line, column, severity, path, message } of problems) {
+      context.print(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`)
+    }
+  } else {
+    context.printRows(problems, PROBLEM_COLUMNS)
+  }
+  const faulty = reports.filter((report) => report.playbook === null).length
+  if (faulty > 0) throw new ExitError(EXIT.other, `${faulty} of ${files.length} playbooks cannot be run`)
+  context.say(files.length === 1 ? 'the playbook is valid' : `all ${files.length} playbooks are valid`)
+}
+
+async function register({ client, printOne }: CommandContext, file: string): Promise<void> {
+  printOne(playbookRow(await client.registerPlaybook(readInput(file))))
+}
+
+async function list({ client, printRows }: CommandContext): Promise<void> {
+  const playbooks: PlaybookFieldsFragment[] = []
+  let after: string | null = null
+  for (;;) {
+    const answer: ListPlaybooksQuery = await client.request(ListPlaybooksDocument, { first: PAGE, after })
+    playbooks.push(...answer.playbooks.nodes)
+    after = answer.playbooks.pageInfo.endCursor
+    if (!answer.playbooks.pageInfo.hasNextPage) break
+  }
+  printRows(playbooks.map(playbookRow), LIST_COLUMNS)
+}

@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import { loadClientConfig } from '../config.js'
+import type { JsonObject, JsonValue } from '../core/json.js'
+import { createClient, type TransientClient } from '../sdk/client.js'
+import { FORMATS, type Format, formatOne, formatRows } from './output.js'
+import { parseWord } from './value.js'
+
+/** What every command works with. Data goes to stdout, messages to stderr. */
+export interface CommandContext {
+  readonly client: TransientClient
+  readonly url: string
+  readonly format: Format
+  readonly isColorful: boolean
+  print(text: string): void
+  say(text: string): void
+  printRows(rows: readonly JsonObject[], columns: readonly string[]): void
+  printOne(row: JsonObject): void
+}
+
+interface GlobalOptions {
+  readonly url?: string
+  readonly key?: string
+  readonly output?: string
+}
+
+function writeLine(stream: NodeJS.WriteStream, text: string): void {
+  if (text !== '') stream.write(`${text}\n`)
+}
+
+/** The context of a command, from its global options and the environment. */
+export function createContext(command: Command): CommandContext {
+  const options = command.optsWithGlobals<GlobalOptions>()
+  const config = loadClientConfig()
+  const url = options.url ?? config.url
+  const format = parseWord(options.output ?? 'table', FORMATS, '--output')
+  const print = (text: string): void => writeLine(process.stdout, text)
+  return {
+    client: createClient({ url, key: options.key ?? config.key }),
+    url,
+    format,
+    isColorful: config.isColorful,
+    print,
+    say: (text) => writeLine(process.stderr, text),
+    printRows: (rows, columns) => print(formatRows(rows, columns, format)),
+    printOne: (row) => print(formatOne(row, format)),
+  }
+}
+
+type PlainValue = JsonValue | undefined | readonly PlainValue[] | { readonly [key: string]: PlainValue }
+
+/** A record of the client as the command line prints it: keys in snake_case, as in REST. */
+export function snakeKeys(record: { readonly [key: string]: PlainValue }): JsonObject {
+  const entries = Object.entries(record).map(([key, value]) => [
+    key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    value ?? null,
+  ])
+  return Object.fromEntries(entries) as JsonObject
+}

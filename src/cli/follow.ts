@@ -1,0 +1,101 @@
+import { isTransientError } from '../core/errors.js'
+import type { TransientClient } from '../sdk/client.js'
+import { type ExecutionFieldsFragment, ListStepsDocument, type ListStepsQuery } from '../sdk/generated/graphql.js'
+import type { WatchedChange } from '../sdk/watch.js'
+
+export type StepState = NonNullable<ListStepsQuery['execution']>['steps']['edges'][number]['node']
+
+/** Where the progress of an execution is shown. */
+export interface RunView {
+  begin(execution: ExecutionFieldsFragment): void
+  /** A step was reached, or its state is another. */
+  step(step: StepState): void
+  change(change: WatchedChange, revision: number): void
+  note(text: string): void
+  end(execution: ExecutionFieldsFragment): void
+}
+
+interface FollowOptions {
+  readonly client: TransientClient
+  readonly execution: ExecutionFieldsFragment
+  readonly view: RunView
+  /** By default everything from the first revision on. */
+  readonly afterRevision?: number | undefined
+}
+
+const PAGE = 250
+
+function isSettled(step: StepState): boolean {
+  return step.status !== 'PENDING' && step.status !== 'RUNNING'
+}
+
+/** Shows steps as they change; pages that are history are not read again. */
+function createStepReader(client: TransientClient, id: string, view: RunView): () => Promise<void> {
+  const shown = new Map<string, string>()
+  let settledUpTo: string | null = null
+
+  return async () => {
+    let after = settledUpTo
+    let isHistory = true
+    for (;;) {
+      const answer: ListStepsQuery = await client.request(ListStepsDocument, { id, first: PAGE, after })
+      const page: NonNullable<ListStepsQuery['execution']>['steps'] | undefined = answer.execution?.steps
+      for (const { cursor, node } of page?.edges ?? []) {
+        after = cursor
+        const state = `${node.status} ${node.attempts}`
+        if (shown.get(node.id) !== state) view.step(node)
+        shown.set(node.id, state)
+        isHistory &&= isSettled(node)
+        if (!isHistory) continue
+        settledUpTo = cursor
+        shown.delete(node.id)
+      }
+      if (!page?.pageInfo.hasNextPage) return
+    }
+  }
+}
+
+/** Shows every step and every variable change of an execution until it has ended, and answers its last state. */
+export async function followExecution(options: FollowOptions): Promise<ExecutionFieldsFragment> {
+  const { client, execution, view, afterRevision = 0 } = options
+  const abort = new AbortController()
+  const onDisconnect = (_reason: unknown, delayMs: number): void => {
+    view.note(`the connection was lost; trying again in ${(delayMs / 1000).toFixed(1)} s`)
+  }
+  const readSteps = createStepReader(client, execution.id, view)
+  let seenRevision = afterRevision
+  let lastRevision = Number.POSITIVE_INFINITY
+
+  async function showChanges(): Promise<void> {
+    for await (const message of client.watch(execution.id, { afterRevision, signal: abort.signal, onDisconnect })) {
+      for (const change of message.changes) view.change(change, message.revision)
+      seenRevision = message.revision
+      if (seenRevision >= lastRevision) return
+    }
+  }
+
+  async function showStates(): Promise<ExecutionFieldsFragment> {
+    let last = execution
+    for await (const state of client.watchExecution(execution.id, { signal: abort.signal, onDisconnect })) {
+      last = state
+      await readSteps()
+    }
+    lastRevision = last.revision
+    if (seenRevision >= lastRevision) abort.abort()
+    return last
+  }
+
+  view.begin(execution)
+  const changes = showChanges().catch((error: unknown) => {
+    // Its variables may be purged while its steps are still there.
+    if (!isTransientError(error) || error.code !== 'REVISION_GONE') throw error
+    view.note(error.message)
+  })
+  try {
+    const [last] = await Promise.all([showStates(), changes])
+    view.end(last)
+    return last
+  } finally {
+    abort.abort()
+  }
+}

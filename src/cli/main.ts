@@ -1,0 +1,16 @@
+import { exitCode, exitMessage } from './exit.js'
+import { createProgram } from './program.js'
+
+// A reader that closes early (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+try {
+  await createProgram().parseAsync(process.argv)
+} catch (error) {
+  const message = exitMessage(error)
+  if (message !== '') process.stderr.write(`${message}\n`)
+  process.exitCode = exitCode(error)
+}

@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { addDemoCommand } from './commands/demo.js'
+import { addExecutionCommands } from './commands/execution.js'
+import { addPlaybookCommands } from './commands/playbook.js'
+import { addServeCommand } from './commands/serve.js'
+import { addTemplateCommands } from './commands/template.js'
+import { addVarsCommands } from './commands/vars.js'
+
+const EXIT_CODES = `
+Exit codes:
+  0  done; an execution completed     4  conflict, or the execution has ended
+  1  any other error                  5  the execution failed or was cancelled
+  2  wrong usage                      6  no server answers
+  3  not found`
+
+/** The whole command line: `transient <noun> <verb>`. */
+export function createProgram(): Command {
+  const program = new Command('transient')
+    .description('Runs YAML playbooks and keeps every execution’s variables: durable, typed, revisioned and live.')
+    .option('--url <url>', 'the server (TRANSIENT_URL, by default http://127.0.0.1:4000)')
+    .option('--key <key>', 'the key to show it (TRANSIENT_KEY)')
+    .option('-o, --output <format>', 'table, json or jsonl', 'table')
+    .addHelpText('after', EXIT_CODES)
+    .exitOverride()
+  addServeCommand(program)
+  addPlaybookCommands(program)
+  addExecutionCommands(program)
+  addVarsCommands(program)
+  addTemplateCommands(program)
+  addDemoCommand(program)
+  return program
+}
