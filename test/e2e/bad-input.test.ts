@@ -1,3 +1,4 @@
+// cspell:ignore pyhton nxet SELEC
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RestAnswer } from '../support/client.js'
 import { freePort, startTestServer, type TestServer } from '../support/server.js'
