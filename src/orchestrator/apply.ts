@@ -8,7 +8,7 @@ import { SYSTEM_POOL, type TaskRecord } from '../tasks/record.js'
 import { awaitChild, finishTask, insertTasks, type NewTask, withdrawTasks } from '../tasks/store.js'
 import { applyChangeSet } from '../variables/write.js'
 import { effectiveCall } from './prepare.js'
-import { endRuns, finishRun, insertIterations, insertVisit, saveLog, saveLoop, startRun } from './store.js'
+import { endRuns, finishRun, insertIterations, insertVisit, saveLog, saveLoop, startRun } from './run-store.js'
 import type { Command, Decision, EventDraft, Rejection, Snapshot } from './types.js'
 
 export interface ApplyRequest {

@@ -14,8 +14,8 @@ import type { PlaybookLookup } from './lookup.js'
 import type { Phase } from './needs.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js'
 import { prepare } from './prepare.js'
+import { loadRun } from './run-store.js'
 import { loadSnapshot } from './snapshot.js'
-import { loadRun } from './store.js'
 import type { Decision, Outcome, Rejection, RunState, Snapshot } from './types.js'
 
 export interface AttemptsDependencies extends OrchestratorDependencies {

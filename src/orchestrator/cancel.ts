@@ -5,7 +5,7 @@ import type { ExecutionRecord } from '../executions/record.js'
 import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
 import type { TaskRecord } from '../tasks/record.js'
 import { withdrawTasks } from '../tasks/store.js'
-import { endRuns } from './store.js'
+import { endRuns } from './run-store.js'
 
 export interface Cancelled {
   readonly execution: ExecutionRecord

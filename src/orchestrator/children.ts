@@ -7,8 +7,8 @@ import { findTask } from '../tasks/store.js'
 import type { Attempts } from './attempts.js'
 import { failure } from './decide.js'
 import type { OrchestratorDependencies } from './dependencies.js'
+import { loadFinalResult } from './result-store.js'
 import { type Begun, beginExecution } from './start.js'
-import { loadFinalResult } from './store.js'
 import type { Outcome } from './types.js'
 
 export interface Children {

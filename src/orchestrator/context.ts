@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../core/json.js'
+import type { ExecutionRecord } from '../executions/record.js'
 import { type ContextLayers, type ContextValue, StepValue } from '../template/index.js'
 import type { Outcome, Snapshot } from './types.js'
 
@@ -46,6 +47,17 @@ export function stepValue(result: JsonValue, envelope: JsonObject | null): StepV
   return new StepValue(result, fallback)
 }
 
+/** `job` in templates. */
+export function jobOf(execution: Pick<ExecutionRecord, 'id' | 'playbookPath' | 'playbookVersion' | 'createdAt'>): JsonObject {
+  return {
+    uuid: execution.id,
+    execution_id: execution.id,
+    path: execution.playbookPath,
+    version: execution.playbookVersion,
+    started_at: execution.createdAt.toISOString(),
+  }
+}
+
 /** The layers of a template's context; `locals` are those of the moment (`this`, `result`, `event`, ...). */
 export function layersOf(
   snapshot: Snapshot,
@@ -55,19 +67,12 @@ export function layersOf(
   } = {},
 ): ContextLayers {
   const { execution, run } = snapshot
-  const job: JsonObject = {
-    uuid: execution.id,
-    execution_id: execution.id,
-    path: execution.playbookPath,
-    version: execution.playbookVersion,
-    started_at: execution.createdAt.toISOString(),
-  }
   return {
     locals: { ...iterationLocals(snapshot), ...more.locals },
     vars: { ...(more.vars ?? snapshot.vars), ...iterationVars(snapshot) },
     steps: snapshot.steps,
     workload: snapshot.workload,
-    builtins: { ...run.args, execution_id: execution.id, job, env: snapshot.env, payload: snapshot.payload },
+    builtins: { ...run.args, execution_id: execution.id, job: jobOf(execution), env: snapshot.env, payload: snapshot.payload },
   }
 }
 

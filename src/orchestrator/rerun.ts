@@ -8,7 +8,7 @@ import { allVariables } from '../variables/page-store.js'
 import type { VariableWrite } from '../variables/record.js'
 import type { RerunRequest } from './orchestrator.js'
 import type { Beginning } from './start.js'
-import { loadRerunPoint } from './store.js'
+import { loadRerunPoint } from './start-store.js'
 import { mergeWrites } from './vars.js'
 
 export interface RerunDependencies {

@@ -5,7 +5,8 @@ import type { Playbook } from '../playbook/model.js'
 import type { TaskRecord } from '../tasks/record.js'
 import { loadValues } from '../variables/values-store.js'
 import { EVERYTHING, type Needs, needsOf, type Phase } from './needs.js'
-import { countLiveVisits, inheritedSteps, loadIterationResults, loadRun, loadSteps } from './store.js'
+import { inheritedSteps, loadIterationResults, loadSteps } from './result-store.js'
+import { countLiveVisits, loadRun } from './run-store.js'
 import type { Snapshot } from './types.js'
 
 export interface SnapshotRequest {

@@ -10,9 +10,11 @@ import { createContext, renderTree } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { applyChangeSet } from '../variables/write.js'
 import { visitTask } from './apply.js'
+import { jobOf } from './context.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import type { StartRequest } from './orchestrator.js'
-import { claimIdempotencyKey, findIdempotent, insertVisit } from './store.js'
+import { insertVisit } from './run-store.js'
+import { claimIdempotencyKey, findIdempotent } from './start-store.js'
 
 export interface Beginning {
   readonly id: ExecutionId
@@ -82,7 +84,7 @@ async function insertBeginning(tx: Sql, deps: StartDependencies, beginning: Begi
         playbook,
         payload,
         env: deps.env,
-        job: { uuid: id, execution_id: id, path, version, started_at: now.toISOString() },
+        job: jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now }),
       })
   const inserted = await insertExecution(tx, {
     id,

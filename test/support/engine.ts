@@ -1,0 +1,108 @@
+import type { StepBus } from '../../src/bus/bus.js'
+import { createMemoryBus } from '../../src/bus/index.js'
+import { createCatalogService } from '../../src/catalog/service.js'
+import { systemClock } from '../../src/core/clock.js'
+import { createSnowflake } from '../../src/core/ids.js'
+import type { JsonObject, JsonValue } from '../../src/core/json.js'
+import { isFinished } from '../../src/core/status.js'
+import type { Database } from '../../src/db/database.js'
+import type { ExecutionRecord } from '../../src/executions/record.js'
+import { findExecution } from '../../src/executions/store.js'
+import { createOrchestrator } from '../../src/orchestrator/create.js'
+import type { Orchestrator } from '../../src/orchestrator/orchestrator.js'
+import type { Limits } from '../../src/orchestrator/types.js'
+import { createToolbox, TOOLS } from '../../src/tools/index.js'
+import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
+
+export interface Engine {
+  readonly db: Database
+  readonly bus: StepBus
+  readonly orchestrator: Orchestrator
+  readonly variables: VariablesService
+  /** Registers a source and starts it. */
+  start(source: string, workload?: JsonObject): Promise<ExecutionRecord>
+  /** Waits for the end of an execution. */
+  ended(id: string): Promise<ExecutionRecord>
+  /** Registers, starts, and waits for the end. */
+  run(source: string, workload?: JsonObject): Promise<Finished>
+  close(): Promise<void>
+}
+
+export interface Finished {
+  readonly execution: ExecutionRecord
+  readonly vars: Record<string, JsonValue>
+  /** `step` or `step/iteration`, its status and result, in order. */
+  readonly steps: { step: string; visit: number; status: string; attempts: number; result: JsonValue }[]
+}
+
+const LIMITS: Limits = { stepLimit: 10_000, stepTimeoutMs: 20_000, childDepth: 10, maxDeliveries: 10 }
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** The whole engine on a database, in this process, with real tools. */
+export async function openEngine(db: Database, limits: Partial<Limits> = {}): Promise<Engine> {
+  const bus = createMemoryBus()
+  const catalog = createCatalogService({ db, tools: TOOLS })
+  const variables = createVariablesService({ db, bus })
+  const toolbox = createToolbox({
+    connections: new Map(),
+    credentials: new Map(),
+    pythonPath: 'python3',
+    embeddedDatabaseDir: null,
+    allowHosts: [],
+    isLoopbackOpen: true,
+    ownPort: null,
+  })
+  const newId = createSnowflake({ machine: 1 })
+  const orchestrator = createOrchestrator({
+    db,
+    bus,
+    catalog,
+    toolbox,
+    newId,
+    clock: systemClock,
+    limits: { ...LIMITS, ...limits },
+    leaseMs: 30_000,
+    concurrency: 8,
+    env: { REGION: 'eu' },
+    logger: SILENT,
+  })
+  await orchestrator.run()
+
+  const start = async (source: string, workload: JsonObject = {}) => {
+    const playbook = await catalog.register(source)
+    return orchestrator.start({ path: playbook.path, workload })
+  }
+  const ended = async (id: string) => {
+    for (;;) {
+      const execution = await findExecution(db, id)
+      if (execution && isFinished(execution.status)) return execution
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  return {
+    db,
+    bus,
+    orchestrator,
+    variables,
+    start,
+    ended,
+    async run(source, workload) {
+      const execution = await ended((await start(source, workload)).id)
+      return { execution, vars: await variables.values(execution.id), steps: await stepsOf(db, execution.id) }
+    },
+    async close() {
+      await orchestrator.drain()
+      await bus.close()
+      await toolbox.close()
+    },
+  }
+}
+
+async function stepsOf(db: Database, id: string): Promise<Finished['steps']> {
+  const rows = await db.rows<{ step: string; visit: number; status: string; attempts: number; result: string | null }>(
+    `SELECT step, visit, status, attempts, result::text AS result FROM transient.step_run
+     WHERE execution_id = $1::bigint AND iteration IS NULL ORDER BY run`,
+    id,
+  )
+  return rows.map((row) => ({ ...row, result: row.result === null ? null : JSON.parse(row.result) }))
+}
