@@ -1,5 +1,5 @@
 import type { ExecutionId } from '../core/ids.js'
-import { type JsonObject, parseJson, stringifyJson } from '../core/json.js'
+import { parseJson, stringifyJson } from '../core/json.js'
 import type { ChangeOperation, VariableType } from '../core/status.js'
 import type { Sql } from '../db/database.js'
 import type { FoldedChange } from './fold.js'
@@ -80,17 +80,6 @@ export async function findVariable(sql: Sql, executionId: ExecutionId, name: str
     name,
   )
   return row ? toVariable(row) : null
-}
-
-/** Names and values, of all variables or of the named ones; inside a step's transaction. */
-export async function loadValues(sql: Sql, executionId: ExecutionId, names: readonly string[] | null): Promise<JsonObject> {
-  const rows = await sql.rows<{ readonly var_name: string; readonly value: string }>(
-    `SELECT t.var_name, t.var_value::text AS value FROM noetl.transient t
-     WHERE t.execution_id = $1::bigint ${names === null ? '' : 'AND t.var_name = ANY($2::text[])'} ORDER BY t.created_at, t.var_name`,
-    executionId,
-    ...(names === null ? [] : [names]),
-  )
-  return Object.fromEntries(rows.map((row) => [row.var_name, parseJson(row.value)]))
 }
 
 /**

@@ -16,14 +16,14 @@ const UNSTORABLE_TEXT = /\0|\p{Cs}/u
 const MAX_DIGITS = 1_000
 const MAX_SOURCE_STEP = 1_000
 /** Deep enough for any document; shallow enough for the recursion of every parser on the way. */
-export const MAX_NESTING = 500
+const MAX_NESTING = 500
 
 function invalid(field: string, problem: string): TransientError {
   return new TransientError('VALIDATION', `${field}: ${problem}`, { details: { field } })
 }
 
 /** Whether a variable may have this name. */
-export function isVariableName(name: string): boolean {
+function isVariableName(name: string): boolean {
   return NAME.test(name) && !FORBIDDEN.has(name)
 }
 

@@ -5,12 +5,11 @@ import type { Sql } from '../db/database.js'
 /** The current values of some variables, or of all (null), as one object: what templates read as `vars`. */
 export async function loadValues(sql: Sql, executionId: ExecutionId, names: readonly string[] | null): Promise<JsonObject> {
   if (names?.length === 0) return {}
-  const rows = await sql.rows<{ name: string; value: string }>(
+  const rows = await sql.rows<{ readonly name: string; readonly value: string }>(
     `SELECT var_name AS name, var_value::text AS value FROM noetl.transient
-     WHERE execution_id = $1::bigint
-       AND ($2::jsonb IS NULL OR var_name IN (SELECT jsonb_array_elements_text($2::jsonb)))`,
+     WHERE execution_id = $1::bigint ${names === null ? '' : 'AND var_name = ANY($2::text[])'}`,
     executionId,
-    names === null ? null : JSON.stringify(names),
+    ...(names === null ? [] : [names]),
   )
   return Object.fromEntries(rows.map((row) => [row.name, parseJson(row.value)]))
 }

@@ -8,7 +8,7 @@ import type { WakeUp } from './wake-ups.js'
 import { checkKept, findPosition, type PullRequest, pullChanges } from './watch-store.js'
 
 /** Five seconds are promised; the rest is for the way. */
-const BOOKMARK_MS = 4_500
+const BOOKMARK_MS = 4_000
 
 export interface WatchDependencies {
   readonly sql: Sql

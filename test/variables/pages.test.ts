@@ -1,0 +1,142 @@
+import { beforeAll, expect, it } from 'vitest'
+import { encodeCursor } from '../../src/core/cursor.js'
+import { type JsonValue, parseJson } from '../../src/core/json.js'
+import type { Database } from '../../src/db/database.js'
+import type { VariableFilter } from '../../src/variables/filter.js'
+import type { VariablesService } from '../../src/variables/service.js'
+import { describeEachDatabase } from '../support/database.js'
+import { createService, newId, remove, set, write } from './support.js'
+
+describeEachDatabase('pages of variables', (open) => {
+  let db: Database
+  let service: VariablesService
+  const id = newId()
+  beforeAll(async () => {
+    db = await open()
+    service = createService(db)
+    await write(service, id, set('user_name', 'Ünal', { sourceStep: 'fetch' }), set('user_age', 41))
+    await write(service, id, set('price', parseJson('12.50'), { type: 'computed' }))
+    await write(service, id, set('order', parseJson('{"id":7,"lines":[{"sku":"a%b"},{"sku":"c"}],"a/b":{"m~n":null}}')))
+    await write(service, id, set('nothing', null, { type: 'step_result', sourceStep: 'Fetch' }), set('flag', true))
+  })
+
+  async function found(filter: VariableFilter, asOf?: number): Promise<string[]> {
+    const page = await service.list({ executionId: id, filter, asOf })
+    expect(page.totalCount).toBe(page.items.length)
+    return page.items.map((variable) => variable.name).sort()
+  }
+
+  it.each<[VariableFilter, string[]]>([
+    [{}, ['flag', 'nothing', 'order', 'price', 'user_age', 'user_name']],
+    [{ name: { eq: 'price' } }, ['price']],
+    [{ name: { in: ['price', 'flag', 'none'] } }, ['flag', 'price']],
+    [{ name: { in: [] } }, []],
+    [{ name: { startsWith: 'user_' } }, ['user_age', 'user_name']],
+    [{ name: { startsWith: 'user%' } }, []],
+    [{ name: { contains: 'r_a' } }, ['user_age']],
+    [{ name: { contains: "'; DROP TABLE x; --" } }, []],
+    [{ sourceStep: { eq: 'fetch' } }, ['user_name']],
+    [{ type: ['computed', 'step_result'] }, ['nothing', 'price']],
+    [{ type: [] }, []],
+    [{ value: { eq: 41 } }, ['user_age']],
+    [{ value: { eq: null } }, ['nothing']],
+    [{ value: { eq: parseJson('12.5') } }, ['price']],
+    [{ value: { gt: 12 } }, ['price', 'user_age']],
+    [{ value: { gte: parseJson('12.500'), lt: 41 } }, ['price']],
+    [{ value: { gt: 'A' } }, ['user_name']],
+    [{ value: { lte: true } }, []],
+    [{ value: { path: '/id', eq: 7 } }, ['order']],
+    [{ value: { path: '/lines/0/sku', eq: 'a%b' } }, ['order']],
+    [{ value: { path: '/a~1b/m~0n', eq: null } }, ['order']],
+    [{ value: { path: '/a~1b/m~0n', exists: true } }, ['order']],
+    [{ value: { path: '/id', exists: false } }, ['flag', 'nothing', 'price', 'user_age', 'user_name']],
+    [{ value: { contains: { lines: [{ sku: 'c' }] } } }, ['order']],
+    [{ executionId: '1' }, []],
+    [{ name: { startsWith: 'user_' }, value: { gt: 40 } }, ['user_age']],
+  ])('%j', async (filter, expected) => {
+    expect(await found(filter)).toEqual(expected)
+    expect(await found(filter, 4)).toEqual(expected)
+    const page = await service.search({ executionId: id, ...filter }, {})
+    expect(page.items.map((variable) => variable.name)).toEqual(expected)
+    expect(page.totalCount).toBe(expected.length)
+  })
+
+  it('compares whatever value there is, without an error', async () => {
+    for (const operand of ['x', 1, true, null, [1], { a: 1 }] satisfies JsonValue[]) {
+      await service.list({ executionId: id, filter: { value: { gt: operand, gte: operand, lt: operand, lte: operand } } })
+    }
+  })
+
+  it('refuses what is no pointer, no id, no text', async () => {
+    for (const filter of [{ value: { path: 'id' } }, { value: { path: '/~2' } }, { executionId: 'x' }, { name: { eq: '\0' } }]) {
+      await expect(service.search(filter, {})).rejects.toMatchObject({ code: 'VALIDATION' })
+    }
+  })
+
+  it('goes through all pages once, by creation and name, while others write', async () => {
+    const many = newId()
+    for (let batch = 0; batch < 5; batch += 1) {
+      await write(service, many, ...Array.from({ length: 7 }, (_, index) => set(`v${batch}${index}`, index)))
+    }
+    await db.run(
+      "UPDATE noetl.transient SET created_at = created_at + interval '3 microseconds' WHERE execution_id = $1::bigint AND var_value = '3'",
+      many,
+    )
+    const first = await service.list({ executionId: many, first: 10 })
+    expect(first).toMatchObject({ totalCount: 35, revision: 5, hasNextPage: true, hasPreviousPage: false })
+    await write(service, many, set('v40', 'changed'), remove('v21'), set('later', 1))
+    const names = first.items.map((variable) => variable.name)
+    let page = first
+    while (page.hasNextPage) {
+      page = await service.list({ executionId: many, first: 10, asOf: first.revision, after: page.cursors.at(-1) ?? null })
+      expect(page).toMatchObject({ revision: 5, totalCount: 35, hasPreviousPage: true })
+      names.push(...page.items.map((variable) => variable.name))
+    }
+    expect([...names].sort()).toEqual(Array.from({ length: 35 }, (_, index) => `v${Math.floor(index / 7)}${index % 7}`))
+  })
+
+  it('pages through history', async () => {
+    const all = await service.history({ executionId: id })
+    const [one, two] = [
+      await service.history({ executionId: id, first: 2 }),
+      await service.history({ executionId: id, first: 250 }),
+    ]
+    expect(two.items).toEqual(all.items)
+    const rest = await service.history({ executionId: id, after: one.cursors.at(-1) ?? null })
+    expect([...one.items, ...rest.items]).toEqual(all.items)
+    expect(one).toMatchObject({ totalCount: 6, hasNextPage: true })
+    expect((await service.history({ executionId: newId() })).items).toEqual([])
+  })
+
+  it('pages through a search', async () => {
+    const one = await service.search({ name: { startsWith: 'user_' }, executionId: id }, { first: 1 })
+    const two = await service.search(
+      { name: { startsWith: 'user_' }, executionId: id },
+      { first: 1, after: one.cursors[0] ?? null },
+    )
+    expect([one.items[0]?.name, two.items[0]?.name, two.hasNextPage]).toEqual(['user_age', 'user_name', false])
+  })
+
+  it('reads the past, and refuses the future, forged cursors and pages too large', async () => {
+    expect(Object.keys(await service.values(id, 1)).sort()).toEqual(['user_age', 'user_name'])
+    expect(await service.values(id, 0)).toEqual({})
+    expect((await service.list({ executionId: id, asOf: 2 })).items.map((variable) => variable.name)).toEqual([
+      'user_age',
+      'user_name',
+      'price',
+    ])
+    const refused = [
+      service.values(id, 5),
+      service.list({ executionId: id, asOf: 5 }),
+      service.list({ executionId: newId(), asOf: 1 }),
+      service.list({ executionId: id, asOf: -1 }),
+      service.list({ executionId: id, first: 251 }),
+      service.list({ executionId: id, after: 'x' }),
+      service.list({ executionId: id, after: encodeCursor(['yesterday', 'a']) }),
+      service.history({ executionId: id, after: encodeCursor(['1', '1e9']) }),
+      service.history({ executionId: id, after: encodeCursor(['9999999999999999999', '1']) }),
+    ]
+    const answers = await Promise.allSettled(refused)
+    for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'VALIDATION' } })
+  })
+})

@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { beforeAll, expect, it } from 'vitest'
+import type { Database } from '../../src/db/database.js'
+import { findExecution, updateExecution } from '../../src/executions/store.js'
+import { createRetention } from '../../src/variables/retention.js'
+import type { VariablesService } from '../../src/variables/service.js'
+import { describeEachDatabase } from '../support/database.js'
+import { createService, increment, newId, openWatch, remove, set, write } from './support.js'
+
+const DAY_MS = 86_400_000
+
+describeEachDatabase('retention', (open) => {
+  let db: Database
+  let service: VariablesService
+  beforeAll(async () => {
+    db = await open()
+    service = createService(db)
+  })
+
+  it('trims whole revisions, and the past from the oldest on stays exact', async () => {
+    const name = fc.constantFrom('a', 'b', 'c')
+    const aWrite = fc.oneof(
+      fc.tuple(name, fc.nat(2)).map(([one, value]) => set(one, value)),
+      name.map((one) => remove(one)),
+      name.map((one) => increment(one)),
+    )
+    const sets = fc.array(fc.uniqueArray(aWrite, { selector: (one) => one.name, minLength: 1 }), { minLength: 1, maxLength: 12 })
+    await fc.assert(
+      fc.asyncProperty(sets, fc.integer({ min: 1, max: 6 }), async (changeSets, historyLimit) => {
+        const id = newId()
+        for (const writes of changeSets) await write(service, id, ...writes)
+        const { revision: last } = await service.all(id)
+        const past = await Promise.all(Array.from({ length: last + 1 }, (_, revision) => service.values(id, revision)))
+        await createRetention({ db, historyLimit, retentionDays: 30 }).runOnce()
+        const execution = await findExecution(db, id)
+        const oldest = execution?.oldestRevision ?? 0
+        expect(execution?.historyCount ?? 0).toBeLessThanOrEqual(historyLimit)
+        for (const [revision, values] of past.entries()) {
+          if (revision < oldest) await expect(service.values(id, revision)).rejects.toMatchObject({ code: 'REVISION_GONE' })
+          else expect(await service.values(id, revision)).toEqual(values)
+        }
+        const history = (await service.history({ executionId: id })).items
+        expect(history.filter((change) => change.revision > oldest)).toHaveLength(execution?.historyCount ?? 0)
+        expect(history.filter((change) => change.revision <= oldest)).toHaveLength(Object.keys(past[oldest] ?? {}).length)
+      }),
+      { numRuns: 12 },
+    )
+  })
+
+  it('makes a watch that fell behind fail, never skip', async () => {
+    const id = newId()
+    for (let value = 1; value <= 10; value += 1) await write(service, id, set('a', value))
+    await createRetention({ db, historyLimit: 4, retentionDays: 30 }).runOnce()
+    const behind = openWatch(service, { executionId: id, afterRevision: 5 })
+    await expect(behind.until(() => false)).rejects.toMatchObject({ code: 'REVISION_GONE', details: { oldestRevision: 6 } })
+    const fits = openWatch(service, { executionId: id, afterRevision: 6 })
+    await fits.until((events) => events.length === 5)
+    await fits.stop()
+    const signal = new AbortController().signal
+    await expect(service.poll({ executionId: id, afterRevision: 0, waitMs: 0, signal })).rejects.toMatchObject({
+      code: 'REVISION_GONE',
+    })
+  })
+
+  it('purges what ended long ago, but for its row', async () => {
+    const id = newId()
+    await write(service, id, set('a', 1))
+    await updateExecution(db, id, { status: 'completed', finishedAt: new Date(Date.now() - 31 * DAY_MS) })
+    const watch = openWatch(service, { executionId: id })
+    await watch.until((events) => events.length === 1)
+    const retention = createRetention({ db, historyLimit: 100, retentionDays: 30 })
+    expect((await retention.runOnce()).purged).toBe(1)
+    expect((await retention.runOnce()).purged).toBe(0)
+    await expect(watch.until(() => false)).rejects.toMatchObject({ code: 'REVISION_GONE' })
+    expect(await findExecution(db, id)).toMatchObject({ status: 'completed', revision: 1, variableCount: 0, historyCount: 0 })
+    expect(await service.all(id)).toEqual({ revision: 1, variables: [] })
+    expect((await service.history({ executionId: id })).totalCount).toBe(0)
+    await expect(write(service, id, set('a', 2))).rejects.toMatchObject({ code: 'EXECUTION_FINISHED' })
+    await expect(openWatch(service, { executionId: id }).until(() => false)).rejects.toMatchObject({ code: 'REVISION_GONE' })
+  })
+
+  it('purges an execution born by a write, which may then go on', async () => {
+    const [old, fresh] = [newId(), newId()]
+    for (const id of [old, fresh]) await write(service, id, set('a', 1), set('b', 1))
+    await db.run("UPDATE transient.execution SET updated_at = now() - interval '31 days' WHERE id = $1::bigint", old)
+    const retention = createRetention({ db, historyLimit: 100, retentionDays: 30 })
+    expect((await retention.runOnce()).purged).toBe(1)
+    expect((await retention.runOnce()).purged).toBe(0)
+    expect(await service.values(fresh)).toEqual({ a: 1, b: 1 })
+    expect(await service.all(old)).toEqual({ revision: 2, variables: [] })
+    await expect(openWatch(service, { executionId: old, afterRevision: 1 }).until(() => false)).rejects.toMatchObject({
+      code: 'REVISION_GONE',
+    })
+    const watch = openWatch(service, { executionId: old, afterRevision: 2 })
+    const [outcome] = (await write(service, old, set('a', 1))).outcomes
+    expect(outcome?.variable).toMatchObject({ revision: 3, version: 3 })
+    await watch.until((events) => events.at(-1)?.revision === 3)
+    await watch.stop()
+  })
+})
