@@ -1,0 +1,44 @@
+import type { Step } from './model.js'
+import { report } from './reader.js'
+import type { StepReading } from './steps.js'
+import { didYouMean } from './suggest.js'
+
+/** Needs no definition: a branch that goes there ends. */
+const END = 'end'
+
+/** Checks the steps against each other: names twice, targets that do not exist, steps that nothing leads to. */
+export function checkGraph(readings: readonly StepReading[], startStep: string): void {
+  const lines = new Map<string, StepReading>()
+  for (const reading of readings) {
+    const { name } = reading.step
+    const first = lines.get(name)
+    if (first) report(reading.at, `duplicate step "${name.slice(0, 60)}": it is defined before at ${first.step.at}`)
+    else lines.set(name, reading)
+  }
+  for (const { targets } of readings) {
+    for (const { step, at } of targets) {
+      if (step === END || lines.has(step)) continue
+      report(at, `there is no step "${step.slice(0, 60)}"${didYouMean(step, [...lines.keys(), END])}`)
+    }
+  }
+  const reached = findReached(lines, startStep)
+  for (const { step, at } of lines.values()) {
+    if (step.name !== END && !reached.has(step.name)) report(at, `nothing leads to the step "${step.name}"`, 'warning')
+  }
+}
+
+function findReached(readings: ReadonlyMap<string, StepReading>, startStep: string): Set<string> {
+  const reached = new Set<string>()
+  const waiting = [startStep]
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (reached.has(name)) continue
+    reached.add(name)
+    const step = readings.get(name)?.step
+    if (step) waiting.push(...targetsOf(step))
+  }
+  return reached
+}
+
+function targetsOf(step: Step): string[] {
+  return [...step.next, ...(step.cases ?? [])].flatMap((transition) => transition.targets.map((target) => target.step))
+}

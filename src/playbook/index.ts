@@ -1,0 +1,1 @@
+export { type ParseOptions, parsePlaybook } from './parse.js'

@@ -1,0 +1,130 @@
+import type { ToolDefinition } from '../tools/tool.js'
+import { loadDocument } from './document.js'
+import { checkGraph } from './graph.js'
+import type { ParseReport, Playbook } from './model.js'
+import {
+  type Cursor,
+  checkKeys,
+  describeKind,
+  type Fields,
+  fieldsOf,
+  given,
+  isEmpty,
+  itemsOf,
+  kindOf,
+  report,
+  reportKey,
+  textOf,
+} from './reader.js'
+import { readStep, readText, type StepReading } from './steps.js'
+import { oneOf } from './suggest.js'
+import { templateMapping } from './templates.js'
+import type { Toolkit } from './tools.js'
+import { readNames, readWorkbook } from './workbook.js'
+
+const API_VERSIONS = ['noetl.io/v1', 'noetl.io/v2']
+const PLAYBOOK_KEYS = ['apiVersion', 'kind', 'metadata', 'workload', 'workbook', 'workflow', 'sensitive']
+const START = 'start'
+
+export interface ParseOptions {
+  /** The tool kinds that steps may name. */
+  readonly tools: readonly ToolDefinition[]
+}
+
+/**
+ * Parses a playbook, YAML 1.2 or JSON, in any dialect of playbooks.md into the one model. Never throws for bad input:
+ * all problems come back at once, with line and column, and `playbook` is null when one of them is an error.
+ */
+export function parsePlaybook(source: string, options: ParseOptions): ParseReport {
+  const { log, root } = loadDocument(source)
+  const tools: Toolkit = new Map(options.tools.map((tool) => [tool.kind, tool]))
+  const playbook = root ? readPlaybook(root, tools) : null
+  return { playbook: log.hasErrors() ? null : playbook, problems: log.list() }
+}
+
+function readPlaybook(root: Cursor, tools: Toolkit): Playbook {
+  const fields = fieldsOf(root)
+  checkKeys(fields, { known: PLAYBOOK_KEYS, of: 'the playbook' })
+  const apiVersion = readWord({ root, fields, name: 'apiVersion', accepted: API_VERSIONS })
+  readWord({ root, fields, name: 'kind', accepted: ['Playbook'] })
+  const metadata = readMetadata(root, fields)
+  const workload = given(fields, 'workload')
+  const book = readWorkbook(given(fields, 'workbook'), tools)
+  const readings = readWorkflow({
+    root,
+    fields,
+    read: (item) => readStep(item, { tools, workbook: book.tasks, taskNames: book.names }),
+  })
+  const steps = readings.map((reading) => reading.step)
+  const startStep = steps.some((step) => step.name === START) ? START : (steps[0]?.name ?? START)
+  checkGraph(readings, startStep)
+  return {
+    apiVersion,
+    ...metadata,
+    workload: workload ? templateMapping(workload.value, 'workload') : {},
+    sensitive: readNames(fields.get('sensitive') ?? null),
+    workbook: book.tasks,
+    steps,
+    startStep,
+  }
+}
+
+interface WordRequest {
+  readonly root: Cursor
+  readonly fields: Fields
+  readonly name: string
+  readonly accepted: readonly string[]
+}
+
+function readWord({ root, fields, name, accepted }: WordRequest): string {
+  const field = given(fields, name)
+  if (!field) {
+    report(fields.get(name)?.value ?? root, `"${name}" is missing: write ${name}: ${oneOf(accepted)}`)
+    return ''
+  }
+  const word = textOf(field.value)
+  if (word !== null && accepted.includes(word)) return word
+  const found = word === null ? describeKind(field.value) : `"${word.slice(0, 60)}"`
+  report(field.value, `"${name}" must be ${oneOf(accepted)}, not ${found}`)
+  return ''
+}
+
+/** `name`, `path` and `description` count; whatever else stands there is for people. */
+function readMetadata(root: Cursor, fields: Fields): Pick<Playbook, 'name' | 'path' | 'description'> {
+  const field = fields.get('metadata')
+  const own = field ? fieldsOf(field.value) : new Map()
+  const nothing = { name: '', path: '', description: null }
+  if (!field || kindOf(field.value) !== 'mapping') {
+    if (field && !isEmpty(field.value))
+      report(field.value, `metadata must be a mapping with a name, not ${describeKind(field.value)}`)
+    else report(field?.value ?? root, '"metadata" is missing: it needs at least a name')
+    return nothing
+  }
+  const name = readText(own, 'name')
+  if (!given(own, 'name')) reportKey(field, 'metadata.name is missing')
+  else if (name !== null && name.trim() === '') reportKey(field, 'metadata.name is empty')
+  const path = readText(own, 'path')
+  if (path !== null && path.trim() === '') reportKey(field, 'metadata.path is empty: leave it out, and the name is the path')
+  return { name: name ?? '', path: path ?? name ?? '', description: readText(own, 'description') }
+}
+
+interface WorkflowRequest {
+  readonly root: Cursor
+  readonly fields: Fields
+  readonly read: (item: Cursor) => StepReading | null
+}
+
+function readWorkflow({ root, fields, read }: WorkflowRequest): StepReading[] {
+  const field = fields.get('workflow')
+  if (!field) {
+    report(root, '"workflow" is missing: it is the list of steps')
+    return []
+  }
+  if (kindOf(field.value) !== 'list') {
+    report(field.value, `workflow must be a list of steps, not ${describeKind(field.value)}`)
+    return []
+  }
+  const items = itemsOf(field.value)
+  if (items.length === 0) reportKey(field, 'workflow is empty: it needs at least one step')
+  return items.flatMap((item) => read(item) ?? [])
+}

@@ -1,0 +1,193 @@
+import type { JsonValue } from '../core/json.js'
+import { ITERATOR_KEYS, readLoop, readLoopField } from './loop.js'
+import type { Loop, Step, ToolCall, WorkbookTask } from './model.js'
+import { nameFault } from './names.js'
+import {
+  type Cursor,
+  checkKeys,
+  describeKind,
+  type Fields,
+  fieldsOf,
+  given,
+  isEmpty,
+  kindOf,
+  report,
+  reportKey,
+  textOf,
+} from './reader.js'
+import { refineVars } from './refine.js'
+import { readRetry, readTimeout } from './retry.js'
+import { type NamedTarget, readRoutes } from './routing.js'
+import { didYouMean } from './suggest.js'
+import { readTask } from './task.js'
+import { readTimedCall } from './timed-call.js'
+import { checkToolKeys, findTool, ITERATOR, type NamedTool, type Toolkit } from './tools.js'
+import { readVars } from './vars.js'
+
+const STEP_KEYS = ['step', 'desc', 'tool', 'type', 'loop', 'vars', 'next', 'case', 'retry', 'timeout', 'pool']
+export const DEFAULT_POOL = 'default'
+
+export interface StepSurroundings {
+  readonly tools: Toolkit
+  readonly workbook: readonly WorkbookTask[]
+  /** Names of all tasks of the workbook, readable or not. */
+  readonly taskNames: ReadonlySet<string>
+}
+
+export interface StepReading {
+  readonly step: Step
+  readonly at: Cursor
+  readonly targets: readonly NamedTarget[]
+}
+
+/** Reads one step in any dialect; null when it has no name. */
+export function readStep(item: Cursor, surroundings: StepSurroundings): StepReading | null {
+  if (kindOf(item) !== 'mapping') {
+    report(item, `a step must be a mapping that starts with "step: name", not ${describeKind(item)}`)
+    return null
+  }
+  const fields = fieldsOf(item)
+  const tool = findTool(fields, surroundings.tools)
+  checkStepKeys({ fields, tool, surroundings })
+  const name = readStepName(item, fields)
+  const action = readAction({ item, fields, tool, tools: surroundings.tools })
+  checkWorkbookName(action.tool, { at: tool?.at ?? item, fields: tool?.fields ?? fields, surroundings })
+  const routes = readRoutes(fields)
+  const input = inputOf(action, surroundings)
+  const { loop } = action
+  const taskVars = loop ? new Set(loop.taskVars.map((entry) => entry.name)) : null
+  const vars = refineVars({ written: readVars(given(fields, 'vars')), stepName: name ?? '', input, taskVars })
+  if (name === null) return null
+  const { next, cases, named } = routes
+  const step: Step = {
+    name,
+    description: readText(fields, 'desc'),
+    ...action,
+    vars,
+    next,
+    cases,
+    pool: readPool(fields),
+    at: item.path,
+  }
+  return { step, at: fields.get('step')?.value ?? item, targets: named }
+}
+
+function checkStepKeys({
+  fields,
+  tool,
+  surroundings,
+}: {
+  fields: Fields
+  tool: NamedTool | null
+  surroundings: StepSurroundings
+}): void {
+  const isIterator = tool?.kind === ITERATOR
+  const own = isIterator && !tool.isNested ? [...STEP_KEYS, ...ITERATOR_KEYS, 'task'] : STEP_KEYS
+  checkToolKeys({ fields, tool, own, of: 'a step', tools: surroundings.tools })
+  if (isIterator && tool.isNested) checkKeys(tool.fields, { known: ['kind', ...ITERATOR_KEYS, 'task'], of: 'tool iterator' })
+}
+
+function readStepName(item: Cursor, fields: Fields): string | null {
+  const field = fields.get('step')
+  const name = field ? textOf(field.value) : null
+  if (!field || name === null) {
+    const found = field ? `, not ${describeKind(field.value)}` : ''
+    report(field?.value ?? item, `a step needs "step": its name${found}`)
+    return null
+  }
+  const fault = nameFault(name, 'step')
+  if (fault) report(field.value, fault)
+  return name
+}
+
+/** What a step runs and how: its tool, its loop, and the rules of each attempt. */
+type Action = Pick<Step, 'tool' | 'loop' | 'retry' | 'timeout'>
+
+interface ActionRequest {
+  readonly item: Cursor
+  readonly fields: Fields
+  readonly tool: NamedTool | null
+  readonly tools: Toolkit
+}
+
+function readAction(request: ActionRequest): Action {
+  const { item, fields, tool } = request
+  const loopField = given(fields, 'loop')
+  if (tool?.kind === ITERATOR) return readIterator({ ...request, tool })
+  if (loopField && !tool && !fields.has('tool') && !fields.has('type'))
+    reportKey(loopField, 'a loop needs a tool to run for each element')
+  if (loopField && tool?.isNested && tool.fields.has('task')) report(item, 'give "loop" or an iterator with "task", not both')
+  return {
+    ...readTimedCall(fields, tool),
+    loop: loopField ? readLoopField(loopField) : null,
+    retry: readRetry(fields),
+  }
+}
+
+function readIterator({ fields, tool, tools }: ActionRequest & { tool: NamedTool }): Action {
+  const loopField = given(fields, 'loop')
+  if (loopField) reportKey(loopField, 'an iterator has its collection on itself: give "loop" or "type: iterator", not both')
+  const taskField = given(tool.fields, 'task')
+  if (!taskField) report(tool.at, 'an iterator needs a "task": what to run for each element')
+  const task = taskField ? readTask(taskField.value, tools) : null
+  const taskVars = task?.vars ?? []
+  const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskVars })
+  const own = readTimeout(given(fields, 'timeout'))
+  const retry = readRetry(fields)
+  for (const [name, isTwice] of [
+    ['timeout', own !== null && task?.timeout != null],
+    ['retry', retry !== null && task?.retry != null],
+  ] as const) {
+    const field = fields.get(name)
+    if (isTwice && field)
+      reportKey(field, `the task gives "${name}" too: an iterator's ${name} is that of each iteration, give one of them`)
+  }
+  return { tool: task?.tool ?? null, loop, retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
+}
+
+function checkWorkbookName(
+  call: ToolCall | null,
+  { at, fields, surroundings }: { at: Cursor; fields: Fields; surroundings: StepSurroundings },
+): void {
+  if (call?.kind !== 'workbook') return
+  const name = call.parameters['name']
+  if (typeof name !== 'string' || surroundings.taskNames.has(name)) return
+  const place = fields.get('name')?.value ?? at
+  report(place, `the workbook has no task "${name.slice(0, 60)}"${didYouMean(name, surroundings.taskNames)}`)
+}
+
+/** Every template that is rendered before the tool runs. */
+function inputOf({ tool, loop, timeout }: Action, { tools, workbook }: StepSurroundings): JsonValue[] {
+  const templates = (call: ToolCall | null): JsonValue[] => {
+    if (!call) return []
+    const raw = tools.get(call.kind)?.rawParameters ?? []
+    return Object.entries(call.parameters).flatMap(([name, value]) => (raw.includes(name) ? [] : [value]))
+  }
+  const task = tool?.kind === 'workbook' ? workbook.find((entry) => entry.name === tool.parameters['name']) : undefined
+  return [...templates(tool), ...templates(task?.tool ?? null), timeout, ...(loop ? loopInput(loop) : [])]
+}
+
+function loopInput({ collection, concurrency, limit, chunk, where, orderBy }: Loop): JsonValue[] {
+  const conditions = [where, orderBy?.expression ?? null].map((text) =>
+    text === null || text.includes('{{') ? text : `{{ ${text} }}`,
+  )
+  return [collection, concurrency, limit, chunk, ...conditions]
+}
+
+/** An optional text. */
+export function readText(fields: Fields, name: string): string | null {
+  const field = given(fields, name)
+  if (!field) return null
+  const text = textOf(field.value)
+  if (text === null) report(field.value, `"${name}" must be a text, not ${describeKind(field.value)}`)
+  return text
+}
+
+function readPool(fields: Fields): string {
+  const field = fields.get('pool')
+  if (!field || isEmpty(field.value)) return DEFAULT_POOL
+  const pool = textOf(field.value)
+  if (pool !== null && /^[A-Za-z0-9_-]{1,100}$/.test(pool)) return pool
+  report(field.value, 'a pool is named with letters, digits, _ and -, at most 100')
+  return DEFAULT_POOL
+}

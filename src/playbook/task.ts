@@ -1,0 +1,38 @@
+import type { Step, ToolCall, VarEntry } from './model.js'
+import { type Cursor, describeKind, fieldsOf, given, kindOf, report, reportKey } from './reader.js'
+import { readRetry } from './retry.js'
+import { readTimedCall } from './timed-call.js'
+import { checkToolKeys, findTool, ITERATOR, type Toolkit } from './tools.js'
+import { readEntries } from './vars.js'
+
+const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'vars', 'retry', 'timeout']
+const NESTED = 'a task cannot be an iterator itself: put it into a playbook of its own and run that with "tool: playbook"'
+
+export interface TaskReading extends Pick<Step, 'retry' | 'timeout'> {
+  readonly tool: ToolCall | null
+  readonly vars: readonly VarEntry[]
+}
+
+/** Reads the `task` of an iterator: what runs for each element. */
+export function readTask(cursor: Cursor, tools: Toolkit): TaskReading | null {
+  if (kindOf(cursor) !== 'mapping') {
+    report(cursor, `the task of an iterator must be a mapping with a tool, not ${describeKind(cursor)}`)
+    return null
+  }
+  const fields = fieldsOf(cursor)
+  const tool = findTool(fields, tools)
+  const loop = fields.get('loop')
+  if (loop) reportKey(loop, NESTED)
+  if (tool?.kind === ITERATOR) {
+    report(tool.at, NESTED)
+    return null
+  }
+  checkToolKeys({ fields, tool, own: loop ? [...TASK_KEYS, 'loop'] : TASK_KEYS, of: 'the task of an iterator', tools })
+  if (!tool && !fields.has('tool') && !fields.has('type')) report(cursor, 'the task of an iterator needs a tool')
+  const vars = given(fields, 'vars')
+  return {
+    ...readTimedCall(fields, tool),
+    vars: vars ? readEntries(vars.value).map(({ entry }) => entry) : [],
+    retry: readRetry(fields),
+  }
+}

@@ -1,0 +1,94 @@
+import { isScalar } from 'yaml'
+import { isTransientError } from '../core/errors.js'
+import { isJsonNumber, type JsonObject, type JsonValue } from '../core/json.js'
+import { compileCondition, compileTemplate } from '../template/index.js'
+import { type Cursor, describeKind, fieldsOf, itemsOf, jsonOf, kindOf, objectOf, report, textOf } from './reader.js'
+
+/** Whether a text holds a template at all. */
+export function isTemplate(text: string): boolean {
+  return text.includes('{{') || text.includes('{%')
+}
+
+/** A value with templates in it, whose syntax is checked wherever one stands. */
+export function templatesOf(cursor: Cursor): JsonValue {
+  checkTemplates(cursor)
+  return jsonOf(cursor)
+}
+
+/** A mapping with templates in it, empty where there is none. */
+export function templateMapping(cursor: Cursor, what: string): JsonObject {
+  if (kindOf(cursor) !== 'mapping') {
+    if (kindOf(cursor) !== 'null') report(cursor, `${what} must be a mapping of names to values, not ${describeKind(cursor)}`)
+    return {}
+  }
+  checkTemplates(cursor)
+  return objectOf(cursor)
+}
+
+function checkTemplates(cursor: Cursor): void {
+  const text = textOf(cursor)
+  if (text?.includes('{')) compile(cursor, text, compileTemplate)
+  for (const field of fieldsOf(cursor).values()) checkTemplates(field.value)
+  for (const item of itemsOf(cursor)) checkTemplates(item)
+}
+
+/** A condition: `{{ expr }}`, a bare expression, or true and false. */
+export function conditionOf(cursor: Cursor, what: string, rewrite: (text: string) => string = (text) => text): string | null {
+  if (kindOf(cursor) === 'boolean') return String(jsonOf(cursor))
+  const text = textOf(cursor)
+  if (text === null || text.trim() === '') {
+    report(cursor, `${what} must be an expression, such as "{{ vars.counter < 3 }}"`)
+    return null
+  }
+  const expression = rewrite(text)
+  compile(cursor, expression, compileCondition)
+  return expression.trim()
+}
+
+/** A number that passes `accepts`, or a template of one. */
+export function numberOrTemplate(
+  cursor: Cursor,
+  { what, accepts }: { what: string; accepts: (value: number) => boolean },
+): JsonValue | null {
+  const text = textOf(cursor)
+  if (text !== null && isTemplate(text)) return templatesOf(cursor)
+  const value = jsonOf(cursor)
+  if (isJsonNumber(value) && accepts(Number(value))) return Number(value)
+  report(cursor, `${what}, or a template of one; this is ${describeKind(cursor)}${shown(value)}`)
+  return null
+}
+
+function shown(value: JsonValue): string {
+  return isJsonNumber(value) ? ` (${Number(value)})` : typeof value === 'string' ? ` ("${value.slice(0, 40)}")` : ''
+}
+
+function compile(cursor: Cursor, text: string, how: (source: string) => unknown): void {
+  try {
+    how(text)
+  } catch (error) {
+    if (!isTransientError(error)) throw error
+    const { line, column } = error.details
+    const offset = offsetInside(cursor, { line: Number(line ?? 1), column: Number(column ?? 1) })
+    cursor.source.log.add({ message: error.message, path: cursor.path, offset })
+  }
+}
+
+/** Where a line and column of a scalar's text stand in the source; its start where escapes or folding hide it. */
+function offsetInside(cursor: Cursor, { line, column }: { line: number; column: number }): number {
+  const { node, source, offset } = cursor
+  if (!isScalar(node) || !node.range || !(line >= 1) || !(column >= 1)) return offset
+  const [start, end] = node.range
+  const inBounds = (at: number): number => (at >= start && at < end ? at : offset)
+  if (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED')
+    return inBounds(blockOffset(source.text, { start, line, column }))
+  const raw = source.text.slice(start, end)
+  if (raw.includes('\n') || raw.includes('\\')) return offset
+  return line === 1 ? inBounds(start + (node.type === 'PLAIN' ? 0 : 1) + column - 1) : offset
+}
+
+function blockOffset(text: string, { start, line, column }: { start: number; line: number; column: number }): number {
+  const lines = text.slice(text.indexOf('\n', start) + 1).split('\n')
+  const indent = /^ */.exec(lines.find((entry) => entry.trim() !== '') ?? '')?.[0].length ?? 0
+  const before = lines.slice(0, line - 1).reduce((sum, entry) => sum + entry.length + 1, 0)
+  return text.indexOf('\n', start) + 1 + before + indent + column - 1
+}

@@ -1,0 +1,144 @@
+import type { JsonObject } from '../core/json.js'
+import type { ToolDefinition } from '../tools/tool.js'
+import { featureAdvice } from './features.js'
+import type { ToolCall } from './model.js'
+import { checkParameters } from './parameters.js'
+import {
+  type Cursor,
+  checkKeys,
+  describeKind,
+  type Field,
+  type Fields,
+  fieldsOf,
+  given,
+  isEmpty,
+  jsonOf,
+  kindOf,
+  report,
+  reportKey,
+  textOf,
+} from './reader.js'
+import { didYouMean, oneOf } from './suggest.js'
+import { templatesOf } from './templates.js'
+
+export const ITERATOR = 'iterator'
+
+/** Which tool a mapping names, in any dialect, and where its parameters stand. */
+export interface NamedTool {
+  readonly kind: string
+  /** null for `iterator` and for a tool that does not exist. */
+  readonly definition: ToolDefinition | null
+  /** The mapping that holds the parameters: that of the tool, or the step itself. */
+  readonly fields: Fields
+  readonly isNested: boolean
+  /** The value that names the tool. */
+  readonly at: Cursor
+}
+
+export type Toolkit = ReadonlyMap<string, ToolDefinition>
+
+/** `tool: http`, `tool: {kind: http}` or `type: http`; null when the mapping names no tool. */
+export function findTool(fields: Fields, tools: Toolkit): NamedTool | null {
+  const tool = given(fields, 'tool')
+  const type = given(fields, 'type')
+  if (tool && type) reportKey(type, '"type" is another name for "tool": give one of them')
+  const field = tool ?? type
+  if (!field) return null
+  const isNested = kindOf(field.value) === 'mapping' && field.name === 'tool'
+  const own = isNested ? fieldsOf(field.value) : fields
+  const at = isNested ? own.get('kind')?.value : field.value
+  if (!at) {
+    report(field.value, 'the tool has no "kind"')
+    return null
+  }
+  const kind = textOf(at)
+  if (kind === null) {
+    report(at, `a tool is named by a text (${oneOf([...tools.keys()])}), not by ${describeKind(at)}`)
+    return null
+  }
+  const definition = tools.get(kind) ?? null
+  if (!definition && kind !== ITERATOR) report(at, unknownTool(kind, tools))
+  return { kind, definition, fields: own, isNested, at }
+}
+
+function unknownTool(kind: string, tools: Toolkit): string {
+  const kinds = [...tools.keys()]
+  const advice = featureAdvice(kind)
+  const hint = advice ? ` (${advice})` : didYouMean(kind, [...kinds, ITERATOR])
+  return `unknown tool "${kind.slice(0, 60)}": use ${oneOf(kinds)}${hint}`
+}
+
+/** Every name a playbook may write for a parameter of the tool. */
+export function parameterNames(definition: ToolDefinition): string[] {
+  return [...new Set([...Object.keys(definition.parameters.shape), ...Object.keys(definition.aliases), 'auth'])]
+}
+
+export interface CheckedKeys {
+  readonly fields: Fields
+  /** null: only the mapping's own keys are accepted. */
+  readonly tool: NamedTool | null
+  /** Keys that the mapping has beside its tool's parameters. */
+  readonly own: readonly string[]
+  /** `a step` */
+  readonly of: string
+  readonly tools: Toolkit
+}
+
+/** Reports the unknown keys of a mapping that may name a tool, and of the tool's own mapping. */
+export function checkToolKeys({ fields, tool, own, of, tools }: CheckedKeys): void {
+  const definition = tool?.definition ?? null
+  if (tool && !definition && tool.kind !== ITERATOR) {
+    return
+  }
+  const parameters = definition ? parameterNames(definition) : []
+  if (!tool?.isNested) {
+    const hint = (name: string) => (tool ? null : toolHint(name, tools))
+    checkKeys(fields, { known: [...own, ...parameters], of: definition ? `${of} with tool ${definition.kind}` : of, hint })
+    return
+  }
+  const inTool = (name: string) =>
+    parameters.includes(name) ? `it is a parameter of ${tool.kind}: write it inside "tool"` : null
+  checkKeys(fields, { known: own, of, hint: inTool })
+  if (!definition) return
+  const onStep = (name: string) => (own.includes(name) && name !== 'tool' ? 'write it beside "tool", not inside' : null)
+  checkKeys(tool.fields, { known: ['kind', ...parameters], of: `tool ${tool.kind}`, hint: onStep })
+}
+
+function toolHint(name: string, tools: Toolkit): string | null {
+  const kinds = [...tools.values()].filter((tool) => parameterNames(tool).includes(name)).map((tool) => tool.kind)
+  return kinds.length === 0 ? null : `it is a parameter of ${oneOf(kinds)}, and no "tool" is named here`
+}
+
+/** The call of a named tool: aliases resolved, templates compiled, values checked against the tool's own schema. */
+export function readCall(tool: NamedTool, skip: ReadonlySet<string> = new Set()): ToolCall | null {
+  const { definition } = tool
+  if (!definition) return null
+  const chosen = chooseFields(tool, definition, skip)
+  checkParameters({ definition, chosen, at: tool.at })
+  const entries = [...chosen].map(([name, field]) => {
+    const value = definition.rawParameters.includes(name) ? jsonOf(field.value) : templatesOf(field.value)
+    return [name, value] as const
+  })
+  return { kind: definition.kind, parameters: Object.fromEntries(entries) as JsonObject }
+}
+
+/** Fields by the schema's own name; what is empty and means nothing is left out. */
+function chooseFields(tool: NamedTool, definition: ToolDefinition, skip: ReadonlySet<string>): Map<string, Field> {
+  const chosen = new Map<string, Field>()
+  for (const written of parameterNames(definition)) {
+    const field = tool.fields.get(written)
+    if (!field || skip.has(written)) continue
+    const name = Object.hasOwn(definition.aliases, written) ? (definition.aliases[written] ?? written) : written
+    if (name === 'auth' && isNoAuth(field.value)) continue
+    if (isEmpty(field.value) && name !== 'payload') continue
+    const first = chosen.get(name)
+    if (first)
+      reportKey(field, `"${written}" and "${first.name}" are two names for the same parameter of ${tool.kind}: give one of them`)
+    else chosen.set(name, field)
+  }
+  return chosen
+}
+
+function isNoAuth(value: Cursor): boolean {
+  return isEmpty(value) || (kindOf(value) === 'mapping' && fieldsOf(value).size === 0)
+}
