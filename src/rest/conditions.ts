@@ -69,11 +69,8 @@ export async function expectedVersion(conditions: WriteConditions, target: Condi
   if (tags !== '*' && tags.length === 1) return tags[0]
   const current = await target.variables.find(target.executionId, name)
   if (current !== null && (tags === '*' || tags.includes(current.version))) return current.version
-  throw new TransientError(
-    'CONFLICT',
-    `variable "${name}": ${current === null ? 'it does not exist' : `it is at version ${current.version}`}`,
-    {
-      details: { name, current: current === null ? null : { version: current.version, value: current.value } },
-    },
-  )
+  const there = current === null ? 'it does not exist' : `it is at version ${current.version}`
+  throw new TransientError('CONFLICT', `${name}: If-Match names another version, but ${there}`, {
+    details: { name, currentVersion: current?.version ?? 0, currentValue: current?.value ?? null },
+  })
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { parsePlaybook } from '../../playbook/parse.js'
+import { parsePlaybook } from '../../playbook/index.js'
 import { ListPlaybooksDocument, type ListPlaybooksQuery, type PlaybookFieldsFragment } from '../../sdk/generated/graphql.js'
 import { TOOLS } from '../../tools/index.js'
 import { type CommandContext, createContext } from '../context.js'
@@ -29,7 +29,7 @@ export function addPlaybookCommands(program: Command): void {
 }
 
 function validate(context: CommandContext, files: readonly string[]): void {
-  const reports = files.map((file) => ({ file, ...parsePlaybook(readInput(file), TOOLS) }))
+  const reports = files.map((file) => ({ file, ...parsePlaybook(readInput(file), { tools: TOOLS }) }))
   const problems = reports.flatMap(({ file, problems }) => problems.map((problem) => ({ file, ...problem })))
   if (context.format === 'table') {
     for (const { file, line, column, severity, path, message } of problems) {

@@ -18,8 +18,8 @@ export function addServeCommand(program: Command): void {
     .addHelpText('after', settingsHelp())
     .action(async () => {
       const config = loadConfig()
-      // Loaded only here: no other command needs the server's code.
-      const { startServer } = await import('../../server/main.js')
-      await startServer(config)
+      // Loaded only here: no other command needs the server’s code.
+      const { serve } = await import('../../server/serve.js')
+      await serve(config)
     })
 }

@@ -10,7 +10,7 @@ import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { type JsonObject, type JsonValue, LosslessNumber } from '../../core/json.js'
 import type { VariableWrite } from '../../variables/record.js'
-import { checkSourceStep, checkVariableName } from '../../variables/validate.js'
+import { checkSourceStep } from '../../variables/validate.js'
 import { variableBody } from '../bodies.js'
 import { readJson } from '../body.js'
 import { entityTag, expectedVersion, isNotModified, type WriteConditions } from '../conditions.js'
@@ -25,10 +25,9 @@ export function executionIdOf(context: Context): ExecutionId {
   return parseExecutionId(context.req.param('execution_id') ?? '', 'execution_id')
 }
 
+/** Any name: a database taken over from NoETL may hold some that no new variable could have. The service decides. */
 function nameOf(context: Context): string {
-  const name = context.req.param('var_name') ?? ''
-  checkVariableName(name, 'var_name')
-  return name
+  return context.req.param('var_name') ?? ''
 }
 
 function conditionsOf(context: Context): WriteConditions {
@@ -93,7 +92,6 @@ async function setVariables(context: Context<RestEnv>, services: RestServices): 
     })
   }
   const names = entries.map(([name]) => name)
-  for (const name of names) checkVariableName(name, 'variables')
   const expected = await expectedVersion(conditionsOf(context), { variables: services.variables, executionId, names })
   const writes = entries.map(
     ([name, value]): VariableWrite => ({ operation: 'set', name, value, type, sourceStep, expectedVersion: expected }),
