@@ -2,12 +2,11 @@ import { type ErrorCode, isTransientError, TransientError } from '../core/errors
 import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import type { Database } from '../db/database.js'
-import type { ExecutionRecord } from '../executions/record.js'
-import { findExecution } from '../executions/store.js'
+import type { ExecutionsService } from '../executions/service.js'
 import { type ContextLayers, createContext, renderTemplate } from '../template/index.js'
-import { variableValues } from '../variables/page-store.js'
-import { jobOf } from './context.js'
-import { inheritedSteps, loadStepsAt } from './result-store.js'
+import type { VariablesService } from '../variables/service.js'
+import { loadResultsAt } from './playground-store.js'
+import { inheritedSteps } from './result-store.js'
 
 export interface RenderRequest {
   readonly template: string
@@ -36,44 +35,68 @@ export interface Playground {
   render(request: RenderRequest): Promise<RenderResult>
 }
 
-export function createPlayground({ db, env }: { db: Database; env: JsonObject }): Playground {
-  async function layersOf({ context, executionId, asOf }: RenderRequest): Promise<ContextLayers> {
-    if (executionId === null) return { locals: context, vars: objectAt(context, 'vars'), workload: objectAt(context, 'workload') }
-    const execution = await findExecution(db, executionId)
-    if (!execution) throw new TransientError('NOT_FOUND', `execution ${executionId} does not exist`)
-    return { locals: context, ...(await executionLayers(execution, asOf)) }
-  }
+export interface PlaygroundDependencies {
+  readonly db: Database
+  readonly executions: ExecutionsService
+  readonly variables: VariablesService
+  /** What the setting TEMPLATE_ENV lets templates read as `env`. */
+  readonly env: JsonObject
+}
 
-  async function executionLayers(execution: ExecutionRecord, asOf: number | null): Promise<ContextLayers> {
-    const vars = await variableValues(db, execution.id, asOf)
-    const steps = await loadStepsAt(db, execution.id, asOf)
-    const builtins = { execution_id: execution.id, job: jobOf(execution), env, payload: execution.payload }
-    const inherited = inheritedSteps(execution.inherited, null)
-    return { vars, steps: { ...inherited, ...steps }, workload: (execution.workload ?? {}) as JsonObject, builtins }
+/** Builds the playground over an execution's rows; it writes nothing and counts no read. */
+export function createPlayground({ db, executions, variables, env }: PlaygroundDependencies): Playground {
+  async function layersOf(id: ExecutionId, asOf: number | null): Promise<ContextLayers> {
+    const execution = await executions.get(id)
+    const vars = await variables.values(id, asOf)
+    const results = await loadResultsAt(db, id, asOf)
+    const older = inheritedSteps(execution.inherited, null)
+    const job: JsonObject = {
+      uuid: id,
+      execution_id: id,
+      path: execution.playbookPath,
+      version: execution.playbookVersion,
+      started_at: execution.createdAt.toISOString(),
+    }
+    return {
+      vars,
+      steps: { ...older, ...results },
+      workload: isJsonObject(execution.workload) ? execution.workload : {},
+      builtins: { execution_id: id, job, env, payload: execution.payload },
+    }
   }
 
   return {
-    async render(request) {
-      const context = createContext(await layersOf(request))
+    async render({ template, context, executionId, asOf }) {
+      if (asOf !== null && executionId === null) {
+        throw new TransientError('VALIDATION', 'asOf: reads the past of an execution; give executionId too', {
+          details: { field: 'asOf' },
+        })
+      }
+      const layers = executionId === null ? givenLayers(context) : { ...(await layersOf(executionId, asOf)), locals: context }
       try {
-        return { value: renderTemplate(request.template, context), error: null }
+        return { value: renderTemplate(template, createContext(layers)), error: null }
       } catch (error) {
         if (!isTransientError(error)) throw error
-        const { line = null, column = null } = error.details
+        const { line, column } = error.details
         return {
           value: null,
-          error: { code: error.code, message: error.message, line: numberOrNull(line), column: numberOrNull(column) },
+          error: { code: error.code, message: error.message, line: position(line), column: position(column) },
         }
       }
     },
   }
 }
 
-function objectAt(context: JsonObject, key: string): JsonObject {
-  const value = context[key]
-  return isJsonObject(value) ? value : {}
+/** A context given whole: its `vars` and `workload` are the namespaces, the rest are plain names. */
+function givenLayers(context: JsonObject): ContextLayers {
+  const { vars, workload, ...builtins } = context
+  return {
+    vars: isJsonObject(vars) ? vars : {},
+    workload: isJsonObject(workload) ? workload : {},
+    builtins,
+  }
 }
 
-function numberOrNull(value: JsonValue): number | null {
+function position(value: JsonValue | undefined): number | null {
   return typeof value === 'number' ? value : null
 }

@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import type { Logger } from 'pino'
+import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.js'
+import { isTransientError, TransientError } from '../core/errors.js'
+import { stringifyJson } from '../core/json.js'
+import type { ReportFault } from '../graphql/errors.js'
+import { createPipeline } from '../graphql/pipeline.js'
+import { createHttpHandler, sendRefusal } from '../graphql/transport/http.js'
+import { createWebSocketDoor } from '../graphql/transport/websocket.js'
+import type { Services } from '../orchestrator/services.js'
+import { createRestApp } from '../rest/app.js'
+import type { RestEnv } from '../rest/context.js'
+import { bearerOf, type Guard } from './guard.js'
+import type { Metrics } from './metrics.js'
+import { sendConsole, sendGraphiql } from './pages.js'
+
+export interface DoorsOptions {
+  readonly services: Services
+  readonly guard: Guard
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly health: (path: string, response: ServerResponse) => Promise<void>
+  /** Where this server listens. */
+  readonly url: string
+}
+
+/** Everything that answers on the port. */
+export interface Doors {
+  request(request: IncomingMessage, response: ServerResponse): void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Sends away those who watch. */
+  close(): void
+}
+
+/** Builds the doors: GraphQL, REST, health, metrics and the page, each behind the same guard. */
+export function createDoors({ services, guard, metrics, logger, health, url }: DoorsOptions): Doors {
+  const report: ReportFault = (id, fault) => logger.error({ err: fault, errorId: id }, 'a GraphQL operation failed')
+  const pipeline = createPipeline(report)
+  const graphql = createHttpHandler({ pipeline, report })
+  const rest = createRestListener(services, logger)
+  const websocket = createWebSocketDoor({
+    pipeline,
+    report,
+    authorize: (request, payload) => {
+      const given = bearerOf(payload['authorization'] ?? payload['Authorization']) ?? guard.credentialOf(request)
+      try {
+        return { services, actor: guard.authenticate(given) }
+      } catch {
+        return null
+      }
+    },
+  })
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = pathOf(request)
+    guard.checkPlace(request)
+    if (path.startsWith('/health/'))
+      return path === '/health/live' || path === '/health/ready' ? health(path, response) : unknown(path)
+    if (isRead(request) && path === '/') return sendConsole(response, url)
+    if (isRead(request) && path === '/graphql' && request.headers.accept?.includes('text/html')) return sendGraphiql(response)
+    const actor = guard.authenticate(guard.credentialOf(request))
+    if (path === '/graphql') return graphql(request, response, { services, actor })
+    if (path.startsWith('/api/') || path === '/api') return rest(request, response, actor)
+    if (isRead(request) && path === '/metrics') {
+      response.setHeader('content-type', metrics.contentType)
+      response.end(await metrics.text())
+      return
+    }
+    unknown(path)
+  }
+
+  return {
+    request(request, response) {
+      answer(request, response).catch((error: unknown) => refuse(request, response, knownError(error, logger)))
+    },
+    upgrade(request, socket, head) {
+      socket.on('error', () => socket.destroy())
+      try {
+        guard.checkPlace(request)
+        if (pathOf(request) !== '/graphql') unknown(pathOf(request))
+        websocket.upgrade(request, socket, head)
+      } catch (error) {
+        const { status, message } = knownError(error, logger)
+        socket.end(`HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`)
+      }
+    },
+    close: () => websocket.close(),
+  }
+}
+
+type RestListener = (request: IncomingMessage, response: ServerResponse, actor: string) => Promise<void>
+
+function createRestListener(services: Services, logger: Logger): RestListener {
+  const app = new Hono<RestEnv & { Bindings: { actor: string } }>()
+  app.use(async (context, next) => {
+    context.set('actor', context.env.actor)
+    await next()
+  })
+  app.route('/', createRestApp({ services, logger }))
+  const actors = new WeakMap<object, string>()
+  const listener = getRequestListener((request, env) =>
+    app.fetch(request, { actor: actors.get(env.incoming) ?? 'api:anonymous' }),
+  )
+  return async (request, response, actor) => {
+    actors.set(request, actor)
+    await listener(request, response)
+  }
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?', 1)[0] ?? '/'
+}
+
+function isRead(request: IncomingMessage): boolean {
+  return request.method === 'GET' || request.method === 'HEAD'
+}
+
+function unknown(path: string): never {
+  throw new TransientError(
+    'NOT_FOUND',
+    `${path.slice(0, 200)} is no path of this server; it has /, /graphql, /api, /health/live, /health/ready and /metrics`,
+  )
+}
+
+function knownError(error: unknown, logger: Logger): TransientError {
+  if (isTransientError(error)) return error
+  logger.error({ err: error }, 'a request failed')
+  return new TransientError('INTERNAL', 'Something went wrong on the server; its log says what')
+}
+
+/** Refuses before any work, in the words of the door that was asked. */
+function refuse(request: IncomingMessage, response: ServerResponse, error: TransientError): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  if (error.code === 'UNAUTHENTICATED') response.setHeader('www-authenticate', 'Bearer')
+  if (!request.complete) response.setHeader('connection', 'close')
+  request.resume()
+  if (pathOf(request) === '/graphql') return sendRefusal(response, error.code, error.message)
+  response.writeHead(error.status, { 'content-type': PROBLEM_MEDIA_TYPE, 'cache-control': 'no-store' })
+  response.end(stringifyJson(toProblem(error, error.status)))
+}

@@ -1,0 +1,76 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { type Config, isLoopback } from '../config.js'
+import { TransientError } from '../core/errors.js'
+
+/** Says who may call (contract.md, "Who may call"). */
+export interface Guard {
+  /** @throws TransientError FORBIDDEN when the host or the page that calls is foreign */
+  checkPlace(request: IncomingMessage): void
+  /**
+   * The actor that a credential stands for.
+   * @throws TransientError UNAUTHENTICATED
+   */
+  authenticate(given: string | null): string
+  /** The credential that a request shows. */
+  credentialOf(request: IncomingMessage): string | null
+}
+
+type GuardSettings = Pick<Config, 'adminKey' | 'allowInsecure' | 'host'>
+
+/** Builds the guard from the settings. */
+export function createGuard({ adminKey, allowInsecure, host }: GuardSettings): Guard {
+  const expected = adminKey === null ? null : digest(adminKey)
+  // Playbooks run code. Without a key only the address says who calls, and a name that an attacker's DNS points at
+  // loopback must not pass for it.
+  const isLocalOnly = expected === null && (isLoopback(host) || !allowInsecure)
+
+  function checkPlace({ headers, socket }: IncomingMessage): void {
+    const named = parseUrl(`http://${headers.host ?? ''}`)
+    if (isLocalOnly && (named === null || !isLocalName(named.hostname))) {
+      throw new TransientError(
+        'FORBIDDEN',
+        'The Host of a server without a credential is localhost, 127.0.0.1 or [::1]; or set ADMIN_KEY',
+      )
+    }
+    const { origin } = headers
+    if (origin === undefined) return
+    const page = parseUrl(origin)
+    const isOwn =
+      page !== null && (page.host === named?.host || (isLocalName(page.hostname) && page.port === String(socket.localPort)))
+    if (!isOwn) throw new TransientError('FORBIDDEN', 'Pages of another origin may not call this server')
+  }
+
+  function authenticate(given: string | null): string {
+    if (expected === null) return 'api:anonymous'
+    if (given !== null && timingSafeEqual(digest(given), expected)) return 'api:admin'
+    throw new TransientError(
+      'UNAUTHENTICATED',
+      given === null ? 'A key is needed: Authorization: Bearer <key>, or X-API-Key' : 'This key is not known here',
+    )
+  }
+
+  return { checkPlace, authenticate, credentialOf }
+}
+
+function credentialOf({ headers }: IncomingMessage): string | null {
+  return bearerOf(headers.authorization) ?? (typeof headers['x-api-key'] === 'string' ? headers['x-api-key'] : null)
+}
+
+/** The key of `Bearer <key>`. */
+export function bearerOf(authorization: unknown): string | null {
+  const match = typeof authorization === 'string' ? /^Bearer +(\S+)$/i.exec(authorization.trim()) : null
+  return match?.[1] ?? null
+}
+
+function parseUrl(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null
+}
+
+function isLocalName(hostname: string): boolean {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+}
+
+function digest(key: string): Buffer {
+  return createHash('sha256').update(key).digest()
+}

@@ -1,0 +1,58 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Config } from '../config.js'
+import { errorMessage } from '../core/errors.js'
+import type { Doors } from './doors.js'
+
+const GRACE_MS = 1_000
+
+/** A port that is taken before anything else is opened: two servers on one port fail early, and PORT 0 is known to all. */
+export interface Listener {
+  readonly port: number
+  readonly url: string
+  /** From here on requests are answered; until then with 503. */
+  open(doors: Doors): void
+  /** No new connection, idle ones closed; what still runs after a second is cut off. */
+  close(): Promise<void>
+}
+
+/**
+ * Binds the port.
+ * @throws Error with what to do when that fails
+ */
+export async function listen({ host, port }: Pick<Config, 'host' | 'port'>): Promise<Listener> {
+  let doors: Doors | null = null
+  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+    if (doors !== null) return doors.request(request, response)
+    response.writeHead(503, { 'retry-after': '1', 'content-type': 'application/json' }).end('{"status":"starting"}')
+  })
+  // A client may take its time over a long watch, not over sending a request.
+  server.headersTimeout = 15_000
+  server.requestTimeout = 60_000
+  server.on('upgrade', (request, socket, head) => (doors === null ? socket.destroy() : doors.upgrade(request, socket, head)))
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new Error(`Cannot listen on ${host}:${port} (${errorMessage(error)}); set HOST or PORT`)),
+    )
+    server.listen(port, host.replace(/^\[|\]$/g, ''), resolve)
+  })
+  const bound = (server.address() as AddressInfo).port
+  const shown = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+
+  return {
+    port: bound,
+    url: `http://${shown}:${bound}`,
+    open: (opened) => {
+      doors = opened
+    },
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      doors?.close()
+      server.closeIdleConnections()
+      const cut = setTimeout(() => server.closeAllConnections(), GRACE_MS)
+      await closed
+      clearTimeout(cut)
+    },
+  }
+}

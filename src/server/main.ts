@@ -1,0 +1,115 @@
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { createMemoryBus } from '../bus/index.js'
+import { createCatalogService } from '../catalog/service.js'
+import { type Config, isLoopback } from '../config.js'
+import { systemClock } from '../core/clock.js'
+import { createSnowflake } from '../core/ids.js'
+import { leaseMachine, openDatabase } from '../db/index.js'
+import { createExecutionsService } from '../executions/service.js'
+import { createOrchestrator } from '../orchestrator/create.js'
+import { createPlayground } from '../orchestrator/playground.js'
+import type { Services } from '../orchestrator/services.js'
+import { createToolbox, TOOLS } from '../tools/index.js'
+import { variableFilterSql } from '../variables/filter-sql.js'
+import { createRetention } from '../variables/retention.js'
+import { createVariablesService } from '../variables/service.js'
+import { createClosing } from './closing.js'
+import { createDoors } from './doors.js'
+import { createGuard } from './guard.js'
+import { createHealth, type Readiness } from './health.js'
+import { listen } from './listener.js'
+import { createLogger } from './logger.js'
+import { createMetrics } from './metrics.js'
+
+export interface RunningServer {
+  readonly url: string
+  readonly services: Services
+  /** Not ready, then no more requests, then the steps that run, then the database. */
+  close(): Promise<void>
+}
+
+export interface ServerOptions {
+  readonly logger?: Logger
+}
+
+/**
+ * Starts the whole service in this process.
+ * @throws Error with what to do, when a port, a folder or a database cannot be had; nothing stays open
+ */
+export async function startServer(
+  config: Config,
+  { logger = createLogger(config.logLevel) }: ServerOptions = {},
+): Promise<RunningServer> {
+  const closing = createClosing(logger)
+  try {
+    return await start(config, { logger, closing })
+  } catch (error) {
+    await closing.run()
+    throw error
+  }
+}
+
+interface Starting {
+  readonly logger: Logger
+  readonly closing: ReturnType<typeof createClosing>
+}
+
+async function start(config: Config, { logger, closing }: Starting): Promise<RunningServer> {
+  const listener = await listen(config)
+  closing.add('connections', listener.close)
+
+  const db = await openDatabase(config)
+  closing.add('database', db.close)
+  const machine = await leaseMachine(db, { onLost: (error) => logger.error({ err: error }, 'the machine number was lost') })
+  closing.add('machine number', machine.release)
+  const bus = createMemoryBus({ onError: (error) => logger.error({ err: error }, 'a handler of the bus failed') })
+  closing.add('bus', bus.close)
+
+  const metrics = createMetrics(db)
+  const variables = metrics.watched(createVariablesService({ db, bus }))
+  const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql })
+  const catalog = createCatalogService({ db, tools: TOOLS })
+  const toolbox = createToolbox({
+    connections: config.connections,
+    credentials: config.credentials,
+    pythonPath: config.python,
+    embeddedDatabaseDir: config.databaseUrl === null ? join(config.dataDir, 'steps') : null,
+    allowHosts: config.allowHosts,
+    isLoopbackOpen: isLoopback(config.host) && config.adminKey === null,
+    ownPort: listener.port,
+  })
+  closing.add('tools', toolbox.close)
+
+  const env = config.templateEnvValues
+  const orchestrator = createOrchestrator({
+    ...{ db, bus, catalog, toolbox, env, logger },
+    clock: systemClock,
+    newId: createSnowflake(machine),
+    limits: config,
+    leaseMs: config.leaseMs,
+    concurrency: config.concurrency,
+    observer: metrics.observer,
+    retention: createRetention({ db, historyLimit: config.historyLimit, retentionDays: config.retentionDays }),
+  })
+  const templates = createPlayground({ db, executions, variables, env })
+  const services: Services = { variables, executions, catalog, orchestrator, templates }
+
+  const readiness: Readiness = { isOpen: false }
+  const guard = createGuard(config)
+  const health = createHealth({ readiness, db, bus })
+  listener.open(createDoors({ services, guard, metrics, logger, health, url: listener.url }))
+  await orchestrator.run()
+  closing.add('steps', orchestrator.drain)
+  closing.add('requests', listener.close)
+  closing.add('readiness', async () => {
+    readiness.isOpen = false
+  })
+  readiness.isOpen = true
+
+  if (config.adminKey === null && !isLoopback(config.host)) {
+    logger.warn('ALLOW_INSECURE=1: anyone who reaches this address may run code here')
+  }
+  logger.info({ database: db.dialect, node: process.version }, `listening on ${listener.url}`)
+  return { url: listener.url, services, close: closing.run }
+}

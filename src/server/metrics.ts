@@ -1,0 +1,81 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Database } from '../db/index.js'
+import type { OrchestratorObserver } from '../orchestrator/dependencies.js'
+import { countOpenTasks } from '../tasks/store.js'
+import type { VariablesService } from '../variables/service.js'
+
+export interface Metrics {
+  readonly contentType: string
+  text(): Promise<string>
+  readonly observer: OrchestratorObserver
+  /** The same service, counting what it does. */
+  watched(variables: VariablesService): VariablesService
+}
+
+/** The figures of this process for Prometheus. */
+export function createMetrics(db: Database): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  // The lag of the event loop is among the defaults.
+  collectDefaultMetrics({ register: registry })
+  const writes = new Counter({
+    name: 'transient_variable_writes_total',
+    help: 'Change sets written, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const reads = new Counter({ name: 'transient_variable_reads_total', help: 'Single reads, which count', registers })
+  const watchers = new Gauge({ name: 'transient_variable_watchers', help: 'Open watches of variables', registers })
+  const steps = new Histogram({
+    name: 'transient_step_duration_seconds',
+    help: 'Duration of attempts, by tool kind and status',
+    labelNames: ['kind', 'status'],
+    buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300],
+    registers,
+  })
+  new Gauge({
+    name: 'transient_open_tasks',
+    help: 'Tasks that wait or run, by pool',
+    labelNames: ['pool'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const { pool, count } of await countOpenTasks(db)) this.set({ pool }, count)
+    },
+  })
+
+  function watched(variables: VariablesService): VariablesService {
+    return {
+      ...variables,
+      async read(executionId, name) {
+        reads.inc()
+        return variables.read(executionId, name)
+      },
+      async write(request) {
+        try {
+          const result = await variables.write(request)
+          writes.inc({ outcome: result.outcomes.some(({ isChanged }) => isChanged) ? 'changed' : 'unchanged' })
+          return result
+        } catch (error) {
+          writes.inc({ outcome: 'refused' })
+          throw error
+        }
+      },
+      async *watch(request) {
+        watchers.inc()
+        try {
+          yield* variables.watch(request)
+        } finally {
+          watchers.dec()
+        }
+      },
+    }
+  }
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    observer: { stepEnded: ({ kind, status, seconds }) => steps.observe({ kind, status }, seconds) },
+    watched,
+  }
+}
