@@ -5,8 +5,7 @@ import type { Database } from '../db/database.js'
 import type { ExecutionsService } from '../executions/service.js'
 import { type ContextLayers, createContext, renderTemplate } from '../template/index.js'
 import type { VariablesService } from '../variables/service.js'
-import { loadResultsAt } from './playground-store.js'
-import { inheritedSteps } from './result-store.js'
+import { inheritedSteps, loadStepsAt } from './result-store.js'
 
 export interface RenderRequest {
   readonly template: string
@@ -48,7 +47,7 @@ export function createPlayground({ db, executions, variables, env }: PlaygroundD
   async function layersOf(id: ExecutionId, asOf: number | null): Promise<ContextLayers> {
     const execution = await executions.get(id)
     const vars = await variables.values(id, asOf)
-    const results = await loadResultsAt(db, id, asOf)
+    const results = await loadStepsAt(db, id, asOf)
     const older = inheritedSteps(execution.inherited, null)
     const job: JsonObject = {
       uuid: id,
