@@ -22,8 +22,8 @@ interface DriverCause {
 /** The SQLSTATE of a failed statement, however many layers wrapped it; null where there is none. */
 export function sqlState(error: unknown): string | null {
   for (const layer of layers(error)) {
-    const cause = driverCause(layer)
-    if (cause?.originalCode !== undefined) return cause.originalCode
+    const { originalCode } = driverCause(layer)
+    if (originalCode !== undefined) return originalCode
     const code = field(layer, 'code')
     if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^P\d{4}$/.test(code)) return code
   }
@@ -53,7 +53,7 @@ function isUnreachable(error: unknown): boolean {
   return layers(error).some((layer) => {
     const code = field(layer, 'code')
     if (typeof code === 'string' && UNREACHABLE_CODES.has(code)) return true
-    const kind = driverCause(layer)?.kind
+    const { kind } = driverCause(layer)
     if (kind !== undefined && UNREACHABLE_KINDS.has(kind)) return true
     return layer instanceof Error && UNREACHABLE_MESSAGES.test(layer.message)
   })
@@ -66,8 +66,15 @@ function layers(error: unknown): unknown[] {
   return found
 }
 
-function driverCause(error: unknown): DriverCause | undefined {
-  return field(field(field(error, 'meta'), 'driverAdapterError'), 'cause') as DriverCause | undefined
+/** What the driver adapter said: inside Prisma's error, or (a failed BEGIN or COMMIT) as it is. */
+function driverCause(layer: unknown): DriverCause {
+  const cause = field(field(field(layer, 'meta'), 'driverAdapterError'), 'cause') ?? layer
+  const originalCode = field(cause, 'originalCode')
+  const kind = field(cause, 'kind')
+  return {
+    ...(typeof originalCode === 'string' ? { originalCode } : {}),
+    ...(typeof kind === 'string' ? { kind } : {}),
+  }
 }
 
 function field(value: unknown, name: string): unknown {

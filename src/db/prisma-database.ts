@@ -15,12 +15,19 @@ interface RawClient {
 interface PrismaDatabaseOptions {
   readonly prisma: PrismaClient
   readonly dialect: Database['dialect']
+  /** Called inside a transaction; its answer throws after the end, where the driver kept a failed commit to itself. */
+  readonly commitCheck?: () => () => void
   /** What must be closed after the client. */
   readonly release: () => Promise<void>
 }
 
 /** The `Database` over a Prisma client, whichever driver adapter it has. */
-export function createPrismaDatabase({ prisma, dialect, release }: PrismaDatabaseOptions): Database {
+export function createPrismaDatabase({
+  prisma,
+  dialect,
+  release,
+  commitCheck = () => () => undefined,
+}: PrismaDatabaseOptions): Database {
   const isShared = dialect === 'pglite'
   let closing: Promise<void> | null = null
   return {
@@ -32,7 +39,12 @@ export function createPrismaDatabase({ prisma, dialect, release }: PrismaDatabas
         try {
           // A writer that submits again at once would starve the readers of PGlite's only connection.
           if (isShared) await new Promise(setImmediate)
-          return await prisma.$transaction((tx) => work(createSql(tx)), TRANSACTION_OPTIONS)
+          const [answer, checkCommit] = await prisma.$transaction(
+            async (tx) => [await work(createSql(tx)), commitCheck()] as const,
+            TRANSACTION_OPTIONS,
+          )
+          checkCommit()
+          return answer
         } catch (error) {
           if (tries >= MAX_TRIES || !isSerialisationFailure(error)) throw translateError(error)
           await sleep(Math.random() * 20 * tries)

@@ -57,6 +57,18 @@ describeEachDatabase('database', (open) => {
     expect(await db.rows('SELECT 1 FROM transient.execution WHERE id = 77')).toEqual([])
   })
 
+  test('a commit that fails is an error', async () => {
+    await db.run('CREATE TABLE public.parent (id INTEGER PRIMARY KEY)')
+    await db.run('CREATE TABLE public.child (id INTEGER REFERENCES public.parent (id) DEFERRABLE INITIALLY DEFERRED)')
+    // More often than the pool has connections: none may be lost.
+    for (let n = 0; n < 25; n += 1) {
+      const failing = db.transaction((tx) => tx.run('INSERT INTO public.child VALUES (1)'))
+      await expect(failing).rejects.toSatisfy((error) => sqlState(error) === '23503')
+    }
+    expect(await db.rows('SELECT 1 FROM public.child')).toEqual([])
+    expect(await db.transaction((tx) => tx.rows('SELECT 1 AS one'))).toEqual([{ one: 1 }])
+  })
+
   test('a deadlock or serialisation failure runs the transaction again, three times in all', async () => {
     for (const state of ['40P01', '40001']) {
       let tries = 0
