@@ -1,8 +1,7 @@
 import type { ExecutionId } from '../core/ids.js'
-import { parseJson, stringifyJson } from '../core/json.js'
+import { parseJson } from '../core/json.js'
 import type { ChangeOperation, VariableType } from '../core/status.js'
 import type { Sql } from '../db/database.js'
-import type { FoldedChange } from './fold.js'
 import type { ChangeRecord, VariableRecord } from './record.js'
 
 export interface VariableRow {
@@ -110,54 +109,6 @@ export async function findTombstones(tx: Sql, executionId: ExecutionId, names: r
     names,
   )
   return new Map(rows.map((row) => [row.var_name, row.version]))
-}
-
-/**
- * Rows, tombstones and the change log of one change set, in one statement. The previous value and the time of creation
- * come from the rows themselves: JavaScript's times have no microseconds.
- */
-const WRITE_CHANGES = `
-WITH change AS (
-  SELECT c.seq, c.name, c.operation, c.value::jsonb AS value, c.type, c.source_step, c.version, o.var_value AS previous_value,
-    COALESCE(o.access_count, 0) AS access_count, COALESCE(o.created_at, $3::timestamptz) AS created_at
-  FROM json_to_recordset($5::json)
-    AS c(seq integer, name text, operation text, value text, type text, source_step text, version integer)
-  LEFT JOIN noetl.transient o ON o.execution_id = $1::bigint AND o.var_name = c.name
-), upserted AS (
-  INSERT INTO noetl.transient
-    (execution_id, var_name, var_type, var_value, source_step, created_at, accessed_at, updated_at, revision, version)
-  SELECT $1::bigint, name, type, value, source_step, $3::timestamptz, $3::timestamptz, $3::timestamptz, $2::bigint, version
-  FROM change WHERE operation = 'set' ORDER BY name
-  ON CONFLICT (execution_id, var_name) DO UPDATE SET var_type = EXCLUDED.var_type, var_value = EXCLUDED.var_value,
-    source_step = EXCLUDED.source_step, accessed_at = EXCLUDED.accessed_at, updated_at = EXCLUDED.updated_at,
-    revision = EXCLUDED.revision, version = EXCLUDED.version
-), deleted AS (
-  DELETE FROM noetl.transient t USING change c
-  WHERE t.execution_id = $1::bigint AND t.var_name = c.name AND c.operation = 'delete'
-), buried AS (
-  INSERT INTO transient.tombstone (execution_id, var_name, version)
-  SELECT $1::bigint, name, version FROM change WHERE operation = 'delete' ORDER BY name
-  ON CONFLICT (execution_id, var_name) DO UPDATE SET version = EXCLUDED.version
-)
-INSERT INTO noetl.transient_history (execution_id, revision, seq, var_name, operation, value, previous_value, var_type,
-  source_step, actor, version, access_count, created_at, changed_at)
-SELECT $1::bigint, $2::bigint, seq, name, operation, value, previous_value, type, source_step, $4::text, version, access_count,
-  created_at, $3::timestamptz
-FROM change ORDER BY seq`
-
-/** Writes what the fold decided; `changes` is one change set, not empty. */
-export async function writeChanges(tx: Sql, changes: readonly [FoldedChange, ...FoldedChange[]]): Promise<void> {
-  const [{ executionId, revision, changedAt, actor }] = changes
-  const rows = changes.map(({ seq, name, operation, value, type, sourceStep, version }) => ({
-    seq,
-    name,
-    operation,
-    value: operation === 'delete' ? null : stringifyJson(value),
-    type,
-    source_step: sourceStep,
-    version,
-  }))
-  await tx.run(WRITE_CHANGES, executionId, String(revision), changedAt.toISOString(), actor, JSON.stringify(rows))
 }
 
 export interface ReadCount {

@@ -1,10 +1,11 @@
 import type { Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { type FoldedChange, type FoldResult, foldChangeSet } from './fold.js'
+import { writeChanges } from './change-store.js'
+import { type FoldResult, foldChangeSet } from './fold.js'
 import type { VariableLimits } from './limits.js'
 import type { ChangeRecord, VariableRecord, VariableWrite } from './record.js'
 import type { WriteOutcome } from './requests.js'
-import { findTombstones, lockVariables, writeChanges } from './store.js'
+import { findTombstones, lockVariables } from './store.js'
 
 export interface ChangeSetRequest {
   /** Locked by this transaction, and not finished. */
@@ -50,12 +51,11 @@ async function foldAndWrite(tx: Sql, request: ChangeSetRequest, present: Map<str
   const missing = writes.filter((write) => write.operation !== 'delete' && !present.has(write.name)).map((write) => write.name)
   const tombstones = await findTombstones(tx, execution.id, missing)
   const folded = foldChangeSet({ ...request, present, tombstones })
-  if (isFilled(folded.changes)) await writeChanges(tx, folded.changes)
+  if (folded.changes.length > 0) {
+    const changes = folded.changes.map((change) => ({ ...change, isBorn: !present.has(change.name) }))
+    await writeChanges(tx, { changes, executions: [], events: [] })
+  }
   return { execution: countersOf(execution, folded), outcomes: folded.outcomes, changes: folded.changes }
-}
-
-function isFilled(changes: readonly FoldedChange[]): changes is readonly [FoldedChange, ...FoldedChange[]] {
-  return changes.length > 0
 }
 
 function countersOf(execution: ExecutionRecord, { revision, variableCount, variableBytes, changes }: FoldResult): CounterPatch {
