@@ -24,7 +24,7 @@ describeEachDatabase('REST watch', (open) => {
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     const found: StreamedEvent[] = []
     let text = ''
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       text += Buffer.from(chunk).toString()
       const blocks = text.split('\n\n')
       text = blocks.pop() ?? ''

@@ -1,7 +1,5 @@
 import type { Command } from 'commander'
-import { parsePlaybook } from '../../playbook/index.js'
 import { ListPlaybooksDocument, type ListPlaybooksQuery, type PlaybookFieldsFragment } from '../../sdk/generated/graphql.js'
-import { TOOLS } from '../../tools/index.js'
 import { type CommandContext, createContext } from '../context.js'
 import { EXIT, ExitError } from '../exit.js'
 import { playbookRow } from '../rows.js'
@@ -28,7 +26,9 @@ export function addPlaybookCommands(program: Command): void {
     .action((_options, command: Command) => list(createContext(command)))
 }
 
-function validate(context: CommandContext, files: readonly string[]): void {
+async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
+  // Loaded only here: the other commands start faster without the parser and the tools.
+  const [{ parsePlaybook }, { TOOLS }] = await Promise.all([import('../../playbook/index.js'), import('../../tools/index.js')])
   const reports = files.map((file) => ({ file, ...parsePlaybook(readInput(file), { tools: TOOLS }) }))
   const problems = reports.flatMap(({ file, problems }) => problems.map((problem) => ({ file, ...problem })))
   if (context.format === 'table') {

@@ -18,7 +18,7 @@ export function addServeCommand(program: Command): void {
     .addHelpText('after', settingsHelp())
     .action(async () => {
       const config = loadConfig()
-      // Loaded only here: no other command needs the server’s code.
+      // Loaded only here: no other command needs the server's code.
       const { serve } = await import('../../server/serve.js')
       await serve(config)
     })

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describeEachDatabase } from '../support/database.js'
+import { type Answer, newId, type RestServer, startRest } from './support.js'
+
+const YAML = `apiVersion: noetl.io/v1
+kind: Playbook
+metadata:
+  name: counter
+  path: test/counter
+workload:
+  by: 1
+workflow:
+- step: start
+  vars:
+    counter: "{{ workload.by + 1 }}"
+`
+
+const FOREIGN = `apiVersion: noetl.io/v1
+kind: Playbook
+metadata:
+  name: foreign
+workflow:
+- step: start
+  tool: python
+  pool: elsewhere
+  code: |
+    def main(): return 1
+  vars:
+    answer: "{{ result.answer }}"
+`
+
+describeEachDatabase('REST playbooks, executions and tasks', (open) => {
+  let rest: RestServer
+  beforeAll(async () => {
+    rest = await startRest(await open())
+  })
+  afterAll(() => rest.close())
+
+  const register = (body: string, type: string) =>
+    rest.call('POST', '/api/playbooks', { body, headers: { 'content-type': type } })
+  const start = (body: object, headers: Record<string, string> = {}) => rest.call('POST', '/api/executions', { body, headers })
+
+  async function untilEnded(id: unknown): Promise<Answer> {
+    for (;;) {
+      const answer = await rest.call('GET', `/api/executions/${id}`)
+      if (answer.json['finished_at'] !== null) return answer
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  it('registers YAML and JSON, and the same source once', async () => {
+    const first = await register(YAML, 'text/yaml; charset=utf-8')
+    expect(first).toMatchObject({
+      status: 201,
+      json: { path: 'test/counter', version: 1, name: 'counter', registered_at: expect.any(String) },
+    })
+    expect(await register(YAML, 'application/x-yaml')).toMatchObject({ status: 200, json: first.json })
+    const changed = JSON.stringify({ source: `${YAML}# changed\n` })
+    expect(await register(changed, 'application/json')).toMatchObject({ status: 201, json: { version: 2 } })
+    expect(await register(YAML, 'image/png')).toMatchObject({ status: 415 })
+    expect(await register('{"sauce": ""}', 'application/json')).toMatchObject({ status: 422, json: { code: 'VALIDATION' } })
+  })
+
+  it('reports every problem of a playbook with its place', async () => {
+    const answer = await register('kind: Playbook\nworkflow:\n- step: a\n  next: nowhere\n', 'text/plain')
+    expect(answer).toMatchObject({ status: 422, json: { code: 'PLAYBOOK_INVALID', problems: expect.any(Array) } })
+    expect(answer.json['problems']).toContainEqual(
+      expect.objectContaining({ severity: 'error', line: expect.any(Number), column: expect.any(Number) }),
+    )
+  })
+
+  it('starts an execution, and shows it with its id as a string', async () => {
+    await register(YAML, 'text/yaml')
+    const started = await start({ path: 'test/counter', workload: { by: 41 } })
+    expect(started.status).toBe(201)
+    expect(started.headers.get('location')).toBe(`/api/executions/${started.json['id']}`)
+    expect(started.json).toMatchObject({
+      id: expect.stringMatching(/^\d+$/),
+      path: 'test/counter',
+      workload: { by: 41 },
+      error: null,
+      parent_id: null,
+    })
+    const ended = await untilEnded(started.json['id'])
+    expect(ended.json).toMatchObject({ status: 'completed', revision: 1 })
+    expect((await rest.call('GET', `/api/vars/${started.json['id']}/counter`)).json).toMatchObject({
+      value: 42,
+      type: 'step_result',
+      source_step: 'start',
+    })
+    expect(await rest.call('POST', `/api/vars/${started.json['id']}`, { body: { variables: { a: 1 } } })).toMatchObject({
+      status: 409,
+      json: { code: 'EXECUTION_FINISHED' },
+    })
+    expect(await rest.call('POST', `/api/executions/${started.json['id']}/cancel`)).toMatchObject({
+      status: 409,
+      json: { code: 'EXECUTION_FINISHED' },
+    })
+  })
+
+  it('starts once under one idempotency key', async () => {
+    await register(YAML, 'text/yaml')
+    const headers = { 'idempotency-key': 'once' }
+    const first = await start({ path: 'test/counter', workload: { by: 1 } }, headers)
+    expect((await start({ path: 'test/counter', workload: { by: 1 } }, headers)).json['id']).toBe(first.json['id'])
+    expect(await start({ path: 'test/counter', workload: { by: 2 } }, headers)).toMatchObject({
+      status: 409,
+      json: { code: 'CONFLICT' },
+    })
+  })
+
+  it('answers what does not exist, and what is no id', async () => {
+    expect(await start({ path: 'no/such' })).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } })
+    expect(await rest.call('GET', `/api/executions/${newId()}`)).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } })
+    expect(await rest.call('GET', '/api/executions/abc')).toMatchObject({
+      status: 422,
+      json: { code: 'VALIDATION', field: 'id' },
+    })
+    expect(await start({ path: 'x', version: 'latest' })).toMatchObject({ status: 422, json: { field: 'version' } })
+    expect(await start({ path: 'x', workload: [] })).toMatchObject({ status: 422, json: { field: 'workload' } })
+    expect(await rest.call('GET', '/api/executions')).toMatchObject({ status: 405 })
+  })
+
+  it('cancels with a reason, again, and an execution that a write made', async () => {
+    const id = newId()
+    await rest.call('POST', `/api/vars/${id}`, { body: { variables: { a: 1 } } })
+    expect((await rest.call('GET', `/api/executions/${id}`)).json).toMatchObject({ status: 'running', path: null, version: null })
+    const cancelled = await rest.call('POST', `/api/executions/${id}/cancel`, { body: { reason: 'enough' } })
+    expect(cancelled).toMatchObject({ status: 200, json: { id, status: 'cancelled' } })
+    expect(await rest.call('POST', `/api/executions/${id}/cancel`)).toMatchObject({ status: 200, json: { status: 'cancelled' } })
+    expect(await rest.call('POST', `/api/executions/${id}/cancel`, { body: { why: 'x' } })).toMatchObject({ status: 422 })
+  })
+
+  describe('a worker', () => {
+    const claim = (body: object) => rest.call('POST', '/api/tasks/claim', { body })
+
+    it('gets null when nothing came', async () => {
+      expect(await claim({ worker_id: 'w', pool: 'empty' })).toMatchObject({ status: 200, text: 'null' })
+      expect(await claim({ pool: 'empty' })).toMatchObject({ status: 422, json: { field: 'worker_id' } })
+      expect(await claim({ worker_id: 'w', wait_ms: 60_001 })).toMatchObject({ status: 422, json: { field: 'wait_ms' } })
+    })
+
+    it('claims, keeps and completes a task', async () => {
+      await register(FOREIGN, 'text/yaml')
+      const { id } = (await start({ path: 'foreign' })).json
+      const task = (await claim({ worker_id: 'w', pool: 'elsewhere', wait_ms: 10_000 })).json
+      expect(task).toMatchObject({ execution_id: id, step: 'start', attempt: 1, kind: 'python', lease_until: expect.any(String) })
+      const ticket = { attempt: task['attempt'], token: task['token'] }
+      const path = `/api/tasks/${task['id']}`
+      expect(await rest.call('POST', `${path}/heartbeat`, { body: ticket })).toMatchObject({
+        status: 200,
+        json: { id: task['id'] },
+      })
+      expect(await rest.call('POST', `${path}/heartbeat`, { body: { ...ticket, token: 'other' } })).toMatchObject({
+        status: 409,
+        json: { code: 'CONFLICT' },
+      })
+      const both = { ...ticket, result: 1, error: { code: 'TOOL_FAILED', message: 'x' } }
+      expect(await rest.call('POST', `${path}/complete`, { body: both })).toMatchObject({ status: 422, json: { field: 'error' } })
+      const done = { ...ticket, result: { answer: 42 }, log: 'done\n' }
+      expect(await rest.call('POST', `${path}/complete`, { body: done })).toMatchObject({
+        status: 200,
+        json: { accepted: true, revision: 1 },
+      })
+      expect(await rest.call('POST', `${path}/complete`, { body: done })).toMatchObject({
+        status: 200,
+        json: { accepted: false },
+      })
+      expect((await untilEnded(id)).json).toMatchObject({ status: 'completed' })
+      expect((await rest.call('GET', `/api/vars/${id}/answer`)).json).toMatchObject({ value: 42 })
+    })
+  })
+})
