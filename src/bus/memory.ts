@@ -22,10 +22,36 @@ interface MemoryBusOptions {
 
 /** The bus of a single process. What it forgets when the process ends, the relay ensures again at the next start. */
 export function createMemoryBus({ onError = () => undefined }: MemoryBusOptions = {}): StepBus {
-  const pools = new Map<string, Pool>()
-  const poolByTask = new Map<string, Pool>()
+  const queues = createQueues(onError)
   const hints = createHints(onError)
   let isClosed = false
+  return {
+    async ensure(task) {
+      if (!isClosed) queues.add(task)
+    },
+    consume: queues.consume,
+    async withdraw(taskId) {
+      queues.remove(taskId)
+    },
+    hint: hints.send,
+    onHint: hints.listen,
+    health: async (): Promise<BusHealth> => ({
+      isHealthy: !isClosed,
+      detail: isClosed ? 'closed' : `in process, ${queues.size()} tasks waiting or running`,
+    }),
+    async close() {
+      isClosed = true
+      hints.clear()
+      await queues.stop()
+    },
+  }
+}
+
+/** Waiting tasks by pool, and who takes them. */
+function createQueues(onError: (error: unknown) => void) {
+  const pools = new Map<string, Pool>()
+  /** Every task that waits or runs. */
+  const poolByTask = new Map<string, Pool>()
 
   const poolNamed = (name: string): Pool => {
     const known = pools.get(name)
@@ -58,38 +84,29 @@ export function createMemoryBus({ onError = () => undefined }: MemoryBusOptions 
     }
   }
 
-  const consume = (name: string, { concurrency }: ConsumeOptions, handler: Handler): Stop => {
-    const pool = poolNamed(name)
-    const consumer: Consumer = { concurrency, handler, running: new Set() }
-    pool.consumers.add(consumer)
-    queueMicrotask(() => pump(pool))
-    return async () => {
-      pool.consumers.delete(consumer)
-      await Promise.all(consumer.running)
-    }
-  }
-
   return {
-    async ensure(task) {
-      if (isClosed || poolByTask.has(task.id)) return
+    size: () => poolByTask.size,
+    add(task: TaskRef): void {
+      if (poolByTask.has(task.id)) return
       const pool = poolNamed(task.pool)
       poolByTask.set(task.id, pool)
       pool.waiting.set(task.id, task)
       queueMicrotask(() => pump(pool))
     },
-    consume,
-    async withdraw(taskId) {
+    remove(taskId: string): void {
       if (poolByTask.get(taskId)?.waiting.delete(taskId)) poolByTask.delete(taskId)
     },
-    hint: hints.send,
-    onHint: hints.listen,
-    health: async (): Promise<BusHealth> => ({
-      isHealthy: !isClosed,
-      detail: isClosed ? 'closed' : `in process, ${poolByTask.size} tasks waiting or running`,
-    }),
-    async close() {
-      isClosed = true
-      hints.clear()
+    consume(name: string, { concurrency }: ConsumeOptions, handler: Handler): Stop {
+      const pool = poolNamed(name)
+      const consumer: Consumer = { concurrency, handler, running: new Set() }
+      pool.consumers.add(consumer)
+      queueMicrotask(() => pump(pool))
+      return async () => {
+        pool.consumers.delete(consumer)
+        await Promise.all(consumer.running)
+      }
+    },
+    async stop(): Promise<void> {
       const consumers = [...pools.values()].flatMap((pool) => [...pool.consumers])
       for (const pool of pools.values()) pool.consumers.clear()
       await Promise.all(consumers.flatMap((consumer) => [...consumer.running]))
