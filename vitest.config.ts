@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 const SERVER_SUITES = ['test/e2e/**/*.test.ts', 'test/conformance/**/*.test.ts']
 
 export default defineConfig({
+  // Vite would take graphql's .mjs build for our files and Node its .js build for libraries: two realms of the same classes.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     pool: 'forks',
     maxWorkers: 2,

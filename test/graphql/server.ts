@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { loadConfig } from '../../src/config.js'
+import { type JsonObject, parseJson } from '../../src/core/json.js'
+import { type RunningServer, startServer } from '../../src/server/main.js'
+
+export interface GraphQLAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  readonly data: JsonObject | null
+  readonly errors: readonly { readonly message: string; readonly extensions: JsonObject }[]
+}
+
+export interface InProcessServer extends RunningServer {
+  /** Everything that was logged. */
+  readonly log: () => string
+  ask(query: string, variables?: string): Promise<GraphQLAnswer>
+  post(body: string, headers?: Record<string, string>): Promise<GraphQLAnswer>
+}
+
+/** The whole service in this process, on a free port and a new embedded database. */
+export async function startInProcess(env: Readonly<Record<string, string>> = {}): Promise<InProcessServer> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'transient-graphql-'))
+  let log = ''
+  const logger = pino({ level: 'info' }, { write: (line: string) => void (log += line) })
+  const server = await startServer(loadConfig({ PORT: '0', DATA_DIR: dataDir, ...env }), { logger })
+
+  async function post(body: string, headers: Record<string, string> = {}): Promise<GraphQLAnswer> {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    })
+    const text = await response.text()
+    const json = text.startsWith('{') ? (parseJson(text) as JsonObject) : {}
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      data: (json['data'] ?? null) as JsonObject | null,
+      errors: (json['errors'] ?? []) as unknown as GraphQLAnswer['errors'],
+    }
+  }
+
+  return {
+    ...server,
+    log: () => log,
+    post,
+    /** `variables` is JSON text: a test says itself which digits it sends. */
+    ask: (query, variables = '{}') => post(`{"query":${JSON.stringify(query)},"variables":${variables}}`),
+    async close() {
+      await server.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export function codesOf(answer: GraphQLAnswer): unknown[] {
+  return answer.errors.map(({ extensions }) => extensions['code'])
+}
