@@ -1,9 +1,12 @@
-import { Schema } from 'yaml'
+import { isScalar, Schema } from 'yaml'
 import { canonicalNumber, type JsonValue, LosslessNumber, toJsonNumber } from '../core/json.js'
 
 const MAX_EXPONENT = 308
 const MAX_DIGITS = 1000
 const LONGEST_AMBIGUOUS = 80
+
+/** Booleans by the letter of YAML 1.1, but text to its readers in use; names such as `n` and `y` are common. */
+const SINGLE_LETTER = /^[yYnN]$/
 
 /** The value of a plain scalar under the YAML 1.2 core schema; digits are kept. `undefined`: no JSON value (`.inf`). */
 export function readPlain(text: string): JsonValue | undefined {
@@ -36,7 +39,7 @@ export function numberFault(value: JsonValue): string | null {
 
 /** What YAML 1.1 (PyYAML and others) makes of a plain scalar that YAML 1.2 reads otherwise; null when they agree. */
 export function otherReading(text: string): { here: string; there: string } | null {
-  if (text.length > LONGEST_AMBIGUOUS) return null
+  if (text.length > LONGEST_AMBIGUOUS || SINGLE_LETTER.test(text)) return null
   const here = describe(readPlain(text))
   const there = readPlain11(text)
   return here === there ? null : { here, there }
@@ -56,7 +59,8 @@ function readPlain11(text: string): string {
   if (text === '<<') return 'a merge of another mapping'
   for (const tag of schema11.tags) {
     if (!tag.default || tag.collection || !tag.test?.test(text)) continue
-    const value: unknown = tag.resolve?.(text, () => undefined, { intAsBigInt: false })
+    const resolved: unknown = tag.resolve?.(text, () => undefined, { intAsBigInt: false })
+    const value: unknown = isScalar(resolved) ? resolved.value : resolved
     if (value instanceof Date) return isDay(text) ? `the date ${text}` : `the time ${text}`
     if (value === null || typeof value === 'boolean') return describe(value)
     if (typeof value === 'number') return Number.isFinite(value) ? `the number ${value}` : 'not a JSON value'
