@@ -61,22 +61,13 @@ function createQueues(onError: (error: unknown) => void) {
     return pool
   }
 
-  const run = async (consumer: Consumer, task: TaskRef): Promise<void> => {
-    try {
-      await consumer.handler(task)
-    } catch (error) {
-      onError(error)
-    } finally {
-      poolByTask.delete(task.id)
-    }
-  }
-
   const pump = (pool: Pool): void => {
     for (const [id, task] of pool.waiting) {
       const consumer = leastBusy(pool.consumers)
       if (consumer === null) return
       pool.waiting.delete(id)
-      const running = run(consumer, task).finally(() => {
+      const running = settle(consumer.handler, task, onError).then(() => {
+        poolByTask.delete(id)
         consumer.running.delete(running)
         pump(pool)
       })
@@ -111,6 +102,14 @@ function createQueues(onError: (error: unknown) => void) {
       for (const pool of pools.values()) pool.consumers.clear()
       await Promise.all(consumers.flatMap((consumer) => [...consumer.running]))
     },
+  }
+}
+
+async function settle(handler: Handler, task: TaskRef, onError: (error: unknown) => void): Promise<void> {
+  try {
+    await handler(task)
+  } catch (error) {
+    onError(error)
   }
 }
 

@@ -62,9 +62,15 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
     )
   }
 
+  const report = (source: string): ParseReport => {
+    const parsed = parsePlaybook(source, { tools })
+    const problems = nulProblems(source, parsed.playbook)
+    return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
+  }
+
   /** The model of a source, or the error that names all its problems. */
   const parse = (source: string): Playbook => {
-    const { playbook, problems } = parsePlaybook(source, { tools })
+    const { playbook, problems } = report(source)
     if (playbook === null) throw invalid(problems)
     return playbook
   }
@@ -89,13 +95,31 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
     list: (page) => pagePlaybooks(db, page),
     validate(source) {
       checkSize(source)
-      return parsePlaybook(source, { tools })
+      return report(source)
     },
   }
 }
 
 function isVersion(version: number): boolean {
   return Number.isInteger(version) && version >= 1 && version <= MAX_VERSION
+}
+
+/** YAML lets a NUL character through in a comment or as an escape; no database text can hold it. */
+function nulProblems(source: string, playbook: Playbook | null): Problem[] {
+  const at = source.indexOf('\0')
+  const severity = 'error'
+  if (at >= 0) {
+    const before = source.slice(0, at).split('\n')
+    const column = (before.at(-1)?.length ?? 0) + 1
+    return [{ severity, message: 'a NUL character: remove it', path: '', line: before.length, column }]
+  }
+  const entries = [
+    ['metadata.path', playbook?.path],
+    ['metadata.name', playbook?.name],
+  ] as const
+  return entries
+    .filter(([, text]) => text?.includes('\0'))
+    .map(([path]) => ({ severity, message: `${path} holds a NUL character: remove it`, path, line: 1, column: 1 }))
 }
 
 function checkSize(source: string): void {

@@ -93,9 +93,12 @@ describeEachDatabase('catalog', (open) => {
   })
 
   test('what is no playbook at all is PLAYBOOK_INVALID, what is too large TOO_LARGE', async () => {
-    for (const source of ['', 'a: [', '42', 'null', 'a\0b', playbook('x', '# \0')]) {
+    for (const source of ['', 'a: [', '42', 'null', 'a\0b', playbook('x', '# \0'), playbook('"x\\0y"')]) {
       await expect(catalog.register(source)).rejects.toMatchObject({ code: 'PLAYBOOK_INVALID' })
     }
+    expect(catalog.validate(playbook('x', '# \n# \0')).problems).toContainEqual(
+      expect.objectContaining({ severity: 'error', line: 2, column: 3 }),
+    )
     await expect(catalog.register(`#${'x'.repeat(1024 * 1024)}`)).rejects.toMatchObject({
       code: 'TOO_LARGE',
       details: { limit: 1048576 },
