@@ -22,7 +22,7 @@ export interface ChangedEvent {
   readonly count: number
 }
 
-/** A change, and whether its variable was created by this statement's own changes. */
+/** A change, and whether its variable was created by this statement's own changes: else its row knows better when. */
 export interface StoredChange extends FoldedChange {
   readonly isBorn: boolean
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { Sql } from '../db/database.js'
+import { keyOf } from './key.js'
 import type { VariableRecord } from './record.js'
 import { countReads } from './store.js'
 
@@ -64,10 +65,6 @@ export function createReadQueue({ sql, clock }: ReadQueueOptions): CountedRead {
       else pending.set(key, { executionId, name, waiters: [{ resolve, reject }] })
       queueMicrotask(pump)
     })
-}
-
-function keyOf(executionId: ExecutionId, name: string): string {
-  return `${executionId}/${name}`
 }
 
 function settle({ waiters }: Pending, variable: VariableRecord | null): void {

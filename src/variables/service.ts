@@ -1,15 +1,13 @@
 import type { StepBus } from '../bus/bus.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import type { Page } from '../core/cursor.js'
-import { TransientError } from '../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import type { JsonValue } from '../core/json.js'
-import { isFinished } from '../core/status.js'
 import type { Database, Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { appendEvents, lockExecution, lockOrCreateExecution, updateExecution } from '../executions/store.js'
+import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
+import { checkRunning } from './batch.js'
 import type { VariableFilter } from './filter.js'
-import { foldChangeSet } from './fold.js'
 import { allVariables, historyPage, searchPage, variablePage, variableValues } from './page-store.js'
 import { createReadQueue } from './read-queue.js'
 import type { ChangeRecord, VariableRecord } from './record.js'
@@ -28,7 +26,8 @@ import { checkVariableName, isStorableText } from './validate.js'
 import { createWakeUps } from './wake-ups.js'
 import { pollVariables, watchVariables } from './watch.js'
 import { findPositions } from './watch-store.js'
-import { type AppliedChangeSet, applyChangeSet, applyDeleteAll } from './write.js'
+import { type AppliedChangeSet, applyDeleteAll } from './write.js'
+import { createWriteQueue } from './write-queue.js'
 
 export type * from './requests.js'
 
@@ -71,6 +70,7 @@ export interface VariablesOptions {
 /** The variables service over a database; the bus only carries hints. */
 export function createVariablesService({ db, bus, clock = systemClock }: VariablesOptions): VariablesService {
   const countedRead = createReadQueue({ sql: db, clock })
+  const queuedWrite = createWriteQueue({ db, bus, clock })
   const wakeUp = createWakeUps({ bus, findPositions: (ids) => findPositions(db, ids) })
   const watching = { sql: db, wakeUp }
 
@@ -91,19 +91,7 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
     history: (request) => historyPage(db, request),
     values: async (executionId, asOf = null) => variableValues(db, parseExecutionId(executionId), asOf),
 
-    async write({ executionId, writes, actor }) {
-      const id = parseExecutionId(executionId)
-      const isBirth = writes.some((write) => write.operation !== 'delete')
-      const { execution, applied } = await db.transaction(async (tx) => {
-        const locked = isBirth ? await lockOrCreateExecution(tx, id) : await lockExecution(tx, id)
-        const now = clock.now()
-        if (locked === null) return { execution: null, applied: foldOverNothing(id, { writes, actor, now }) }
-        checkRunning(locked)
-        return commit({ tx, locked, actor, applied: await applyChangeSet(tx, { execution: locked, writes, actor, now }) })
-      })
-      if (execution !== null) bus.hint(hintOf(execution))
-      return { revision: applied.execution.revision, outcomes: applied.outcomes }
-    },
+    write: async (request) => queuedWrite({ ...request, executionId: parseExecutionId(request.executionId) }),
 
     async deleteAll(executionId, actor) {
       const id = parseExecutionId(executionId)
@@ -122,20 +110,6 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
     watch: (request) => watchVariables(watching, request),
     poll: (request) => pollVariables(watching, request),
   }
-}
-
-function checkRunning({ id, status }: ExecutionRecord): void {
-  if (!isFinished(status)) return
-  throw new TransientError('EXECUTION_FINISHED', `execution ${id} is ${status}: its variables can no longer be written`, {
-    details: { status },
-  })
-}
-
-/** Deletes in an execution that does not exist: answered by the same rules, and nothing is created. */
-function foldOverNothing(id: ExecutionId, request: Omit<WriteRequest, 'executionId'> & { readonly now: Date }): AppliedChangeSet {
-  const execution = { id, revision: 0, variableCount: 0, variableBytes: 0 }
-  const { outcomes, changes } = foldChangeSet({ ...request, execution, present: new Map(), tombstones: new Map() })
-  return { execution: { ...execution, historyCount: 0 }, outcomes, changes }
 }
 
 interface CommitRequest {

@@ -1,0 +1,156 @@
+import type { Hint } from '../bus/bus.js'
+import { isTransientError, TransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import { type ExecutionStatus, isFinished } from '../core/status.js'
+import type { Sql } from '../db/database.js'
+import {
+  createExecutions,
+  findTombstonesOf,
+  type LockedExecution,
+  lockCounters,
+  lockVariablesOf,
+  removeExecutions,
+  type VariableKey,
+} from './batch-store.js'
+import { type ChangedEvent, type StoredChange, writeChanges } from './change-store.js'
+import { foldChangeSet } from './fold.js'
+import { keyOf } from './key.js'
+import type { VariableRecord } from './record.js'
+import type { WriteRequest, WriteResult } from './requests.js'
+
+export interface BatchRequest {
+  /** Change sets of any executions; those of one execution apply in order. */
+  readonly requests: readonly WriteRequest[]
+  readonly now: Date
+  /** Whether to wait for executions that others hold. */
+  readonly isPatient: boolean
+}
+
+/** `busy`: another transaction holds the execution; nothing was done. */
+export type BatchAnswer = { readonly result: WriteResult } | { readonly error: TransientError } | 'busy'
+
+export interface BatchResult {
+  /** One per request. */
+  readonly answers: readonly BatchAnswer[]
+  readonly hints: readonly Hint[]
+}
+
+/** One execution while its change sets are folded. */
+interface Draft {
+  execution: LockedExecution
+  readonly existed: boolean
+  readonly present: Map<string, VariableRecord>
+  readonly tombstones: Map<string, number>
+  /** Names of variables that this batch created. */
+  readonly born: Set<string>
+  readonly changes: StoredChange[]
+  readonly events: ChangedEvent[]
+}
+
+/**
+ * Applies change sets of many executions in the caller's transaction: lock, load, fold, write, each in one statement. A change
+ * set that is refused leaves its neighbours alone.
+ */
+export async function applyBatch(tx: Sql, { requests, now, isPatient }: BatchRequest): Promise<BatchResult> {
+  const { drafts, created } = await openDrafts(tx, requests, isPatient)
+  await loadVariables(tx, requests, drafts)
+  const answers = requests.map((request): BatchAnswer => {
+    const draft = drafts.get(request.executionId)
+    if (draft) return foldInto(draft, request, now)
+    return isPatient ? foldInto(newDraft(unborn(request.executionId), false), request, now) : 'busy'
+  })
+  const moved = [...drafts.values()].filter((draft) => draft.changes.length > 0)
+  if (moved.length > 0) {
+    await writeChanges(tx, {
+      changes: moved.flatMap((draft) => draft.changes),
+      executions: moved.map((draft) => draft.execution),
+      events: moved.flatMap((draft) => draft.events),
+    })
+  }
+  const stillborn = created.filter((id) => drafts.get(id)?.changes.length === 0)
+  if (stillborn.length > 0) await removeExecutions(tx, stillborn)
+  const hints = moved.map(({ execution: { id, revision, eventSeq } }) => ({ executionId: id, revision, eventSeq }))
+  return { answers, hints }
+}
+
+async function openDrafts(tx: Sql, requests: readonly WriteRequest[], isPatient: boolean) {
+  const ids = [...new Set(requests.map((request) => request.executionId))]
+  const drafts = new Map<ExecutionId, Draft>()
+  for (const execution of await lockCounters(tx, ids, isPatient)) drafts.set(execution.id, newDraft(execution, true))
+  const births = new Set(
+    requests.filter(({ writes }) => writes.some((write) => write.operation !== 'delete')).map((one) => one.executionId),
+  )
+  const missing = ids.filter((id) => !drafts.has(id) && births.has(id))
+  if (missing.length === 0) return { drafts, created: [] }
+  const created = await createExecutions(tx, missing)
+  // Also those that another transaction created meanwhile.
+  for (const execution of await lockCounters(tx, missing, isPatient)) {
+    drafts.set(execution.id, newDraft(execution, !created.includes(execution.id)))
+  }
+  return { drafts, created }
+}
+
+function newDraft(execution: LockedExecution, existed: boolean): Draft {
+  return { execution, existed, present: new Map(), tombstones: new Map(), born: new Set(), changes: [], events: [] }
+}
+
+function unborn(id: ExecutionId): LockedExecution {
+  return { id, status: 'running', revision: 0, eventSeq: 0, variableCount: 0, variableBytes: 0, historyCount: 0 }
+}
+
+async function loadVariables(tx: Sql, requests: readonly WriteRequest[], drafts: ReadonlyMap<ExecutionId, Draft>): Promise<void> {
+  const keys = new Map<string, VariableKey>()
+  for (const { executionId, writes } of requests) {
+    if (!drafts.get(executionId)?.existed) continue
+    for (const { name } of writes) keys.set(keyOf(executionId, name), { executionId, name })
+  }
+  if (keys.size === 0) return
+  for (const variable of await lockVariablesOf(tx, [...keys.values()])) {
+    drafts.get(variable.executionId)?.present.set(variable.name, variable)
+    keys.delete(keyOf(variable.executionId, variable.name))
+  }
+  for (const { executionId, name, version } of await findTombstonesOf(tx, [...keys.values()])) {
+    drafts.get(executionId)?.tombstones.set(name, version)
+  }
+}
+
+function foldInto(draft: Draft, { writes, actor }: WriteRequest, now: Date): BatchAnswer {
+  const { execution, present, tombstones } = draft
+  try {
+    checkRunning(execution)
+    const { revision, variableCount, variableBytes, changes, outcomes } = foldChangeSet({
+      execution,
+      present,
+      tombstones,
+      writes,
+      actor,
+      now,
+    })
+    if (changes.length === 0) return { result: { revision, outcomes } }
+    for (const change of changes) {
+      if (!present.has(change.name)) draft.born.add(change.name)
+      draft.changes.push({ ...change, isBorn: draft.born.has(change.name) })
+    }
+    for (const { name, variable } of outcomes) {
+      if (variable) present.set(name, variable)
+      else present.delete(name)
+    }
+    for (const { name, operation, version } of changes) if (operation === 'delete') tombstones.set(name, version)
+    const eventSeq = execution.eventSeq + 1
+    const historyCount = execution.historyCount + changes.length
+    draft.execution = { ...execution, revision, variableCount, variableBytes, eventSeq, historyCount }
+    draft.events.push({ executionId: execution.id, seq: eventSeq, revision, actor, count: changes.length })
+    return { result: { revision, outcomes } }
+  } catch (error) {
+    if (isTransientError(error)) return { error }
+    throw error
+  }
+}
+
+/** @throws TransientError EXECUTION_FINISHED */
+export function checkRunning({ id, status }: { readonly id: ExecutionId; readonly status: ExecutionStatus }): void {
+  if (!isFinished(status)) return
+  throw new TransientError('EXECUTION_FINISHED', `execution ${id} is ${status}: its variables can no longer be written`, {
+    details: { status },
+  })
+}

@@ -1,0 +1,141 @@
+import type { StepBus } from '../bus/bus.js'
+import type { Clock } from '../core/clock.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { Database } from '../db/database.js'
+import { applyBatch, type BatchAnswer } from './batch.js'
+import type { WriteRequest, WriteResult } from './requests.js'
+
+/** Variables in one transaction, at most (a larger change set is alone in its own). */
+const MAX_WRITES = 200
+/** Beyond that, writes gather while the transactions run: that is what makes the batches. */
+const MAX_TRANSACTIONS = 3
+
+interface Item {
+  readonly request: WriteRequest
+  resolve(result: WriteResult): void
+  reject(error: unknown): void
+}
+
+interface CommitOptions {
+  readonly isPatient: boolean
+  /** Whether the last try came as far as its commit. */
+  readonly attempt: { isFolded: boolean }
+}
+
+export interface WriteQueueOptions {
+  readonly db: Database
+  readonly bus: StepBus
+  readonly clock: Clock
+}
+
+/**
+ * Group commit: change sets that come at the same time share a transaction, without a timer, and each keeps its own revision
+ * and answer. An execution is never in two transactions of one queue at once.
+ */
+export function createWriteQueue({ db, bus, clock }: WriteQueueOptions): (request: WriteRequest) => Promise<WriteResult> {
+  const pending = new Map<ExecutionId, Item[]>()
+  const inFlight = new Set<ExecutionId>()
+  let running = 0
+
+  function pump(): void {
+    while (running < MAX_TRANSACTIONS) {
+      const batch = take(pending, inFlight)
+      if (batch.length === 0) return
+      running += 1
+      void run(batch).finally(() => {
+        running -= 1
+        pump()
+      })
+    }
+  }
+
+  async function run(batch: readonly Item[]): Promise<void> {
+    const attempt = { isFolded: false }
+    try {
+      const answers = await commit(batch, { isPatient: false, attempt })
+      const busy = batch.filter((item, index) => !settle(item, answers[index] ?? 'busy'))
+      release(inFlight, batch, busy)
+      // Nobody else's write waits for an execution that a step holds.
+      if (busy.length > 0) void oneByOne(busy)
+    } catch (error) {
+      // What the fold did not foresee: each for itself, so that one caller's value never rejects a neighbour's. But a
+      // commit that failed may have happened, and is never repeated.
+      if (!attempt.isFolded) return oneByOne(batch)
+      for (const item of batch) item.reject(error)
+      release(inFlight, batch, [])
+    }
+  }
+
+  async function oneByOne(items: readonly Item[]): Promise<void> {
+    for (const item of items) {
+      try {
+        const [answer] = await commit([item], { isPatient: true, attempt: { isFolded: false } })
+        settle(item, answer ?? 'busy')
+      } catch (error) {
+        item.reject(error)
+      }
+    }
+    release(inFlight, items, [])
+    pump()
+  }
+
+  async function commit(batch: readonly Item[], { isPatient, attempt }: CommitOptions): Promise<readonly BatchAnswer[]> {
+    const requests = batch.map((item) => item.request)
+    const { answers, hints } = await db.transaction(async (tx) => {
+      attempt.isFolded = false
+      const result = await applyBatch(tx, { requests, now: clock.now(), isPatient })
+      attempt.isFolded = true
+      return result
+    })
+    for (const hint of hints) bus.hint(hint)
+    return answers
+  }
+
+  return (request) =>
+    new Promise((resolve, reject) => {
+      const item = { request, resolve, reject }
+      const waiting = pending.get(request.executionId)
+      if (waiting) waiting.push(item)
+      else pending.set(request.executionId, [item])
+      queueMicrotask(pump)
+    })
+}
+
+/** The next batch: executions in the order in which they came, each with as many of its change sets as fit. */
+function take(pending: Map<ExecutionId, Item[]>, inFlight: Set<ExecutionId>): Item[] {
+  const batch: Item[] = []
+  let room = MAX_WRITES
+  for (const [id, items] of pending) {
+    if (room <= 0) break
+    if (inFlight.has(id)) continue
+    let count = 0
+    while (count < items.length && (batch.length === 0 || sizeOf(items[count]) <= room)) {
+      const item = items[count] as Item
+      batch.push(item)
+      room -= sizeOf(item)
+      count += 1
+    }
+    if (count === 0) continue
+    inFlight.add(id)
+    if (count === items.length) pending.delete(id)
+    else pending.set(id, items.slice(count))
+  }
+  return batch
+}
+
+function sizeOf(item: Item | undefined): number {
+  return Math.max(item?.request.writes.length ?? 0, 1)
+}
+
+/** False when the item has no answer yet. */
+function settle(item: Item, answer: BatchAnswer): boolean {
+  if (answer === 'busy') return false
+  if ('error' in answer) item.reject(answer.error)
+  else item.resolve(answer.result)
+  return true
+}
+
+function release(inFlight: Set<ExecutionId>, batch: readonly Item[], busy: readonly Item[]): void {
+  const held = new Set(busy.map((item) => item.request.executionId))
+  for (const { request } of batch) if (!held.has(request.executionId)) inFlight.delete(request.executionId)
+}
