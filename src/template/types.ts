@@ -23,6 +23,8 @@ export interface ContextLayers {
   readonly workload?: JsonObject
   /** `execution_id`, `job`, `env`, `payload`, a transition's args, ... */
   readonly builtins?: Readonly<Record<string, ContextValue>>
+  /** What `now()` gives; the system's clock where absent. */
+  readonly now?: Date
 }
 
 /** What a template reads, found without running it. */

@@ -1,0 +1,85 @@
+import { fail } from '../faults.js'
+import { operation, type OperationTable } from '../operations.js'
+import type { Run } from '../run.js'
+import { absolute, float, integer, isFloat, requireInteger, requireNumeric, toDouble, toNumeric } from '../values/numbers.js'
+import { parseFloatText, parseIntegerText } from '../values/parsing.js'
+import { raiseUndefined } from '../values/undefined.js'
+import { Float, Undefined, type Value } from '../values/values.js'
+
+const ROUNDING = ['common', 'ceil', 'floor'] as const
+
+function toInteger(value: Value, fallback: Value, base: number): Value {
+  if (value instanceof Undefined) return raiseUndefined(value)
+  if (typeof value === 'string') {
+    const parsed = parseIntegerText(value, base)
+    if (parsed !== null) return parsed
+    const number = parseFloatText(value)
+    return number === null || !Number.isFinite(number) ? fallback : integer(BigInt(Math.trunc(number)))
+  }
+  const number = toNumeric(value)
+  if (number === null) return fallback
+  if (!isFloat(number)) return number
+  const double = toDouble(number)
+  return Number.isFinite(double) ? integer(BigInt(Math.trunc(double))) : fallback
+}
+
+function toFloat(value: Value, fallback: Value): Value {
+  if (value instanceof Undefined) return raiseUndefined(value)
+  if (typeof value === 'string') {
+    const number = parseFloatText(value)
+    return number === null ? fallback : float(number)
+  }
+  const number = toNumeric(value)
+  return number === null ? fallback : float(toDouble(number))
+}
+
+function round(_: Run, value: Value, precisionValue?: Value, methodValue?: Value): Value {
+  const number = requireNumeric(value, 'round')
+  const precision = precisionValue === undefined ? 0 : requireInteger(precisionValue, 'round')
+  const method = ROUNDING.find((name) => name === (methodValue ?? 'common')) ?? fail('round: the method is "common", "ceil" or "floor"')
+  if (Math.abs(precision) > 300) return fail('round: the precision is out of bounds')
+  if (method === 'common' && !isFloat(number) && precision >= 0) return number
+  const double = toDouble(number)
+  if (method === 'common') {
+    const rounded = roundHalfEven(double, precision)
+    return isFloat(number) ? float(rounded) : integer(BigInt(Math.round(rounded)))
+  }
+  const scale = 10 ** precision
+  return float((method === 'ceil' ? Math.ceil(double * scale) : Math.floor(double * scale)) / scale)
+}
+
+/** Rounds the exact binary value; where it lies in the middle, to the even digit. */
+function roundHalfEven(value: number, precision: number): number {
+  if (!Number.isFinite(value)) return value
+  if (precision < 0) {
+    const scale = 10 ** -precision
+    return evenInteger(value / scale) * scale
+  }
+  if (precision === 0) return evenInteger(value)
+  if (precision > 100 || Math.abs(value) >= 1e21) return value
+  const fixed = Number(value.toFixed(precision))
+  const isTie = Math.abs(value) < 2 ** 52 && isExactHalf(value, precision)
+  return isTie ? evenInteger(value * 10 ** precision) / 10 ** precision : fixed
+}
+
+/** Only fractions of a power of two can lie exactly in the middle of two decimals. */
+function isExactHalf(value: number, precision: number): boolean {
+  const text = Math.abs(value).toFixed(Math.min(100, precision + 30))
+  const fraction = text.split('.')[1] ?? ''
+  return /^50*$/.test(fraction.slice(precision))
+}
+
+function evenInteger(value: number): number {
+  const floor = Math.floor(value)
+  const rest = value - floor
+  if (rest !== 0.5) return Math.round(value)
+  return floor % 2 === 0 ? floor : floor + 1
+}
+
+/** Filters on numbers. */
+export const numberFilters: OperationTable = {
+  abs: operation([], (_, value) => absolute(requireNumeric(value, 'abs'))),
+  int: operation(['default?', 'base?'], (_, value, fallback, base) => toInteger(value, fallback ?? 0, base === undefined ? 10 : requireInteger(base, 'int'))),
+  float: operation(['default?'], (_, value, fallback) => toFloat(value, fallback ?? new Float(0))),
+  round: operation(['precision?', 'method?'], round),
+}

@@ -1,0 +1,59 @@
+import { fail } from '../faults.js'
+import { bindArguments, type BoundArguments, type CallArguments, findOperation, type Operation, type OperationTable, rawOperation } from '../operations.js'
+import { chargeSteps, type Run } from '../run.js'
+import { tests } from '../tests/index.js'
+import { iterate } from '../values/access.js'
+import { attributeGetter } from '../values/attributes.js'
+import { isTrue } from '../values/compare.js'
+import { Sequence, typeName, unwrap, type Value } from '../values/values.js'
+import { filters } from './index.js'
+
+/** Applies a filter or test that is named by a value. */
+function applied(run: Run, table: OperationTable, call: { readonly kind: string; readonly name: Value; readonly given: CallArguments }): (value: Value) => Value {
+  const { name } = call
+  const found: Operation | undefined = typeof name === 'string' ? findOperation(table, name) : undefined
+  if (found === undefined) return fail(`unknown ${call.kind} "${typeof name === 'string' ? name : typeName(name)}"`)
+  const bound = bindArguments(String(name), found.parameters, call.given)
+  return (value) => {
+    chargeSteps(run, 1)
+    return found.call(run, value, bound)
+  }
+}
+
+interface Choice {
+  readonly isKeeping: boolean
+  readonly hasAttribute: boolean
+}
+
+function choosing({ isKeeping, hasAttribute }: Choice): Operation {
+  return rawOperation(['*', '**'], (run, value, bound) => {
+    const [first, ...others] = bound.positional
+    if (hasAttribute && first === undefined) return fail('the name of an attribute is missing')
+    const get = hasAttribute ? attributeGetter(run, first as Value) : unwrap
+    const rest = hasAttribute ? others : bound.positional
+    const [name, ...positional] = rest
+    const test = name === undefined ? (item: Value): Value => isTrue(run, item) : applied(run, tests, { kind: 'test', name, given: { positional, keywords: bound.keywords } })
+    return new Sequence('generator', iterate(run, value).filter((item) => isTrue(run, test(get(item))) === isKeeping))
+  })
+}
+
+function map(run: Run, value: Value, bound: BoundArguments): Value {
+  const [name, ...positional] = bound.positional
+  const items = iterate(run, value)
+  const attribute = bound.keywords.get('attribute')
+  if (name === undefined && attribute !== undefined) {
+    for (const key of bound.keywords.keys()) if (key !== 'attribute' && key !== 'default') fail(`map has no argument "${key}"`)
+    return new Sequence('generator', items.map(attributeGetter(run, attribute, bound.keywords.get('default'))))
+  }
+  if (name === undefined) return fail('map needs a filter or an attribute')
+  return new Sequence('generator', items.map(applied(run, filters, { kind: 'filter', name, given: { positional, keywords: bound.keywords } })))
+}
+
+/** Filters that apply another filter or a test to every item. */
+export const selectFilters: OperationTable = {
+  map: rawOperation(['*', '**'], map),
+  select: choosing({ isKeeping: true, hasAttribute: false }),
+  reject: choosing({ isKeeping: false, hasAttribute: false }),
+  selectattr: choosing({ isKeeping: true, hasAttribute: true }),
+  rejectattr: choosing({ isKeeping: false, hasAttribute: true }),
+}

@@ -1,0 +1,84 @@
+import { forbid } from './faults.js'
+import type { Dict, Value } from './values/values.js'
+
+/** Where in the template an evaluation stands; kept by reference, so that it costs one store. */
+export interface Position {
+  readonly lineno: number
+  readonly colno: number
+}
+
+export interface NameSource {
+  /** The value of a name, undefined when there is none. */
+  lookup(name: string): Value | undefined
+  names(): Iterable<string>
+  /** Where a bare name that does not exist does: `vars.counter` for `counter`. */
+  now(): Date
+}
+
+export interface Scope {
+  readonly values: Map<string, Value>
+  readonly parent: Scope | null
+}
+
+/** One evaluation: its context, its scope, and what is left of its budgets. */
+export interface Run {
+  readonly context: NameSource
+  scope: Scope | null
+  /** Elements and nodes that may still be touched. */
+  steps: number
+  /** Characters that may still be made; a list's place counts as 8. */
+  allocation: number
+  depth: number
+  /** Lists and objects of the context that a method changed: the change is seen in this evaluation only. */
+  changedLists: Map<object, Value[]> | null
+  changedDicts: Map<object, Dict> | null
+  at: Position
+}
+
+export const MAX_STEPS = 1_000_000
+export const MAX_ALLOCATION = 8 * 1024 * 1024
+export const MAX_DEPTH = 60
+const LIST_PLACE = 8
+const START: Position = { lineno: 0, colno: 0 }
+
+export function createRun(context: NameSource): Run {
+  return {
+    context,
+    scope: null,
+    steps: MAX_STEPS,
+    allocation: MAX_ALLOCATION,
+    depth: 0,
+    changedLists: null,
+    changedDicts: null,
+    at: START,
+  }
+}
+
+/** Charges work before it is done. */
+export function chargeSteps(run: Run, count: number): void {
+  run.steps -= count
+  if (!(run.steps >= 0)) forbid(`the template takes too many steps (limit ${MAX_STEPS})`)
+}
+
+/** Charges text before it is made. */
+export function chargeText(run: Run, length: number): void {
+  run.allocation -= length
+  if (!(run.allocation >= 0)) forbid(`the template makes too much text or data (limit ${MAX_ALLOCATION} characters)`)
+}
+
+/** Charges a list before it is made: its places, and touching each once. */
+export function chargeItems(run: Run, count: number): void {
+  chargeText(run, count * LIST_PLACE)
+  chargeSteps(run, count)
+}
+
+/** Runs one level deeper: calls and nested data. */
+export function deeper<T>(run: Run, work: () => T): T {
+  if (run.depth >= MAX_DEPTH) forbid(`the template nests too deeply (limit ${MAX_DEPTH})`)
+  run.depth += 1
+  try {
+    return work()
+  } finally {
+    run.depth -= 1
+  }
+}

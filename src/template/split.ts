@@ -1,0 +1,42 @@
+import { TemplateFault } from './faults.js'
+import { JinjaTokenizer } from './syntax/tokens.js'
+import { compileTemplate, hasMarkup, type Template, toTransientError } from './template.js'
+
+export type TemplatePart =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'expression'; readonly source: string; readonly template: Template }
+
+/**
+ * The texts and the expressions of a template, in order: what the postgres tool turns into SQL text and bound parameters.
+ * @throws TransientError TEMPLATE_ERROR on a syntax error, or when the template has statements (`{% %}`)
+ */
+export function splitTemplate(source: string): TemplatePart[] {
+  if (!hasMarkup(source)) return source === '' ? [] : [{ kind: 'text', text: source }]
+  const place = { source, lineno: 0, colno: 0 }
+  try {
+    return [...parts(source)]
+  } catch (error) {
+    throw error instanceof TemplateFault ? toTransientError(error, place) : error
+  }
+}
+
+function* parts(source: string): Generator<TemplatePart> {
+  const tokens = new JinjaTokenizer(source)
+  let start: { readonly index: number } | null = null
+  for (let index = 0, token = tokens.nextToken(); token !== null; index = tokens.index, token = tokens.nextToken()) {
+    if (token.type === 'block-start') {
+      throw new TemplateFault('TEMPLATE_ERROR', 'statements ({% %}) cannot stand here, only {{ }}', token.lineno, token.colno)
+    }
+    if (token.type === 'variable-start') start = { index }
+    else if (token.type === 'variable-end') {
+      const expression = source.slice(start?.index ?? 0, tokens.index)
+      yield { kind: 'expression', source: expression, template: compileTemplate(expression) }
+      start = null
+    } else if (token.type === 'data' && start === null && token.value !== '') yield { kind: 'text', text: token.value }
+  }
+}
+
+/** Whether an expression ends in the filter `sql`: its author vouches for its text. */
+export function isMarkedSql(template: Template): boolean {
+  return template.isMarkedSql
+}

@@ -1,0 +1,148 @@
+import { TransientError } from '../core/errors.js'
+import { compileBody } from './compile/statements.js'
+import { createEnvironment, type Environment } from './compile/environment.js'
+import { compileExpression } from './compile/expressions.js'
+import { findReferences } from './compile/references.js'
+import { TemplateFault } from './faults.js'
+import type { Run } from './run.js'
+import type { Expression, Statement } from './syntax/nodes.js'
+import { parseBareExpression, parseTemplate } from './syntax/parse.js'
+import type { References } from './types.js'
+import type { Value } from './values/values.js'
+
+/** A compiled template. It holds no context, and may be evaluated with any. */
+export interface Template {
+  readonly source: string
+  /** Whether it is one whole expression, whose value keeps its type. */
+  readonly isExpression: boolean
+  readonly references: References
+  /** The engine's own value; `renderTemplate` gives JSON. */
+  evaluate(run: Run): Value
+  /** Whether the outermost filter of the expression is `sql`. */
+  readonly isMarkedSql: boolean
+}
+
+const MAX_CACHED = 2000
+const MAX_CACHED_LENGTH = 2 * 1024 * 1024
+const NO_REFERENCES: References = { roots: new Set(), members: new Map() }
+
+interface Cache {
+  readonly entries: Map<string, Template>
+  length: number
+}
+
+const templates: Cache = { entries: new Map(), length: 0 }
+const conditions: Cache = { entries: new Map(), length: 0 }
+
+/** Whether a text holds anything but text. */
+export function hasMarkup(source: string): boolean {
+  return source.includes('{{') || source.includes('{%') || source.includes('{#')
+}
+
+/**
+ * Compiles a template; the same source is compiled once (a bounded cache, least recently used first out).
+ * @throws TransientError TEMPLATE_ERROR with line and column on a syntax error, an unknown filter or test, or a source above 16 KiB
+ */
+export function compileTemplate(source: string): Template {
+  if (!hasMarkup(source)) return constant(source)
+  return cached(templates, source, () => build(source))
+}
+
+/**
+ * Compiles a condition: `{{ expression }}` or the bare expression.
+ * @throws TransientError TEMPLATE_ERROR
+ */
+export function compileCondition(source: string): Template {
+  if (hasMarkup(source)) return compileTemplate(source)
+  return cached(conditions, source, () => {
+    const { expression, bound } = parseBareExpression(source)
+    return ofExpression(source, expression, createEnvironment(bound))
+  })
+}
+
+function constant(source: string): Template {
+  return { source, isExpression: false, references: NO_REFERENCES, isMarkedSql: false, evaluate: () => source }
+}
+
+function build(source: string): Template {
+  const { body, bound } = parseTemplate(source)
+  const environment = createEnvironment(bound)
+  const whole = wholeExpression(body)
+  if (whole !== null) return ofExpression(source, whole, environment)
+  const print = compileBody(body, environment)
+  return {
+    source,
+    isExpression: false,
+    isMarkedSql: false,
+    references: findReferences(body),
+    evaluate(run) {
+      const output = { text: '' }
+      run.scope = { values: new Map(), parent: null }
+      print(run, output)
+      return output.text
+    },
+  }
+}
+
+function ofExpression(source: string, expression: Expression, environment: Environment): Template {
+  return {
+    source,
+    isExpression: true,
+    isMarkedSql: expression.typename === 'Apply' && expression.name === 'sql',
+    references: findReferences([expression]),
+    evaluate: compileExpression(expression, environment),
+  }
+}
+
+function wholeExpression(body: readonly Statement[]): Expression | null {
+  const [only, ...rest] = body
+  if (only === undefined || rest.length > 0 || only.typename !== 'Output') return null
+  const [child] = only.children
+  return child === undefined || child.typename === 'TemplateData' ? null : child
+}
+
+function cached(cache: Cache, source: string, compile: () => Template): Template {
+  const known = cache.entries.get(source)
+  if (known !== undefined) {
+    cache.entries.delete(source)
+    cache.entries.set(source, known)
+    return known
+  }
+  const template = located(source, compile)
+  cache.entries.set(source, template)
+  cache.length += source.length
+  for (const oldest of cache.entries.keys()) {
+    if (cache.entries.size <= MAX_CACHED && cache.length <= MAX_CACHED_LENGTH) break
+    cache.entries.delete(oldest)
+    cache.length -= oldest.length
+  }
+  return template
+}
+
+function located(source: string, compile: () => Template): Template {
+  try {
+    return compile()
+  } catch (error) {
+    throw error instanceof TemplateFault ? toTransientError(error, { source, lineno: 0, colno: 0 }) : error
+  }
+}
+
+interface FaultPlace {
+  readonly source: string
+  readonly lineno: number
+  readonly colno: number
+  readonly at?: string | undefined
+}
+
+const MAX_SHOWN = 200
+
+/** The error that leaves the engine: code, message, expression, line and column (from 1) and the playbook path. */
+export function toTransientError(fault: TemplateFault, place: FaultPlace): TransientError {
+  const line = (fault.lineno ?? place.lineno) + 1
+  const column = (fault.colno ?? place.colno) + 1
+  const shown = place.source.length > MAX_SHOWN ? `${place.source.slice(0, MAX_SHOWN)}...` : place.source
+  const where = place.at === undefined ? '' : `${place.at}: `
+  return new TransientError(fault.code, `${where}${fault.message} (line ${line}, column ${column} of ${shown})`, {
+    details: { expression: shown, line, column, ...(place.at === undefined ? {} : { at: place.at }) },
+  })
+}

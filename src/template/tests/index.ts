@@ -1,0 +1,93 @@
+import { filters } from '../filters/index.js'
+import { findOperation, operation, type Operation, type OperationTable } from '../operations.js'
+import type { Run } from '../run.js'
+import { tryIterate } from '../values/access.js'
+import { isCased } from '../values/case.js'
+import { compareValues, isEqual, isIn } from '../values/compare.js'
+import { arithmetic, compareNumeric, isFloat, requireNumeric, toNumeric } from '../values/numbers.js'
+import { toText } from '../values/text.js'
+import { Callable, Instance, isList, isMapping, Sequence, Undefined, type Value } from '../values/values.js'
+
+function is(test: (value: Value, run: Run) => boolean): Operation {
+  return operation([], (run, value) => test(value, run))
+}
+
+function compared(test: (run: Run, left: Value, right: Value) => boolean): Operation {
+  return operation(['other'], (run, value, other) => test(run, value, other as Value))
+}
+
+function remainder(value: Value, divisor: Value, what: string): boolean {
+  return compareNumeric(toNumeric(arithmetic('%', requireNumeric(value, what), requireNumeric(divisor, what))) ?? 0, 0) === 0
+}
+
+function isNumber(value: Value): boolean {
+  return toNumeric(value) !== null
+}
+
+function isInteger(value: Value): boolean {
+  const number = typeof value === 'boolean' ? null : toNumeric(value)
+  return number !== null && !isFloat(number)
+}
+
+function isSequence(value: Value): boolean {
+  return typeof value === 'string' || isList(value) || value instanceof Sequence || isMapping(value)
+}
+
+function isSame(_: Run, left: Value, right: Value): boolean {
+  if (left === right) return true
+  if (isInteger(left) && isInteger(right)) return compareNumeric(toNumeric(left) ?? 0, toNumeric(right) ?? 0) === 0
+  return left instanceof Undefined && right instanceof Undefined
+}
+
+const eq = compared(isEqual)
+const ne = compared((run, left, right) => !isEqual(run, left, right))
+const lt = compared((run, left, right) => compareValues(run, left, right) < 0)
+const le = compared((run, left, right) => compareValues(run, left, right) <= 0)
+const gt = compared((run, left, right) => compareValues(run, left, right) > 0)
+const ge = compared((run, left, right) => compareValues(run, left, right) >= 0)
+
+/** Every test by name, as in Jinja2. */
+export const tests: OperationTable = {
+  defined: is((value) => !(value instanceof Undefined)),
+  undefined: is((value) => value instanceof Undefined),
+  none: is((value) => value === null),
+  boolean: is((value) => typeof value === 'boolean'),
+  true: is((value) => value === true),
+  false: is((value) => value === false),
+  number: is(isNumber),
+  integer: is(isInteger),
+  float: is((value) => {
+    const number = toNumeric(value)
+    return number !== null && isFloat(number)
+  }),
+  string: is((value) => typeof value === 'string'),
+  mapping: is(isMapping),
+  sequence: is((value) => isSequence(value) || value instanceof Undefined),
+  iterable: is((value, run) => tryIterate(run, value) !== null),
+  callable: is((value) => value instanceof Callable || (value instanceof Instance && value.self !== null)),
+  escaped: is(() => false),
+  odd: is((value) => !remainder(value, 2, 'odd')),
+  even: is((value) => remainder(value, 2, 'even')),
+  divisibleby: operation(['num'], (_, value, divisor) => remainder(value, divisor as Value, 'divisibleby')),
+  lower: is((value, run) => isCased(toText(run, value)) && toText(run, value) === toText(run, value).toLowerCase()),
+  upper: is((value, run) => isCased(toText(run, value)) && toText(run, value) === toText(run, value).toUpperCase()),
+  sameas: compared(isSame),
+  in: compared(isIn),
+  filter: is((value) => typeof value === 'string' && findOperation(filters, value) !== undefined),
+  test: is((value) => typeof value === 'string' && findOperation(tests, value) !== undefined),
+  eq,
+  equalto: eq,
+  '==': eq,
+  ne,
+  '!=': ne,
+  lt,
+  lessthan: lt,
+  '<': lt,
+  le,
+  '<=': le,
+  gt,
+  greaterthan: gt,
+  '>': gt,
+  ge,
+  '>=': ge,
+}

@@ -1,0 +1,164 @@
+import { isLosslessNumber, type LosslessNumber, numberText, toJsonNumber } from '../../core/json.js'
+import { fail, forbid } from '../faults.js'
+import { Float, typeName, Undefined, type Value } from './values.js'
+import { raiseUndefined } from './undefined.js'
+
+/** A number in one of its three forms: safe integer or fraction, integer beyond 2^53, float that looks like an integer. */
+export type Numeric = number | bigint | Float
+
+const MAX_INTEGER_BITS = 14_000
+const SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+
+/** The number that a value is (booleans count), or null. */
+export function toNumeric(value: Value): Numeric | null {
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value) || (Number.isFinite(value) && !Number.isInteger(value))) {
+      return Object.is(value, -0) ? new Float(-0) : value
+    }
+    return Number.isFinite(value) ? fromDecimal(numberText(value)) : new Float(value)
+  }
+  if (typeof value === 'bigint' || value instanceof Float) return value
+  if (typeof value === 'boolean') return value ? 1 : 0
+  return isLosslessNumber(value) ? fromDecimal(value.value) : null
+}
+
+function fromDecimal(text: string): Numeric {
+  return /^-?\d+$/.test(text) ? integer(BigInt(text)) : float(Number(text))
+}
+
+/** The number that a value is. Anything else ends the evaluation. */
+export function requireNumeric(value: Value, what: string): Numeric {
+  const number = toNumeric(value)
+  if (number !== null) return number
+  if (value instanceof Undefined) raiseUndefined(value)
+  return fail(`${what}: a number is needed, not ${typeName(value)}`)
+}
+
+/** A safe integer from a value; floats are refused as in Python. */
+export function requireInteger(value: Value, what: string): number {
+  const number = requireNumeric(value, what)
+  if (typeof number === 'number' && Number.isInteger(number)) return number
+  if (typeof number === 'bigint') return number > 0n ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER
+  return fail(`${what}: an integer is needed, not a float`)
+}
+
+export function integer(value: bigint): number | bigint {
+  return value >= -SAFE && value <= SAFE ? Number(value) : value
+}
+
+export function float(value: number): number | Float {
+  return Number.isInteger(value) || !Number.isFinite(value) ? new Float(value) : value
+}
+
+export function isFloat(value: Numeric): boolean {
+  return value instanceof Float || (typeof value === 'number' && !Number.isInteger(value))
+}
+
+export function toDouble(value: Numeric): number {
+  return value instanceof Float ? value.value : Number(value)
+}
+
+export function toBigInt(value: number | bigint): bigint {
+  return BigInt(value)
+}
+
+/** A number as JSON: exact where it is an integer. Floats that JSON cannot hold end the evaluation. */
+export function numericToJson(value: Numeric): number | LosslessNumber {
+  if (typeof value === 'bigint') return toJsonNumber(String(value))
+  const double = toDouble(value)
+  if (!Number.isFinite(double)) return fail(`the result ${double} is not a JSON number`)
+  return Object.is(double, -0) ? 0 : double
+}
+
+function bits(value: bigint): number {
+  return value.toString(16).length * 4
+}
+
+function big(value: Numeric): bigint {
+  return BigInt(value instanceof Float ? value.value : value)
+}
+
+export type Arithmetic = '+' | '-' | '*' | '/' | '//' | '%' | '**'
+
+/** Python's arithmetic on two numbers: exact on integers, true division, floor division and modulo with the sign of the divisor. */
+export function arithmetic(operator: Arithmetic, left: Numeric, right: Numeric): Value {
+  if (isFloat(left) || isFloat(right)) return floatArithmetic(operator, toDouble(left), toDouble(right))
+  if (operator === '/') return divide(left, right)
+  return integerArithmetic(operator, big(left), big(right))
+}
+
+function divide(left: Numeric, right: Numeric): Value {
+  if (toDouble(right) === 0) return fail('division by zero')
+  return float(toDouble(left) / toDouble(right))
+}
+
+function integerArithmetic(operator: Exclude<Arithmetic, '/'>, left: bigint, right: bigint): Value {
+  switch (operator) {
+    case '+':
+      return integer(left + right)
+    case '-':
+      return integer(left - right)
+    case '*':
+      if (bits(left) + bits(right) > MAX_INTEGER_BITS) return forbid('the integer is too long')
+      return integer(left * right)
+    case '**':
+      return integerPower(left, right)
+    default: {
+      if (right === 0n) return fail('division by zero')
+      const remainder = left % right
+      const isAdjusted = remainder !== 0n && remainder < 0n !== right < 0n
+      if (operator === '%') return integer(isAdjusted ? remainder + right : remainder)
+      return integer(left / right - (isAdjusted ? 1n : 0n))
+    }
+  }
+}
+
+function integerPower(base: bigint, exponent: bigint): Value {
+  if (exponent < 0n) {
+    if (base === 0n) return fail('division by zero: 0 to a negative power')
+    return float(Number(base) ** Number(exponent))
+  }
+  const isSmall = base >= -1n && base <= 1n
+  if (!isSmall && Number(exponent) * (bits(base) - 3) > MAX_INTEGER_BITS) return forbid('the integer is too long')
+  return integer(isSmall ? base ** (exponent % 2n === 0n ? (exponent === 0n ? 0n : 2n) : 1n) : base ** exponent)
+}
+
+function floatArithmetic(operator: Arithmetic, left: number, right: number): Value {
+  switch (operator) {
+    case '+':
+      return float(left + right)
+    case '-':
+      return float(left - right)
+    case '*':
+      return float(left * right)
+    case '**':
+      if (left === 0 && right < 0) return fail('division by zero: 0 to a negative power')
+      return float(left ** right)
+    default: {
+      if (right === 0) return fail('division by zero')
+      if (operator === '/') return float(left / right)
+      let remainder = left % right
+      if (remainder !== 0 && remainder < 0 !== right < 0) remainder += right
+      return float(operator === '%' ? remainder : Math.floor((left - remainder) / right + 0.5))
+    }
+  }
+}
+
+/** Less than zero, zero or more than zero; NaN compares as different from everything. */
+export function compareNumeric(left: Numeric, right: Numeric): number {
+  if (typeof left === 'bigint' && typeof right === 'bigint') return left < right ? -1 : left > right ? 1 : 0
+  const a = left instanceof Float ? left.value : left
+  const b = right instanceof Float ? right.value : right
+  if (a < b) return -1
+  if (a > b) return 1
+  return a == b ? 0 : Number.NaN
+}
+
+export function negate(value: Numeric): Value {
+  if (value instanceof Float) return new Float(-value.value)
+  return typeof value === 'bigint' ? integer(-value) : value === 0 ? 0 : -value
+}
+
+export function absolute(value: Numeric): Value {
+  return compareNumeric(value, 0) < 0 ? negate(value) : value
+}

@@ -1,0 +1,142 @@
+import { isLosslessNumber, type LosslessNumber } from '../../core/json.js'
+import type { CallArguments } from '../operations.js'
+import type { Run } from '../run.js'
+import { StepValue } from '../types.js'
+
+/** Base of every value that only exists inside the engine: none has members but those its own table names. */
+export abstract class Special {}
+
+/** A Python float that JavaScript cannot tell from an integer: `3.0`, infinities, NaN. Other floats are plain numbers. */
+export class Float extends Special {
+  constructor(readonly value: number) {
+    super()
+  }
+}
+
+export type SequenceKind = 'tuple' | 'range' | 'dict_keys' | 'dict_values' | 'dict_items' | 'generator'
+
+/** Every immutable sequence of Python. Leaves the engine as a list. */
+export class Sequence extends Special {
+  constructor(
+    readonly kind: SequenceKind,
+    readonly items: readonly Value[],
+    /** How it prints, where that is not its items. */
+    readonly label: string | null = null,
+    /** Names of its places (`grouper` and `list` of `groupby`). */
+    readonly fields: readonly string[] = [],
+  ) {
+    super()
+  }
+}
+
+/** A dict made by a template. Keys are hashed as in Python: `1`, `1.0` and `true` are one key. */
+export class Dict extends Special {
+  readonly entries = new Map<string, readonly [Value, Value]>()
+}
+
+/** What a name or member that does not exist gives. */
+export class Undefined extends Special {
+  constructor(
+    readonly path: string,
+    /** Names that exist where it was looked for, for the suggestion; asked for only when it becomes an error. */
+    readonly candidates: () => Iterable<string> = () => [],
+    readonly hint: string = '',
+  ) {
+    super()
+  }
+}
+
+/** `namespace(...)`: the one thing whose members `set` may assign. */
+export class Namespace extends Special {
+  readonly values = new Map<string, Value>()
+}
+
+/** A function or macro. Never a JavaScript function, never leaves the engine, has no members. */
+export class Callable extends Special {
+  constructor(
+    readonly name: string,
+    readonly invoke: (run: Run, args: CallArguments) => Value,
+  ) {
+    super()
+  }
+}
+
+/** An object with a fixed table of members and methods: `loop`, `cycler`. */
+export class Instance extends Special {
+  constructor(
+    readonly name: string,
+    readonly members: ReadonlyMap<string, () => Value>,
+    readonly methods: ReadonlyMap<string, Callable>,
+    readonly self: Callable | null = null,
+  ) {
+    super()
+  }
+}
+
+export interface PlainObject {
+  readonly [key: string]: Value
+}
+
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | LosslessNumber
+  | StepValue
+  | Float
+  | Sequence
+  | Dict
+  | Undefined
+  | Namespace
+  | Callable
+  | Instance
+  | readonly Value[]
+  | PlainObject
+
+export function isPlainObject(value: Value): value is PlainObject {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Special) &&
+    !(value instanceof StepValue) &&
+    !isLosslessNumber(value)
+  )
+}
+
+export function isMapping(value: Value): value is PlainObject | Dict {
+  return value instanceof Dict || isPlainObject(value)
+}
+
+export function isList(value: Value): value is readonly Value[] {
+  return Array.isArray(value)
+}
+
+export function tuple(...items: Value[]): Sequence {
+  return new Sequence('tuple', items)
+}
+
+/** A step's result as the plain value it stands for. */
+export function unwrap(value: Value): Value {
+  return value instanceof StepValue ? value.value : value
+}
+
+/** The name that Python gives a value's type, for messages. */
+export function typeName(value: Value): string {
+  if (value === null) return 'none'
+  if (typeof value === 'boolean') return 'bool'
+  if (typeof value === 'string') return 'str'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float'
+  if (typeof value === 'bigint') return 'int'
+  if (value instanceof Float) return 'float'
+  if (isLosslessNumber(value)) return value.value.includes('.') ? 'float' : 'int'
+  if (value instanceof Sequence) return value.kind
+  if (Array.isArray(value)) return 'list'
+  if (value instanceof Undefined) return 'undefined'
+  if (value instanceof Namespace) return 'namespace'
+  if (value instanceof Callable) return 'function'
+  if (value instanceof Instance) return value.name
+  return value instanceof StepValue ? typeName(value.value) : 'dict'
+}
