@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
-import { type ErrorCode, isTransientError, type TransientError } from '../core/errors.js'
+import { isTransientError, type TransientError } from '../core/errors.js'
 
 /** Told of every fault of ours, with the id that the client got. */
 export type ReportFault = (id: string, fault: unknown) => void
-
-/** A GraphQL error of the table in contract.md, for what is refused before anything runs. */
-export function refusal(code: ErrorCode, message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code } })
-}
 
 /**
  * Errors as a client may see them: every one has `extensions.code`. What is no TransientError and no fault of the
@@ -24,7 +19,8 @@ function clientError(error: unknown, report: ReportFault): GraphQLFormattedError
   const known = transientCause(error)
   if (known !== null) return { message: messageOf(error, known), ...place, extensions: { code: known.code, ...known.details } }
   if (error instanceof GraphQLError && isFaultOfRequest(error)) {
-    return { message: error.message, ...place, extensions: { code: 'BAD_REQUEST', ...error.extensions } }
+    // Whatever code Yoga or a scalar gave it: the table has one for every fault of a request.
+    return { message: error.message, ...place, extensions: { code: 'BAD_REQUEST' } }
   }
   const id = randomUUID()
   report(id, error)

@@ -1,6 +1,5 @@
 import type { DocumentNode } from 'graphql'
-import { type GraphQLError, parse } from 'graphql'
-import { refusal } from './errors.js'
+import { GraphQLError, parse } from 'graphql'
 import { type Measure, measureDocument } from './measure.js'
 
 /** The limits of contract.md, the same on every transport. */
@@ -31,9 +30,9 @@ export const parseDocument: typeof parse = (source, options) => parse(source, { 
 /** Everything about a document that is over a limit. */
 export function findOverLimits(document: DocumentNode, variables: Readonly<Record<string, unknown>>): GraphQLError[] {
   const measure = measureDocument(document, variables)
-  const errors = COUNTED.filter(([name]) => measure[name] > LIMITS[name]).map(([name, title]) =>
-    refusal('BAD_REQUEST', `${title} is ${measure[name]}, over the limit of ${LIMITS[name]}`),
+  const errors = COUNTED.filter(([name]) => measure[name] > LIMITS[name]).map(
+    ([name, title]) => new GraphQLError(`${title} is ${measure[name]}, over the limit of ${LIMITS[name]}`),
   )
-  if (measure.isIntrospectionNested) errors.push(refusal('BAD_REQUEST', 'A list field of the introspection stands within itself'))
+  if (measure.isIntrospectionNested) errors.push(new GraphQLError('A list field of the introspection stands within itself'))
   return errors
 }

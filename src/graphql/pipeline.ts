@@ -3,7 +3,7 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLFormattedError,
   type GraphQLSchema,
   getOperationAST,
@@ -11,7 +11,7 @@ import {
 } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import type { GraphQLContext } from './context.js'
-import { clientErrors, type ReportFault, refusal } from './errors.js'
+import { clientErrors, type ReportFault } from './errors.js'
 import { schema } from './index.js'
 import { findOverLimits, parseDocument } from './limits.js'
 import { isStream, mapStream } from './subscription.js'
@@ -89,8 +89,7 @@ export function createPipeline(report: ReportFault): Pipeline {
 }
 
 function unknownOperation(name: string | null | undefined): GraphQLError {
-  return refusal(
-    'BAD_REQUEST',
+  return new GraphQLError(
     name ? `The document has no operation "${name}"` : 'The document has several operations: operationName says which to run',
   )
 }

@@ -25,7 +25,10 @@ export interface InProcessServer extends RunningServer {
 export async function startInProcess(env: Readonly<Record<string, string>> = {}): Promise<InProcessServer> {
   const dataDir = mkdtempSync(join(tmpdir(), 'transient-graphql-'))
   let log = ''
-  const logger = pino({ level: 'info' }, { write: (line: string) => void (log += line) })
+  const write = (line: string): void => {
+    log += line
+  }
+  const logger = pino({ level: 'info' }, { write })
   const server = await startServer(loadConfig({ PORT: '0', DATA_DIR: dataDir, ...env }), { logger })
 
   async function post(body: string, headers: Record<string, string> = {}): Promise<GraphQLAnswer> {

@@ -1,8 +1,9 @@
 import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql'
 import { CloseCode, MessageType, validateMessage } from 'graphql-ws'
+import { TransientError } from '../../core/errors.js'
 import { type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
 import type { GraphQLContext } from '../context.js'
-import { clientErrors, type ReportFault, refusal } from '../errors.js'
+import { clientErrors, type ReportFault } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import type { Pipeline } from '../pipeline.js'
 import { stringifyResult } from '../result.js'
@@ -79,7 +80,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
       return socket.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`.slice(0, 120))
     if (operations.size >= LIMITS.subscriptionsPerSocket) {
       const message = `This socket has ${operations.size} operations open, the limit; complete one or open another socket`
-      return sendMessage(id, 'error', stringifyResult(clientErrors([refusal('BAD_REQUEST', message)], report)))
+      return sendMessage(id, 'error', stringifyResult(clientErrors([new TransientError('BAD_REQUEST', message)], report)))
     }
     const operation: Operation = { isStopped: false, results: null }
     operations.set(id, operation)

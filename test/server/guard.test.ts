@@ -1,0 +1,64 @@
+import type { IncomingMessage } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { createGuard } from '../../src/server/guard.js'
+
+const KEY = 'a-key-of-many-letters'
+const open = createGuard({ adminKey: null, allowInsecure: false, host: '127.0.0.1' })
+const keyed = createGuard({ adminKey: KEY, allowInsecure: false, host: '0.0.0.0' })
+
+function request(headers: Record<string, string>): IncomingMessage {
+  return { headers, socket: { localPort: 4000 } } as unknown as IncomingMessage
+}
+
+describe('without a key', () => {
+  it.each(['localhost:4000', '127.0.0.1:4000', '[::1]:4000', 'LOCALHOST'])('the host %s may call', (host) => {
+    expect(() => open.checkPlace(request({ host }))).not.toThrow()
+    expect(open.authenticate(null)).toBe('api:anonymous')
+  })
+
+  it.each(['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io', '', 'localhost@evil.example', '0.0.0.0:4000'])(
+    'the host "%s" may not',
+    (host) => {
+      expect(() => open.checkPlace(request({ host }))).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }))
+    },
+  )
+
+  it.each([
+    ['http://127.0.0.1:4000', true],
+    ['http://localhost:4000', true],
+    ['http://localhost:3000', false],
+    ['https://evil.example', false],
+    ['null', false],
+    ['', false],
+  ])('a page of "%s" may call: %s', (origin, isAllowed) => {
+    const check = () => open.checkPlace(request({ host: '127.0.0.1:4000', origin }))
+    if (isAllowed) expect(check).not.toThrow()
+    else expect(check).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }))
+  })
+})
+
+describe('with a key', () => {
+  it.each([{ authorization: `Bearer ${KEY}` }, { authorization: `bearer  ${KEY}` }, { 'x-api-key': KEY }])(
+    '%j is let in',
+    (headers) => {
+      expect(keyed.authenticate(keyed.credentialOf(request(headers as Record<string, string>)))).toBe('api:admin')
+    },
+  )
+
+  it.each([
+    {},
+    { authorization: 'Bearer other' },
+    { authorization: KEY },
+    { authorization: `Basic ${KEY}` },
+    { 'x-api-key': '' },
+  ])('%j is not', (headers) => {
+    const given = keyed.credentialOf(request(headers as Record<string, string>))
+    expect(() => keyed.authenticate(given)).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }))
+  })
+
+  it('any host may be named, but no foreign page may call', () => {
+    expect(() => keyed.checkPlace(request({ host: 'transient.example' }))).not.toThrow()
+    expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://transient.example' }))).not.toThrow()
+    expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://evil.example' }))).toThrow()
+  })
+})

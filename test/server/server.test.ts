@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type InProcessServer, startInProcess } from '../graphql/server.js'
+import { connect, openSocket } from '../graphql/socket.js'
+
+const KEY = 'a-key-of-many-letters'
+let server: InProcessServer
+beforeAll(async () => {
+  server = await startInProcess({ ADMIN_KEY: KEY })
+})
+afterAll(async () => {
+  await server?.close()
+})
+
+describe('with ADMIN_KEY', () => {
+  it('GraphQL and REST name the caller, or refuse in their own words', async () => {
+    const query = JSON.stringify({
+      query: 'mutation { upsertVariable(input: { executionId: "1", name: "a", value: 1 }) { revision } }',
+    })
+    const refused = await server.post(query)
+    expect(refused.status).toBe(401)
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer')
+    expect(refused.errors[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED' })
+    expect((await server.post(query, { 'x-api-key': KEY })).data).toEqual({ upsertVariable: { revision: 1 } })
+
+    const rest = await fetch(`${server.url}/api/vars/1`)
+    expect(rest.status).toBe(401)
+    expect(await rest.json()).toMatchObject({ code: 'UNAUTHENTICATED', status: 401 })
+    const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json' }
+    const written = await fetch(`${server.url}/api/vars/1`, { method: 'POST', headers, body: '{"variables": {"b": 2}}' })
+    expect(written.status).toBe(200)
+    const history = await server.post('{"query": "{ variableHistory(executionId: 1) { nodes { name actor } } }"}', {
+      'x-api-key': KEY,
+    })
+    expect(history.data).toEqual({
+      variableHistory: {
+        nodes: [
+          { name: 'a', actor: 'api:admin' },
+          { name: 'b', actor: 'api:admin' },
+        ],
+      },
+    })
+  })
+
+  it('a socket shows its key in connection_init or in the upgrade', async () => {
+    const refused = await openSocket(server.url)
+    refused.send({ type: 'connection_init' })
+    expect((await refused.closed).code).toBe(4403)
+    const byPayload = await connect(server.url, { authorization: `Bearer ${KEY}` })
+    byPayload.socket.close()
+    const byHeader = await openSocket(server.url, { authorization: `Bearer ${KEY}` })
+    byHeader.send({ type: 'connection_init' })
+    expect(await byHeader.next()).toBe('{"type":"connection_ack"}')
+    byHeader.socket.close()
+  })
+
+  it('metrics need it too; health and the page do not', async () => {
+    expect((await fetch(`${server.url}/metrics`)).status).toBe(401)
+    const metrics = await fetch(`${server.url}/metrics`, { headers: { 'x-api-key': KEY } })
+    expect(await metrics.text()).toContain('transient_variable_writes_total{outcome="changed"}')
+    expect(await (await fetch(`${server.url}/health/ready`)).json()).toEqual({ status: 'ready', database: 'up', bus: 'up' })
+    const page = await fetch(server.url)
+    const policy = page.headers.get('content-security-policy') ?? ''
+    const nonce = /'nonce-([^']+)'/.exec(policy)?.[1]
+    expect(policy).toContain("default-src 'none'")
+    expect(await page.text()).toContain(`<script nonce="${nonce}">`)
+  })
+
+  it('an unknown path is NOT_FOUND', async () => {
+    const answer = await fetch(`${server.url}/nothing`, { headers: { 'x-api-key': KEY } })
+    expect(answer.status).toBe(404)
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+  })
+})
+
+describe('the end', () => {
+  it('sends watchers away, closes everything, and can be asked for twice', async () => {
+    const ending = await startInProcess()
+    const client = await connect(ending.url)
+    client.send({ id: 'w', type: 'subscribe', payload: { query: 'subscription { executionsChanged { id } }' } })
+    const began = performance.now()
+    await Promise.all([ending.close(), ending.close()])
+    expect(performance.now() - began).toBeLessThan(9_000)
+    expect((await client.closed).code).toBe(1001)
+    await expect(fetch(ending.url)).rejects.toThrow()
+    expect(ending.log()).toContain(`listening on ${ending.url}`)
+    expect(ending.log()).not.toContain('"level":50')
+  })
+
+  it('a port that is taken is named, and nothing stays open', async () => {
+    const port = new URL(server.url).port
+    await expect(startInProcess({ PORT: port })).rejects.toThrow(`127.0.0.1:${port}`)
+  })
+})
