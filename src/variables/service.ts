@@ -27,7 +27,7 @@ import { createWakeUps } from './wake-ups.js'
 import { pollVariables, watchVariables } from './watch.js'
 import { findPositions } from './watch-store.js'
 import { type AppliedChangeSet, applyDeleteAll } from './write.js'
-import { createWriteQueue } from './write-queue.js'
+import { createWriteQueue, notify } from './write-queue.js'
 
 export type * from './requests.js'
 
@@ -103,7 +103,7 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
         const saved = await commit({ tx, locked, actor, applied })
         return { execution: saved.execution, deletedCount: applied.changes.length, revision: applied.execution.revision }
       })
-      if (execution !== null) bus.hint(hintOf(execution))
+      if (execution !== null) notify(bus, [hintOf(execution)])
       return { revision, deletedCount }
     },
 

@@ -1,4 +1,4 @@
-import type { StepBus } from '../bus/bus.js'
+import type { Hint, StepBus } from '../bus/bus.js'
 import type { Clock } from '../core/clock.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { Database } from '../db/database.js'
@@ -87,7 +87,7 @@ export function createWriteQueue({ db, bus, clock }: WriteQueueOptions): (reques
       attempt.isFolded = true
       return result
     })
-    for (const hint of hints) bus.hint(hint)
+    notify(bus, hints)
     return answers
   }
 
@@ -99,6 +99,15 @@ export function createWriteQueue({ db, bus, clock }: WriteQueueOptions): (reques
       else pending.set(request.executionId, [item])
       queueMicrotask(pump)
     })
+}
+
+/** After a commit nothing may fail any more: a lost hint costs a watcher a second. */
+export function notify(bus: StepBus, hints: readonly Hint[]): void {
+  try {
+    for (const hint of hints) bus.hint(hint)
+  } catch {
+    // The bus reports its own health.
+  }
 }
 
 /** The next batch: executions in the order in which they came, each with as many of its change sets as fit. */
