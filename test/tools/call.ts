@@ -40,7 +40,7 @@ export function createCaller(kind: string, environment: ToolEnvironment): Caller
     log = boundLog()
     return toolbox.run(kind, input, {
       signal: parts.signal ?? new AbortController().signal,
-      timeoutMs: parts.timeoutMs ?? 15_000,
+      timeoutMs: parts.timeoutMs ?? 60_000,
       idempotencyKey: parts.idempotencyKey ?? '1:step:1:0',
       log: log.add,
     })

@@ -1,7 +1,86 @@
-import type { JsonObject } from '../../core/json.js'
+import { TransientError } from '../../core/errors.js'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
+import { isMarkedSql, splitTemplate } from '../../template/index.js'
 import type { Renderer } from '../tool.js'
+import { bindStatements, type Hole } from './bind.js'
+import { HOLE } from './sql-lexer.js'
+import { type Statement, statementToJson } from './statement.js'
 
-/** Renders SQL so that every template becomes a bound parameter. */
+/**
+ * Renders SQL so that every template becomes a bound value; only what the filter `sql` marks becomes text.
+ * @throws TransientError TEMPLATE_ERROR where no value can stand, TEMPLATE_FORBIDDEN for a whole command from a template
+ */
 export function renderPostgres(parameters: JsonObject, renderer: Renderer): JsonObject {
-  return { statements: [], auth: renderer.tree(parameters.auth ?? null, 'auth') }
+  const query = parameters.query ?? ''
+  const params = paramsOf(renderer.tree(parameters.params ?? null, 'params'))
+  const commands = (Array.isArray(query) ? query : [query]).map((command, index) => ({
+    source: typeof command === 'string' ? command : '',
+    path: Array.isArray(query) ? `query[${index}]` : 'query',
+  }))
+  return {
+    statements: commands.flatMap((command) => renderCommand({ ...command, params, renderer }).map(statementToJson)),
+    auth: renderer.tree(parameters.auth ?? null, 'auth'),
+  }
+}
+
+function paramsOf(value: JsonValue): ReadonlyMap<string, JsonValue> {
+  if (Array.isArray(value)) return new Map(value.map((item, index) => [String(index + 1), item]))
+  if (isJsonObject(value)) return new Map(Object.entries(value))
+  if (value === null) return new Map()
+  throw new TransientError('TEMPLATE_ERROR', 'params: a mapping from names to values is needed')
+}
+
+interface Command {
+  readonly source: string
+  readonly path: string
+  readonly params: ReadonlyMap<string, JsonValue>
+  readonly renderer: Renderer
+}
+
+function renderCommand({ source, path, params, renderer }: Command): Statement[] {
+  if (source.includes(HOLE)) throw new TransientError('TEMPLATE_ERROR', `${path}: SQL cannot hold the character U+0000`)
+  const holes: Hole[] = []
+  let sql = ''
+  let isOnlyTemplate = true
+  for (const piece of splitTemplate(source)) {
+    if (piece.kind === 'text') {
+      sql += piece.text
+      if (/[^\s;]/.test(piece.text)) isOnlyTemplate = false
+      continue
+    }
+    if (isMarkedSql(piece.template)) {
+      sql += trustedText(piece.source, path, renderer)
+      isOnlyTemplate = false
+    } else {
+      sql += HOLE
+      holes.push({ source: piece.source, value: () => renderer.tree(piece.source, path) })
+    }
+  }
+  if (isOnlyTemplate && holes.length > 0) {
+    throw new TransientError(
+      'TEMPLATE_FORBIDDEN',
+      `${path}: a whole command from one template is refused; if its text can be trusted, mark it: {{ ... | sql }}`,
+    )
+  }
+  const mixedText = (pieces: readonly string[], inside: readonly Hole[]) => textOf({ pieces, holes: inside, path, renderer })
+  return bindStatements({ sql, holes, params, mixedText, path })
+}
+
+function trustedText(source: string, path: string, renderer: Renderer): string {
+  const text = renderer.tree(source, path)
+  if (typeof text === 'string' && !text.includes(HOLE)) return text
+  throw new TransientError('TEMPLATE_ERROR', `${path}: ${source} gives no text of SQL`)
+}
+
+interface MixedText {
+  readonly pieces: readonly string[]
+  readonly holes: readonly Hole[]
+  readonly path: string
+  readonly renderer: Renderer
+}
+
+/** A letter before each template makes it mixed text, so that the engine's own rules turn its value into text. */
+function textOf({ pieces, holes, path, renderer }: MixedText): string {
+  const rendered = holes.map(({ source }) => String(renderer.tree(`x${source}`, path)).slice(1))
+  return pieces.map((piece, index) => piece + (rendered[index] ?? '')).join('')
 }

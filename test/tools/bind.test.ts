@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import type { JsonValue } from '../../src/core/json.js'
+import { statementText } from '../../src/tools/postgres/statement.js'
+import { bindSql } from './sql.js'
+
+const bound = (sql: string, values: Record<string, JsonValue> = {}, params: Record<string, JsonValue> = {}) =>
+  bindSql(sql, values, params).map((statement) => [
+    statementText(statement, []).replace(/\s+/g, ' ').trim(),
+    ...statement.bindings.map((binding) => binding.value),
+  ])
+
+describe('templates in SQL', () => {
+  it.each<[string, (string | JsonValue)[][]]>([
+    ['select {n}', [['select $1', 5]]],
+    [
+      'select {n}; select {n}, {s}',
+      [
+        ['select $1', 5],
+        ['select $1 , $2', 5, "it's; --"],
+      ],
+    ],
+    ["select '{s}'", [['select $1', "it's; --"]]],
+    ["select 'a{s}b''{n}'", [['select $1', "ait's; --b'5"]]],
+    ["select E'\\n{s}'", [['select $1', "\nit's; --"]]],
+    ['select $${s}$$, $t$x{n}$t$', [['select $1 , $2', "it's; --", 'x5']]],
+    ["select interval '{n} days'", [['select ($1::interval)', '5 days']]],
+    ["select x, DATE  '{s}'", [['select x, ($1::date)', "it's; --"]]],
+    ['select 1 -- {s}\n, 2 /* {n} */', [['select 1 , 2']]],
+    ['select * from t where id={n}and x', [['select * from t where id= $1 and x', 5]]],
+    ['select ({n}::text)', [['select ( $1 ::text)', 5]]],
+    ['select {n};\n-- done {s}\n', [['select $1', 5]]],
+  ])('%s', (sql, expected) => {
+    if (sql.includes('}and')) expect(() => bound(sql, { n: 5 })).toThrow(/touches a word/)
+    else expect(bound(sql, { n: 5, s: "it's; --" })).toEqual(expected)
+  })
+
+  it.each([
+    ['select "{n}"', /inside a quoted name/],
+    ['select * from t_{n}', /touches a word/],
+    ['select * from {n}_t', /touches a word/],
+    ['select {n}{n}', /touches a word/],
+    ['select 1{n}', /touches a word/],
+    ["select B'{n}'", /B'\.\.\.' literal/],
+    ["select U&'{n}'", /U&'\.\.\.' literal/],
+    ["select '{n}", /not closed/],
+  ])('refuses %s', (sql, message) => {
+    expect(() => bound(sql, { n: 5 })).toThrow(message)
+  })
+
+  it('binds params by name and position, and leaves casts, slices, strings and comments alone', () => {
+    const params = { id: 5, name: 'x' }
+    expect(bound("select :id, %(name)s, ':id', x::int -- :id", {}, params)).toEqual([
+      ["select $1 , $2 , ':id', x::int -- :id", 5, 'x'],
+    ])
+    expect(bound('select a[1:other], b[:id]', {}, params)).toEqual([['select a[1:other], b[ $1 ]', 5]])
+    expect(bound('select $2, $1', {}, { '1': 'a', '2': 'b' })).toEqual([['select $1 , $2', 'b', 'a']])
+    expect(() => bound('select :missing', {}, params)).toThrow(/params needs "missing"/)
+    expect(() => bound('select $1')).toThrow(/params needs "1"/)
+    expect(bound('call f(a := 1); select $$ :id $1 $$')).toEqual([['call f(a := 1)'], ['select $$ :id $1 $$']])
+  })
+})

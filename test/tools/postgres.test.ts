@@ -1,0 +1,222 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js'
+import type { ToolEnvironment } from '../../src/tools/tool.js'
+import { createCaller, environmentWith } from './call.js'
+import { sqlInput } from './sql.js'
+import { testTool } from './suite.js'
+
+const directory = await mkdtemp(join(tmpdir(), 'transient-embedded-'))
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+const SERVER = process.env.TEST_DATABASE_URL ?? 'postgresql://postgres@127.0.0.1:5432/postgres'
+const DATABASE = `transient_tools_${process.pid}`
+
+async function onServer<T>(use: (client: Client) => Promise<T>): Promise<T | null> {
+  const client = new Client({ connectionString: SERVER, connectionTimeoutMillis: 2000 })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch {
+    return null
+  }
+  try {
+    return await use(client)
+  } finally {
+    await client.end()
+  }
+}
+
+const isServerThere = (await onServer((client) => client.query(`CREATE DATABASE ${DATABASE}`))) !== null
+if (!isServerThere)
+  console.warn('postgres tool: no PostgreSQL at TEST_DATABASE_URL or 127.0.0.1:5432; only the embedded database was tested')
+afterAll(async () => {
+  if (isServerThere) await onServer((client) => client.query(`DROP DATABASE ${DATABASE} WITH (FORCE)`))
+})
+const url = new URL(SERVER)
+url.pathname = `/${DATABASE}`
+
+testPostgres('embedded', () => environmentWith({ embeddedDatabaseDir: directory }))
+if (isServerThere) testPostgres('server', () => environmentWith({ connections: new Map([['default', url.href]]) }))
+
+function testPostgres(name: string, environment: () => ToolEnvironment): void {
+  describe(`postgres on ${name}`, { timeout: 60_000 }, () => {
+    const sql = createCaller('postgres', environment())
+    afterAll(() => sql.close())
+    const rows = async (source: string, values?: Record<string, JsonValue>, params?: Record<string, JsonValue>) =>
+      stringifyJson(await sql.data(sqlInput(source, values, params), { timeoutMs: 60_000 }))
+    const error = (source: string, values?: Record<string, JsonValue>) => sql.error(sqlInput(source, values))
+
+    const values: Record<string, JsonValue> = {
+      n: 5,
+      f: 1.5,
+      big: parseJson('12345678901234567890'),
+      s: "it's; DROP TABLE x; --",
+      five: '5',
+      b: true,
+      nil: null,
+      list: [1, 2, 3],
+      words: ['a"b', 'c\\d', 'NULL', ''],
+      object: { a: [1, { b: 'x' }] },
+    }
+    const cases: [string, string][] = [
+      ['select 1 as a', '[{"a":1}]'],
+      ['select 9007199254740993::int8 as a, 1.10::numeric as b', '[{"a":9007199254740993,"b":1.10}]'],
+      ["select 'NaN'::float8 as a, 'Infinity'::numeric as b, 0.1::float8 as c", '[{"a":"NaN","b":"Infinity","c":0.1}]'],
+      ["select '2024-01-02 03:04:05.678901+02'::timestamptz as a", '[{"a":"2024-01-02T01:04:05.678901Z"}]'],
+      [
+        "select '2024-01-02 03:04:05Z'::timestamptz as a, 'infinity'::timestamptz as b",
+        '[{"a":"2024-01-02T03:04:05.000Z","b":"infinity"}]',
+      ],
+      [
+        "select '2024-01-02'::date as a, '03:04'::time as b, '2024-01-02 03:04'::timestamp as c",
+        '[{"a":"2024-01-02","b":"03:04:00","c":"2024-01-02T03:04:00"}]',
+      ],
+      [`select '{"a": 1.10, "b": [123456789012345678901]}'::jsonb as a`, '[{"a":{"a":1.10,"b":[123456789012345678901]}}]'],
+      [
+        "select array[1,null,3] as a, array['x,y','\"',null,'NULL'] as b, array[[1,2],[3,4]] as c",
+        '[{"a":[1,null,3],"b":["x,y","\\"",null,"NULL"],"c":[[1,2],[3,4]]}]',
+      ],
+      ['select true as a, null as b, 1::real as c', '[{"a":true,"b":null,"c":1}]'],
+      ["select '[1,2)'::int4range as a, 'a'::name as b", '[{"a":"[1,2)","b":"a"}]'],
+      [
+        'select {n} as a, {f} as b, {s} as c, {b} as d, {nil} as e',
+        `[{"a":5,"b":1.5,"c":"it's; DROP TABLE x; --","d":true,"e":null}]`,
+      ],
+      ['select {big} as a', '[{"a":12345678901234567890}]'],
+      ["select '{n}' as a, 'x{s}' as b, $${n}$$ as c", `[{"a":"5","b":"xit's; DROP TABLE x; --","c":"5"}]`],
+      ['select {n} + 1 as a, {f} + 1 as b, 1 + {five} as c', '[{"a":6,"b":2.5,"c":6}]'],
+      ['select 2 = any({list}) as a, {list} as b, cardinality({words}::text[]) as c', '[{"a":true,"b":[1,2,3],"c":4}]'],
+      ['select {words}::text[] as a', '[{"a":["a\\"b","c\\\\d","NULL",""]}]'],
+      ["select {object} as a, {object}->'a'->0 as b, jsonb_array_length({list}) as c", '[{"a":{"a":[1,{"b":"x"}]},"b":1,"c":3}]'],
+      ["select jsonb_build_object('k', {n}, 's', {s}, 'z', {nil}) as a", `[{"a":{"k":5,"s":"it's; DROP TABLE x; --","z":null}}]`],
+      ["select interval '{n} days' = '5 days'::interval as a, date '2024-01-0{n}' as b", '[{"a":true,"b":"2024-01-05"}]'],
+      ['select x from (values (1),(2),(3)) t(x) order by x limit {n}', '[{"x":1},{"x":2},{"x":3}]'],
+      ["select '{object}'::jsonb as a", '[{"a":{"a":[1,{"b":"x"}]}}]'],
+      ['select {five}::jsonb as a, {n}::jsonb as b', '[{"a":"5","b":5}]'],
+    ]
+    it.each(cases)('%s', async (source, expected) => {
+      expect(await rows(source, values)).toBe(expected)
+    })
+
+    it('stores and finds values by the types of columns', async () => {
+      await rows('create table kinds (i int, t text, j jsonb, a int[], ts timestamptz)')
+      const insert =
+        'insert into kinds values ({n}, {n}, {object}, {list}, {when}), ({five}, {s}, {n}, {nil}, {nil}) returning i, t, j, a'
+      expect(await rows(insert, { ...values, when: '2024-01-01T00:00:00Z' })).toBe(
+        `[{"i":5,"t":"5","j":{"a":[1,{"b":"x"}]},"a":[1,2,3]},{"i":5,"t":"it's; DROP TABLE x; --","j":5,"a":null}]`,
+      )
+      expect(
+        await rows('select count(*) as n from kinds where t = {n} and i = {five} and ts < {when}', {
+          ...values,
+          when: '2025-01-01',
+        }),
+      ).toBe('[{"n":1}]')
+      expect(
+        await rows('select count(*) as n from kinds where i = :id and t = any(:names)', {}, { id: 5, names: ['5', 'y'] }),
+      ).toBe('[{"n":1}]')
+      expect(await rows('select count(*) as n from kinds where i > {f}', values)).toBe('[{"n":2}]')
+    })
+
+    it('answers with the rows of the last statement, and their number', async () => {
+      await rows('create table counted (id int primary key)')
+      expect(await sql.run(sqlInput('insert into counted values (1), (2); update counted set id = id + 10'))).toMatchObject({
+        data: [],
+        extras: { row_count: 2, columns: [] },
+      })
+      expect(await sql.run(sqlInput('select 1 as a, 2 as b where false'))).toMatchObject({
+        data: [],
+        extras: { row_count: 0, columns: ['a', 'b'] },
+      })
+      expect(await rows('begin; select 7 as a; commit')).toBe('[{"a":7}]')
+    })
+
+    it('runs several statements in one transaction', async () => {
+      expect(await error("create table gone (id int); insert into gone values ({x}); select 'a'::int")).toMatch(
+        /^TOOL_FAILED: statement 3 of 3: invalid input syntax for type integer: "a"/,
+      )
+      expect(await error('select * from gone')).toMatch(/relation "gone" does not exist/)
+      await rows(
+        "create table kept (id int, t text); insert into kept values ({n}, {n}); insert into kept select {n}, 'b' where 'b' = {n} or true",
+        values,
+      )
+      expect(await rows('select count(*) as n from kept')).toBe('[{"n":2}]')
+    })
+
+    it('honours their own BEGIN, and refuses one left open', async () => {
+      await rows('create table own (id int)')
+      await rows('begin; insert into own values ({n}); commit; begin; insert into own values (6); rollback', values)
+      expect(await rows('select id from own')).toBe('[{"id":5}]')
+      expect(await error('begin; insert into own values (9)')).toMatch(/add COMMIT/)
+      expect(await rows('select id from own')).toBe('[{"id":5}]')
+    })
+
+    it('runs what cannot stand in a transaction', async () => {
+      await rows('create table vac (id int)')
+      expect(await rows('vacuum vac')).toBe('[]')
+    })
+
+    it('lets nothing of a session survive the call', async () => {
+      await rows("create temp table session_only (id int); set application_name = 'leak'")
+      expect(await error('select * from session_only')).toMatch(/does not exist/)
+      expect(await rows("select current_setting('application_name') = 'leak' as a")).toBe('[{"a":false}]')
+    })
+
+    it.each([
+      ['select * from {n}', /\{\{ n \}\} stands where PostgreSQL takes no value/],
+      ['create table x (id int default {n})', /a template cannot stand in CREATE TABLE|takes no value/],
+      ['do $$ begin perform {n}; end $$', /takes no value/],
+      ['select 1 in ({list})', /./],
+      ['selec 1', /syntax error at or near "selec"/],
+      ['select nothing', /column "nothing" does not exist/],
+    ])('says what is wrong with %s', async (source, message) => {
+      expect(await error(source, values)).toMatch(message)
+    })
+
+    it('gives the SQL state of a failure', async () => {
+      await rows('create table uniq (id int primary key); insert into uniq values (1)')
+      expect(await sql.run(sqlInput('insert into uniq values (1)'))).toMatchObject({
+        error: { message: expect.stringMatching(/duplicate key.*\(Key \(id\)=\(1\) already exists\.\)/) },
+        extras: { sql_state: '23505' },
+      })
+    })
+
+    it('refuses an answer over 10 MiB', async () => {
+      expect(await error("select repeat('x', 1000000) as a from generate_series(1, 12)")).toMatch(/limit of 10 MiB/)
+      expect(await rows('select 1 as a')).toBe('[{"a":1}]')
+    })
+  })
+
+  describe(`postgres on ${name}: the suite`, { timeout: 60_000 }, () => {
+    testTool(`postgres on ${name}`, {
+      kind: 'postgres',
+      environment,
+      good: () => ({ input: sqlInput('select {n} + 1 as n', { n: 1 }), data: [{ n: 2 }] }),
+      bad: () => sqlInput('select * from nowhere'),
+      endless: () => sqlInput('select count(*) from generate_series(1, 10000000000) a, generate_series(1, 10000000000) b'),
+    })
+  })
+}
+
+describe('connections', () => {
+  it('names the setting where there is no connection', async () => {
+    const none = createCaller('postgres', environmentWith())
+    expect(await none.error(sqlInput('select 1'))).toMatch(/none called "default": the setting CONNECTIONS.*it names none/)
+    expect(await none.error({ ...sqlInput('select 1'), auth: 'crm' })).toMatch(/no connection "crm": the setting CONNECTIONS/)
+    await none.close()
+  })
+
+  it('shows no password where a server cannot be reached', async () => {
+    const dead = createCaller(
+      'postgres',
+      environmentWith({ connections: new Map([['crm', 'postgresql://me:secret@127.0.0.1:9/x']]) }),
+    )
+    const message = await dead.error({ ...sqlInput('select 1'), auth: 'crm' })
+    expect(message).toMatch(/connection "crm" cannot be reached: .*ECONNREFUSED/)
+    expect(message).not.toMatch(/secret/)
+    await dead.close()
+  })
+})
