@@ -23,7 +23,8 @@ export function checkGraph(readings: readonly StepReading[], startStep: string):
   }
   const reached = findReached(lines, startStep)
   for (const { step, at } of lines.values()) {
-    if (step.name !== END && !reached.has(step.name)) report(at, `nothing leads to the step "${step.name}"`, 'warning')
+    if (step.name !== END && !reached.has(step.name))
+      report(at, `nothing leads to the step "${step.name.slice(0, 60)}"`, 'warning')
   }
 }
 

@@ -78,7 +78,7 @@ function checkScalar(node: Scalar, { walk, path }: Place): void {
   if (typeof value === 'string' && value.includes('\0')) add('the character U+0000 cannot be stored')
   if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) add('half of a surrogate pair cannot be stored')
   const fault = numberFault(value)
-  if (fault) add(fault)
+  if (fault) return add(fault)
   if (node.type !== 'PLAIN' || node.tag !== undefined) return
   const text = node.source ?? ''
   const reading = otherReading(text)

@@ -9,13 +9,14 @@ export const RESERVED_NAMES = ['vars', 'workload', 'results', 'result', 'this', 
 
 /** Why a name cannot be used for a step, an element or a variable; null when it can. */
 export function nameFault(name: string, what: 'step' | 'variable' | 'element'): string | null {
+  const one = what === 'element' ? 'an element' : `a ${what}`
   const shown = name.length > 60 ? `${name.slice(0, 60)}...` : name
   if (!NAME.test(name)) {
-    return `"${shown}" is no name for a ${what}: a letter or _ first, then letters, digits, _ or -, at most 255 in all`
+    return `"${shown}" is no name for ${one}: a letter or _ first, then letters, digits, _ or -, at most 255 in all`
   }
-  if (FORBIDDEN_KEYS.has(name)) return `"${name}" cannot be the name of a ${what}`
+  if (FORBIDDEN_KEYS.has(name)) return `"${name}" cannot be the name of ${one}`
   if ((RESERVED_NAMES as readonly string[]).includes(name)) {
-    return `"${name}" is reserved and cannot be the name of a ${what} (reserved: ${RESERVED_NAMES.join(', ')})`
+    return `"${name}" is reserved and cannot be the name of ${one} (reserved: ${RESERVED_NAMES.join(', ')})`
   }
   if (what === 'step' && name.length > MAX_STEP_NAME) {
     return `the step name "${shown}" has ${name.length} characters, the limit is ${MAX_STEP_NAME}`

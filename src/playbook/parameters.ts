@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { isJsonNumber, isJsonObject, type JsonValue } from '../core/json.js'
 import type { ToolDefinition } from '../tools/tool.js'
 import { type Cursor, describeKind, type Field, fieldsOf, itemsOf, jsonOf, report, reportKey, textOf } from './reader.js'
+import { approximate } from './scalars.js'
 import { didYouMean, oneOf } from './suggest.js'
 import { isTemplate } from './templates.js'
 
@@ -56,6 +57,8 @@ function reportIssue({ field, schema, kind, issue }: { field: Field; schema: z.Z
   const name = [field.name, ...issue.path].join('.')
   if (issue.code === 'unrecognized_keys') return reportUnknown({ at, kind, name, issue, schema })
   if (text === '') return report(at, `"${name}" of ${kind} is empty`)
+  const words = wordsAt(schema, issue.path)
+  if (words.length > 0) return report(at, `"${name}" of ${kind} must be ${oneOf([...words, 'a template'])}`)
   if (issue.path.length === 0) {
     return report(at, `"${name}" of ${kind} must be ${oneOf(acceptedKinds(schema))}, not ${describeKind(at)}`)
   }
@@ -83,13 +86,37 @@ function reportUnknown({
   }
 }
 
+interface SchemaParts {
+  readonly shape?: Readonly<Record<string, z.ZodType>>
+  readonly innerType?: z.ZodType
+  readonly options?: readonly z.ZodType[]
+  readonly entries?: object
+}
+
+function partsOf(schema: z.ZodType): SchemaParts {
+  return schema.def as SchemaParts
+}
+
+/** The words that an enumeration at a path takes, through unions, optionals and nullables. */
+function wordsAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  const { shape, innerType, options = [], entries } = partsOf(schema)
+  const [head, ...rest] = path
+  if (head === undefined && entries) return Object.values(entries).map(String)
+  const inside = head === undefined ? undefined : shape?.[String(head)]
+  return [
+    ...(inside ? wordsAt(inside, rest) : []),
+    ...(innerType ? wordsAt(innerType, path) : []),
+    ...options.flatMap((option) => wordsAt(option, path)),
+  ]
+}
+
 /** The keys that any mapping of a schema takes, through unions, optionals and nullables. */
 function keysOf(schema: z.ZodType): string[] {
-  const { def } = schema as unknown as { def: { shape?: object; innerType?: z.ZodType; options?: z.ZodType[] } }
+  const { shape, innerType, options } = partsOf(schema)
   return [
-    ...Object.keys(def.shape ?? {}),
-    ...(def.innerType ? keysOf(def.innerType) : []),
-    ...(def.options ?? []).flatMap((option) => keysOf(option)),
+    ...Object.keys(shape ?? {}),
+    ...(innerType ? keysOf(innerType) : []),
+    ...(options ?? []).flatMap((option) => keysOf(option)),
   ]
 }
 
@@ -117,7 +144,7 @@ function cursorAt(cursor: Cursor, path: readonly PropertyKey[]): Cursor {
 
 /** Numbers as JavaScript's, for the schema's eyes only. */
 function plain(value: JsonValue): unknown {
-  if (isJsonNumber(value)) return Number(value)
+  if (isJsonNumber(value)) return approximate(value)
   if (Array.isArray(value)) return value.map(plain)
   if (isJsonObject(value)) return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, plain(entry)]))
   return value

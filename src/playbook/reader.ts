@@ -55,7 +55,7 @@ export function kindOf({ node }: Cursor): ValueKind {
 /** "a list", for messages. */
 export function describeKind(cursor: Cursor): string {
   const kind = kindOf(cursor)
-  return kind === 'null' ? 'nothing' : `a ${kind}`
+  return kind === 'null' ? 'nothing' : kind === 'string' ? 'a text' : `a ${kind}`
 }
 
 export function isEmpty(cursor: Cursor): boolean {

@@ -1,6 +1,7 @@
 import { isJsonNumber, type JsonValue } from '../core/json.js'
 import type { RetryRule } from './model.js'
 import { checkKeys, describeKind, type Field, type Fields, fieldsOf, given, jsonOf, kindOf, report, reportKey } from './reader.js'
+import { approximate } from './scalars.js'
 import { conditionOf, numberOrTemplate } from './templates.js'
 
 const RETRY_KEYS = ['max_attempts', 'initial_delay', 'backoff_multiplier', 'max_delay', 'when']
@@ -40,7 +41,7 @@ function number(fields: Fields, { name, fallback, least, isInteger = false }: Nu
   const field = fields.get(name)
   if (!field) return fallback
   const value: JsonValue = jsonOf(field.value)
-  const found = isJsonNumber(value) ? Number(value) : Number.NaN
+  const found = isJsonNumber(value) ? approximate(value) : Number.NaN
   if (found >= least && found <= MAX_SECONDS && (!isInteger || Number.isInteger(found))) return found
   const what = isInteger ? 'an integer' : 'a number'
   const shown = Number.isNaN(found) ? describeKind(field.value) : String(found)

@@ -1,5 +1,5 @@
 import { isScalar, Schema } from 'yaml'
-import { canonicalNumber, type JsonValue, LosslessNumber, toJsonNumber } from '../core/json.js'
+import { canonicalNumber, isJsonNumber, type JsonValue, LosslessNumber, toJsonNumber } from '../core/json.js'
 
 const MAX_EXPONENT = 308
 const MAX_DIGITS = 1000
@@ -28,6 +28,11 @@ function readDecimal(text: string): JsonValue {
   return toJsonNumber(json.replace(/^(-?)0+(?=\d)/, '$1'))
 }
 
+/** A number as JavaScript has it, for checks and messages only: digits may be lost, and beyond its range it is infinite. */
+export function approximate(value: number | LosslessNumber): number {
+  return typeof value === 'number' ? value : Number(value.value)
+}
+
 /** Why a number cannot be kept, or null. */
 export function numberFault(value: JsonValue): string | null {
   if (!(value instanceof LosslessNumber)) return null
@@ -50,7 +55,7 @@ function describe(value: JsonValue | undefined): string {
   if (value === null) return 'null'
   if (typeof value === 'string') return `the string "${value}"`
   if (typeof value === 'boolean') return `the boolean ${value}`
-  return `the number ${Number(value)}`
+  return isJsonNumber(value) ? `the number ${approximate(value)}` : 'a collection'
 }
 
 const schema11 = new Schema({ schema: 'yaml-1.1' })

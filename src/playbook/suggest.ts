@@ -1,6 +1,6 @@
 /** The known word nearest to a mistyped one, or null when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | null {
-  const limit = Math.max(1, Math.floor(word.length / 3))
+  const limit = Math.min(Math.max(1, Math.floor(word.length / 3)), word.length - 1)
   let best: string | null = null
   let bestDistance = limit + 1
   for (const candidate of known) {

@@ -3,6 +3,7 @@ import { isTransientError } from '../core/errors.js'
 import { isJsonNumber, type JsonObject, type JsonValue } from '../core/json.js'
 import { compileCondition, compileTemplate } from '../template/index.js'
 import { type Cursor, describeKind, fieldsOf, itemsOf, jsonOf, kindOf, objectOf, report, textOf } from './reader.js'
+import { approximate } from './scalars.js'
 
 /** Whether a text holds a template at all. */
 export function isTemplate(text: string): boolean {
@@ -53,13 +54,13 @@ export function numberOrTemplate(
   const text = textOf(cursor)
   if (text !== null && isTemplate(text)) return templatesOf(cursor)
   const value = jsonOf(cursor)
-  if (isJsonNumber(value) && accepts(Number(value))) return Number(value)
+  if (isJsonNumber(value) && accepts(approximate(value))) return approximate(value)
   report(cursor, `${what}, or a template of one; this is ${describeKind(cursor)}${shown(value)}`)
   return null
 }
 
 function shown(value: JsonValue): string {
-  return isJsonNumber(value) ? ` (${Number(value)})` : typeof value === 'string' ? ` ("${value.slice(0, 40)}")` : ''
+  return isJsonNumber(value) ? ` (${approximate(value)})` : typeof value === 'string' ? ` ("${value.slice(0, 40)}")` : ''
 }
 
 function compile(cursor: Cursor, text: string, how: (source: string) => unknown): void {
@@ -69,8 +70,13 @@ function compile(cursor: Cursor, text: string, how: (source: string) => unknown)
     if (!isTransientError(error)) throw error
     const { line, column } = error.details
     const offset = offsetInside(cursor, { line: Number(line ?? 1), column: Number(column ?? 1) })
-    cursor.source.log.add({ message: error.message, path: cursor.path, offset })
+    cursor.source.log.add({ message: withoutPosition(error.message), path: cursor.path, offset })
   }
+}
+
+/** The engine's own position counts inside the template; the problem has one of its own. */
+function withoutPosition(message: string): string {
+  return message.replace(/ \(line \d+, column \d+ of [\s\S]*\)$/, '')
 }
 
 /** Where a line and column of a scalar's text stand in the source; its start where escapes or folding hide it. */

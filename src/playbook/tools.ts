@@ -64,7 +64,7 @@ export function findTool(fields: Fields, tools: Toolkit): NamedTool | null {
 function unknownTool(kind: string, tools: Toolkit): string {
   const kinds = [...tools.keys()]
   const advice = featureAdvice(kind)
-  const hint = advice ? ` (${advice})` : didYouMean(kind, [...kinds, ITERATOR])
+  const hint = advice ? ` (${advice})` : didYouMean(kind, [...kinds, ITERATOR]).replace(/^: (.*)$/, ' ($1)')
   return `unknown tool "${kind.slice(0, 60)}": use ${oneOf(kinds)}${hint}`
 }
 

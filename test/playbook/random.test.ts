@@ -87,18 +87,18 @@ const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
 
 describe('bad input', () => {
   it('any text', () => {
-    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), expectSound), { numRuns: 500 })
+    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), expectSound), { numRuns: 250 })
   })
 
   it('any characters of YAML', () => {
     const unit = fc.constantFrom(...'{}[]:,-?&*!|>\'"%@`# \n\t\r\\~ab01.<'.split(''))
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 60 }), (text) => expectSound(text)),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     )
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 60 }), (text) => expectSound(`${HEAD}workflow:\n- step: a\n  vars: ${text}`)),
-      { numRuns: 500 },
+      { numRuns: 250 },
     )
   })
 
@@ -107,15 +107,15 @@ describe('bad input', () => {
       JSON.stringify({ apiVersion: 'noetl.io/v1', kind: 'Playbook', metadata: { name: 'x' }, workflow })
     fc.assert(
       fc.property(tree, (value) => expectSound(JSON.stringify(value) ?? '')),
-      { numRuns: 500 },
+      { numRuns: 250 },
     )
     fc.assert(
       fc.property(fc.array(tree, { maxLength: 3 }), (steps) => expectSound(playbook(steps))),
-      { numRuns: 500 },
+      { numRuns: 250 },
     )
     fc.assert(
       fc.property(fc.dictionary(word, tree), (step) => expectSound(playbook([{ step: 'a', ...step }]))),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     )
   })
 
@@ -130,7 +130,7 @@ describe('bad input', () => {
       fc.property(damage, ({ source, from, length, text }) =>
         expectSound(source.slice(0, from) + text + source.slice(from + length)),
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     )
   })
 })

@@ -1,0 +1,344 @@
+import { describe, expect, it } from 'vitest'
+import { HEAD, parse, problemsOf, workflow } from './support.js'
+
+/** Each line is `severity line:column path | a part of the message`, in this order and no others. */
+function expectProblems(source: string, lines: readonly string[]): void {
+  const found = problemsOf(source)
+  expect(found.map((text, index) => (isMatch(text, lines[index]) ? lines[index] : text))).toEqual(lines)
+}
+
+function isMatch(text: string, line: string | undefined): boolean {
+  const [place = '', message = ''] = (line ?? '').split(' | ')
+  return text.startsWith(`${place} | `) && text.includes(message)
+}
+
+const steps = (text: string, head = '') => workflow(text, head)
+const inStep = (text: string) => steps(`- step: a\n  ${text}`)
+
+describe('the document', () => {
+  it.each<[string, string, string[]]>([
+    ['empty', '', ['error 1:1  | is not a mapping']],
+    ['a list', '\n- a', ['error 2:1  | is not a mapping']],
+    ['broken YAML', 'a: [', ['error 1:5  | not valid YAML']],
+    ['tabs', `${HEAD}workflow:\n- step: a\n\tx: 1`, ['error 6:1  | Tabs are not allowed']],
+    ['two documents', `${steps('- step: a')}\n---\na: 1`, ['error 6:1  | second document']],
+    [
+      'nothing in it',
+      '{}',
+      [
+        'error 1:1  | "apiVersion" is missing',
+        'error 1:1  | "kind" is missing',
+        'error 1:1  | "metadata" is missing',
+        'error 1:1  | "workflow" is missing',
+      ],
+    ],
+    [
+      'wrong values',
+      'apiVersion: v1\nkind: Job\nmetadata: {}\nworkflow: {}',
+      [
+        'error 1:13 apiVersion | must be noetl.io/v1 or noetl.io/v2, not "v1"',
+        'error 2:7 kind | must be Playbook',
+        'error 3:1 metadata | metadata.name is missing',
+        'error 4:11 workflow | must be a list of steps, not a mapping',
+      ],
+    ],
+    ['no steps', `${HEAD}workflow: []`, ['error 4:1 workflow | at least one step']],
+    ['an unknown key', `${HEAD}workflows: []\nworkflow: [{step: a}]`, ['error 4:1 workflows | did you mean "workflow"?']],
+    ['a duplicate key', inStep('desc: x\n  desc: y'), ['error 7:3 workflow[0].desc | given before in line 6']],
+    ['a tag', inStep('vars: {a: !foo 1}'), ['error 6:13  | Unresolved tag']],
+    ['an alias without anchor', inStep('vars: {a: *b}'), ['error 6:13 workflow[0].vars.a | alias *b']],
+    ['a key that is a list', inStep('vars: {? [x] : 1}'), ['error 6:12 workflow[0].vars.? | key']],
+    [
+      'what cannot be stored',
+      steps('- step: a', 'workload: {a: "\\0", b: "\\ud800", c: .nan, d: 1e400}\n'),
+      [
+        'error 4:15 workload.a | U+0000',
+        'error 4:24 workload.b | surrogate',
+        'error 4:37 workload.c | no JSON value',
+        'error 4:46 workload.d | exponent',
+      ],
+    ],
+    [
+      'forbidden keys',
+      steps('- step: a', 'workload: {a: {__proto__: 1}, constructor: 2, b: [{prototype: 3}]}\n'),
+      [
+        'error 4:16 workload.a.__proto__ | cannot be a key',
+        'error 4:31 workload.constructor | cannot be a key',
+        'error 4:52 workload.b[0].prototype | cannot be a key',
+      ],
+    ],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+describe('plain scalars that YAML 1.1 reads otherwise', () => {
+  it.each<[string, string]>([
+    ['yes', 'the string "yes" here (YAML 1.2), but the boolean true'],
+    ['off', 'the string "off" here (YAML 1.2), but the boolean false'],
+    ['012', 'the number 12 here (YAML 1.2), but the number 10'],
+    ['1_000', 'the string "1_000" here (YAML 1.2), but the number 1000'],
+    ['2025-01-01', 'the string "2025-01-01" here (YAML 1.2), but the date 2025-01-01'],
+    ['12:30', 'the string "12:30" here (YAML 1.2), but the number 750'],
+    ['0o17', 'the number 15 here (YAML 1.2), but the string "0o17"'],
+  ])('%s is a warning with both readings', (text, reading) => {
+    const source = inStep(`vars: {x: ${text}}`)
+    expectProblems(source, [`warning 6:13 workflow[0].vars.x | ${reading}`])
+    expect(parse(source).playbook).not.toBeNull()
+    expect(problemsOf(inStep(`vars: {x: "${text}"}`))).toEqual([])
+  })
+
+  it.each(['true', 'null', '~', '1.50', '1e3', '507861119290048685', '0x1F', 'n', 'y', 'text', '-7'])('%s is none', (text) => {
+    expect(problemsOf(inStep(`vars: {x: ${text}}`))).toEqual([])
+  })
+
+  it('also as a key', () => expectProblems(inStep('vars: {on: 1}'), ['warning 6:10 workflow[0].vars.on | boolean true']))
+})
+
+describe('steps', () => {
+  it.each<[string, string, string[]]>([
+    [
+      'no mapping, no name, a number as name',
+      steps('- x\n- desc: x\n- step: 3'),
+      [
+        'error 5:3 workflow[0] | a step must be a mapping',
+        'error 6:3 workflow[1] | a step needs "step"',
+        'error 7:9 workflow[2].step | not a number',
+      ],
+    ],
+    ['a duplicate name', steps('- step: a\n- step: a'), ['error 6:9 workflow[1].step | duplicate step "a"']],
+    [
+      'bad names',
+      steps('- step: 1a\n  next: [vars, constructor]\n- step: vars\n- step: constructor'),
+      [
+        'error 5:9 workflow[0].step | "1a" is no name for a step',
+        'error 7:9 workflow[1].step | "vars" is reserved',
+        'error 8:9 workflow[2].step | "constructor" cannot be',
+      ],
+    ],
+    ['a long name', steps(`- step: ${'a'.repeat(201)}`), ['error 5:9 workflow[0].step | has 201 characters, the limit is 200']],
+    [
+      'an unreachable step',
+      steps('- step: a\n- step: b\n- step: end'),
+      ['warning 6:9 workflow[1].step | nothing leads to the step "b"'],
+    ],
+    [
+      'unknown keys',
+      inStep('nxt: b\n  description: x\n  sink: {}\n  zzzzz: 1'),
+      [
+        'error 6:3 workflow[0].nxt | did you mean "next"?',
+        'error 7:3 workflow[0].description | did you mean "desc"?',
+        'error 8:3 workflow[0].sink | "sink" is a feature of NoETL',
+        'error 9:3 workflow[0].zzzzz | accepted: step, desc, tool',
+      ],
+    ],
+    [
+      'retry',
+      inStep('retry: {max_attempts: 0, initial_delay: -1, max_delay: x, retries: 2}'),
+      [
+        'error 6:25 workflow[0].retry.max_attempts | an integer of at least 1, not 0',
+        'error 6:43 workflow[0].retry.initial_delay | at least 0, not -1',
+        'error 6:58 workflow[0].retry.max_delay | not a text',
+        'error 6:61 workflow[0].retry.retries | did you mean "max_attempts"?',
+      ],
+    ],
+    ['retry of another type', inStep('retry: 3'), ['error 6:10 workflow[0].retry | must be a mapping']],
+    ['half an attempt', inStep('retry: {max_attempts: 1.5}'), ['error 6:25 workflow[0].retry.max_attempts | not 1.5']],
+    ['retry that never retries', inStep('retry: {initial_delay: 1}'), ['warning 6:3 workflow[0].retry | its default is 1']],
+    [
+      'timeout',
+      inStep('timeout: fast\n  pool: a.b'),
+      ['error 6:12 workflow[0].timeout | seconds above 0', 'error 7:9 workflow[0].pool | letters'],
+    ],
+    ['timeout that is a template', inStep('timeout: "{{ vars.t }}"'), []],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+describe('tools', () => {
+  it.each<[string, string, string[]]>([
+    [
+      'unknown',
+      inStep('tool: foo'),
+      ['error 6:9 workflow[0].tool | unknown tool "foo": use python, http, postgres, playbook or workbook'],
+    ],
+    ['mistyped', inStep('tool: {kind: pyton}'), ['error 6:16 workflow[0].tool.kind | did you mean "python"?']],
+    ['of NoETL', inStep('tool: duckdb'), ['error 6:9 workflow[0].tool | "duckdb" is a feature of NoETL']],
+    ['twice', inStep('tool: http\n  type: http\n  url: x'), ['error 7:3 workflow[0].type | another name for "tool"']],
+    ['without kind', inStep('tool: {code: x}'), ['error 6:9 workflow[0].tool | no "kind"']],
+    ['http without url', inStep('tool: http'), ['error 6:9 workflow[0].tool | http needs "endpoint" (or "url")']],
+    ['python without code', inStep('tool: python'), ['error 6:9 workflow[0].tool | python needs "code"']],
+    ['postgres without query', inStep('tool: {kind: postgres}'), ['error 6:16 workflow[0].tool.kind | postgres needs "query"']],
+    ['playbook without path', inStep('tool: playbook'), ['error 6:9 workflow[0].tool | playbook needs "path"']],
+    ['workbook without name', inStep('tool: workbook'), ['error 6:9 workflow[0].tool | workbook needs "name"']],
+    ['an unknown task', inStep('tool: workbook\n  name: x'), ['error 7:9 workflow[0].name | the workbook has no task "x"']],
+    ['two names of one parameter', inStep('tool: http\n  url: x\n  endpoint: y'), ['error 7:3 workflow[0].url | two names']],
+    [
+      'values of the wrong kind',
+      inStep('tool: http\n  url: [x]\n  headers: 3\n  auth: {type: x, credentail: y}'),
+      [
+        'error 7:8 workflow[0].url | must be a text, not a list',
+        'error 8:12 workflow[0].headers | must be a mapping or a template, not a number',
+        'error 9:16 workflow[0].auth.type | bearer',
+        'error 9:19 workflow[0].auth.credentail | did you mean "credential"?',
+      ],
+    ],
+    [
+      'a template for any value',
+      inStep('tool: http\n  url: "{{ vars.u }}"\n  headers: "{{ vars.h }}"\n  verify_ssl: "{{ vars.s }}"'),
+      [],
+    ],
+    [
+      'args that are no mapping',
+      inStep('tool: python\n  code: x\n  args: [1]'),
+      ['error 8:9 workflow[0].args | must be a mapping or a template, not a list'],
+    ],
+    [
+      'parameters in the wrong place',
+      inStep('tool: {kind: python, code: x, vars: {}}\n  args: {}'),
+      ['error 6:33 workflow[0].tool.vars | write it beside "tool"', 'error 7:3 workflow[0].args | write it inside "tool"'],
+    ],
+    [
+      'parameters without a tool',
+      inStep('code: x'),
+      ['error 6:3 workflow[0].code | parameter of python, and no "tool" is named'],
+    ],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+describe('templates', () => {
+  it.each<[string, string, string[]]>([
+    ['in vars', inStep('vars: {x: "{{ vars.a + }}"}'), ['error 6:26 workflow[0].vars.x']],
+    [
+      'in a block of text',
+      inStep('tool: postgres\n  query: |\n    SELECT 1;\n    SELECT {{ vars. }}'),
+      ['error 9:21 workflow[0].query'],
+    ],
+    ['in a condition', inStep('next: [{when: "{{ x", step: a}]'), ['error 6:22 workflow[0].next[0].when']],
+    ['in the workload', steps('- step: a', 'workload: {x: "{{ ( }}"}\n'), ['error 4:21 workload.x']],
+    ['not in code', inStep('tool: python\n  code: "x = {{ y"'), []],
+    ['not in a description', inStep('desc: "{{ y"'), []],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+describe('vars', () => {
+  it.each<[string, string, string[]]>([
+    [
+      'names',
+      inStep('vars: {result: 1, 9x: 2, "": 4}'),
+      [
+        'error 6:10 workflow[0].vars.result | is reserved',
+        'error 6:21 workflow[0].vars.9x | is no name for a variable',
+        'error 6:28 workflow[0].vars. | is no name for a variable',
+      ],
+    ],
+    ['a list', inStep('vars: [x]'), ['error 6:9 workflow[0].vars | not a list']],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+describe('iterators', () => {
+  const iterator = (text: string) => inStep(`type: iterator\n  collection: [1]\n  element: x\n  ${text}`)
+  it.each<[string, string, string[]]>([
+    [
+      'without anything',
+      inStep('type: iterator'),
+      [
+        'error 6:9 workflow[0].type | needs a "task"',
+        'error 6:9 workflow[0].type | needs "collection"',
+        'error 6:9 workflow[0].type | needs "element"',
+      ],
+    ],
+    [
+      'wrong options',
+      inStep('loop: {in: abc, iterator: loop, mode: paralel, limit: -1, chunk: 0, enumerate: 1}\n  tool: python\n  code: x'),
+      [
+        'error 6:14 workflow[0].loop.in | must be a list, or a template of one',
+        'error 6:29 workflow[0].loop.iterator | "loop" is reserved and cannot be the name of an element',
+        'error 6:41 workflow[0].loop.mode | did you mean "parallel"?',
+        'error 6:57 workflow[0].loop.limit | at least 0',
+        'error 6:68 workflow[0].loop.chunk | at least 1',
+        'error 6:82 workflow[0].loop.enumerate | true or false',
+      ],
+    ],
+    [
+      'an iterator inside',
+      iterator('task: {type: iterator}'),
+      ['error 9:16 workflow[0].task.type | cannot be an iterator itself'],
+    ],
+    [
+      'a loop inside',
+      iterator('task: {type: python, code: x, loop: {}}'),
+      ['error 9:33 workflow[0].task.loop | cannot be an iterator itself'],
+    ],
+    ['a task without tool', iterator('task: {desc: x}'), ['error 9:9 workflow[0].task | needs a tool']],
+    ['a loop without tool', inStep('loop: {in: [1], iterator: x}'), ['error 6:3 workflow[0].loop | needs a tool']],
+    [
+      'two loops',
+      iterator('task: {tool: python, code: x}\n  loop: {in: [1], iterator: x}'),
+      ['error 10:3 workflow[0].loop | not both'],
+    ],
+    [
+      'concurrency without async',
+      iterator('concurrency: 3\n  task: {tool: python, code: x}'),
+      ['warning 9:3 workflow[0].concurrency | async'],
+    ],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+describe('routing', () => {
+  it.each<[string, string, string[]]>([
+    [
+      'an unknown step',
+      steps('- step: start\n  next: [{step: strat}, {when: x, then: [{step: edn}]}]'),
+      [
+        'error 6:17 workflow[0].next[0].step | there is no step "strat": did you mean "start"?',
+        'error 6:49 workflow[0].next[1].then[0].step | did you mean "end"?',
+      ],
+    ],
+    ['an unknown step as text', inStep('next: bbb'), ['error 6:9 workflow[0].next | there is no step "bbb"']],
+    ['a mapping', inStep('next: {step: a}'), ['error 6:9 workflow[0].next | name of a step or a list']],
+    [
+      'entries',
+      inStep('next: [3, {then: [a]}, {when: x}, {step: a, args: 3}, {else: [a], when: x}, {step: a, then: [a]}]'),
+      [
+        'error 6:10 workflow[0].next[0] | not a number',
+        'error 6:13 workflow[0].next[1] | needs "step", "when" or "else"',
+        'error 6:27 workflow[0].next[2].when | needs "then" or "step"',
+        'error 6:53 workflow[0].next[3].args | must be a mapping',
+        'error 6:69 workflow[0].next[4].when | takes no "when"',
+        'error 6:89 workflow[0].next[5].then | not both',
+      ],
+    ],
+    [
+      'case',
+      inStep('case: [{then: [a]}, {when: x, then: {set: x}}, {when: x, then: [{when: y, step: a}]}]'),
+      [
+        'error 6:10 workflow[0].case[0] | needs "when" and "then"',
+        'error 6:40 workflow[0].case[1].then.set | "set" is a feature of NoETL',
+        'error 6:68 workflow[0].case[2].then[0].when | accepted: step, args, data',
+      ],
+    ],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+describe('the workbook', () => {
+  it.each<[string, string, string[]]>([
+    [
+      'no list',
+      steps('- step: a', 'workbook: {a: 1}\nsensitive: x\n'),
+      ['error 4:11 workbook | list of tasks', 'error 5:1 sensitive | list of names'],
+    ],
+    [
+      'tasks',
+      steps(
+        '- step: a',
+        'workbook: [{tool: python, code: x}, {name: a}, {name: a, tool: workbook}, {name: c, tool: http, assert: {expect: []}}]\n',
+      ),
+      [
+        'error 4:12 workbook[0] | needs a "name"',
+        'error 4:37 workbook[1] | needs a tool',
+        'error 4:55 workbook[2].name | duplicate task "a"',
+        'error 4:64 workbook[2].tool | cannot be "workbook"',
+        'error 4:91 workbook[3].tool | http needs "endpoint"',
+        'error 4:106 workbook[3].assert.expect | did you mean "expects"?',
+      ],
+    ],
+  ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
