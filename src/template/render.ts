@@ -8,7 +8,7 @@ import { isTrue } from './values/compare.js'
 import { toJson } from './values/output.js'
 import { toText } from './values/text.js'
 import { raiseUndefined } from './values/undefined.js'
-import { Undefined, type Value } from './values/values.js'
+import { Special, Undefined, type Value } from './values/values.js'
 
 /**
  * Renders a template. One whole expression keeps its type; mixed text is a string; nothing is parsed again.
@@ -16,7 +16,14 @@ import { Undefined, type Value } from './values/values.js'
  * @throws TransientError TEMPLATE_UNDEFINED, TEMPLATE_ERROR or TEMPLATE_FORBIDDEN
  */
 export function renderTemplate(template: Template | string, context: TemplateContext, at?: string): JsonValue {
-  return evaluate({ template, context, at, finish: toJson })
+  const compiled = typeof template === 'string' ? compileAt(template, at, compileTemplate) : template
+  return evaluate({ template: compiled, context, at, finish: compiled.isRead ? readJson : toJson })
+}
+
+/** A list or object of the context is passed on as it is: however large, reading it is no work. */
+function readJson(run: Run, value: Value): JsonValue {
+  const isOwn = typeof value !== 'object' || value === null || value instanceof Special
+  return isOwn ? toJson(run, value) : (value as JsonValue)
 }
 
 /** Renders a template to the text that Jinja2 would print, also where it is one whole expression. */

@@ -11,7 +11,7 @@ export interface NameSource {
   /** The value of a name, undefined when there is none. */
   lookup(name: string): Value | undefined
   names(): Iterable<string>
-  /** Where a bare name that does not exist does: `vars.counter` for `counter`. */
+  /** What `now()` gives. */
   now(): Date
 }
 
@@ -35,8 +35,8 @@ export interface Run {
   at: Position
 }
 
-export const MAX_STEPS = 1_000_000
-export const MAX_ALLOCATION = 8 * 1024 * 1024
+export const MAX_STEPS = 300_000
+export const MAX_ALLOCATION = 4 * 1024 * 1024
 export const MAX_DEPTH = 60
 const LIST_PLACE = 8
 const START: Position = { lineno: 0, colno: 0 }

@@ -15,6 +15,8 @@ export interface Template {
   readonly source: string
   /** Whether it is one whole expression, whose value keeps its type. */
   readonly isExpression: boolean
+  /** Whether it only reads a value of the context, which then leaves the engine as it is. */
+  readonly isRead: boolean
   readonly references: References
   /** The engine's own value; `renderTemplate` gives JSON. */
   evaluate(run: Run): Value
@@ -61,7 +63,7 @@ export function compileCondition(source: string): Template {
 }
 
 function constant(source: string): Template {
-  return { source, isExpression: false, references: NO_REFERENCES, isMarkedSql: false, evaluate: () => source }
+  return { source, isExpression: false, isRead: false, references: NO_REFERENCES, isMarkedSql: false, evaluate: () => source }
 }
 
 function build(source: string): Template {
@@ -73,6 +75,7 @@ function build(source: string): Template {
   return {
     source,
     isExpression: false,
+    isRead: false,
     isMarkedSql: false,
     references: findReferences(body),
     evaluate(run) {
@@ -88,10 +91,19 @@ function ofExpression(source: string, expression: Expression, environment: Envir
   return {
     source,
     isExpression: true,
+    isRead: isRead(expression, environment),
     isMarkedSql: expression.typename === 'Apply' && expression.name === 'sql',
     references: findReferences([expression]),
     evaluate: compileExpression(expression, environment),
   }
+}
+
+/** Steps' results by name are no plain data, so that reading `results` whole is not a mere read. */
+function isRead(expression: Expression, environment: Environment): boolean {
+  if (expression.typename === 'Symbol') return !environment.bound.has(expression.value) && expression.value !== 'results'
+  if (expression.typename !== 'LookupVal' || expression.val.typename !== 'Literal') return false
+  const { target } = expression
+  return isRead(target, environment) || (target.typename === 'Symbol' && target.value === 'results')
 }
 
 function wholeExpression(body: readonly Statement[]): Expression | null {

@@ -42,8 +42,9 @@ function walk(node: Ast, found: Found, bound: Set<string>): void {
       if (!bound.has(node.value)) add(found, node.value, null)
       return
     case 'FunCall':
-      walkMethod(node, found, bound)
-      break
+      if (!walkMethod(node, found, bound)) break
+      walkFields(node.args, found, bound)
+      return
     case 'LookupVal':
       if (walkMember(node, found, bound)) return
       break
@@ -90,13 +91,14 @@ function walkMember(node: Extract<Expression, { typename: 'LookupVal' }>, found:
 }
 
 /** `vars.get('x')` reads the member x; any other method of a root reads it whole. */
-function walkMethod(node: CallNode, found: Found, bound: Set<string>): void {
+function walkMethod(node: CallNode, found: Found, bound: Set<string>): boolean {
   const callee = node.name
-  if (callee.typename !== 'LookupVal' || callee.target.typename !== 'Symbol' || callee.val.typename !== 'Literal') return
+  if (callee.typename !== 'LookupVal' || callee.target.typename !== 'Symbol' || callee.val.typename !== 'Literal') return false
   const root = callee.target.value
   const [first] = node.args.positional
   const isStatic = callee.val.value === 'get' && first?.typename === 'Literal' && typeof first.value === 'string'
   if (!bound.has(root)) add(found, root, isStatic ? String(first.value) : null)
+  return true
 }
 
 function bind(target: Expression, bound: Set<string>): void {

@@ -79,7 +79,7 @@ function evenInteger(value: number): number {
 /** Filters on numbers. */
 export const numberFilters: OperationTable = {
   abs: operation([], (_, value) => absolute(requireNumeric(value, 'abs'))),
-  int: operation(['default?', 'base?'], (_, value, fallback, base) => toInteger(value, fallback ?? 0, base === undefined ? 10 : requireInteger(base, 'int'))),
-  float: operation(['default?'], (_, value, fallback) => toFloat(value, fallback ?? new Float(0))),
+  int: operation(['default?', 'base?'], (_, value, fallback, base) => toInteger(value, fallback === undefined ? 0 : fallback, base === undefined ? 10 : requireInteger(base, 'int'))),
+  float: operation(['default?'], (_, value, fallback) => toFloat(value, fallback === undefined ? new Float(0) : fallback)),
   round: operation(['precision?', 'method?'], round),
 }

@@ -61,7 +61,7 @@ function field(run: Run, source: string, expansion: Expansion): string {
   for (const [, attribute, index] of path.matchAll(/\.([^.[]+)|\[([^\]]*)\]/g)) {
     const found =
       attribute === undefined ? item(run, value, /^\d+$/.test(index ?? '') ? Number(index) : (index ?? '')) : member(run, value, attribute)
-    value = found ?? fail(`the format field "${source.slice(0, 40)}" is not there`)
+    value = found === undefined ? fail(`the format field "${source.slice(0, 40)}" is not there`) : found
   }
   const resolved = spec.includes('{') ? expand(run, spec, { ...expansion, depth: expansion.depth + 1 }) : spec
   const converted = conversion === undefined ? value : conversion === 's' ? toText(run, value) : toRepr(run, value)

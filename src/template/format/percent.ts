@@ -50,7 +50,8 @@ export function formatPercent(run: Run, text: string, values: Value): string {
 
 function named(run: Run, values: Value, key: string): Value {
   if (!isMapping(values)) return fail('the format needs a dict')
-  return mappingGet(run, values, key) ?? fail(`the format needs the key "${key}"`)
+  const value = mappingGet(run, values, key)
+  return value === undefined ? fail(`the format needs the key "${key}"`) : value
 }
 
 function formatOne(run: Run, value: Value, directive: Directive): string {

@@ -39,6 +39,7 @@ export function isEqual(run: Run, leftValue: Value, rightValue: Value): boolean 
   if (isMapping(left)) return isMapping(right) && deeper(run, () => isSameMapping(run, left, right))
   const isSameKind = isList(left) ? isList(right) : left instanceof Sequence && right instanceof Sequence && left.kind === right.kind
   if (!isSameKind) return false
+  chargeSteps(run, 4)
   return deeper(run, () => isSameItems(run, sequence(run, left), sequence(run, right)))
 }
 

@@ -10,7 +10,7 @@ export interface SortOptions {
 /** Sorts stably as Python does, charged before; a reversed sort keeps the order of equals. */
 export function sortValues(run: Run, values: readonly Value[], { isReversed = false, key }: SortOptions = {}): Value[] {
   chargeItems(run, values.length)
-  chargeSteps(run, values.length * Math.log2(values.length + 1))
+  chargeSteps(run, (values.length * Math.log2(values.length + 1)) / 8)
   const keyed = values.map((value) => ({ value, key: key === undefined ? value : key(value) }))
   keyed.sort((left, right) => (isReversed ? compareValues(run, right.key, left.key) : compareValues(run, left.key, right.key)))
   return keyed.map(({ value }) => value)

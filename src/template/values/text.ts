@@ -1,5 +1,5 @@
 import { isLosslessNumber } from '../../core/json.js'
-import { chargeText, deeper, type Run } from '../run.js'
+import { chargeSteps, chargeText, deeper, type Run } from '../run.js'
 import { iterate, listItems, mappingEntries } from './access.js'
 import { toDouble, toNumeric } from './numbers.js'
 import { joinText } from './strings.js'
@@ -19,6 +19,7 @@ export function toRepr(run: Run, value: Value): string {
 
 function repr(run: Run, given: Value, parents: readonly Value[]): string {
   const value = unwrap(given)
+  chargeSteps(run, 1)
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (typeof value === 'string') return quoted(run, value)
@@ -30,6 +31,7 @@ function repr(run: Run, given: Value, parents: readonly Value[]): string {
   if (value instanceof Callable) return `<function ${value.name}>`
   if (value instanceof Instance) return `<${value.name}>`
   if (value instanceof Namespace) return `<Namespace ${mapRepr(run, [...value.values], parents)}>`
+  chargeSteps(run, 4)
   if (parents.includes(value)) return isList(value) ? '[...]' : '{...}'
   return deeper(run, () => containerRepr(run, value, [...parents, value]))
 }
