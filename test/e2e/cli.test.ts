@@ -1,0 +1,173 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ROOT } from '../support/paths.js'
+import { startTestServer, type TestServer } from '../support/server.js'
+
+const COUNTER = `apiVersion: noetl.io/v1
+kind: Playbook
+metadata:
+  name: cli_counter
+workload:
+  by: 1
+workflow:
+- step: start
+  vars:
+    counter: "{{ workload.by }}"
+  next: double
+- step: double
+  vars:
+    counter: "{{ vars.counter * 2 }}"
+`
+const FAILING = COUNTER.replace('cli_counter', 'cli_failing').replace('vars.counter * 2', 'vars.nothing')
+const INVALID = 'apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: x\nworkflow:\n- step: start\n  next: nowhere\n'
+
+interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+describe('the command line', () => {
+  let server: TestServer
+  let folder: string
+  let file: (name: string) => string
+  let id = 700_000_000_000_000_000n
+
+  function launch(args: readonly string[], url = server.url): ChildProcessWithoutNullStreams {
+    const env = { ...process.env, TRANSIENT_URL: url, TRANSIENT_KEY: '' }
+    return spawn(process.execPath, [join(ROOT, 'bin/transient.js'), ...args], { cwd: ROOT, env })
+  }
+
+  function run(args: readonly string[], { input = '', url }: { input?: string; url?: string } = {}): Promise<Ran> {
+    const child = launch(args, url)
+    let out = ''
+    let err = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text
+    })
+    child.stdin.end(input)
+    return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })))
+  }
+
+  const newId = (): string => {
+    id += 1n
+    return String(id)
+  }
+
+  beforeAll(async () => {
+    server = await startTestServer()
+    folder = mkdtempSync(join(tmpdir(), 'transient-cli-'))
+    file = (name) => join(folder, name)
+    writeFileSync(file('counter.yaml'), COUNTER)
+    writeFileSync(file('failing.yaml'), FAILING)
+    writeFileSync(file('invalid.yaml'), INVALID)
+  })
+
+  afterAll(async () => {
+    await server.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('runs a playbook, showing its steps and changes, and ends with 0', async () => {
+    const { code, out } = await run(['execution', 'run', file('counter.yaml'), '--workload', '{"by": 21}'])
+    expect(out).toMatch(/start {2}succeeded, attempt 1/)
+    expect(out).toContain('    counter = 21\n')
+    expect(out).toContain('    counter = 42 (was 21)\n')
+    expect(out).toMatch(/execution \d+ completed in /)
+    expect(code).toBe(0)
+  })
+
+  it('ends with 5 when the execution fails, and says why', async () => {
+    const { code, err } = await run(['execution', 'run', file('failing.yaml')])
+    expect(err).toMatch(/TEMPLATE_UNDEFINED: .*nothing/)
+    expect(code).toBe(5)
+  })
+
+  it('prints one JSON object per line for programs', async () => {
+    const { code, out } = await run(['execution', 'run', file('counter.yaml'), '-o', 'jsonl'])
+    const events = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(events[0]).toMatchObject({ event: 'execution', id: expect.stringMatching(/^\d+$/) })
+    expect(events.at(-1)).toMatchObject({ event: 'execution', status: 'completed', revision: 2 })
+    expect(events.filter(({ event }) => event === 'variable')).toMatchObject([
+      { revision: 1, name: 'counter', value: 1 },
+      { revision: 2, name: 'counter', value: 2, previous_value: 1 },
+    ])
+    expect(events).toContainEqual(expect.objectContaining({ event: 'step', step: 'double', status: 'succeeded' }))
+    expect(code).toBe(0)
+  })
+
+  it('validates without a server', async () => {
+    const nowhere = { url: 'http://127.0.0.1:1' }
+    expect(await run(['playbook', 'validate', file('counter.yaml')], nowhere)).toMatchObject({ code: 0 })
+    const invalid = await run(['playbook', 'validate', file('invalid.yaml')], nowhere)
+    expect(invalid.out).toMatch(/invalid\.yaml:7:\d+: error: .*nowhere/)
+    expect(invalid.code).toBe(1)
+  })
+
+  it('writes and reads variables with all their digits', async () => {
+    const execution = newId()
+    const value = '{"n":507861119290048685123}'
+    expect(await run(['vars', 'set', execution, 'a', '--value', '@-', '--type', 'computed'], { input: value })).toMatchObject({
+      code: 0,
+    })
+    expect((await run(['vars', 'get', execution, 'a'])).out).toBe(`${value}\n`)
+    expect((await run(['vars', 'list', execution, '-o', 'jsonl'])).out).toMatch(
+      /"name":"a","value":\{"n":507861119290048685123\},"type":"computed"/,
+    )
+    expect(await run(['vars', 'delete', execution, 'a'])).toMatchObject({ code: 0 })
+    expect((await run(['vars', 'history', execution])).out.trim().split('\n')).toHaveLength(3)
+  })
+
+  it('ends with the code that says what went wrong', async () => {
+    const execution = newId()
+    expect((await run(['vars', 'get', execution, 'none'])).code).toBe(3)
+    expect((await run(['execution', 'show', execution])).code).toBe(3)
+    expect((await run(['vars', 'set', execution, 'a', '--value', '1', '--expected-version', '3'])).code).toBe(4)
+    expect((await run(['vars', 'set', execution, 'a', '--value', 'no json'])).code).toBe(2)
+    expect((await run(['vars', 'nonsense'])).code).toBe(2)
+    expect((await run(['playbook', 'register', file('invalid.yaml')])).code).toBe(1)
+    const unreachable = await run(['vars', 'list', execution], { url: 'http://127.0.0.1:1' })
+    expect(unreachable).toMatchObject({ code: 6, out: '', err: expect.stringMatching(/transient serve/) })
+  })
+
+  it('goes on watching after the server was killed, and repeats nothing', async () => {
+    const execution = newId()
+    const set = (n: number) => server.rest('POST', `/api/vars/${execution}`, { variables: { n } })
+    await set(1)
+    const watching = launch(['vars', 'watch', execution, '--after', '0', '-o', 'jsonl'])
+    const seen: number[] = []
+    let rest = ''
+    const done = new Promise<void>((resolve) => {
+      watching.stdout.setEncoding('utf8').on('data', (text: string) => {
+        const lines = (rest + text).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) seen.push(JSON.parse(line).value)
+        if (seen.length >= 3) resolve()
+      })
+    })
+    await set(2)
+    while (seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    await server.kill()
+    await server.start()
+    await set(3)
+    await done
+    watching.kill()
+    expect(seen).toEqual([1, 2, 3])
+  })
+
+  it('plays the demo', async () => {
+    const { code, out, err } = await run(['demo'])
+    expect(out).toMatch(/execution \d+ completed/)
+    expect(err).toMatch(/"processed":22,"failed":3/)
+    expect(code).toBe(0)
+  })
+})
