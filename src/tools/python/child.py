@@ -184,8 +184,7 @@ def look_up(name, args, context):
         return True, args[name]
     if name == "context":
         return True, context
-    local = context.get("locals")
-    for layer in (local, context, context.get("vars"), context.get("results"), context.get("workload")):
+    for layer in (context, context.get("vars"), context.get("results"), context.get("workload")):
         if isinstance(layer, dict) and name in layer:
             return True, layer[name]
     return False, None

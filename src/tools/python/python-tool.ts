@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.j
 import { flag, mapping } from '../parameters.js'
 import { defineTool, type Renderer } from '../tool.js'
 import { createPythonTool } from './python.js'
+import { seesContext } from './sees-context.js'
 
 /** Runs Python code in CPython, in a process of its own for every call. */
 export const pythonTool = defineTool({
@@ -23,12 +24,14 @@ export const pythonTool = defineTool({
 
 function renderPython(parameters: JsonObject, renderer: Renderer): JsonObject {
   const { code = '', args = {}, libs = {}, network = true } = parameters
+  const rendered = objectOrEmpty(renderer.tree(args, 'args'))
+  const isContextSeen = seesContext(typeof code === 'string' ? code : '', new Set(Object.keys(rendered)))
   return {
     code,
-    args: args === null ? {} : renderer.tree(args, 'args'),
+    args: rendered,
     libs: objectOrEmpty(libs),
     network: renderer.tree(network, 'network'),
-    context: renderer.context(),
+    context: isContextSeen ? renderer.context() : {},
   }
 }
 
