@@ -1,3 +1,4 @@
+// cspell:ignore pyton paralel strat
 import { describe, expect, it } from 'vitest'
 import { HEAD, parse, problemsOf, workflow } from './support.js'
 

@@ -1,3 +1,4 @@
+// cspell:ignore bcdefghij
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
