@@ -59,7 +59,11 @@ describe('a playbook that is none', () => {
     ['a missing step', playbook('- step: start\n  next: nowhere\n'), ['nowhere', /\b7\b/]],
     ['an unknown key', playbook('- step: start\n  nxet: end\n'), ['nxet', 'next', /\b7\b/]],
     ['a step twice', playbook('- step: start\n- step: start\n'), ['start', /\b7\b/]],
-    ['a template that does not parse', playbook('- step: start\n  vars:\n    a: "{{ 1 + }}"\n'), ['{{ 1 + }}', /\b8\b/]],
+    [
+      'a template that does not parse',
+      playbook('- step: start\n  vars:\n    a: "{{ 1 + }}"\n'),
+      [/expression/, /line 8, column 16/],
+    ],
   ]
 
   it.each(cases)('%s', async (_name, source, says) => {
@@ -117,7 +121,7 @@ describe('a step that cannot succeed', () => {
       ['nothing', 'vars.nothing + 1'],
     ],
     ['a template error', async () => ({ vars: { a: '{{ [1] - {} }}' } }), 'TEMPLATE_ERROR', ['[1] - {}']],
-    ['a forbidden name', async () => ({ vars: { a: '{{ vars.__class__ }}' } }), 'TEMPLATE_FORBIDDEN', ['__class__']],
+    ['a template without end', async () => ({ vars: { a: '{{ range(1000000000) | list }}' } }), 'TEMPLATE_FORBIDDEN', [/range/]],
     [
       'a dead endpoint',
       async () => ({ tool: { kind: 'http', endpoint: `http://127.0.0.1:${await freePort()}/x` } }),
@@ -195,7 +199,13 @@ describe('a request that is wrong', () => {
       set({ good: 1, '9bad': 1 }),
       { status: 422, code: 'VALIDATION', says: ['9bad'] },
     ],
-    ['a name of 256 characters', 'POST', vars, set({ ['n'.repeat(256)]: 1 }), { status: 422, code: 'VALIDATION', says: ['255'] }],
+    [
+      'a name of 256 characters',
+      'POST',
+      vars,
+      set({ ['n'.repeat(256)]: 1 }),
+      { status: 422, code: 'VALIDATION', says: [/name/] },
+    ],
     [
       'a name that poisons',
       'POST',
