@@ -45,6 +45,8 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
         try {
           const event = next ?? (await events.next()).value
           next = null
+          // The reader has gone: its stream is closed already.
+          if (abort.signal.aborted) return
           if (event === undefined) {
             controller.close()
             return
@@ -56,6 +58,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
           }, stalledAfterMs)
           stalled.unref()
         } catch (thrown) {
+          if (abort.signal.aborted) return
           const problem = stringifyJson(toProblem(toClientError(thrown)))
           controller.enqueue(encoder.encode(`event: problem\ndata: ${problem}\n\n`))
           controller.close()

@@ -53,6 +53,26 @@ describe('eventStream', () => {
     expect(isStopped).toBe(true)
   })
 
+  it('stops watching when the reader goes while it waits', async () => {
+    const abort = new AbortController()
+    async function* waiting(): AsyncGenerator<WatchEvent, void, undefined> {
+      await new Promise((resolve) => abort.signal.addEventListener('abort', resolve))
+      yield* []
+    }
+    const faults: unknown[] = []
+    const toClientError = (error: unknown) => {
+      faults.push(error)
+      return error as TransientError
+    }
+    const reader = eventStream({ first: bookmark(1), events: waiting(), abort, toClientError }).getReader()
+    await reader.read()
+    const pending = reader.read()
+    await reader.cancel()
+    expect((await pending).done).toBe(true)
+    await sleep(10)
+    expect(faults).toEqual([])
+  })
+
   it('says why it cannot go on, and ends', async () => {
     // biome-ignore lint/correctness/useYield: it fails before it has anything to yield
     async function* gone(): AsyncGenerator<WatchEvent, void, undefined> {
