@@ -64,8 +64,9 @@ export async function applyDecision(tx: Sql, request: ApplyRequest): Promise<Eff
     error: execution.error,
     isWaiting: false,
   }
+  const isOver = !decision.call && !decision.commands.some((command) => command.type === 'start_child')
+  if (isOver) await finishTask(tx, snapshot.task)
   for (const command of decision.commands) await carryOut(draft, command)
-  if (!decision.call && !draft.isWaiting) await finishTask(tx, snapshot.task)
   await insertTasks(tx, draft.tasks)
   const { id, revision } = execution
   const eventSeq = await appendEvents(tx, { executionId: id, eventSeq: execution.eventSeq, revision, events })
@@ -137,7 +138,7 @@ async function carryOut(draft: Draft, command: Command): Promise<void> {
     case 'end_execution':
       draft.status = command.status
       draft.error = command.error
-      draft.withdrawn.push(...(await withdrawTasks(tx, executionId)).filter((task) => task.run !== snapshot.run.run))
+      draft.withdrawn.push(...(await withdrawTasks(tx, executionId)))
       return endRuns(tx, executionId, { parentRun: null, finishedSeq: seq })
   }
 }

@@ -62,14 +62,14 @@ describeEachDatabase('the orchestrator', (open) => {
         `
 - step: start
   vars: {n: 0}
-  next: [{step: loop}, {step: side}]
+  next: [{step: count}, {step: side}]
 - step: side
   vars: {side: true}
-- step: loop
+- step: count
   vars: {n: "{{ vars.n + 1 }}"}
   next:
   - when: "{{ vars.n < 3 }}"
-    then: [{step: loop}]
+    then: [{step: count}]
   - else: [{step: done}]
 - step: done
   vars: {done: "{{ vars.n }}"}`,
@@ -77,7 +77,7 @@ describeEachDatabase('the orchestrator', (open) => {
     )
     expect(execution.status).toBe('completed')
     expect(vars).toEqual({ n: 3, side: true, done: 3 })
-    expect(steps.filter((step) => step.step === 'loop').map((step) => step.visit)).toEqual([1, 2, 3])
+    expect(steps.filter((step) => step.step === 'count').map((step) => step.visit)).toEqual([1, 2, 3])
   })
 
   test('the step limit stops an endless cycle', async () => {
@@ -218,6 +218,7 @@ describeEachDatabase('the orchestrator', (open) => {
         parent.id,
       )
       childId = rows[0] ? String(rows[0].id) : null
+      await new Promise((resolve) => setTimeout(resolve, 10))
     }
     await engine.orchestrator.cancel(parent.id, 'enough', 'api:test')
     expect((await engine.ended(childId)).status).toBe('cancelled')
