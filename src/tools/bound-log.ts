@@ -1,5 +1,5 @@
 /** What is kept of a step's log: its last 64 KiB. */
-export const LOG_LIMIT = 64 * 1024
+const LOG_LIMIT = 64 * 1024
 
 export interface BoundLog {
   add(text: string): void

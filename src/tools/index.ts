@@ -6,7 +6,7 @@ import type { ToolDefinition, ToolEnvironment } from './tool.js'
 import { createToolboxOf, type Toolbox } from './toolbox.js'
 import { workbookTool } from './workbook.js'
 
-export { type BoundLog, boundLog, LOG_LIMIT } from './bound-log.js'
+export { type BoundLog, boundLog } from './bound-log.js'
 export type { Toolbox } from './toolbox.js'
 
 /** Every tool kind that a playbook may name. */

@@ -170,7 +170,7 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
       ['create table x (id int default {n})', /a template cannot stand in CREATE TABLE|takes no value/],
       ['do $$ begin perform {n}; end $$', /takes no value/],
       ['select 1 in ({list})', /./],
-      ['selec 1', /syntax error at or near "selec"/],
+      ['from 1', /syntax error at or near "from"/],
       ['select nothing', /column "nothing" does not exist/],
     ])('says what is wrong with %s', async (source, message) => {
       expect(await error(source, values)).toMatch(message)
@@ -182,6 +182,11 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
         error: { message: expect.stringMatching(/duplicate key.*\(Key \(id\)=\(1\) already exists\.\)/) },
         extras: { sql_state: '23505' },
       })
+    })
+
+    it('lets more calls wait than there are connections', async () => {
+      const calls = Array.from({ length: 25 }, (_, n) => rows('select {n} as n, pg_sleep(0.05)::text as t', { n }))
+      expect(await Promise.all(calls)).toEqual(Array.from({ length: 25 }, (_, n) => `[{"n":${n},"t":""}]`))
     })
 
     it('refuses an answer over 10 MiB', async () => {

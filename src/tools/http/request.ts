@@ -20,7 +20,11 @@ export function buildRequest(input: JsonObject, idempotencyKey: string): HttpReq
   if (!/^[A-Z][A-Z-]*$/.test(method)) throw new BadInput(`method: "${method.slice(0, 40)}" is no HTTP method`)
   const url = urlOf(input.endpoint ?? null)
   addQuery(url, input.params ?? null)
-  const headers: Record<string, string> = { accept: 'application/json, */*;q=0.8', 'idempotency-key': idempotencyKey }
+  const headers: Record<string, string> = {
+    accept: 'application/json, */*;q=0.8',
+    'user-agent': 'transient',
+    'idempotency-key': idempotencyKey,
+  }
   addUserInfo(url, headers)
   const body = bodyOf(payload, headers, input.headers ?? null)
   return { method, url, headers: { ...headers, ...headersOf(input.headers ?? null) }, body }

@@ -9,11 +9,11 @@ const OID = {
   text: 25,
   json: 114,
   unknown: 705,
-  bpchar: 1042,
+  char: 1042,
   varchar: 1043,
   jsonb: 3802,
 }
-const TEXT_OIDS = new Set([OID.text, OID.name, OID.unknown, OID.bpchar, OID.varchar, 0])
+const TEXT_OIDS = new Set([OID.text, OID.name, OID.unknown, OID.char, OID.varchar, 0])
 const JSON_OIDS = new Set([OID.json, OID.jsonb])
 const INTEGER_BITS = new Map([
   [OID.int2, 15n],

@@ -1,5 +1,6 @@
 import { Client, Pool, type PoolClient, Query, type QueryArrayConfig } from 'pg'
 import { ANSWER_LIMIT } from '../outcome.js'
+import { createGate } from './gate.js'
 import { DescribeQuery } from './pg-describe.js'
 import { SqlAnswerTooLarge, SqlFault, type SqlResult, type SqlSession } from './session.js'
 
@@ -18,44 +19,64 @@ export interface SqlDatabase {
 const POOL_SIZE = 10
 const CONNECT_TIMEOUT_MS = 15_000
 const IDLE_MS = 30_000
+const MAX_STATEMENT_TIMEOUT_MS = 2 ** 31 - 1
 
 /** A PostgreSQL server behind a pool of connections. */
 export function createPgDatabase(url: string): SqlDatabase {
   const options = { connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, application_name: 'transient-step' }
   const pool = new Pool({ ...options, max: POOL_SIZE, idleTimeoutMillis: IDLE_MS, allowExitOnIdle: true })
+  // The pool's own time limit would count the wait for a free connection, too.
+  const gate = createGate(POOL_SIZE)
   // An idle connection that the server closes is simply gone from the pool.
   pool.on('error', () => {})
   return {
-    withSession: async ({ signal, timeoutMs }, use) => {
-      const client = await connect(pool)
-      let isBroken = false
-      const abandon = () => {
-        isBroken = true
-        // The server would go on with the statement until it next writes to the closed connection.
-        void cancelBackend(client, url)
-        destroy(client)
-      }
-      const onError = () => {
-        isBroken = true
-      }
-      client.on('error', onError)
-      signal.addEventListener('abort', abandon, { once: true })
+    withSession: async (session, use) => {
+      const leave = await gate.enter(session.signal)
+      if (leave === null) throw new SqlFault('stopped', '')
       try {
-        if (signal.aborted) throw new SqlFault('stopped', '')
-        await client.query(`SET statement_timeout = ${Math.ceil(Math.min(timeoutMs + 1000, 2 ** 31 - 1))}`)
-        const result = await use(pgSession(client, abandon))
-        await clean(client)
-        return result
-      } catch (error) {
-        if (!isBroken) isBroken = !(await isCleaned(client))
-        throw error
+        return await borrow({ pool, url, session, use })
       } finally {
-        signal.removeEventListener('abort', abandon)
-        client.off('error', onError)
-        client.release(isBroken)
+        leave()
       }
     },
     close: () => pool.end(),
+  }
+}
+
+interface BorrowOptions<T> {
+  readonly pool: Pool
+  readonly url: string
+  readonly session: SessionOptions
+  readonly use: (session: SqlSession) => Promise<T>
+}
+
+async function borrow<T>({ pool, url, session: { signal, timeoutMs }, use }: BorrowOptions<T>): Promise<T> {
+  const client = await connect(pool)
+  let isBroken = false
+  const abandon = () => {
+    isBroken = true
+    // The server would go on with the statement until it next writes to the closed connection.
+    void cancelBackend(client, url)
+    destroy(client)
+  }
+  const onError = () => {
+    isBroken = true
+  }
+  client.on('error', onError)
+  signal.addEventListener('abort', abandon, { once: true })
+  try {
+    if (signal.aborted) throw new SqlFault('stopped', '')
+    await client.query(`SET statement_timeout = ${Math.ceil(Math.min(timeoutMs + 1000, MAX_STATEMENT_TIMEOUT_MS))}`)
+    const result = await use(pgSession(client, abandon))
+    await clean(client)
+    return result
+  } catch (error) {
+    if (!isBroken) isBroken = !(await isCleaned(client))
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abandon)
+    client.off('error', onError)
+    client.release(isBroken)
   }
 }
 

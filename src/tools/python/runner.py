@@ -75,8 +75,18 @@ class Parent:
                     self.reap()
                 elif key.data is not None:
                     self.read_child(key.data, key.fd)
-        for call in list(self.calls.values()):
-            kill_group(call.pid)
+        self.end_all()
+
+    def end_all(self):
+        for pid in self.calls:
+            kill_group(pid)
+        # What a call left behind becomes a child of this process only when the call itself is gone.
+        for pid in self.calls:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass
+        child.kill_orphans({})
 
     def read_requests(self):
         chunk, is_ended = read_available(self.requests_fd)
