@@ -3,8 +3,9 @@ import type { PrismaClient } from './generated/client.js'
 export type SqlParameter = string | number | bigint | boolean | Date | null | readonly string[]
 
 /**
- * SQL with numbered parameters ($1, $2, ...). Columns come back as Prisma gives them: BIGINT as bigint, timestamps as
- * Date. Read a jsonb column as `column::text`: Prisma's own Json loses digits.
+ * SQL with numbered parameters ($1, $2, ...), each with a cast where its type is not plain. BIGINT (also `count(*)`) comes
+ * back as bigint, INTEGER as number, timestamps as Date, NUMERIC as text. Read a jsonb column as `column::text`: parsed by
+ * the driver it loses digits.
  */
 export interface Sql {
   rows<Row>(text: string, ...parameters: SqlParameter[]): Promise<Row[]>

@@ -23,7 +23,7 @@ describeEachDatabase('database', (open) => {
       '{"digits": 12345678901234567890.10}',
       true,
       5,
-      ['9007199254740993'],
+      ['9007199254740993', '1'],
     )
     expect(rows).toEqual([
       {
@@ -36,7 +36,7 @@ describeEachDatabase('database', (open) => {
         json: '{"digits": 12345678901234567890.10}',
         flag: true,
         number: 5,
-        ids: [9007199254740993n],
+        ids: [9007199254740993n, 1n],
         count: 1n,
       },
     ])
@@ -67,6 +67,21 @@ describeEachDatabase('database', (open) => {
     }
     expect(await db.rows('SELECT 1 FROM public.child')).toEqual([])
     expect(await db.transaction((tx) => tx.rows('SELECT 1 AS one'))).toEqual([{ one: 1 }])
+  })
+
+  test('a transaction that goes on after a failed statement is no success', async () => {
+    const careless = db.transaction(async (tx) => {
+      await tx.run(`INSERT INTO transient.execution (id, status) VALUES (78, 'running')`)
+      await tx.run('SELECT 1 / 0').catch(() => undefined)
+      return 'done'
+    })
+    await expect(careless).rejects.toSatisfy((error) => sqlState(error) === '22012')
+    expect(await db.rows('SELECT 1 FROM transient.execution WHERE id = 78')).toEqual([])
+  })
+
+  test("Prisma's client reads the same database", async () => {
+    await db.run(`INSERT INTO transient.execution (id, status) VALUES (79, 'running')`)
+    expect(await db.prisma.execution.findUnique({ where: { id: 79n } })).toMatchObject({ id: 79n, status: 'running' })
   })
 
   test('a deadlock or serialisation failure runs the transaction again, three times in all', async () => {

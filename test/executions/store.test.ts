@@ -162,6 +162,7 @@ describeEachDatabase('execution store', (open) => {
     await fc.assert(
       fc.asyncProperty(fc.bigInt(1000n, 2n ** 60n), fc.integer({ min: 2, max: 8 }), async (number, writers) => {
         const id = String(number)
+        await db.run('DELETE FROM transient.execution WHERE id = $1::bigint', id)
         const revisions = await Promise.all(
           Array.from({ length: writers }, () =>
             db.transaction(async (tx) => {

@@ -80,8 +80,15 @@ async function openPostgresDatabase(url: string): Promise<TestDatabase> {
   const name = `transient_test_${randomUUID().replaceAll('-', '')}`
   await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`))
   const database = createPostgresDatabase(databaseUrl(url, name))
+  const { dialect, rows, run, transaction } = database
   return {
-    ...database,
+    dialect,
+    rows,
+    run,
+    transaction,
+    get prisma() {
+      return database.prisma
+    },
     async close() {
       await database.close()
       await dropDatabase(url, name)
