@@ -12,16 +12,28 @@ export interface JsonObject {
 export { isLosslessNumber, LosslessNumber }
 
 const MAX_EXPONENT = 308
-/** What `JSON.parse` would damage: 16 or more digits, an exponent, or a fraction that ends in zero; also `-0`. */
-const NEEDS_LOSSLESS = /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|-0/
+/** What `JSON.parse` would damage or print otherwise: 16 or more digits, exponents, zeros that end or begin a fraction, `-0`. */
+const NEEDS_LOSSLESS = /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|\.0{6}|-0/
+
+/** The key itself, or an escape that could spell it. */
+const MAY_NAME_PROTOTYPE = /__proto__|\\u00/i
 
 /**
  * Parses JSON text without losing a digit.
- * @throws SyntaxError when the text is not JSON
+ * @throws SyntaxError when the text is not JSON, or (only where digits need care) has a key `__proto__`
  */
 export function parseJson(text: string): JsonValue {
   if (!NEEDS_LOSSLESS.test(text)) return JSON.parse(text) as JsonValue
+  if (MAY_NAME_PROTOTYPE.test(text)) refusePrototype(text)
   return parse(text, null, { parseNumber: toJsonNumber }) as JsonValue
+}
+
+/** The lossless parser assigns keys, so that this one would set a prototype instead of being kept. */
+function refusePrototype(text: string): void {
+  JSON.parse(text, (key, value: unknown) => {
+    if (key === '__proto__') throw new SyntaxError('the key "__proto__" is not allowed')
+    return value
+  })
 }
 
 /** Compact JSON text with every digit kept. */

@@ -1,0 +1,68 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  canonicalNumber,
+  isSameJson,
+  type JsonValue,
+  jsonSize,
+  LosslessNumber,
+  parseJson,
+  stringifyJson,
+  toJsonNumber,
+} from '../../src/core/json.js'
+
+describe('numbers keep every digit', () => {
+  test.each([
+    ['507861119290048685', '507861119290048685'],
+    ['0.1', '0.1'],
+    ['1.10', '1.10'],
+    ['1e2', '100'],
+    ['1.5e-1', '0.15'],
+    ['-0', '0'],
+    ['-0.0', '0.0'],
+    ['12.50e1', '125.0'],
+    ['1E-3', '0.001'],
+    ['123456789012345678901234567890.123', '123456789012345678901234567890.123'],
+  ])('%s is %s', (text, canonical) => {
+    expect(canonicalNumber(text)).toBe(canonical)
+    expect(stringifyJson(parseJson(`{"a":[${text}]}`))).toBe(`{"a":[${canonical}]}`)
+  })
+
+  test('a plain number stays a number, a long one keeps its text', () => {
+    expect(toJsonNumber('42')).toBe(42)
+    expect(toJsonNumber('9007199254740993')).toBeInstanceOf(LosslessNumber)
+    expect(canonicalNumber('1e400')).toBe('1e400')
+  })
+
+  test('any integer and any decimal survives', () => {
+    const digits = fc.tuple(fc.bigInt(), fc.nat(30)).map(([integer, scale]) => {
+      const text = String(integer < 0n ? -integer : integer).padStart(scale + 1, '0')
+      const plain = scale === 0 ? text : `${text.slice(0, -scale)}.${text.slice(-scale)}`
+      return integer < 0n ? `-${plain}` : plain
+    })
+    fc.assert(fc.property(digits, (text) => stringifyJson(parseJson(`[${text}]`)) === `[${text}]`))
+  })
+})
+
+test('any JSON survives, its size is that of its compact text, and equality ignores the order of keys', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      const text = JSON.stringify(value)
+      if (/-0(?![.\d])|e[+-]?\d|__proto__/.test(text)) return
+      expect(stringifyJson(parseJson(text))).toBe(text)
+      expect(jsonSize(parseJson(text))).toBe(Buffer.byteLength(text))
+      expect(isSameJson(parseJson(text), parseJson(text))).toBe(true)
+    }),
+  )
+  expect(isSameJson({ a: 1, b: [2] }, { b: [2], a: 1 })).toBe(true)
+  expect(isSameJson(1, new LosslessNumber('1.0'))).toBe(false)
+  expect(isSameJson(100, new LosslessNumber('100'))).toBe(true)
+  expect(isSameJson(null, {} as JsonValue)).toBe(false)
+})
+
+test('a key __proto__ never becomes a prototype', () => {
+  expect(Object.keys(parseJson('{"__proto__":1}') as object)).toEqual(['__proto__'])
+  expect(() => parseJson('{"__proto__":{"x":1},"a":1.10}')).toThrow(SyntaxError)
+  expect(() => parseJson('{"\\u005f_proto__":{"x":1},"a":1.10}')).toThrow(SyntaxError)
+  expect(parseJson('{"a":"__proto__","b":1.10}')).toMatchObject({ a: '__proto__' })
+})
