@@ -5,6 +5,8 @@ import { didYouMean } from './suggest.js'
 
 /** Needs no definition: a branch that goes there ends. */
 const END = 'end'
+/** Looking for what was meant costs time for every step there is. */
+const MAX_HINTS = 100
 
 /** Checks the steps against each other: names twice, targets that do not exist, steps that nothing leads to. */
 export function checkGraph(readings: readonly StepReading[], startStep: string): void {
@@ -15,10 +17,11 @@ export function checkGraph(readings: readonly StepReading[], startStep: string):
     if (first) report(reading.at, `duplicate step "${name.slice(0, 60)}": it is defined before at ${first.step.at}`)
     else lines.set(name, reading)
   }
+  const known = [...lines.keys(), END]
   for (const { targets } of readings) {
     for (const { step, at } of targets) {
       if (step === END || lines.has(step)) continue
-      report(at, `there is no step "${step.slice(0, 60)}"${didYouMean(step, [...lines.keys(), END])}`)
+      report(at, `there is no step "${step.slice(0, 60)}"${at.source.log.count() < MAX_HINTS ? didYouMean(step, known) : ''}`)
     }
   }
   const reached = findReached(lines, startStep)
@@ -35,7 +38,7 @@ function findReached(readings: ReadonlyMap<string, StepReading>, startStep: stri
     if (reached.has(name)) continue
     reached.add(name)
     const step = readings.get(name)?.step
-    if (step) waiting.push(...targetsOf(step))
+    for (const target of step ? targetsOf(step) : []) waiting.push(target)
   }
   return reached
 }

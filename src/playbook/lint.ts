@@ -57,16 +57,12 @@ function visitPairs(node: Node, { walk, path, depth }: Place): void {
     else {
       if (FORBIDDEN_KEYS.has(name)) add(`"${name}" cannot be a key`)
       if (seen.has(name))
-        add(`duplicate key "${name.slice(0, 60)}": it is given before in line ${lineOf(walk.source, seen.get(name) ?? 0)}`)
+        add(`duplicate key "${name.slice(0, 60)}": it is given before in line ${walk.source.log.lineOf(seen.get(name) ?? 0)}`)
       else seen.set(name, offset)
       checkScalar(key as Scalar, { walk, path: at, depth })
     }
     visit(pair.value as Node | null, { walk, path: at, depth: depth + 1 })
   }
-}
-
-function lineOf(source: Source, offset: number): number {
-  return source.text.slice(0, offset).split('\n').length
 }
 
 function checkScalar(node: Scalar, { walk, path }: Place): void {

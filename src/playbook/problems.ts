@@ -1,6 +1,8 @@
 import type { Problem, ProblemSeverity } from './model.js'
 
 const MAX_PROBLEMS = 200
+/** Errors kept until all are sorted by position. */
+const MAX_KEPT = 2000
 
 export interface Finding {
   readonly message: string
@@ -15,6 +17,10 @@ export interface Finding {
 export interface ProblemLog {
   add(finding: Finding): void
   hasErrors(): boolean
+  /** How many were found, for work that is not worth doing for every one of very many. */
+  count(): number
+  /** Counts from 1. */
+  lineOf(offset: number): number
   /** By position; the same fault is said once. */
   list(): Problem[]
 }
@@ -24,15 +30,19 @@ export function createProblemLog(source: string): ProblemLog {
   const lineStarts = findLineStarts(source)
   const problems = new Map<string, Problem>()
   let errors = 0
+  let found = 0
   return {
     add({ message, path, offset, severity = 'error' }) {
       if (severity === 'error') errors += 1
-      if (problems.size >= MAX_PROBLEMS && severity !== 'error') return
+      found += 1
+      if (problems.size >= (severity === 'error' ? MAX_KEPT : MAX_PROBLEMS)) return
       const position = positionOf(lineStarts, Math.min(Math.max(offset, 0), source.length))
       const problem = { severity, message, path, ...position }
       problems.set(`${position.line}:${position.column}:${message}`, problem)
     },
     hasErrors: () => errors > 0,
+    count: () => found,
+    lineOf: (offset) => positionOf(lineStarts, offset).line,
     list: () => cap([...problems.values()].sort((left, right) => left.line - right.line || left.column - right.column)),
   }
 }

@@ -51,30 +51,45 @@ function readByInput({ block, stepName, input, isIterator }: InputRequest): Set<
   const inputReads = safeReferences(input)
   if (!inputReads) return early
   const reads = new Map(block.map((item) => [item, safeReferences([item.entry.value])]))
-  const movable = findMovable({ block, reads, stepName, isIterator })
+  const places = new Map(block.map((item, index) => [item.entry.name, index]))
+  const movable = findMovable({ block, places, reads, stepName, isIterator })
   const needed = block.filter((item) => readsVariable(inputReads, item.entry.name))
   for (let item = needed.pop(); item; item = needed.pop()) {
     if (early.has(item) || !movable.has(item)) continue
     early.add(item)
-    const own = reads.get(item)
-    const above = block.slice(0, block.indexOf(item))
-    if (own) needed.push(...above.filter((other) => readsVariable(own, other.entry.name)))
+    for (const other of readAbove({ block, places, reads }, item)) needed.push(other)
   }
   return early
 }
 
-interface MovableRequest extends Pick<InputRequest, 'block' | 'stepName' | 'isIterator'> {
+interface Block {
+  readonly block: readonly WrittenVar[]
+  readonly places: ReadonlyMap<string, number>
   readonly reads: ReadonlyMap<WrittenVar, References | null>
 }
 
+/** The entries above one that it reads by name. */
+function readAbove({ block, places, reads }: Block, item: WrittenVar): WrittenVar[] {
+  const own = reads.get(item)
+  const members = own?.members.get('vars') ?? []
+  const names = new Set([...(own?.roots ?? []), ...(members === 'all' ? [] : members)])
+  const at = places.get(item.entry.name) ?? 0
+  return [...names].flatMap((name) => {
+    const place = places.get(name) ?? at
+    return place < at ? (block[place] ?? []) : []
+  })
+}
+
+interface MovableRequest extends Block, Pick<InputRequest, 'stepName' | 'isIterator'> {}
+
 /** Entries that depend neither on the tool's outcome nor on themselves, nor through one above them. */
-function findMovable({ block, reads, stepName, isIterator }: MovableRequest): Set<WrittenVar> {
+function findMovable(request: MovableRequest): Set<WrittenVar> {
+  const { block, reads, stepName, isIterator } = request
   const movable = new Set<WrittenVar>()
-  for (const [index, item] of block.entries()) {
+  for (const item of block) {
     const own = reads.get(item)
     if (!own || readsVariable(own, item.entry.name) || readsOutcome(own, { stepName, isIterator })) continue
-    const above = block.slice(0, index).filter((other) => readsVariable(own, other.entry.name))
-    if (above.every((other) => movable.has(other))) movable.add(item)
+    if (readAbove(request, item).every((other) => movable.has(other))) movable.add(item)
   }
   return movable
 }

@@ -5,11 +5,18 @@ const MAX_EXPONENT = 308
 const MAX_DIGITS = 1000
 const LONGEST_AMBIGUOUS = 80
 
+/** How everything begins that either version of YAML reads as other than text: most scalars are told apart by this alone. */
+const MAY_BE_OTHER = /^(?:$|[-+.\d~<]|[nNtTfFyYoO])/
+const PLAIN_INTEGER = /^(?:0|-?[1-9]\d*)$/
+const EXACT_LENGTH = 15
+
 /** Booleans by the letter of YAML 1.1, but text to its readers in use; names such as `n` and `y` are common. */
 const SINGLE_LETTER = /^[yYnN]$/
 
 /** The value of a plain scalar under the YAML 1.2 core schema; digits are kept. `undefined`: no JSON value (`.inf`). */
 export function readPlain(text: string): JsonValue | undefined {
+  if (!MAY_BE_OTHER.test(text)) return text
+  if (text.length <= EXACT_LENGTH && PLAIN_INTEGER.test(text)) return Number(text)
   if (/^(?:~|null|Null|NULL|)$/.test(text)) return null
   if (/^(?:true|True|TRUE)$/.test(text)) return true
   if (/^(?:false|False|FALSE)$/.test(text)) return false
@@ -44,7 +51,8 @@ export function numberFault(value: JsonValue): string | null {
 
 /** What YAML 1.1 (PyYAML and others) makes of a plain scalar that YAML 1.2 reads otherwise; null when they agree. */
 export function otherReading(text: string): { here: string; there: string } | null {
-  if (text.length > LONGEST_AMBIGUOUS || SINGLE_LETTER.test(text)) return null
+  if (text.length > LONGEST_AMBIGUOUS || !MAY_BE_OTHER.test(text) || PLAIN_INTEGER.test(text) || SINGLE_LETTER.test(text))
+    return null
   const here = describe(readPlain(text))
   const there = readPlain11(text)
   return here === there ? null : { here, there }

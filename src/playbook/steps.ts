@@ -25,7 +25,7 @@ import { checkToolKeys, findTool, ITERATOR, type NamedTool, type Toolkit } from 
 import { readVars } from './vars.js'
 
 const STEP_KEYS = ['step', 'desc', 'tool', 'type', 'loop', 'vars', 'next', 'case', 'retry', 'timeout', 'pool']
-export const DEFAULT_POOL = 'default'
+const DEFAULT_POOL = 'default'
 
 export interface StepSurroundings {
   readonly tools: Toolkit
