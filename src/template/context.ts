@@ -54,5 +54,7 @@ export function toPlainContext(layers: ContextLayers): JsonObject {
 }
 
 function plainLayer(layer: Layer): JsonObject {
-  return Object.fromEntries(Object.entries(layer).map(([name, value]): [string, JsonValue] => [name, value instanceof StepValue ? value.value : value]))
+  return Object.fromEntries(
+    Object.entries(layer).map(([name, value]): [string, JsonValue] => [name, value instanceof StepValue ? value.value : value]),
+  )
 }

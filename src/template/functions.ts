@@ -1,16 +1,17 @@
 import { fail } from './faults.js'
-import { bindArguments, type CallArguments, operation, type Operation, type OperationTable, rawOperation } from './operations.js'
+import { bindArguments, type CallArguments, type Operation, type OperationTable, operation, rawOperation } from './operations.js'
 import { chargeItems, type Run } from './run.js'
 import { dictFrom, iterate, mappingEntries } from './values/access.js'
 import { requireInteger } from './values/numbers.js'
-import { Callable, Dict, Instance, isMapping, Namespace, Sequence, type Value } from './values/values.js'
+import { Callable, type Dict, Instance, isMapping, Namespace, Sequence, type Value } from './values/values.js'
 
 const table: OperationTable = {
   range: operation(['start', 'stop?', 'step?'], (run, _, start, stop, step) => range(run, start as Value, { stop, step })),
   dict: rawOperation(['*', '**'], (run, _, bound) => dict(run, bound)),
   namespace: rawOperation(['*', '**'], (run, _, bound) => {
     const namespace = new Namespace()
-    for (const [key, value] of mappingEntries(run, dict(run, bound))) if (typeof key === 'string') namespace.values.set(key, value)
+    for (const [key, value] of mappingEntries(run, dict(run, bound)))
+      if (typeof key === 'string') namespace.values.set(key, value)
     return namespace
   }),
   now: operation([], (run) => run.context.now().toISOString()),
@@ -19,20 +20,28 @@ const table: OperationTable = {
 }
 
 function range(run: Run, start: Value, rest: { readonly stop: Value | undefined; readonly step: Value | undefined }): Value {
-  const [from, to] = rest.stop === undefined ? [0, requireInteger(start, 'range')] : [requireInteger(start, 'range'), requireInteger(rest.stop, 'range')]
+  const [from, to] =
+    rest.stop === undefined
+      ? [0, requireInteger(start, 'range')]
+      : [requireInteger(start, 'range'), requireInteger(rest.stop, 'range')]
   const step = rest.step === undefined ? 1 : requireInteger(rest.step, 'range')
   if (step === 0) fail('range: the step cannot be zero')
   const length = Math.max(0, Math.ceil((to - from) / step))
   chargeItems(run, length)
   const label = `range(${from}, ${to}${step === 1 ? '' : `, ${step}`})`
-  return new Sequence('range', Array.from({ length }, (_, index) => from + index * step), label)
+  return new Sequence(
+    'range',
+    Array.from({ length }, (_, index) => from + index * step),
+    label,
+  )
 }
 
 function dict(run: Run, { positional, keywords }: CallArguments): Dict {
   const [source, ...others] = positional
   if (others.length > 0) fail('dict takes one value and named ones')
   const entries: (readonly [Value, Value])[] = []
-  if (source !== undefined) entries.push(...(isMapping(source) ? mappingEntries(run, source) : iterate(run, source).map((pair) => pairOf(run, pair))))
+  if (source !== undefined)
+    entries.push(...(isMapping(source) ? mappingEntries(run, source) : iterate(run, source).map((pair) => pairOf(run, pair))))
   return dictFrom(run, [...entries, ...keywords])
 }
 
@@ -54,7 +63,14 @@ function cycler(values: readonly Value[]): Instance {
     place = 0
     return null
   })
-  return new Instance('cycler', new Map([['current', current]]), new Map([['next', next], ['reset', reset]]))
+  return new Instance(
+    'cycler',
+    new Map([['current', current]]),
+    new Map([
+      ['next', next],
+      ['reset', reset],
+    ]),
+  )
 }
 
 function joiner(separator: Value): Instance {

@@ -46,6 +46,7 @@ declare module 'nunjucks/src/lexer.js' {
     readonly TOKEN_FLOAT: string
     readonly TOKEN_SYMBOL: string
   }
+  // biome-ignore lint/style/noDefaultExport: the module's one export is its CommonJS object
   export default lexer
 }
 
@@ -65,6 +66,7 @@ declare module 'nunjucks/src/nodes.js' {
     readonly Node: NodeClass
     readonly NodeList: NodeClass
   }
+  // biome-ignore lint/style/noDefaultExport: the module's one export is its CommonJS object
   export default nodes
 }
 
@@ -111,5 +113,6 @@ declare module 'nunjucks/src/parser.js' {
   }
 
   const parser: { readonly Parser: typeof Parser }
+  // biome-ignore lint/style/noDefaultExport: the module's one export is its CommonJS object
   export default parser
 }

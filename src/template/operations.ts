@@ -1,12 +1,8 @@
 import { fail } from './faults.js'
 import type { Run } from './run.js'
-import type { Value } from './values/values.js'
+import type { CallArguments, Value } from './values/values.js'
 
-/** The arguments of a call, evaluated. */
-export interface CallArguments {
-  readonly positional: readonly Value[]
-  readonly keywords: ReadonlyMap<string, Value>
-}
+export type { CallArguments } from './values/values.js'
 
 /** Arguments in the order of the parameters; undefined where one was not given. */
 export interface BoundArguments extends CallArguments {
@@ -21,6 +17,11 @@ export interface Operation {
 }
 
 export type OperationTable = Readonly<Record<string, Operation>>
+
+export interface Tables {
+  readonly filters: OperationTable
+  readonly tests: OperationTable
+}
 
 export const NO_ARGUMENTS: CallArguments = { positional: [], keywords: new Map() }
 

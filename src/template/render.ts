@@ -39,7 +39,12 @@ export function renderTree(value: JsonValue, context: TemplateContext, at?: stri
   const rendered: JsonObject = {}
   for (const [key, item] of Object.entries(value)) {
     const path = at === undefined ? key : `${at}.${key}`
-    Object.defineProperty(rendered, key, { value: renderTree(item, context, path), enumerable: true, writable: true, configurable: true })
+    Object.defineProperty(rendered, key, {
+      value: renderTree(item, context, path),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    })
   }
   return rendered
 }
@@ -49,7 +54,13 @@ export function renderTree(value: JsonValue, context: TemplateContext, at?: stri
  * @throws TransientError TEMPLATE_UNDEFINED when it comes out undefined
  */
 export function evaluateCondition(source: string, context: TemplateContext, at?: string): boolean {
-  return evaluate({ template: source, context, at, finish: (run, value) => isTrue(run, defined(value)), compile: compileCondition })
+  return evaluate({
+    template: source,
+    context,
+    at,
+    finish: (run, value) => isTrue(run, defined(value)),
+    compile: compileCondition,
+  })
 }
 
 function defined(value: Value): Value {
@@ -93,6 +104,10 @@ interface Place {
 function faultOf(error: unknown, place: Place): unknown {
   if (error instanceof TemplateFault) return toTransientError(error, place)
   // A full stack, or a text beyond the engine's limit: both are a template that asks for too much.
-  if (error instanceof RangeError) return toTransientError(new TemplateFault('TEMPLATE_FORBIDDEN', 'the template nests too deeply or makes too much text'), place)
+  if (error instanceof RangeError)
+    return toTransientError(
+      new TemplateFault('TEMPLATE_FORBIDDEN', 'the template nests too deeply or makes too much text'),
+      place,
+    )
   return error
 }

@@ -1,39 +1,7 @@
 import { forbid } from './faults.js'
-import type { Dict, Value } from './values/values.js'
+import type { NameSource, Position, Run } from './values/values.js'
 
-/** Where in the template an evaluation stands; kept by reference, so that it costs one store. */
-export interface Position {
-  readonly lineno: number
-  readonly colno: number
-}
-
-export interface NameSource {
-  /** The value of a name, undefined when there is none. */
-  lookup(name: string): Value | undefined
-  names(): Iterable<string>
-  /** What `now()` gives. */
-  now(): Date
-}
-
-export interface Scope {
-  readonly values: Map<string, Value>
-  readonly parent: Scope | null
-}
-
-/** One evaluation: its context, its scope, and what is left of its budgets. */
-export interface Run {
-  readonly context: NameSource
-  scope: Scope | null
-  /** Elements and nodes that may still be touched. */
-  steps: number
-  /** Characters that may still be made; a list's place counts as 8. */
-  allocation: number
-  depth: number
-  /** Lists and objects of the context that a method changed: the change is seen in this evaluation only. */
-  changedLists: Map<object, Value[]> | null
-  changedDicts: Map<object, Dict> | null
-  at: Position
-}
+export type { NameSource, Position, Run, Scope } from './values/values.js'
 
 export const MAX_STEPS = 300_000
 export const MAX_ALLOCATION = 4 * 1024 * 1024

@@ -1,8 +1,8 @@
 import { TransientError } from '../core/errors.js'
-import { compileBody } from './compile/statements.js'
 import { createEnvironment, type Environment } from './compile/environment.js'
-import { compileExpression } from './compile/expressions.js'
+import { compileExpression, compileRaw } from './compile/expressions.js'
 import { findReferences } from './compile/references.js'
+import { compileBody } from './compile/statements.js'
 import { TemplateFault } from './faults.js'
 import type { Run } from './run.js'
 import type { Expression, Statement } from './syntax/nodes.js'
@@ -24,6 +24,7 @@ export interface Template {
   readonly isMarkedSql: boolean
 }
 
+const COMPILERS = { expression: compileExpression, raw: compileRaw, body: compileBody }
 const MAX_CACHED = 2000
 const MAX_CACHED_LENGTH = 2 * 1024 * 1024
 const NO_REFERENCES: References = { roots: new Set(), members: new Map() }
@@ -58,7 +59,7 @@ export function compileCondition(source: string): Template {
   if (hasMarkup(source)) return compileTemplate(source)
   return cached(conditions, source, () => {
     const { expression, bound } = parseBareExpression(source)
-    return ofExpression(source, expression, createEnvironment(bound))
+    return ofExpression(source, expression, createEnvironment(bound, COMPILERS))
   })
 }
 
@@ -68,7 +69,7 @@ function constant(source: string): Template {
 
 function build(source: string): Template {
   const { body, bound } = parseTemplate(source)
-  const environment = createEnvironment(bound)
+  const environment = createEnvironment(bound, COMPILERS)
   const whole = wholeExpression(body)
   if (whole !== null) return ofExpression(source, whole, environment)
   const print = compileBody(body, environment)

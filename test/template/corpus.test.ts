@@ -9,7 +9,9 @@ describe.skipIf(!isThere)('the shared cases', () => {
     const rows = readLines<CorpusRow>('corpus.jsonl').filter((row) => row.may_differ !== true)
     const found = differences(rows)
     const percentage = 100 * (1 - found.length / rows.length)
-    console.info(`template corpus: ${percentage.toFixed(2)} % of ${rows.length} rows agree; differing: ${found.map(({ row }) => row.id).join(', ')}`)
+    console.info(
+      `template corpus: ${percentage.toFixed(2)} % of ${rows.length} rows agree; differing: ${found.map(({ row }) => row.id).join(', ')}`,
+    )
     expect(percentage).toBeGreaterThanOrEqual(98)
     expect(found.map(({ row }) => row.id)).toEqual(['t0856', 't1223', 't1231', 't1232', 't1387', 't1447'])
   })

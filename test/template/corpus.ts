@@ -40,7 +40,9 @@ export function outcome(render: () => JsonValue): JsonValue {
     return comparable(render())
   } catch (error) {
     if (!isTransientError(error)) throw error
-    return { [(error as TransientError).code === 'TEMPLATE_UNDEFINED' ? '$undefined' : '$error']: (error as TransientError).message }
+    return {
+      [(error as TransientError).code === 'TEMPLATE_UNDEFINED' ? '$undefined' : '$error']: (error as TransientError).message,
+    }
   }
 }
 

@@ -11,8 +11,8 @@ import {
   referencesOf,
   renderTemplate,
   renderTree,
-  splitTemplate,
   StepValue,
+  splitTemplate,
   toPlainContext,
 } from '../../src/template/index.js'
 
@@ -21,8 +21,18 @@ const envelope = { data: fetched, status: 'success', error: null }
 const layers = {
   now: new Date('2026-11-22T05:00:00.123Z'),
   locals: { item: 3, this: envelope },
-  vars: { counter: 5, item: 'hidden', nothing: null, big: parseJson('9007199254740993'), start: '2026-11-22T05:00:00Z', end: '2026-11-22T05:00:02.500Z' } as JsonObject,
-  steps: { fetch: new StepValue(fetched, { ...envelope, command_0: { rows: [1] } }), rows: new StepValue([{ id: 1 }], { data: [{ id: 1 }], status: 'success' }) },
+  vars: {
+    counter: 5,
+    item: 'hidden',
+    nothing: null,
+    big: parseJson('9007199254740993'),
+    start: '2026-11-22T05:00:00Z',
+    end: '2026-11-22T05:00:02.500Z',
+  } as JsonObject,
+  steps: {
+    fetch: new StepValue(fetched, { ...envelope, command_0: { rows: [1] } }),
+    rows: new StepValue([{ id: 1 }], { data: [{ id: 1 }], status: 'success' }),
+  },
   workload: { counter: 'workload', timeout: 30, big: parseJson('123456789012345678901234567890') } as JsonObject,
   builtins: { execution_id: '507861119290048685', env: { SECRET: 'x' } },
 }
@@ -84,7 +94,9 @@ describe('a template', () => {
   })
 
   it('renders every string of a tree, not its keys', () => {
-    expect(renderTree({ '{{ x }}': ['{{ vars.counter }}', 1, { a: 'n{{ item }}' }] }, context)).toEqual({ '{{ x }}': [5, 1, { a: 'n3' }] })
+    expect(renderTree({ '{{ x }}': ['{{ vars.counter }}', 1, { a: 'n{{ item }}' }] }, context)).toEqual({
+      '{{ x }}': [5, 1, { a: 'n3' }],
+    })
   })
 
   it('says what is undefined, where, and what was meant', () => {
@@ -109,7 +121,7 @@ describe('a template', () => {
     ["{{ ''.constructor('x') }}", 'TEMPLATE_FORBIDDEN', 'closed to templates'],
     ['{{ range(10 ** 9) }}', 'TEMPLATE_FORBIDDEN', 'too much'],
     ['{{ range }}', 'TEMPLATE_ERROR', 'function'],
-    ["{% set vars.x = 1 %}", 'TEMPLATE_ERROR', 'read-only'],
+    ['{% set vars.x = 1 %}', 'TEMPLATE_ERROR', 'read-only'],
   ])('%s is %s', (source, code, message) => {
     const error = fault(() => render(source))
     expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)])
@@ -135,7 +147,11 @@ describe('a template', () => {
 
 describe('references', () => {
   it('lists roots and static members', () => {
-    const { roots, members } = referencesOf({ a: "{{ vars.a + vars['b'] + vars.get('c') }}", b: ['{{ result.x }} {{ {{'], c: '{% for x in workload %}{{ x }}{{ result.y }}{% endfor %}' })
+    const { roots, members } = referencesOf({
+      a: "{{ vars.a + vars['b'] + vars.get('c') }}",
+      b: ['{{ result.x }} {{ {{'],
+      c: '{% for x in workload %}{{ x }}{{ result.y }}{% endfor %}',
+    })
     expect([...roots].sort()).toEqual(['result', 'vars', 'workload'])
     expect(members.get('vars')).toEqual(new Set(['a', 'b', 'c']))
     expect(members.get('result')).toEqual(new Set(['y']))
@@ -146,8 +162,20 @@ describe('references', () => {
 describe('splitTemplate', () => {
   it('gives texts and expressions in order', () => {
     const parts = splitTemplate('select {{ vars.counter }} from {{ "t" | sql }};')
-    expect(parts.map((part) => (part.kind === 'text' ? part.text : part.source))).toEqual(['select ', '{{ vars.counter }}', ' from ', '{{ "t" | sql }}', ';'])
-    expect(parts.map((part) => part.kind === 'expression' && isMarkedSql(part.template))).toEqual([false, false, false, true, false])
+    expect(parts.map((part) => (part.kind === 'text' ? part.text : part.source))).toEqual([
+      'select ',
+      '{{ vars.counter }}',
+      ' from ',
+      '{{ "t" | sql }}',
+      ';',
+    ])
+    expect(parts.map((part) => part.kind === 'expression' && isMarkedSql(part.template))).toEqual([
+      false,
+      false,
+      false,
+      true,
+      false,
+    ])
     expect(fault(() => splitTemplate('{% if x %}{% endif %}')).code).toBe('TEMPLATE_ERROR')
   })
 })
@@ -155,7 +183,14 @@ describe('splitTemplate', () => {
 describe('toPlainContext', () => {
   it('is the context as one dict without env', () => {
     const plain = toPlainContext(layers)
-    expect(plain).toMatchObject({ counter: 5, item: 3, timeout: 30, fetch: fetched, results: { fetch: fetched }, execution_id: '507861119290048685' })
+    expect(plain).toMatchObject({
+      counter: 5,
+      item: 3,
+      timeout: 30,
+      fetch: fetched,
+      results: { fetch: fetched },
+      execution_id: '507861119290048685',
+    })
     expect(plain).not.toHaveProperty('env')
   })
 })
@@ -171,7 +206,10 @@ describe('properties', () => {
   })
 
   it('only own properties are ever seen', () => {
-    const inherited = Object.getOwnPropertyNames(Object.prototype).concat(Object.getOwnPropertyNames(Array.prototype), Object.getOwnPropertyNames(String.prototype))
+    const inherited = Object.getOwnPropertyNames(Object.prototype).concat(
+      Object.getOwnPropertyNames(Array.prototype),
+      Object.getOwnPropertyNames(String.prototype),
+    )
     for (const name of inherited.filter((candidate) => !Object.hasOwn(layers.vars, candidate))) {
       for (const target of ['vars', 'fetch.items', "'x'", 'vars.counter', '{}', 'range', 'namespace()']) {
         expect(renderTemplate(`{{ (${target})[name] is defined }}`, createContext({ ...layers, locals: { name } }))).toBe(false)
@@ -180,7 +218,39 @@ describe('properties', () => {
   })
 
   it('random templates end with a value or an error of the engine', () => {
-    const piece = fc.constantFrom('{{', '}}', '{%', '%}', ' if ', 'vars', '.', 'x', '(', ')', '[', ']', '|', 'length', '+', '-', '1', "'a'", ' in ', ' for ', ' set ', '=', ',', ':', 'endfor', ' is ', 'defined', '~', '{#', '\\', 'not ')
+    const piece = fc.constantFrom(
+      '{{',
+      '}}',
+      '{%',
+      '%}',
+      ' if ',
+      'vars',
+      '.',
+      'x',
+      '(',
+      ')',
+      '[',
+      ']',
+      '|',
+      'length',
+      '+',
+      '-',
+      '1',
+      "'a'",
+      ' in ',
+      ' for ',
+      ' set ',
+      '=',
+      ',',
+      ':',
+      'endfor',
+      ' is ',
+      'defined',
+      '~',
+      '{#',
+      '\\',
+      'not ',
+    )
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
         try {

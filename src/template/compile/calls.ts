@@ -1,17 +1,22 @@
 import { fail, forbid, TemplateFault } from '../faults.js'
-import { filters } from '../filters/index.js'
 import { findFunction } from '../functions.js'
 import { findMethod } from '../methods/index.js'
-import { bindArguments, type CallArguments, findOperation, NO_ARGUMENTS, type Operation, type OperationTable } from '../operations.js'
+import {
+  bindArguments,
+  type CallArguments,
+  findOperation,
+  NO_ARGUMENTS,
+  type Operation,
+  type OperationTable,
+} from '../operations.js'
 import { chargeSteps, type Position, type Run } from '../run.js'
 import { nearestName } from '../suggest.js'
 import type { ApplyNode, ArgumentsNode, CallNode, Expression } from '../syntax/nodes.js'
-import { tests } from '../tests/index.js'
+import { filters, tests } from '../tables.js'
 import { iterate, mappingEntries, member } from '../values/access.js'
 import { raiseUndefined } from '../values/undefined.js'
 import { Callable, Instance, isMapping, typeName, Undefined, unwrap, type Value } from '../values/values.js'
 import { type Environment, type Evaluate, pathOf } from './environment.js'
-import { compileExpression, compileRaw } from './expressions.js'
 
 /** Names through which JavaScript and Python objects lead to code. */
 const CLOSED = /^(?:__.*|constructor|prototype)$/
@@ -19,10 +24,10 @@ const CLOSED = /^(?:__.*|constructor|prototype)$/
 export type EvaluateArguments = (run: Run) => CallArguments
 
 export function compileArguments(node: ArgumentsNode, environment: Environment): EvaluateArguments {
-  const positional = node.positional.map((argument) => compileExpression(argument, environment))
-  const keywords = node.keywords.map(({ name, value }) => [name, compileExpression(value, environment)] as const)
-  const rest = node.rest === null ? null : compileExpression(node.rest, environment)
-  const restKeywords = node.restKeywords === null ? null : compileExpression(node.restKeywords, environment)
+  const positional = node.positional.map((argument) => environment.expression(argument))
+  const keywords = node.keywords.map(({ name, value }) => [name, environment.expression(value)] as const)
+  const rest = node.rest === null ? null : environment.expression(node.rest)
+  const restKeywords = node.restKeywords === null ? null : environment.expression(node.restKeywords)
   if (positional.length + keywords.length === 0 && rest === null && restKeywords === null) return () => NO_ARGUMENTS
   return (run) => {
     const values = positional.map((argument) => argument(run))
@@ -45,9 +50,9 @@ function addKeywords(run: Run, named: Map<string, Value>, value: Value): void {
 export function compileCall(node: CallNode, environment: Environment): Evaluate {
   const args = compileArguments(node.args, environment)
   if (node.name.typename === 'LookupVal' && node.name.val.typename === 'Literal' && typeof node.name.val.value === 'string') {
-    return compileMethod(node, { target: compileRaw(node.name.target, environment), name: node.name.val.value, args })
+    return compileMethod(node, { target: environment.raw(node.name.target), name: node.name.val.value, args })
   }
-  const callee = compileExpression(node.name, environment)
+  const callee = environment.expression(node.name)
   const name = node.name.typename === 'Symbol' ? node.name.value : null
   return (run) => {
     const value = callee(run)
@@ -126,12 +131,12 @@ export function compileApply(node: ApplyNode<'Apply'>, environment: Environment,
 export function compileFilterTarget(node: Expression, environment: Environment, target?: Evaluate): Evaluate {
   if (node.typename === 'Placeholder' && target !== undefined) return target
   if (node.typename === 'Apply' && target !== undefined) return compileApply(node, environment, target)
-  return compileExpression(node, environment)
+  return environment.expression(node)
 }
 
 export function compileTest(node: ApplyNode<'Test'>, environment: Environment): Evaluate {
   const operation = resolve(tests, 'test', node)
-  const subject = compileExpression(node.target, environment)
+  const subject = environment.expression(node.target)
   const args = compileArguments(node.args, environment)
   return (run) => {
     const value = subject(run)

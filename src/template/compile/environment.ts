@@ -1,5 +1,5 @@
 import type { Run } from '../run.js'
-import type { Expression } from '../syntax/nodes.js'
+import type { Expression, Statement } from '../syntax/nodes.js'
 import type { Value } from '../values/values.js'
 
 /** A compiled expression. */
@@ -21,10 +21,30 @@ export interface Environment {
   /** Nodes compiled so far: what one pass through a loop's body costs. */
   nodes: number
   depth: number
+  /** Compiles an expression to a plain value. */
+  expression(node: Expression): Evaluate
+  /** Compiles an expression whose result may still be a step's result. */
+  raw(node: Expression): Evaluate
+  body(statements: readonly Statement[]): Print
 }
 
-export function createEnvironment(bound: ReadonlySet<string>): Environment {
-  return { bound, used: new Set(), nodes: 0, depth: 0 }
+export interface Compilers {
+  readonly expression: (node: Expression, environment: Environment) => Evaluate
+  readonly raw: (node: Expression, environment: Environment) => Evaluate
+  readonly body: (statements: readonly Statement[], environment: Environment) => Print
+}
+
+export function createEnvironment(bound: ReadonlySet<string>, compilers: Compilers): Environment {
+  const environment: Environment = {
+    bound,
+    used: new Set(),
+    nodes: 0,
+    depth: 0,
+    expression: (node) => compilers.expression(node, environment),
+    raw: (node) => compilers.raw(node, environment),
+    body: (statements) => compilers.body(statements, environment),
+  }
+  return environment
 }
 
 /** How an expression is called in messages: `vars.counter`, `result[0].name`. */

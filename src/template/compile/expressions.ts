@@ -1,6 +1,6 @@
 import { TemplateFault } from '../faults.js'
-import { chargeItems, chargeText, type Run } from '../run.js'
 import { methodHint } from '../methods/index.js'
+import { chargeItems, chargeText, type Run } from '../run.js'
 import type { CompareNode, Expression, ListNode, LookupNode, PairNode, SliceNode } from '../syntax/nodes.js'
 import { dictFrom, item, mappingEntries, member } from '../values/access.js'
 import { compareValues, isEqual, isIn, isTrue } from '../values/compare.js'
@@ -105,7 +105,9 @@ function compileLookup(node: LookupNode, environment: Environment): Evaluate {
 function missing(run: Run, node: LookupNode, object: Value, key: Value): Undefined {
   const path = pathOf(node)
   const plain = unwrap(object)
-  const candidates = isMapping(plain) ? (): string[] => mappingEntries(run, plain).map(([name]) => toText(run, name)) : (): string[] => []
+  const candidates = isMapping(plain)
+    ? (): string[] => mappingEntries(run, plain).map(([name]) => toText(run, name))
+    : (): string[] => []
   return new Undefined(path, candidates, typeof key === 'string' ? methodHint(plain, key) : '')
 }
 
@@ -132,7 +134,9 @@ function compileItems(node: ListNode<'Array', Expression> | ListNode<'Tuple', Ex
 }
 
 function compileDict(node: ListNode<'Dict', PairNode>, environment: Environment): Evaluate {
-  const pairs = node.children.map(({ key, value }) => [compileExpression(key, environment), compileExpression(value, environment)] as const)
+  const pairs = node.children.map(
+    ({ key, value }) => [compileExpression(key, environment), compileExpression(value, environment)] as const,
+  )
   return (run) => {
     const entries = pairs.map(([key, value]) => [key(run), value(run)] as const)
     run.at = node
@@ -176,7 +180,10 @@ function compare(run: Run, operator: string, left: Value, right: Value): boolean
   }
 }
 
-type OperatorNode = Extract<Expression, { typename: 'InlineIf' | 'Concat' | 'Or' | 'And' | 'Not' | 'Neg' | 'Pos' | keyof typeof OPERATORS }>
+type OperatorNode = Extract<
+  Expression,
+  { typename: 'InlineIf' | 'Concat' | 'Or' | 'And' | 'Not' | 'Neg' | 'Pos' | keyof typeof OPERATORS }
+>
 
 function compileOperator(node: OperatorNode, environment: Environment): Evaluate {
   if (node.typename === 'InlineIf') {

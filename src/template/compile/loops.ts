@@ -5,8 +5,7 @@ import { iterate } from '../values/access.js'
 import { isEqual, isTrue } from '../values/compare.js'
 import { Callable, Instance, Undefined, type Value } from '../values/values.js'
 import type { Environment, Output, Print } from './environment.js'
-import { compileExpression } from './expressions.js'
-import { type Assigner, compileBody, compileTarget } from './statements.js'
+import { type Assigner, compileTarget } from './targets.js'
 
 interface LoopPlan {
   readonly node: ForNode
@@ -20,13 +19,13 @@ interface LoopPlan {
 
 /** `{% for x in items if test recursive %}` with `loop` and `else`. */
 export function compileFor(node: ForNode, environment: Environment): Print {
-  const items = compileExpression(node.items, environment)
+  const items = environment.expression(node.items)
   const assign = compileTarget(node.target, environment)
   const before = environment.nodes
-  const test = node.test === null ? null : compileExpression(node.test, environment)
-  const body = compileBody(node.body.children, environment)
+  const test = node.test === null ? null : environment.expression(node.test)
+  const body = environment.body(node.body.children)
   const cost = environment.nodes - before + 1
-  const otherwise = node.otherwise === null ? null : compileBody(node.otherwise.children, environment)
+  const otherwise = node.otherwise === null ? null : environment.body(node.otherwise.children)
   const plan: LoopPlan = { node, assign, test, body, otherwise, cost }
   return (run, output) => {
     const value = items(run)

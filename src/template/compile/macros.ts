@@ -7,8 +7,7 @@ import { toText } from '../values/text.js'
 import { Callable, tuple, Undefined, type Value } from '../values/values.js'
 import { compileArguments } from './calls.js'
 import type { Environment, Evaluate, Print } from './environment.js'
-import { compileExpression } from './expressions.js'
-import { append, compileBody } from './statements.js'
+import { append } from './output.js'
 
 interface MacroPlan {
   readonly name: string
@@ -32,9 +31,9 @@ function planMacro(source: MacroSource, environment: Environment): MacroPlan {
   environment.used = new Set()
   const parameters = source.parameters.map(({ name, fallback }) => ({
     name,
-    fallback: fallback === null ? null : compileExpression(fallback, environment),
+    fallback: fallback === null ? null : environment.expression(fallback),
   }))
-  const body = compileBody(source.body.children, environment)
+  const body = environment.body(source.body.children)
   const { used } = environment
   environment.used = new Set([...outer, ...used])
   return {
@@ -99,7 +98,7 @@ export function compileMacro(node: MacroNode, environment: Environment): Print {
 /** `{% call(x) macro() %}body{% endcall %}`: the body is the macro's `caller`. */
 export function compileCallBlock(node: CallBlockNode, environment: Environment): Print {
   const plan = planMacro({ name: 'caller', parameters: node.parameters, body: node.body }, environment)
-  const callee = compileExpression(node.call.name, environment)
+  const callee = environment.expression(node.call.name)
   const args = compileArguments(node.call.args, environment)
   return (run, output) => {
     const macro = callee(run)

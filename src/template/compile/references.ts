@@ -1,5 +1,5 @@
-import type { References } from '../types.js'
 import type { Ast, CallNode, Expression } from '../syntax/nodes.js'
+import type { References } from '../types.js'
 
 interface Found {
   readonly roots: Set<string>
@@ -75,7 +75,8 @@ function walkFields(node: object, found: Found, bound: Set<string>): void {
   for (const field of Object.values(node)) {
     for (const child of Array.isArray(field) ? field : [field]) {
       if (isAst(child)) walk(child, found, bound)
-      else if (typeof child === 'object' && child !== null && ('fallback' in child || 'value' in child)) walkFields(child, found, bound)
+      else if (typeof child === 'object' && child !== null && ('fallback' in child || 'value' in child))
+        walkFields(child, found, bound)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { isLosslessNumber, type JsonValue, parseJson } from '../../core/json.js'
 import { fail } from '../faults.js'
-import { operation, type OperationTable } from '../operations.js'
+import { type OperationTable, operation } from '../operations.js'
 import { chargeSteps, chargeText, deeper, type Run } from '../run.js'
 import { iterate, listItems, mappingEntries } from '../values/access.js'
 import { requireInteger, toNumeric } from '../values/numbers.js'
@@ -21,17 +21,27 @@ function writeJson(run: Run, given: Value, layout: { readonly indent: string | n
   if (value instanceof Undefined) return raiseUndefined(value)
   const inner = { ...layout, depth: layout.depth + 1 }
   if (isMapping(value)) {
-    const entries = sortValues(run, mappingEntries(run, value).map(([key, entry]) => new Sequence('tuple', [jsonKey(run, key), entry])), { key: (entry) => (entry as Sequence).items[0] as Value })
-    const parts = deeper(run, () => entries.map((entry) => {
-      const [key, item] = (entry as Sequence).items
-      return `${jsonText(run, key as string)}: ${writeJson(run, item as Value, inner)}`
-    }))
+    const entries = sortValues(
+      run,
+      mappingEntries(run, value).map(([key, entry]) => new Sequence('tuple', [jsonKey(run, key), entry])),
+      { key: (entry) => (entry as Sequence).items[0] as Value },
+    )
+    const parts = deeper(run, () =>
+      entries.map((entry) => {
+        const [key, item] = (entry as Sequence).items
+        return `${jsonText(run, key as string)}: ${writeJson(run, item as Value, inner)}`
+      }),
+    )
     return bracketed(run, parts, { open: '{', close: '}', ...layout })
   }
   if (!isList(value) && !(value instanceof Sequence)) return fail(`a ${typeName(value)} is not JSON`)
   const items = isList(value) ? listItems(run, value) : iterate(run, value)
   chargeText(run, items.length * 8)
-  return bracketed(run, deeper(run, () => items.map((item) => writeJson(run, item, inner))), { open: '[', close: ']', ...layout })
+  return bracketed(
+    run,
+    deeper(run, () => items.map((item) => writeJson(run, item, inner))),
+    { open: '[', close: ']', ...layout },
+  )
 }
 
 function jsonKey(run: Run, key: Value): string {
@@ -42,7 +52,10 @@ function jsonKey(run: Run, key: Value): string {
 
 function jsonText(run: Run, text: string): string {
   chargeText(run, text.length + 2)
-  const escaped = JSON.stringify(text).replace(/[<>&'\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const escaped = JSON.stringify(text).replace(
+    /[<>&'\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
   chargeText(run, escaped.length - text.length)
   return escaped.replaceAll('\\u007f', '\x7f')
 }
@@ -62,7 +75,12 @@ function bracketed(run: Run, parts: readonly string[], { open, close, indent, de
 }
 
 function tojson(run: Run, value: Value, indent: Value | undefined): Value {
-  const unit = indent === undefined || indent === null ? null : typeof indent === 'string' ? indent : repeat(run, ' ', requireInteger(indent, 'tojson'))
+  const unit =
+    indent === undefined || indent === null
+      ? null
+      : typeof indent === 'string'
+        ? indent
+        : repeat(run, ' ', requireInteger(indent, 'tojson'))
   return writeJson(run, value, { indent: unit, depth: 0 })
 }
 
@@ -106,14 +124,23 @@ function b64decode(run: Run, value: Value): Value {
 function percentEncode(run: Run, value: Value, isQuery: boolean): string {
   const text = toText(run, value)
   chargeText(run, text.length * 3)
-  const encoded = encodeURIComponent(Buffer.from(text).toString()).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  const encoded = encodeURIComponent(Buffer.from(text).toString()).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
   return isQuery ? encoded.replaceAll('%20', '+') : encoded.replaceAll('%2F', '/')
 }
 
+function pairOf(run: Run, value: Value): readonly [Value, Value] {
+  const [key, item, ...more] = iterate(run, value)
+  return key === undefined || item === undefined || more.length > 0 ? fail('urlencode needs pairs') : [key, item]
+}
+
 function urlencode(run: Run, value: Value): Value {
-  if (typeof value === 'string' || (!isMapping(value) && !isList(value) && !(value instanceof Sequence))) return percentEncode(run, value, false)
-  const pairs = isMapping(value) ? mappingEntries(run, value) : iterate(run, value).map((pair) => iterate(run, pair))
-  const parts = pairs.map(([key, item]) => `${percentEncode(run, key ?? '', true)}=${percentEncode(run, item ?? '', true)}`)
+  if (typeof value === 'string' || (!isMapping(value) && !isList(value) && !(value instanceof Sequence)))
+    return percentEncode(run, value, false)
+  const pairs = isMapping(value) ? mappingEntries(run, value) : iterate(run, value).map((pair) => pairOf(run, pair))
+  const parts = pairs.map(([key, item]) => `${percentEncode(run, key, true)}=${percentEncode(run, item, true)}`)
   return joinText(run, parts, '&')
 }
 

@@ -1,7 +1,7 @@
 import { fail } from '../faults.js'
-import { operation, type OperationTable } from '../operations.js'
+import { type OperationTable, operation } from '../operations.js'
 import { chargeItems, type Run } from '../run.js'
-import { item, iterate, itemTuples } from '../values/access.js'
+import { item, itemTuples, iterate } from '../values/access.js'
 import { attributeGetter } from '../values/attributes.js'
 import { isEqual, isTrue } from '../values/compare.js'
 import { ignoreCase, sortValues } from '../values/sorting.js'
@@ -40,7 +40,9 @@ function groupby(run: Run, value: Value, args: readonly Given[]): Value {
 export const dictFilters: OperationTable = {
   items: operation([], (run, value) => {
     if (value instanceof Undefined) return new Sequence('generator', [])
-    return isMapping(value) ? new Sequence('generator', itemTuples(run, value)) : fail(`items needs a dict, not ${typeName(value)}`)
+    return isMapping(value)
+      ? new Sequence('generator', itemTuples(run, value))
+      : fail(`items needs a dict, not ${typeName(value)}`)
   }),
   dictsort: operation(['case_sensitive?', 'by?', 'reverse?'], (run, value, ...args) => dictsort(run, value, args)),
   groupby: operation(['attribute', 'default?', 'case_sensitive?'], (run, value, ...args) => groupby(run, value, args)),

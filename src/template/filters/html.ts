@@ -1,5 +1,5 @@
 import { fail } from '../faults.js'
-import { operation, type OperationTable } from '../operations.js'
+import { type OperationTable, operation } from '../operations.js'
 import { chargeSteps, chargeText, type Run } from '../run.js'
 import { mappingEntries } from '../values/access.js'
 import { isTrue } from '../values/compare.js'
@@ -13,17 +13,20 @@ const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', qu
 
 function escapeHtml(run: Run, text: string): string {
   chargeText(run, text.length)
-  const escaped = text.replace(/[&<>'"]/g, (character) => ENTITIES[character] as string)
-  chargeText(run, escaped.length - text.length)
-  return escaped
+  const result = text.replace(/[&<>'"]/g, (character) => ENTITIES[character] as string)
+  chargeText(run, result.length - text.length)
+  return result
 }
 
 function unescapeHtml(text: string): string {
-  return text.replace(/&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(\w{1,8}));/g, (whole, decimal?: string, hex?: string, name?: string) => {
-    if (name !== undefined) return Object.hasOwn(NAMED, name) ? (NAMED[name] as string) : whole
-    const code = decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal)
-    return code <= 0x10ffff ? String.fromCodePoint(code) : whole
-  })
+  return text.replace(
+    /&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(\w{1,8}));/g,
+    (whole, decimal?: string, hex?: string, name?: string) => {
+      if (name !== undefined) return Object.hasOwn(NAMED, name) ? (NAMED[name] as string) : whole
+      const code = decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal)
+      return code <= 0x10ffff ? String.fromCodePoint(code) : whole
+    },
+  )
 }
 
 /** Takes tags and comments out in one pass, and makes one space of every run of white space. */
@@ -41,7 +44,12 @@ function stripTags(run: Run, value: Value): string {
     result += text.slice(from, start)
     from = end + (isComment ? 3 : 1)
   }
-  return unescapeHtml((result + text.slice(from)).split(/\s+/).filter((word) => word !== '').join(' '))
+  return unescapeHtml(
+    (result + text.slice(from))
+      .split(/\s+/)
+      .filter((word) => word !== '')
+      .join(' '),
+  )
 }
 
 function xmlattr(run: Run, value: Value, isSpaced: Value | undefined): string {
@@ -61,7 +69,11 @@ function xmlattr(run: Run, value: Value, isSpaced: Value | undefined): string {
 function urlize(run: Run, value: Value, args: readonly (Value | undefined)[]): string {
   const [limit, isNoFollow, target, rel] = args
   const size = limit === undefined || limit === null ? null : requireInteger(limit, 'urlize')
-  const names = ['noopener', ...(isNoFollow !== undefined && isTrue(run, isNoFollow) ? ['nofollow'] : []), ...(typeof rel === 'string' ? rel.split(/\s+/) : [])]
+  const names = [
+    'noopener',
+    ...(isNoFollow !== undefined && isTrue(run, isNoFollow) ? ['nofollow'] : []),
+    ...(typeof rel === 'string' ? rel.split(/\s+/) : []),
+  ]
   const attributes = ` rel="${escapeHtml(run, [...new Set(names)].sort().join(' '))}"${typeof target === 'string' ? ` target="${escapeHtml(run, target)}"` : ''}`
   const words = escapeHtml(run, toText(run, value)).split(/(\s+)/)
   chargeSteps(run, words.length)
@@ -75,14 +87,16 @@ function urlize(run: Run, value: Value, args: readonly (Value | undefined)[]): s
   return joinText(run, linked, '')
 }
 
-const escape = operation([], (run, value) => escapeHtml(run, toText(run, value)))
+const escaped = operation([], (run, value) => escapeHtml(run, toText(run, value)))
 
 /** Filters for HTML and XML. Nothing is escaped unless asked for. */
 export const htmlFilters: OperationTable = {
-  escape,
-  e: escape,
-  forceescape: escape,
+  escape: escaped,
+  e: escaped,
+  forceescape: escaped,
   striptags: operation([], stripTags),
   xmlattr: operation(['autospace?'], xmlattr),
-  urlize: operation(['trim_url_limit?', 'nofollow?', 'target?', 'rel?', 'extra_schemes?'], (run, value, ...args) => urlize(run, value, args)),
+  urlize: operation(['trim_url_limit?', 'nofollow?', 'target?', 'rel?', 'extra_schemes?'], (run, value, ...args) =>
+    urlize(run, value, args),
+  ),
 }

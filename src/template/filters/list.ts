@@ -1,5 +1,5 @@
 import { fail } from '../faults.js'
-import { operation, type OperationTable } from '../operations.js'
+import { type OperationTable, operation } from '../operations.js'
 import { chargeItems, type Run } from '../run.js'
 import { iterate, tryIterate } from '../values/access.js'
 import { attributeGetter } from '../values/attributes.js'
@@ -18,7 +18,8 @@ const isSet = (run: Run, value: Given): boolean => value !== undefined && isTrue
 
 /** What a filter with `case_sensitive` and `attribute` compares by. */
 function keyOf(run: Run, isCaseSensitive: Given, attribute: Given): (value: Value) => Value {
-  const get = attribute === undefined || attribute === null ? (value: Value): Value => unwrap(value) : attributeGetter(run, attribute)
+  const get =
+    attribute === undefined || attribute === null ? (value: Value): Value => unwrap(value) : attributeGetter(run, attribute)
   return isSet(run, isCaseSensitive) ? get : (value) => ignoreCase(get(value))
 }
 
@@ -100,7 +101,11 @@ function join(run: Run, value: Value, separator: Given, attribute: Given): Value
   const get = attribute === undefined || attribute === null ? unwrap : attributeGetter(run, attribute)
   const items = iterate(run, value)
   chargeItems(run, items.length)
-  return joinText(run, items.map((item) => toText(run, get(item))), separator === undefined ? '' : toText(run, separator))
+  return joinText(
+    run,
+    items.map((item) => toText(run, get(item))),
+    separator === undefined ? '' : toText(run, separator),
+  )
 }
 
 function reverse(run: Run, value: Value): Value {

@@ -1,5 +1,5 @@
 import { fail } from '../faults.js'
-import { operation, type OperationTable } from '../operations.js'
+import { type OperationTable, operation } from '../operations.js'
 import type { Run } from '../run.js'
 import { absolute, float, integer, isFloat, requireInteger, requireNumeric, toDouble, toNumeric } from '../values/numbers.js'
 import { parseFloatText, parseIntegerText } from '../values/parsing.js'
@@ -36,7 +36,8 @@ function toFloat(value: Value, fallback: Value): Value {
 function round(_: Run, value: Value, precisionValue?: Value, methodValue?: Value): Value {
   const number = requireNumeric(value, 'round')
   const precision = precisionValue === undefined ? 0 : requireInteger(precisionValue, 'round')
-  const method = ROUNDING.find((name) => name === (methodValue ?? 'common')) ?? fail('round: the method is "common", "ceil" or "floor"')
+  const method =
+    ROUNDING.find((name) => name === (methodValue ?? 'common')) ?? fail('round: the method is "common", "ceil" or "floor"')
   if (Math.abs(precision) > 300) return fail('round: the precision is out of bounds')
   if (method === 'common' && !isFloat(number) && precision >= 0) return number
   const double = toDouble(number)
@@ -79,7 +80,9 @@ function evenInteger(value: number): number {
 /** Filters on numbers. */
 export const numberFilters: OperationTable = {
   abs: operation([], (_, value) => absolute(requireNumeric(value, 'abs'))),
-  int: operation(['default?', 'base?'], (_, value, fallback, base) => toInteger(value, fallback === undefined ? 0 : fallback, base === undefined ? 10 : requireInteger(base, 'int'))),
+  int: operation(['default?', 'base?'], (_, value, fallback, base) =>
+    toInteger(value, fallback === undefined ? 0 : fallback, base === undefined ? 10 : requireInteger(base, 'int')),
+  ),
   float: operation(['default?'], (_, value, fallback) => toFloat(value, fallback === undefined ? new Float(0) : fallback)),
   round: operation(['precision?', 'method?'], round),
 }

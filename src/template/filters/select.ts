@@ -1,15 +1,26 @@
 import { fail } from '../faults.js'
-import { bindArguments, type BoundArguments, type CallArguments, findOperation, type Operation, type OperationTable, rawOperation } from '../operations.js'
+import {
+  type BoundArguments,
+  bindArguments,
+  type CallArguments,
+  findOperation,
+  type Operation,
+  type OperationTable,
+  rawOperation,
+  type Tables,
+} from '../operations.js'
 import { chargeSteps, type Run } from '../run.js'
-import { tests } from '../tests/index.js'
 import { iterate } from '../values/access.js'
 import { attributeGetter } from '../values/attributes.js'
 import { isTrue } from '../values/compare.js'
 import { Sequence, typeName, unwrap, type Value } from '../values/values.js'
-import { filters } from './index.js'
 
 /** Applies a filter or test that is named by a value. */
-function applied(run: Run, table: OperationTable, call: { readonly kind: string; readonly name: Value; readonly given: CallArguments }): (value: Value) => Value {
+function applied(
+  run: Run,
+  table: OperationTable,
+  call: { readonly kind: string; readonly name: Value; readonly given: CallArguments },
+): (value: Value) => Value {
   const { name } = call
   const found: Operation | undefined = typeof name === 'string' ? findOperation(table, name) : undefined
   if (found === undefined) return fail(`unknown ${call.kind} "${typeof name === 'string' ? name : typeName(name)}"`)
@@ -21,24 +32,33 @@ function applied(run: Run, table: OperationTable, call: { readonly kind: string;
 }
 
 interface Choice {
+  readonly tables: () => Tables
   readonly isKeeping: boolean
   readonly hasAttribute: boolean
 }
 
-function choosing({ isKeeping, hasAttribute }: Choice): Operation {
+function choosing({ tables, isKeeping, hasAttribute }: Choice): Operation {
   return rawOperation(['*', '**'], (run, value, bound) => {
+    if (!isTrue(run, value)) return new Sequence('generator', [])
     const [first, ...others] = bound.positional
     if (hasAttribute && first === undefined) return fail('the name of an attribute is missing')
     const get = hasAttribute ? attributeGetter(run, first as Value) : unwrap
     const rest = hasAttribute ? others : bound.positional
     const [name, ...positional] = rest
-    const test = name === undefined ? (item: Value): Value => isTrue(run, item) : applied(run, tests, { kind: 'test', name, given: { positional, keywords: bound.keywords } })
-    return new Sequence('generator', iterate(run, value).filter((item) => isTrue(run, test(get(item))) === isKeeping))
+    const test =
+      name === undefined
+        ? (item: Value): Value => isTrue(run, item)
+        : applied(run, tables().tests, { kind: 'test', name, given: { positional, keywords: bound.keywords } })
+    return new Sequence(
+      'generator',
+      iterate(run, value).filter((item) => isTrue(run, test(get(item))) === isKeeping),
+    )
   })
 }
 
-function map(run: Run, value: Value, bound: BoundArguments): Value {
+function map(run: Run, value: Value, bound: BoundArguments & { readonly tables: () => Tables }): Value {
   const [name, ...positional] = bound.positional
+  if (!isTrue(run, value)) return new Sequence('generator', [])
   const items = iterate(run, value)
   const attribute = bound.keywords.get('attribute')
   if (name === undefined && attribute !== undefined) {
@@ -46,14 +66,19 @@ function map(run: Run, value: Value, bound: BoundArguments): Value {
     return new Sequence('generator', items.map(attributeGetter(run, attribute, bound.keywords.get('default'))))
   }
   if (name === undefined) return fail('map needs a filter or an attribute')
-  return new Sequence('generator', items.map(applied(run, filters, { kind: 'filter', name, given: { positional, keywords: bound.keywords } })))
+  return new Sequence(
+    'generator',
+    items.map(applied(run, bound.tables().filters, { kind: 'filter', name, given: { positional, keywords: bound.keywords } })),
+  )
 }
 
 /** Filters that apply another filter or a test to every item. */
-export const selectFilters: OperationTable = {
-  map: rawOperation(['*', '**'], map),
-  select: choosing({ isKeeping: true, hasAttribute: false }),
-  reject: choosing({ isKeeping: false, hasAttribute: false }),
-  selectattr: choosing({ isKeeping: true, hasAttribute: true }),
-  rejectattr: choosing({ isKeeping: false, hasAttribute: true }),
+export function createSelectFilters(tables: () => Tables): OperationTable {
+  return {
+    map: rawOperation(['*', '**'], (run, value, bound) => map(run, value, { ...bound, tables })),
+    select: choosing({ tables, isKeeping: true, hasAttribute: false }),
+    reject: choosing({ tables, isKeeping: false, hasAttribute: false }),
+    selectattr: choosing({ tables, isKeeping: true, hasAttribute: true }),
+    rejectattr: choosing({ tables, isKeeping: false, hasAttribute: true }),
+  }
 }

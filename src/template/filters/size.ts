@@ -1,8 +1,8 @@
 import { fail } from '../faults.js'
-import { operation, type OperationTable } from '../operations.js'
+import { type OperationTable, operation } from '../operations.js'
 import { lengthOf } from '../values/access.js'
-import { requireNumeric, toDouble } from '../values/numbers.js'
 import { isTrue } from '../values/compare.js'
+import { requireNumeric, toDouble } from '../values/numbers.js'
 import { parseFloatText } from '../values/parsing.js'
 import { typeName, Undefined } from '../values/values.js'
 
@@ -17,7 +17,9 @@ function fileSize(bytes: number, isBinary: boolean): string {
   const base = isBinary ? 1024 : 1000
   if (bytes === 1) return '1 Byte'
   if (bytes < base) return `${Math.trunc(bytes)} Bytes`
-  const units = isBinary ? ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB'] : ['kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB']
+  const units = isBinary
+    ? ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB']
+    : ['kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB']
   const place = units.findIndex((_, index) => bytes < base ** (index + 2))
   const index = place < 0 ? units.length - 1 : place
   return `${((base * bytes) / base ** (index + 2)).toFixed(1)} ${units[index]}`
@@ -30,7 +32,10 @@ export const sizeFilters: OperationTable = {
   default: fallback,
   d: fallback,
   filesizeformat: operation(['binary?'], (run, value, binary) => {
-    const bytes = typeof value === 'string' ? (parseFloatText(value) ?? fail('filesizeformat needs a number')) : toDouble(requireNumeric(value, 'filesizeformat'))
+    const bytes =
+      typeof value === 'string'
+        ? (parseFloatText(value) ?? fail('filesizeformat needs a number'))
+        : toDouble(requireNumeric(value, 'filesizeformat'))
     return fileSize(bytes, binary !== undefined && isTrue(run, binary))
   }),
 }

@@ -1,15 +1,16 @@
 import { fail } from '../faults.js'
 import { formatPercent } from '../format/percent.js'
-import { operation, type OperationTable, rawOperation } from '../operations.js'
+import { type OperationTable, operation, rawOperation } from '../operations.js'
 import { chargeText, type Run } from '../run.js'
-import { dictFrom } from '../values/access.js'
+import { dictFrom, lengthOf } from '../values/access.js'
 import { capitalize, strip } from '../values/case.js'
+import { isTrue } from '../values/compare.js'
 import { requireInteger } from '../values/numbers.js'
+import { splitLines } from '../values/split.js'
 import { joinText, pad, repeat, replaceText, stringLength, substring } from '../values/strings.js'
 import { toText } from '../values/text.js'
-import { isTrue } from '../values/compare.js'
-import { Sequence, type Value } from '../values/values.js'
-import { splitLines } from '../values/split.js'
+import { raiseUndefined } from '../values/undefined.js'
+import { Sequence, typeName, Undefined, type Value } from '../values/values.js'
 import { wrapLine } from './wrap.js'
 
 function changed(change: (text: string) => string) {
@@ -28,10 +29,15 @@ function title(text: string): string {
     .join('')
 }
 
+function requireText(value: Value, filter: string): string {
+  if (value instanceof Undefined) return raiseUndefined(value)
+  return typeof value === 'string' ? value : fail(`${filter} needs a text, not ${typeName(value)}`)
+}
+
 function indent(run: Run, value: Value, args: readonly (Value | undefined)[]): Value {
   const [width, first, blank] = args
   const prefix = typeof width === 'string' ? width : repeat(run, ' ', width === undefined ? 4 : requireInteger(width, 'indent'))
-  const [start = '', ...lines] = splitLines(run, `${toText(run, value)}\n`, false)
+  const [start = '', ...lines] = splitLines(run, `${requireText(value, 'indent')}\n`, false)
   const isBlankToo = blank !== undefined && isTrue(run, blank)
   chargeText(run, prefix.length * (lines.length + 1))
   const rest = lines.map((line) => (line === '' && !isBlankToo ? line : prefix + line))
@@ -41,12 +47,13 @@ function indent(run: Run, value: Value, args: readonly (Value | undefined)[]): V
 
 function truncate(run: Run, value: Value, args: readonly (Value | undefined)[]): Value {
   const [size, isKilling, ending, slack] = args
-  const text = toText(run, value)
+  const count = lengthOf(run, value)
   const length = size === undefined ? 255 : requireInteger(size, 'truncate')
   const end = ending === undefined ? '...' : toText(run, ending)
   const leeway = slack === undefined || slack === null ? 5 : requireInteger(slack, 'truncate')
   if (length < stringLength(end)) return fail(`truncate: the length must be at least ${stringLength(end)}`)
-  if (stringLength(text) <= length + leeway) return text
+  if (count !== null && count <= length + leeway) return value
+  const text = requireText(value, 'truncate')
   const cut = substring(run, text, 0, length - stringLength(end))
   if (isKilling !== undefined && isTrue(run, isKilling)) return cut + end
   const space = cut.lastIndexOf(' ')
@@ -62,11 +69,17 @@ function wordwrap(run: Run, value: Value, args: readonly (Value | undefined)[]):
   }
   if (options.width <= 0) return fail('wordwrap: the width must be above 0')
   const end = wrapstring === undefined || wrapstring === null ? '\n' : toText(run, wrapstring)
-  const lines = splitLines(run, toText(run, value), false).map((line) => joinText(run, wrapLine(run, line, options), end))
+  const lines = splitLines(run, requireText(value, 'wordwrap'), false).map((line) =>
+    joinText(run, wrapLine(run, line, options), end),
+  )
   return joinText(run, lines, end)
 }
 
-function format(run: Run, value: Value, given: { readonly positional: readonly Value[]; readonly keywords: ReadonlyMap<string, Value> }): Value {
+function format(
+  run: Run,
+  value: Value,
+  given: { readonly positional: readonly Value[]; readonly keywords: ReadonlyMap<string, Value> },
+): Value {
   const isNamed = given.keywords.size > 0
   if (isNamed && given.positional.length > 0) return fail('format takes either positional or named values')
   return formatPercent(run, toText(run, value), isNamed ? dictFrom(run, given.keywords) : new Sequence('tuple', given.positional))
@@ -90,7 +103,9 @@ export const textFilters: OperationTable = {
   string: operation([], toText),
   safe: operation([], toText),
   sql: operation([], (_, value) => value),
-  trim: operation(['chars?'], (run, value, chars) => strip(toText(run, value), chars === undefined || chars === null ? null : toText(run, chars), 'both')),
+  trim: operation(['chars?'], (run, value, chars) =>
+    strip(toText(run, value), chars === undefined || chars === null ? null : toText(run, chars), 'both'),
+  ),
   replace: operation(['old', 'new', 'count?'], (run, value, from, to, count) =>
     replaceText(run, toText(run, value), {
       from: toText(run, from as Value),
@@ -101,7 +116,9 @@ export const textFilters: OperationTable = {
   center: operation(['width?'], center),
   indent: operation(['width?', 'first?', 'blank?'], (run, value, ...args) => indent(run, value, args)),
   truncate: operation(['length?', 'killwords?', 'end?', 'leeway?'], (run, value, ...args) => truncate(run, value, args)),
-  wordwrap: operation(['width?', 'break_long_words?', 'wrapstring?', 'break_on_hyphens?'], (run, value, ...args) => wordwrap(run, value, args)),
+  wordwrap: operation(['width?', 'break_long_words?', 'wrapstring?', 'break_on_hyphens?'], (run, value, ...args) =>
+    wordwrap(run, value, args),
+  ),
   wordcount: operation([], (run, value) => {
     chargeText(run, toText(run, value).length)
     return toText(run, value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0

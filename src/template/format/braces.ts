@@ -60,7 +60,9 @@ function field(run: Run, source: string, expansion: Expansion): string {
   let value = argument(name, expansion)
   for (const [, attribute, index] of path.matchAll(/\.([^.[]+)|\[([^\]]*)\]/g)) {
     const found =
-      attribute === undefined ? item(run, value, /^\d+$/.test(index ?? '') ? Number(index) : (index ?? '')) : member(run, value, attribute)
+      attribute === undefined
+        ? item(run, value, /^\d+$/.test(index ?? '') ? Number(index) : (index ?? ''))
+        : member(run, value, attribute)
     value = found === undefined ? fail(`the format field "${source.slice(0, 40)}" is not there`) : found
   }
   const resolved = spec.includes('{') ? expand(run, spec, { ...expansion, depth: expansion.depth + 1 }) : spec

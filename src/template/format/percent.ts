@@ -4,7 +4,7 @@ import { mappingGet } from '../values/access.js'
 import { isFloat, requireNumeric, toDouble } from '../values/numbers.js'
 import { joinText, repeat, stringLength, substring } from '../values/strings.js'
 import { floatRepr, toRepr, toText } from '../values/text.js'
-import { isMapping, Sequence, type Value } from '../values/values.js'
+import { isMapping, Sequence, Undefined, type Value } from '../values/values.js'
 import { plainFloat } from './spec.js'
 
 const DIRECTIVE = /%(?:\(([^()]*)\))?([-+ 0#]*)(\*|\d{1,10})?(?:\.(\*|\d{0,10}))?[hlL]?([a-zA-Z%]?)/g
@@ -39,11 +39,13 @@ export function formatPercent(run: Run, text: string, values: Value): string {
       continue
     }
     if (type === '') fail('the format ends inside a "%"')
-    const size = (given: string | undefined): number => (given === '*' ? toDouble(requireNumeric(take(), '%*')) : Number(given ?? 0))
+    const size = (given: string | undefined): number =>
+      given === '*' ? toDouble(requireNumeric(take(), '%*')) : Number(given ?? 0)
     const directive = { flags, width: size(width), precision: precision === undefined ? null : size(precision), type }
     parts.push(formatOne(run, key === undefined ? take() : named(run, values, key), directive))
   }
-  if (isTuple ? used < list.length : used === 0 && !isMapping(values) && !Array.isArray(values)) fail('not all values are used by the format')
+  if (isTuple ? used < list.length : used === 0 && !isMapping(values) && !Array.isArray(values) && !(values instanceof Undefined))
+    fail('not all values are used by the format')
   parts.push(text.slice(from))
   return joinText(run, parts, '')
 }
@@ -59,9 +61,14 @@ function formatOne(run: Run, value: Value, directive: Directive): string {
   if (precision !== null && precision > 1000) forbid('a precision above 1000')
   if (type === 's' || type === 'r' || type === 'a') {
     const text = type === 's' ? toText(run, value) : toRepr(run, value)
-    return padded(run, { sign: '', body: precision === null ? text : substring(run, text, 0, precision) }, { ...directive, flags: flags.replace('0', '') })
+    return padded(
+      run,
+      { sign: '', body: precision === null ? text : substring(run, text, 0, precision) },
+      { ...directive, flags: flags.replace('0', '') },
+    )
   }
-  if (type === 'c') return padded(run, { sign: '', body: typeof value === 'string' ? value : String.fromCodePoint(code(value)) }, directive)
+  if (type === 'c')
+    return padded(run, { sign: '', body: typeof value === 'string' ? value : String.fromCodePoint(code(value)) }, directive)
   const number = requireNumeric(value, `%${type}`)
   const double = toDouble(number)
   const sign = double < 0 || Object.is(double, -0) ? '-' : flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : ''
@@ -77,7 +84,8 @@ function formatOne(run: Run, value: Value, directive: Directive): string {
     return padded(run, { sign: sign + prefix, body: type === 'X' ? digits.toUpperCase() : digits }, directive)
   }
   if (!'eEfFgG'.includes(type)) return fail(`"%${type}" is not a format`)
-  if (!Number.isFinite(double)) return padded(run, { sign, body: floatRepr(Math.abs(double)) }, { ...directive, flags: flags.replace('0', '') })
+  if (!Number.isFinite(double))
+    return padded(run, { sign, body: floatRepr(Math.abs(double)) }, { ...directive, flags: flags.replace('0', '') })
   const style = { type: type.toLowerCase(), precision: Math.min(100, precision ?? 6), isAlternate: flags.includes('#') }
   const body = plainFloat(Math.abs(double), style)
   return padded(run, { sign, body: type < 'a' ? body.toUpperCase() : body }, directive)

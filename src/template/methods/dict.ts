@@ -1,5 +1,5 @@
 import { fail } from '../faults.js'
-import { operation, type OperationTable, rawOperation } from '../operations.js'
+import { type OperationTable, operation, rawOperation } from '../operations.js'
 import type { Run } from '../run.js'
 import { dictFrom, dictSet, itemTuples, iterate, mappingEntries, mappingGet, mutableDict } from '../values/access.js'
 import { hashKey } from '../values/keys.js'
@@ -15,8 +15,22 @@ export const dictMethods: OperationTable = {
     const found = mappingGet(run, mapping(subject), key as Value)
     return found === undefined ? (otherwise ?? null) : found
   }),
-  keys: operation([], (run, subject) => new Sequence('dict_keys', mappingEntries(run, mapping(subject)).map(([key]) => key))),
-  values: operation([], (run, subject) => new Sequence('dict_values', mappingEntries(run, mapping(subject)).map(([, value]) => value))),
+  keys: operation(
+    [],
+    (run, subject) =>
+      new Sequence(
+        'dict_keys',
+        mappingEntries(run, mapping(subject)).map(([key]) => key),
+      ),
+  ),
+  values: operation(
+    [],
+    (run, subject) =>
+      new Sequence(
+        'dict_values',
+        mappingEntries(run, mapping(subject)).map(([, value]) => value),
+      ),
+  ),
   items: operation([], (run, subject) => new Sequence('dict_items', itemTuples(run, mapping(subject)))),
   copy: operation([], (run, subject) => dictFrom(run, mappingEntries(run, mapping(subject)))),
   pop: operation(['key', 'default?'], (run, subject, key, otherwise) => {
@@ -48,7 +62,12 @@ export const dictMethods: OperationTable = {
     mutableDict(run, mapping(subject)).entries.clear()
     return null
   }),
-  fromkeys: operation(['keys', 'value?'], (run, _, keys, value) => dictFrom(run, iterate(run, keys as Value).map((key) => [key, value ?? null] as const))),
+  fromkeys: operation(['keys', 'value?'], (run, _, keys, value) =>
+    dictFrom(
+      run,
+      iterate(run, keys as Value).map((key) => [key, value ?? null] as const),
+    ),
+  ),
 }
 
 function pairs(run: Run, source: Value | undefined): readonly (readonly [Value, Value])[] {

@@ -1,11 +1,11 @@
 import { fail } from '../faults.js'
-import { operation, type OperationTable } from '../operations.js'
+import { type OperationTable, operation } from '../operations.js'
 import { chargeItems, type Run } from '../run.js'
 import { iterate, listItems, mutableList } from '../values/access.js'
 import { isEqual } from '../values/compare.js'
 import { requireInteger } from '../values/numbers.js'
-import { isList, Sequence, typeName, type Value } from '../values/values.js'
 import { sortValues } from '../values/sorting.js'
+import { isList, Sequence, typeName, type Value } from '../values/values.js'
 
 function items(run: Run, subject: Value): readonly Value[] {
   if (isList(subject)) return listItems(run, subject)
@@ -24,7 +24,10 @@ function indexOf(run: Run, subject: Value, value: Value): number {
 /** Methods of tuples, ranges and dict views. */
 export const tupleMethods: OperationTable = {
   index: operation(['value'], (run, subject, value) => indexOf(run, subject, value as Value)),
-  count: operation(['value'], (run, subject, value) => items(run, subject).filter((item) => isEqual(run, item, value as Value)).length),
+  count: operation(
+    ['value'],
+    (run, subject, value) => items(run, subject).filter((item) => isEqual(run, item, value as Value)).length,
+  ),
 }
 
 /** Methods of lists. One that changes a list of the context changes a copy, which only this evaluation sees. */

@@ -1,17 +1,19 @@
 import { fail } from '../faults.js'
 import { formatBraces } from '../format/braces.js'
-import { operation, type Operation, type OperationTable, rawOperation } from '../operations.js'
+import { type Operation, type OperationTable, operation, rawOperation } from '../operations.js'
 import type { Run } from '../run.js'
-import { iterate, listItems } from '../values/access.js'
-import { requireInteger } from '../values/numbers.js'
-import { capitalize, expandTabs, isCased, strip, swapCase, titleCase } from '../values/case.js'
-import { joinText, pad, replaceText, splitText, stringLength } from '../values/strings.js'
 import { chargeItems, chargeText } from '../run.js'
+import { iterate, listItems } from '../values/access.js'
+import { capitalize, expandTabs, isCased, strip, swapCase, titleCase } from '../values/case.js'
+import { requireInteger } from '../values/numbers.js'
 import { splitLines, splitWords } from '../values/split.js'
+import { joinText, pad, replaceText, splitText, stringLength } from '../values/strings.js'
 import { isList, Sequence, tuple, typeName, type Value } from '../values/values.js'
 
 function text(value: Value | undefined, name: string): string {
-  return typeof value === 'string' ? value : fail(`${name} needs a text, not ${value === undefined ? 'nothing' : typeName(value)}`)
+  return typeof value === 'string'
+    ? value
+    : fail(`${name} needs a text, not ${value === undefined ? 'nothing' : typeName(value)}`)
 }
 
 function count(value: Value | undefined, otherwise: number, name: string): number {
@@ -34,7 +36,9 @@ function predicate(test: (value: string) => boolean): Operation {
 }
 
 function stripping(side: 'both' | 'left' | 'right'): Operation {
-  return operation(['chars?'], (_, subject, chars) => strip(subject as string, chars === undefined || chars === null ? null : text(chars, 'strip'), side))
+  return operation(['chars?'], (_, subject, chars) =>
+    strip(subject as string, chars === undefined || chars === null ? null : text(chars, 'strip'), side),
+  )
 }
 
 function affix(name: string, test: (value: string, part: string) => boolean): Operation {
@@ -91,7 +95,11 @@ function partitioning(isFromRight: boolean): Operation {
 function join(run: Run, subject: Value, values: Value): string {
   const parts = isList(values) ? listItems(run, values) : iterate(run, values)
   chargeItems(run, parts.length)
-  return joinText(run, parts.map((part) => text(part, 'join')), subject as string)
+  return joinText(
+    run,
+    parts.map((part) => text(part, 'join')),
+    subject as string,
+  )
 }
 
 const matches = (pattern: RegExp): Operation => predicate((value) => pattern.test(value))
@@ -109,7 +117,9 @@ export const stringMethods: OperationTable = {
   rstrip: stripping('right'),
   startswith: affix('startswith', (value, part) => value.startsWith(part)),
   endswith: affix('endswith', (value, part) => value.endsWith(part)),
-  removeprefix: operation(['prefix'], (_, subject, part) => ((subject as string).startsWith(text(part, 'removeprefix')) ? (subject as string).slice(text(part, '').length) : subject)),
+  removeprefix: operation(['prefix'], (_, subject, part) =>
+    (subject as string).startsWith(text(part, 'removeprefix')) ? (subject as string).slice(text(part, '').length) : subject,
+  ),
   removesuffix: operation(['suffix'], (_, subject, part) => {
     const suffix = text(part, 'removesuffix')
     return suffix !== '' && (subject as string).endsWith(suffix) ? (subject as string).slice(0, -suffix.length) : subject
@@ -118,9 +128,17 @@ export const stringMethods: OperationTable = {
   rfind: find('rfind', (value, part) => value.lastIndexOf(part), false),
   index: find('index', (value, part) => value.indexOf(part), true),
   rindex: find('rindex', (value, part) => value.lastIndexOf(part), true),
-  count: operation(['sub'], (run, subject, part) => (text(part, 'count') === '' ? stringLength(subject as string) + 1 : splitText(run, subject as string, text(part, 'count'), -1).length - 1)),
+  count: operation(['sub'], (run, subject, part) =>
+    text(part, 'count') === ''
+      ? stringLength(subject as string) + 1
+      : splitText(run, subject as string, text(part, 'count'), -1).length - 1,
+  ),
   replace: operation(['old', 'new', 'count?'], (run, subject, from, to, limit) =>
-    replaceText(run, subject as string, { from: text(from, 'replace'), to: text(to, 'replace'), count: count(limit, -1, 'replace') }),
+    replaceText(run, subject as string, {
+      from: text(from, 'replace'),
+      to: text(to, 'replace'),
+      count: count(limit, -1, 'replace'),
+    }),
   ),
   split: splitting(false),
   rsplit: splitting(true),
@@ -132,7 +150,14 @@ export const stringMethods: OperationTable = {
   zfill: operation(['width'], (run, subject, width) => {
     const value = subject as string
     const sign = /^[-+]/.test(value) ? value.charAt(0) : ''
-    return sign + pad(run, value.slice(sign.length), { left: requireInteger(width as Value, 'zfill') - stringLength(value), right: 0, fill: '0' })
+    return (
+      sign +
+      pad(run, value.slice(sign.length), {
+        left: requireInteger(width as Value, 'zfill') - stringLength(value),
+        right: 0,
+        fill: '0',
+      })
+    )
   }),
   center: filling('center', (missing, width) => {
     const left = Math.floor(missing / 2) + (missing & width & 1)

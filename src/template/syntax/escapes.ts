@@ -11,10 +11,10 @@ const SIMPLE: Readonly<Record<string, string>> = {
   t: '\t',
   v: '\v',
 }
-const ESCAPE = /\\(?:([0-7]{1,3})|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([^]))/g
+const ESCAPE = /\\(?:([0-7]{1,3})|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([\s\S]))/g
 
 /** The text between two quotes with Python's escapes resolved; an unknown escape keeps its backslash. Null where one is broken. */
-export function unescape(source: string): string | null {
+export function resolveEscapes(source: string): string | null {
   if (!source.includes('\\')) return source
   let isBroken = false
   const text = source.replace(ESCAPE, (whole, octal?: string, hex?: string, short?: string, long?: string, other?: string) => {

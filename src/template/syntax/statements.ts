@@ -1,8 +1,17 @@
 import lexer, { type Token } from 'nunjucks/src/lexer.js'
 import type { Node } from 'nunjucks/src/nodes.js'
-import { nearestName } from '../suggest.js'
 import type { Position } from '../run.js'
-import { type AssignNode, type BodyNode, type CallNode, type Expression, make, type OutputNode, type Parameter, type Statement } from './nodes.js'
+import { nearestName } from '../suggest.js'
+import {
+  type AssignNode,
+  type BodyNode,
+  type CallNode,
+  type Expression,
+  make,
+  type OutputNode,
+  type Parameter,
+  type Statement,
+} from './nodes.js'
 import { ExpressionParser } from './parser.js'
 
 const MAX_BLOCKS = 30
@@ -100,7 +109,8 @@ export class JinjaParser extends ExpressionParser {
   }
 
   private closeTag(tag: Token): void {
-    if (!this.is(lexer.TOKEN_BLOCK_END)) this.fail(`unexpected "${this.ahead().value}", expected the end of the tag "${tag.value}"`)
+    if (!this.is(lexer.TOKEN_BLOCK_END))
+      this.fail(`unexpected "${this.ahead().value}", expected the end of the tag "${tag.value}"`)
     this.advanceAfterBlockEnd(tag.value)
   }
 

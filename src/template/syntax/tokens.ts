@@ -1,6 +1,6 @@
 import lexer, { type Token, type Tokenizer } from 'nunjucks/src/lexer.js'
 import { TemplateFault } from '../faults.js'
-import { unescape } from './escapes.js'
+import { resolveEscapes } from './escapes.js'
 
 const BaseTokenizer = lexer.lex('').constructor as new (source: string) => Tokenizer
 
@@ -8,7 +8,7 @@ const WHITESPACE = /\s+/y
 const FLOAT = /(?<!\.)(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?[eE][+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)/y
 const INTEGER = /0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[\da-fA-F])+|[1-9](?:_?\d)*|0(?:_?0)*/y
 const NAME = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy
-const STRING = /'[^'\\]*(?:\\[^][^'\\]*)*'|"[^"\\]*(?:\\[^][^"\\]*)*"/y
+const STRING = /'[^'\\]*(?:\\[\s\S][^'\\]*)*'|"[^"\\]*(?:\\[\s\S][^"\\]*)*"/y
 const OPERATOR = /\/\/|\*\*|==|!=|>=|<=|[-+/*%~[\](){}><=.:|,]/y
 const RAW = /\{%[-+]?\s*raw\s*(-?)%\}/y
 const END_RAW = /\{%([-+]?)\s*endraw\s*(-?|\+)%\}/g
@@ -76,7 +76,7 @@ export class JinjaTokenizer extends BaseTokenizer {
     if (name !== null) return this.take(lexer.TOKEN_SYMBOL, name.length)
     const string = this.match(STRING)
     if (string !== null) {
-      const value = unescape(string.slice(1, -1))
+      const value = resolveEscapes(string.slice(1, -1))
       if (value === null) this.stop('the text has a broken \\ escape')
       return this.take(lexer.TOKEN_STRING, string.length, value)
     }

@@ -1,5 +1,4 @@
-import { filters } from '../filters/index.js'
-import { findOperation, operation, type Operation, type OperationTable } from '../operations.js'
+import { findOperation, type Operation, type OperationTable, operation, type Tables } from '../operations.js'
 import type { Run } from '../run.js'
 import { tryIterate } from '../values/access.js'
 import { isCased } from '../values/case.js'
@@ -16,8 +15,14 @@ function compared(test: (run: Run, left: Value, right: Value) => boolean): Opera
   return operation(['other'], (run, value, other) => test(run, value, other as Value))
 }
 
-function remainder(value: Value, divisor: Value, what: string): boolean {
-  return compareNumeric(toNumeric(arithmetic('%', requireNumeric(value, what), requireNumeric(divisor, what))) ?? 0, 0) === 0
+function remainder(
+  value: Value,
+  divisor: Value,
+  { what, expected = 0 }: { readonly what: string; readonly expected?: number },
+): boolean {
+  return (
+    compareNumeric(toNumeric(arithmetic('%', requireNumeric(value, what), requireNumeric(divisor, what))) ?? 0, expected) === 0
+  )
 }
 
 function isNumber(value: Value): boolean {
@@ -46,8 +51,7 @@ const le = compared((run, left, right) => compareValues(run, left, right) <= 0)
 const gt = compared((run, left, right) => compareValues(run, left, right) > 0)
 const ge = compared((run, left, right) => compareValues(run, left, right) >= 0)
 
-/** Every test by name, as in Jinja2. */
-export const tests: OperationTable = {
+const plainTests: OperationTable = {
   defined: is((value) => !(value instanceof Undefined)),
   undefined: is((value) => value instanceof Undefined),
   none: is((value) => value === null),
@@ -66,15 +70,13 @@ export const tests: OperationTable = {
   iterable: is((value, run) => tryIterate(run, value) !== null),
   callable: is((value) => value instanceof Callable || (value instanceof Instance && value.self !== null)),
   escaped: is(() => false),
-  odd: is((value) => !remainder(value, 2, 'odd')),
-  even: is((value) => remainder(value, 2, 'even')),
-  divisibleby: operation(['num'], (_, value, divisor) => remainder(value, divisor as Value, 'divisibleby')),
+  odd: is((value) => remainder(value, 2, { what: 'odd', expected: 1 })),
+  even: is((value) => remainder(value, 2, { what: 'even' })),
+  divisibleby: operation(['num'], (_, value, divisor) => remainder(value, divisor as Value, { what: 'divisibleby' })),
   lower: is((value, run) => isCased(toText(run, value)) && toText(run, value) === toText(run, value).toLowerCase()),
   upper: is((value, run) => isCased(toText(run, value)) && toText(run, value) === toText(run, value).toUpperCase()),
   sameas: compared(isSame),
   in: compared(isIn),
-  filter: is((value) => typeof value === 'string' && findOperation(filters, value) !== undefined),
-  test: is((value) => typeof value === 'string' && findOperation(tests, value) !== undefined),
   eq,
   equalto: eq,
   '==': eq,
@@ -90,4 +92,13 @@ export const tests: OperationTable = {
   '>': gt,
   ge,
   '>=': ge,
+}
+
+/** Every test by name, as in Jinja2. */
+export function createTests(tables: () => Tables): OperationTable {
+  return {
+    ...plainTests,
+    filter: is((value) => typeof value === 'string' && findOperation(tables().filters, value) !== undefined),
+    test: is((value) => typeof value === 'string' && findOperation(tables().tests, value) !== undefined),
+  }
 }

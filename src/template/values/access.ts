@@ -2,8 +2,8 @@ import { fail } from '../faults.js'
 import { chargeItems, chargeSteps, type Run } from '../run.js'
 import { StepValue } from '../types.js'
 import { hashKey } from './keys.js'
-import { characterAt, characters, stringLength } from './strings.js'
 import { toNumeric } from './numbers.js'
+import { characterAt, characters, stringLength } from './strings.js'
 import { raiseUndefined } from './undefined.js'
 import {
   Dict,

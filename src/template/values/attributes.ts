@@ -4,7 +4,8 @@ import { Undefined, type Value } from './values.js'
 
 /** Jinja2's `attribute='a.b.0'`: a path of names and places, or one integer. */
 export function attributeGetter(run: Run, attribute: Value, fallback?: Value): (value: Value) => Value {
-  const keys = typeof attribute === 'string' ? attribute.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part)) : [attribute]
+  const keys =
+    typeof attribute === 'string' ? attribute.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part)) : [attribute]
   const path = String(typeof attribute === 'string' || typeof attribute === 'number' ? attribute : 'attribute')
   return (value) => {
     let current = value

@@ -37,7 +37,9 @@ export function isEqual(run: Run, leftValue: Value, rightValue: Value): boolean 
   if (a !== null || b !== null) return a !== null && b !== null && compareNumeric(a, b) === 0
   if (left instanceof Undefined) return right instanceof Undefined
   if (isMapping(left)) return isMapping(right) && deeper(run, () => isSameMapping(run, left, right))
-  const isSameKind = isList(left) ? isList(right) : left instanceof Sequence && right instanceof Sequence && left.kind === right.kind
+  const isSameKind = isList(left)
+    ? isList(right)
+    : left instanceof Sequence && right instanceof Sequence && left.kind === right.kind
   if (!isSameKind) return false
   chargeSteps(run, 4)
   return deeper(run, () => isSameItems(run, sequence(run, left), sequence(run, right)))
@@ -100,7 +102,9 @@ export function isIn(run: Run, needleValue: Value, haystackValue: Value): boolea
     chargeSteps(run, 1 + haystack.length / 16)
     return haystack.includes(needle)
   }
-  if (haystack === null || haystack instanceof Namespace) return fail(`"in" needs a list, a dict or a text, not ${typeName(haystack)}`)
+  if (haystack === null || haystack instanceof Namespace)
+    return fail(`"in" needs a list, a dict or a text, not ${typeName(haystack)}`)
+  if (isMapping(haystack) && needle instanceof Undefined) return false
   if (isMapping(haystack)) return mappingGet(run, haystack, needle) !== undefined
   return iterate(run, haystack).some((value) => isEqual(run, value, needle))
 }

@@ -9,7 +9,10 @@ export function hashKey(key: Value): string {
   const number = toNumeric(key)
   if (number !== null) return `n${typeof number === 'bigint' ? number : toDouble(number)}`
   if (key instanceof Sequence && key.kind === 'tuple') {
-    return `t${key.items.map((part) => hashKey(part)).map((part) => `${part.length}:${part}`).join('')}`
+    return `t${key.items
+      .map((part) => hashKey(part))
+      .map((part) => `${part.length}:${part}`)
+      .join('')}`
   }
   return fail(`a ${typeName(key)} cannot be a key`)
 }

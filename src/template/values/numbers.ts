@@ -1,7 +1,7 @@
 import { isLosslessNumber, type LosslessNumber, numberText, toJsonNumber } from '../../core/json.js'
 import { fail, forbid } from '../faults.js'
-import { Float, typeName, Undefined, type Value } from './values.js'
 import { raiseUndefined } from './undefined.js'
+import { Float, typeName, Undefined, type Value } from './values.js'
 
 /** A number in one of its three forms: safe integer or fraction, integer beyond 2^53, float that looks like an integer. */
 export type Numeric = number | bigint | Float
@@ -151,7 +151,7 @@ export function compareNumeric(left: Numeric, right: Numeric): number {
   const b = right instanceof Float ? right.value : right
   if (a < b) return -1
   if (a > b) return 1
-  return a == b ? 0 : Number.NaN
+  return Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : 0
 }
 
 export function negate(value: Numeric): Value {

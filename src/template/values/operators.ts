@@ -1,13 +1,12 @@
 import { fail } from '../faults.js'
-import { chargeItems, type Run } from '../run.js'
 import { formatPercent } from '../format/percent.js'
+import { chargeItems, chargeText, type Run } from '../run.js'
 import { listItems } from './access.js'
 import { secondsBetween, shiftDate } from './dates.js'
 import { type Arithmetic, arithmetic, float, negate, requireNumeric, toDouble, toNumeric } from './numbers.js'
 import { repeat } from './strings.js'
 import { raiseUndefined } from './undefined.js'
 import { isList, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
-import { chargeText } from '../run.js'
 
 /** A binary operator of Python on any two values. */
 export function binary(run: Run, operator: Arithmetic, leftValue: Value, rightValue: Value): Value {
@@ -19,7 +18,14 @@ export function binary(run: Run, operator: Arithmetic, leftValue: Value, rightVa
   if (left instanceof Undefined) return raiseUndefined(left)
   if (operator === '%' && typeof left === 'string') return formatPercent(run, left, right)
   if (right instanceof Undefined) return raiseUndefined(right)
-  const result = operator === '+' ? add(run, left, right) : operator === '-' ? subtract(left, right) : operator === '*' ? multiply(run, left, right) : null
+  const result =
+    operator === '+'
+      ? add(run, left, right)
+      : operator === '-'
+        ? subtract(left, right)
+        : operator === '*'
+          ? multiply(run, left, right)
+          : null
   return result ?? fail(`${operator} does not work on ${typeName(left)} and ${typeName(right)}`)
 }
 

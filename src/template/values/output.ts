@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue, isLosslessNumber } from '../../core/json.js'
+import { isLosslessNumber, type JsonObject, type JsonValue } from '../../core/json.js'
 import { fail, forbid } from '../faults.js'
 import { chargeItems, deeper, type Run } from '../run.js'
 import { listItems, mappingEntries } from './access.js'

@@ -19,7 +19,9 @@ export function slice(run: Run, target: Value, bounds: SliceBounds): Value {
   if (typeof value === 'string') {
     if (bounds.step === null) {
       const { start, stop } = resolve(value.length, bounds)
-      return /[\ud800-\udfff]/.test(value) ? cut(run, characters(run, value), bounds).join('') : substring(run, value, start, Math.max(start, stop))
+      return /[\ud800-\udfff]/.test(value)
+        ? cut(run, characters(run, value), bounds).join('')
+        : substring(run, value, start, Math.max(start, stop))
     }
     return cut(run, characters(run, value), bounds).join('')
   }

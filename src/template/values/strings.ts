@@ -18,7 +18,8 @@ export function characters(run: Run, text: string): string[] {
 
 /** The character at a place (negative: from the end), or undefined. */
 export function characterAt(run: Run, text: string, index: number): string | undefined {
-  if (!SURROGATE.test(text)) return text.at(index) === undefined ? undefined : text.charAt(index < 0 ? text.length + index : index)
+  if (!SURROGATE.test(text))
+    return text.at(index) === undefined ? undefined : text.charAt(index < 0 ? text.length + index : index)
   return characters(run, text).at(index)
 }
 
@@ -53,7 +54,11 @@ export function repeat(run: Run, text: string, count: number): string {
 }
 
 /** A text filled up on the left and right. */
-export function pad(run: Run, text: string, sides: { readonly left: number; readonly right: number; readonly fill: string }): string {
+export function pad(
+  run: Run,
+  text: string,
+  sides: { readonly left: number; readonly right: number; readonly fill: string },
+): string {
   return repeat(run, sides.fill, sides.left) + text + repeat(run, sides.fill, sides.right)
 }
 
@@ -66,7 +71,11 @@ export function joinText(run: Run, parts: readonly string[], separator: string):
 }
 
 /** Replaces the first `count` occurrences (all when negative), as Python's `str.replace`. */
-export function replaceText(run: Run, text: string, change: { readonly from: string; readonly to: string; readonly count: number }): string {
+export function replaceText(
+  run: Run,
+  text: string,
+  change: { readonly from: string; readonly to: string; readonly count: number },
+): string {
   const parts = change.from === '' ? ['', ...characters(run, text), ''] : splitText(run, text, change.from, -1)
   const limit = change.count < 0 ? parts.length - 1 : Math.min(change.count, parts.length - 1)
   const head = parts.slice(0, limit + 1)

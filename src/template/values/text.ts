@@ -3,7 +3,18 @@ import { chargeSteps, chargeText, deeper, type Run } from '../run.js'
 import { iterate, listItems, mappingEntries } from './access.js'
 import { toDouble, toNumeric } from './numbers.js'
 import { joinText } from './strings.js'
-import { Callable, type Float, Instance, isList, isMapping, Namespace, Sequence, Undefined, unwrap, type Value } from './values.js'
+import {
+  Callable,
+  type Float,
+  Instance,
+  isList,
+  isMapping,
+  Namespace,
+  Sequence,
+  Undefined,
+  unwrap,
+  type Value,
+} from './values.js'
 
 /** What Python's `str` gives: `True`, `None`, lists and dicts as they are written in Python. */
 export function toText(run: Run, value: Value): string {
@@ -44,7 +55,11 @@ function containerRepr(run: Run, value: Value, parents: readonly Value[]): strin
   if (isMapping(value)) return mapRepr(run, mappingEntries(run, value), parents)
   const items = isList(value) ? listItems(run, value) : iterate(run, value)
   chargeText(run, items.length * 8)
-  const body = joinText(run, items.map((item) => repr(run, item, parents)), ', ')
+  const body = joinText(
+    run,
+    items.map((item) => repr(run, item, parents)),
+    ', ',
+  )
   if (isList(value)) return `[${body}]`
   if (!(value instanceof Sequence)) return body
   if (value.kind === 'tuple') return items.length === 1 ? `(${body},)` : `(${body})`

@@ -1,6 +1,4 @@
 import { isLosslessNumber, type LosslessNumber } from '../../core/json.js'
-import type { CallArguments } from '../operations.js'
-import type { Run } from '../run.js'
 import { StepValue } from '../types.js'
 
 /** Base of every value that only exists inside the engine: none has members but those its own table names. */
@@ -94,6 +92,46 @@ export type Value =
   | Instance
   | readonly Value[]
   | PlainObject
+
+/** Where in the template an evaluation stands; kept by reference, so that it costs one store. */
+export interface Position {
+  readonly lineno: number
+  readonly colno: number
+}
+
+export interface NameSource {
+  /** The value of a name, undefined when there is none. */
+  lookup(name: string): Value | undefined
+  names(): Iterable<string>
+  /** What `now()` gives. */
+  now(): Date
+}
+
+export interface Scope {
+  readonly values: Map<string, Value>
+  readonly parent: Scope | null
+}
+
+/** One evaluation: its context, its scope, and what is left of its budgets. */
+export interface Run {
+  readonly context: NameSource
+  scope: Scope | null
+  /** Elements and nodes that may still be touched. */
+  steps: number
+  /** Characters that may still be made; a list's place counts as 8. */
+  allocation: number
+  depth: number
+  /** Lists and objects of the context that a method changed: the change is seen in this evaluation only. */
+  changedLists: Map<object, Value[]> | null
+  changedDicts: Map<object, Dict> | null
+  at: Position
+}
+
+/** The arguments of a call, evaluated. */
+export interface CallArguments {
+  readonly positional: readonly Value[]
+  readonly keywords: ReadonlyMap<string, Value>
+}
 
 export function isPlainObject(value: Value): value is PlainObject {
   return (
