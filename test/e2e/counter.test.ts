@@ -35,9 +35,9 @@ afterAll(async () => {
 })
 
 describe('concurrent increments', () => {
-  it(`${INCREMENTS} async iterations that each add 1 end at exactly ${INCREMENTS}`, async () => {
+  it(`${INCREMENTS} async iterations that each add 1 end at exactly ${INCREMENTS}`, { timeout: 220_000 }, async () => {
     const id = await server.startExecution(await server.register(PLAYBOOK))
-    const ended = await server.untilEnded(id, 110_000)
+    const ended = await server.untilEnded(id, 200_000)
     expect(ended.error).toBeNull()
     expect(ended.status).toBe('COMPLETED')
     const variables = await server.variables(id)
