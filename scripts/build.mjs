@@ -1,15 +1,17 @@
-// src/**/*.ts -> dist/**/*.js, file by file, and beside them the files that the code reads at run time.
-import { cpSync, readdirSync, rmSync } from 'node:fs'
+// src/**/*.ts -> dist/**/*.js, file by file, and beside them the files that the code reads at run time. Only what is stale
+// is removed, so that a server that runs from dist/ survives the build of another terminal.
+import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 
 const ASSETS = new Set(['.py', '.html', '.css', '.sql'])
 
-const files = readdirSync('src', { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+const filesBelow = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
 
-rmSync('dist', { recursive: true, force: true })
+const files = filesBelow('src')
 await build({
   entryPoints: files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')),
   outdir: 'dist',
@@ -22,3 +24,11 @@ await build({
   logLevel: 'warning',
 })
 for (const file of files.filter((file) => ASSETS.has(extname(file)))) cpSync(file, join('dist', relative('src', file)))
+
+const made = new Set(
+  files.flatMap((file) => {
+    const target = join('dist', relative('src', file))
+    return [target, target.replace(/\.ts$/, '.js'), target.replace(/\.ts$/, '.js.map')]
+  }),
+)
+for (const file of existsSync('dist') ? filesBelow('dist') : []) if (!made.has(file)) rmSync(file)

@@ -1,5 +1,6 @@
+import { Big } from 'big.js'
 import { TransientError } from '../core/errors.js'
-import { isJsonNumber, type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
+import { isJsonNumber, type JsonObject, type JsonValue, jsonSize, numberText } from '../core/json.js'
 import type { Loop } from '../playbook/model.js'
 import { createContext, evaluateCondition, renderTemplate, renderTree } from '../template/index.js'
 import { layersOf } from './context.js'
@@ -64,10 +65,15 @@ function sortItems(snapshot: Snapshot, loop: Loop, items: readonly JsonValue[]):
 }
 
 function compareKeys(left: JsonValue, right: JsonValue, at: string): number {
-  if (isJsonNumber(left) && isJsonNumber(right)) return Number(left) - Number(right)
+  if (isJsonNumber(left) && isJsonNumber(right)) return compareNumbers(numberText(left), numberText(right))
   if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0
   if (typeof left === 'boolean' && typeof right === 'boolean') return Number(left) - Number(right)
   throw new TransientError('TEMPLATE_ERROR', `${at}: numbers, strings and booleans can be ordered, and only among their kind`)
+}
+
+/** Exact: long integers differ in digits that a JavaScript number does not have. */
+function compareNumbers(left: string, right: string): number {
+  return new Big(left).cmp(right)
 }
 
 function countOption(

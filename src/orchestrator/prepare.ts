@@ -150,7 +150,8 @@ function checkExpected({ playbook, step }: Snapshot, written: ToolCall, args: Js
 
 function timeoutOf(snapshot: Snapshot, limits: Limits): number {
   const { step } = snapshot
-  const written = step.timeout ?? step.tool?.parameters['timeout'] ?? null
+  const call = step.tool ? effectiveCall(snapshot, step.tool) : null
+  const written = step.timeout ?? call?.parameters['timeout'] ?? null
   if (written === null) return limits.stepTimeoutMs
   const value: JsonValue = renderTree(written, createContext(layersOf(snapshot)), `${step.at}.timeout`)
   const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value

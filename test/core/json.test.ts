@@ -62,7 +62,8 @@ test('any JSON survives, its size is that of its compact text, and equality igno
 
 test('a key __proto__ never becomes a prototype', () => {
   expect(Object.keys(parseJson('{"__proto__":1}') as object)).toEqual(['__proto__'])
-  expect(() => parseJson('{"__proto__":{"x":1},"a":1.10}')).toThrow(SyntaxError)
-  expect(() => parseJson('{"\\u005f_proto__":{"x":1},"a":1.10}')).toThrow(SyntaxError)
-  expect(parseJson('{"a":"__proto__","b":1.10}')).toMatchObject({ a: '__proto__' })
+  for (const text of ['{"__proto__":{"x":1},"a":1.10}', '{"\\u005f_proto__":{"x":1},"a":1.10}']) {
+    expect(Object.keys(parseJson(text) as object)).toEqual(['__proto__', 'a'])
+  }
+  expect(stringifyJson(parseJson('{"a":"__proto__","b":1.10}'))).toBe('{"a":"__proto__","b":1.10}')
 })

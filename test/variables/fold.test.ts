@@ -60,7 +60,7 @@ describe('foldChangeSet: what is refused', () => {
     ['half a surrogate pair', '\ud800'],
     ['a NUL in a key', { 'a\0': 1 }],
     ['a forbidden key', { list: [parseJson('{"__proto__": 1}')] }],
-    ['a forbidden key behind a lossless number', parseJson('{"__proto__": {"a": 1.10}}')],
+    ['a forbidden key beside a lossless number', parseJson('{"__proto__": {"a": 1.10}}')],
     ['a forbidden key', { constructor: 1 } as unknown as JsonValue],
     ['not a number', Number.NaN],
     ['1,001 digits', new LosslessNumber('1'.repeat(1001))],
