@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -17,6 +17,7 @@ interface Holder {
 /** A lock that is being written has no content for a moment. */
 const EMPTY_RETRIES = 20
 const EMPTY_RETRY_MS = 25
+const GUARD_LIFE_MS = 2000
 
 /** Locks of this process: its own pid is no proof that it holds a lock file, in a container every process may be pid 1. */
 const heldNonces = new Set<string>()
@@ -65,17 +66,28 @@ function createRelease(path: string, nonce: string): ReleaseLock {
   }
 }
 
-/** Moves the stale file away first: of two processes that saw it, one may have replaced it already, and gets its own back. */
+/**
+ * Removes a stale lock. Only who holds the guard file may remove, so that of many who saw the same stale lock none
+ * removes the new one of another; the guard of a process that died at this very moment is given up after a while.
+ */
 async function removeStale(path: string, staleText: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`
+  const guard = `${path}.takeover`
   try {
-    await rename(path, aside)
+    await writeFile(guard, '', { flag: 'wx' })
   } catch {
+    const since = await stat(guard).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    )
+    if (since > GUARD_LIFE_MS) await rm(guard, { force: true })
+    await sleep(EMPTY_RETRY_MS)
     return
   }
-  const moved = await readFile(aside, 'utf8')
-  if (moved !== staleText) await writeFile(path, moved, { flag: 'wx' }).catch(() => undefined)
-  await rm(aside, { force: true })
+  try {
+    if ((await readFile(path, 'utf8').catch(() => null)) === staleText) await rm(path)
+  } finally {
+    await rm(guard, { force: true })
+  }
 }
 
 function parseHolder(text: string): Holder | null {
@@ -106,9 +118,9 @@ function isAlive(holder: Holder): boolean {
 function processStart(pid: number): string | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const status = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name in parentheses may hold spaces; the fields after it are plain. Field 22 is the start time.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ')
     return `${boot}:${fields[19]}`
   } catch {
     return null

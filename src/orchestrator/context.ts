@@ -64,20 +64,28 @@ export function layersOf(
   more: {
     readonly vars?: JsonObject
     readonly locals?: Readonly<Record<string, ContextValue>>
+    /** How the attempt ended: `this`, `result`, and the step by its own name. */
+    readonly envelope?: Envelope
   } = {},
 ): ContextLayers {
   const { execution, run } = snapshot
   return {
-    locals: { ...iterationLocals(snapshot), ...more.locals },
+    locals: { ...iterationLocals(snapshot), ...(more.envelope ? outcomeLocals(more.envelope) : {}), ...more.locals },
     vars: { ...(more.vars ?? snapshot.vars), ...iterationVars(snapshot) },
-    steps: snapshot.steps,
+    steps:
+      more.envelope && run.iteration === null ? { ...snapshot.steps, ...ownResult(snapshot, more.envelope) } : snapshot.steps,
     workload: snapshot.workload,
     builtins: { ...run.args, execution_id: execution.id, job: jobOf(execution), env: snapshot.env, payload: snapshot.payload },
   }
 }
 
+/** Once it has ended, a step is readable by its own name, also in its own `vars` and routing. */
+function ownResult({ step }: Snapshot, envelope: Envelope): Record<string, StepValue> {
+  return { [step.name]: stepValue(envelope.data, envelope) }
+}
+
 /** What exists after the tool has run. */
-export function outcomeLocals(envelope: Envelope): Record<string, ContextValue> {
+function outcomeLocals(envelope: Envelope): Record<string, ContextValue> {
   const result = stepValue(envelope.data, envelope)
   return { this: { ...envelope }, result, response: result, error: envelope.error }
 }

@@ -4,7 +4,7 @@ import { type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
 import type { ExecutionError } from '../executions/record.js'
 import { createContext, evaluateCondition } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
-import { attemptOf, type Envelope, envelopeOf, layersOf, outcomeLocals, withoutData } from './context.js'
+import { attemptOf, type Envelope, envelopeOf, layersOf, withoutData } from './context.js'
 import { type Routing, route } from './routing.js'
 import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
@@ -77,7 +77,7 @@ function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest
 
 function isRetryWanted(snapshot: Snapshot, envelope: Envelope, when: string): boolean {
   try {
-    const context = createContext(layersOf(snapshot, { locals: outcomeLocals(envelope) }))
+    const context = createContext(layersOf(snapshot, { envelope }))
     return evaluateCondition(when, context, `${snapshot.step.at}.retry.when`)
   } catch (error) {
     if (isTransientError(error)) return false
@@ -104,7 +104,7 @@ function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after
     return { ...none, outcome, envelope: envelopeFor(), skipped: [{ name: '*', message: rejection.error.message }] }
   }
   const evaluate = (isLenient: boolean) =>
-    evaluateVars({ entries, snapshot, vars: snapshot.vars, locals: outcomeLocals(envelopeFor()), isLenient })
+    evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: envelopeFor(), isLenient })
   if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true) }
   try {
     return { outcome, envelope: envelopeFor(), ...evaluate(false) }
@@ -141,7 +141,7 @@ function routeSettled(
 ): { outcome: Outcome; envelope: Envelope; routing: Routing } {
   const routeAs = (outcome: Outcome) => {
     const envelope = envelopeOf(outcome, snapshot, now)
-    const layers = layersOf(snapshot, { vars: settled.vars, locals: outcomeLocals(envelope) })
+    const layers = layersOf(snapshot, { vars: settled.vars, envelope })
     const { next, cases, loop } = snapshot.step
     const routing = route({ next, cases, isFailed: outcome.status === 'error', isIterator: loop !== null, layers })
     return { outcome, envelope, routing }

@@ -50,7 +50,7 @@ export function prepare(request: PrepareRequest): Decision {
 function evaluateBefore(snapshot: Snapshot): { writes: readonly VariableWrite[]; vars: JsonObject } {
   if (snapshot.run.isPrepared || snapshot.run.iteration !== null) return { writes: [], vars: snapshot.vars }
   const entries = snapshot.step.vars.before
-  return evaluateVars({ entries, snapshot, vars: snapshot.vars, locals: {}, isLenient: false })
+  return evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: null, isLenient: false })
 }
 
 function begin(request: PrepareRequest, writes: readonly VariableWrite[]): Decision {

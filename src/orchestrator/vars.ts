@@ -1,9 +1,9 @@
 import { isTransientError, type TransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
 import type { VarEntry } from '../playbook/model.js'
-import { type ContextValue, createContext, renderTree } from '../template/index.js'
+import { createContext, renderTree } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
-import { layersOf } from './context.js'
+import { type Envelope, layersOf } from './context.js'
 import type { Snapshot } from './types.js'
 
 export interface VarsResult {
@@ -18,7 +18,8 @@ export interface VarsRequest {
   readonly entries: readonly VarEntry[]
   readonly snapshot: Snapshot
   readonly vars: JsonObject
-  readonly locals: Readonly<Record<string, ContextValue>>
+  /** How the attempt ended; null before the tool. */
+  readonly envelope: Envelope | null
   /** On a failed step an entry that cannot be evaluated is skipped; otherwise it throws. */
   readonly isLenient: boolean
 }
@@ -27,13 +28,17 @@ export interface VarsRequest {
  * Evaluates a `vars` block top to bottom; each entry sees those above it. Pure.
  * @throws TransientError TEMPLATE_* for the first entry that fails, unless lenient
  */
-export function evaluateVars({ entries, snapshot, vars, locals, isLenient }: VarsRequest): VarsResult {
+export function evaluateVars({ entries, snapshot, vars, envelope, isLenient }: VarsRequest): VarsResult {
   const writes: VariableWrite[] = []
   const skipped: { name: string; message: string }[] = []
   let current = vars
   for (const entry of entries) {
     try {
-      const value = renderTree(entry.value, createContext(layersOf(snapshot, { vars: current, locals })), entry.at)
+      const value = renderTree(
+        entry.value,
+        createContext(layersOf(snapshot, { vars: current, ...(envelope ? { envelope } : {}) })),
+        entry.at,
+      )
       current = { ...current, [entry.name]: value }
       writes.push({ operation: 'set', name: entry.name, value, type: 'step_result', sourceStep: snapshot.step.name })
     } catch (error) {

@@ -1,3 +1,4 @@
+import { parse } from 'yaml'
 import type { Execution, StepVisit, TransientClient, Variable } from './client.js'
 import { type ScriptedRoute, startHttpStub, withStub } from './http-stub.js'
 import { matchFault } from './match.js'
@@ -104,11 +105,16 @@ interface Visited {
   readonly visits: readonly StepVisit[]
 }
 
+function definesEnd(source: string): boolean {
+  const { workflow } = parse(source) as { workflow: { step?: string }[] }
+  return workflow.some(({ step }) => step === 'end')
+}
+
 function stepFaults({ source, expected, visits }: Visited): string[] {
   const faults: string[] = []
   if (expected.steps !== undefined) {
     // `end` needs no definition, and counts as a visit only where it has one.
-    const isCounted = (step: string): boolean => step !== 'end' || /^\s*- step: end\b/m.test(source)
+    const isCounted = (step: string): boolean => step !== 'end' || definesEnd(source)
     const fault = matchFault(expected.steps.filter(isCounted), visits.map(({ step }) => step).filter(isCounted))
     if (fault !== null) faults.push(`steps: ${fault}`)
   }

@@ -58,10 +58,6 @@ export function toDouble(value: Numeric): number {
   return value instanceof Float ? value.value : Number(value)
 }
 
-export function toBigInt(value: number | bigint): bigint {
-  return BigInt(value)
-}
-
 /** A number as JSON: exact where it is an integer. Floats that JSON cannot hold end the evaluation. */
 export function numericToJson(value: Numeric): number | LosslessNumber {
   if (typeof value === 'bigint') return toJsonNumber(String(value))
