@@ -28,6 +28,8 @@ export interface Effects {
   /** The task that now waits for a child execution. */
   readonly waiting: TaskRecord | null
   readonly call: Decision['call']
+  /** Whether variables changed: the execution has a new revision. */
+  readonly isChanged: boolean
 }
 
 interface Draft {
@@ -79,6 +81,7 @@ export async function applyDecision(tx: Sql, request: ApplyRequest): Promise<Eff
     withdrawn: draft.withdrawn,
     waiting: draft.isWaiting ? snapshot.task : null,
     call: decision.call,
+    isChanged: revision !== snapshot.execution.revision,
   }
 }
 

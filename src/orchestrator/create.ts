@@ -64,6 +64,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     for (const task of effects.tasks) dispatch(task)
     withdraw(effects.withdrawn)
     hint(effects.execution)
+    if (effects.isChanged) deps.observer?.changeSetWritten()
     const { waiting } = effects
     if (waiting) await guarded(() => children.resume(waiting))
     if (isFinished(effects.execution.status)) await ended(effects.execution, effects.withdrawn)

@@ -20,8 +20,8 @@ export function createMetrics(db: Database): Metrics {
   collectDefaultMetrics({ register: registry })
   const writes = new Counter({
     name: 'transient_variable_writes_total',
-    help: 'Change sets written, by outcome',
-    labelNames: ['outcome'],
+    help: 'Change sets written, by who wrote (api or step) and outcome',
+    labelNames: ['writer', 'outcome'],
     registers,
   })
   const reads = new Counter({ name: 'transient_variable_reads_total', help: 'Single reads, which count', registers })
@@ -43,6 +43,16 @@ export function createMetrics(db: Database): Metrics {
       for (const { pool, count } of await countOpenTasks(db)) this.set({ pool }, count)
     },
   })
+  new Gauge({
+    name: 'transient_task_lag_seconds',
+    help: 'How long the oldest due task that no worker holds has waited, by pool',
+    labelNames: ['pool'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const { pool, lagSeconds } of await countOpenTasks(db)) this.set({ pool }, lagSeconds)
+    },
+  })
 
   function watched(variables: VariablesService): VariablesService {
     return {
@@ -54,10 +64,11 @@ export function createMetrics(db: Database): Metrics {
       async write(request) {
         try {
           const result = await variables.write(request)
-          writes.inc({ outcome: result.outcomes.some(({ isChanged }) => isChanged) ? 'changed' : 'unchanged' })
+          const isChanged = result.outcomes.some((outcome) => outcome.isChanged)
+          writes.inc({ writer: 'api', outcome: isChanged ? 'changed' : 'unchanged' })
           return result
         } catch (error) {
-          writes.inc({ outcome: 'refused' })
+          writes.inc({ writer: 'api', outcome: 'refused' })
           throw error
         }
       },
@@ -75,7 +86,10 @@ export function createMetrics(db: Database): Metrics {
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    observer: { stepEnded: ({ kind, status, seconds }) => steps.observe({ kind, status }, seconds) },
+    observer: {
+      stepEnded: ({ kind, status, seconds }) => steps.observe({ kind, status }, seconds),
+      changeSetWritten: () => writes.inc({ writer: 'step', outcome: 'changed' }),
+    },
     watched,
   }
 }

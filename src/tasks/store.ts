@@ -238,10 +238,20 @@ export async function voidLeases(sql: Sql, workerId: string): Promise<void> {
   )
 }
 
-/** How many tasks are open, by pool. */
-export async function countOpenTasks(sql: Sql): Promise<{ pool: string; count: number }[]> {
-  const rows = await sql.rows<{ pool: string; count: bigint }>(
-    `SELECT pool, count(*) AS count FROM transient.task WHERE status = 'open' GROUP BY pool`,
+export interface OpenTasks {
+  readonly pool: string
+  readonly count: number
+  /** The longest that a due task which nobody holds has waited; 0 where there is none. */
+  readonly lagSeconds: number
+}
+
+/** Open tasks by pool. */
+export async function countOpenTasks(sql: Sql): Promise<OpenTasks[]> {
+  const rows = await sql.rows<{ pool: string; count: bigint; lag_ms: bigint }>(
+    `SELECT pool, count(*) AS count,
+       COALESCE(max(extract(epoch FROM now() - not_before) * 1000)
+         FILTER (WHERE not_before <= now() AND (lease_until IS NULL OR lease_until < now())), 0)::bigint AS lag_ms
+     FROM transient.task WHERE status = 'open' GROUP BY pool`,
   )
-  return rows.map((row) => ({ pool: row.pool, count: Number(row.count) }))
+  return rows.map((row) => ({ pool: row.pool, count: Number(row.count), lagSeconds: Number(row.lag_ms) / 1000 }))
 }

@@ -56,7 +56,7 @@ describe('with ADMIN_KEY', () => {
   it('metrics need it too; health and the page do not', async () => {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401)
     const metrics = await fetch(`${server.url}/metrics`, { headers: { 'x-api-key': KEY } })
-    expect(await metrics.text()).toContain('transient_variable_writes_total{outcome="changed"}')
+    expect(await metrics.text()).toContain('transient_variable_writes_total{writer="api",outcome="changed"}')
     expect(await (await fetch(`${server.url}/health/ready`)).json()).toEqual({ status: 'ready', database: 'up', bus: 'up' })
     const page = await fetch(server.url)
     const policy = page.headers.get('content-security-policy') ?? ''
