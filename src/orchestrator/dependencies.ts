@@ -14,6 +14,8 @@ export interface OrchestratorLogger {
 
 /** Told about what happened, for the metrics. */
 export interface OrchestratorObserver {
+  /** A step's change set was committed. */
+  changeSetWritten(): void
   stepEnded(fields: { readonly kind: string; readonly status: 'success' | 'error'; readonly seconds: number }): void
 }
 
@@ -23,6 +25,8 @@ export interface OrchestratorDependencies {
   readonly catalog: CatalogService
   readonly toolbox: Toolbox
   readonly clock: Clock
+  /** Milliseconds of a clock that never goes back, behind the templates' budgets; the system's where absent. */
+  readonly elapsedMs?: () => number
   readonly newId: () => string
   readonly limits: Limits
   readonly leaseMs: number
