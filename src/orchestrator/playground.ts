@@ -5,6 +5,7 @@ import type { Database } from '../db/database.js'
 import type { ExecutionsService } from '../executions/service.js'
 import { type ContextLayers, createContext, renderTemplate } from '../template/index.js'
 import type { VariablesService } from '../variables/service.js'
+import { jobOf } from './context.js'
 import { inheritedSteps, loadStepsAt } from './result-store.js'
 
 export interface RenderRequest {
@@ -49,18 +50,11 @@ export function createPlayground({ db, executions, variables, env }: PlaygroundD
     const vars = await variables.values(id, asOf)
     const results = await loadStepsAt(db, id, asOf)
     const older = inheritedSteps(execution.inherited, null)
-    const job: JsonObject = {
-      uuid: id,
-      execution_id: id,
-      path: execution.playbookPath,
-      version: execution.playbookVersion,
-      started_at: execution.createdAt.toISOString(),
-    }
     return {
       vars,
       steps: { ...older, ...results },
       workload: isJsonObject(execution.workload) ? execution.workload : {},
-      builtins: { execution_id: id, job, env, payload: execution.payload },
+      builtins: { execution_id: id, job: jobOf(execution), env, payload: execution.payload },
     }
   }
 
