@@ -7,7 +7,9 @@ import { lockExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { extendLease, findTask, leaseTask, saveInput } from '../tasks/store.js'
+import type { Backstop } from '../template/index.js'
 import { applyDecision, type Effects } from './apply.js'
+import { evaluatingTransaction } from './backstop.js'
 import { decide } from './decide.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import type { PlaybookLookup } from './lookup.js'
@@ -16,6 +18,7 @@ import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js
 import { prepare } from './prepare.js'
 import { loadRun } from './run-store.js'
 import { loadSnapshot } from './snapshot.js'
+import { storableText, unstorableReason } from './storable.js'
 import type { Decision, Outcome, Rejection, RunState, Snapshot } from './types.js'
 
 export interface AttemptsDependencies extends OrchestratorDependencies {
@@ -53,6 +56,7 @@ interface Step {
   readonly task: TaskRecord
   readonly phase: Phase
   readonly log: string | null
+  readonly backstop: Backstop
   readonly decide: (snapshot: Snapshot, rejection: Rejection | null) => Decision
 }
 
@@ -67,15 +71,20 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     task,
     phase,
     log,
+    backstop,
     ...step
   }: Step): Promise<Effects & { snapshot: Snapshot }> {
     const now = clock.now()
-    const load = (isComplete: boolean) => loadSnapshot(tx, { execution, playbook, task, phase, env, isComplete })
+    const load = (isComplete: boolean) => loadSnapshot(tx, { execution, playbook, task, phase, env, backstop, isComplete })
     let snapshot = await load(false)
     if (!snapshot) throw new Error(`task ${formatTaskId(task)} belongs to no run`)
-    if (failsAsUndefined(step.decide(snapshot, null))) snapshot = (await load(true)) ?? snapshot
+    let decision = step.decide(snapshot, null)
+    if (failsAsUndefined(decision)) {
+      snapshot = (await load(true)) ?? snapshot
+      decision = step.decide(snapshot, null)
+    }
     const current = snapshot
-    const decideOn = (rejection: Rejection | null) => step.decide(current, rejection)
+    const decideOn = (rejection: Rejection | null) => (rejection === null ? decision : step.decide(current, rejection))
     const effects = await applyDecision(tx, { snapshot: current, decide: decideOn, now, newId, log })
     return { ...effects, snapshot: current }
   }
@@ -83,14 +92,14 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
   async function begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null> {
     const playbook = await lookup.of(key.executionId)
     if (!playbook) return null
-    const begun = await db.transaction(async (tx) => {
+    const begun = await evaluatingTransaction(deps, async (tx, backstop) => {
       const execution = await lockExecution(tx, key.executionId)
       if (execution?.status !== 'running') return null
       const task = await leaseTask(tx, key, { workerId: worker.id, token: randomUUID(), leaseMs })
       if (!task) return null
       const start = (snapshot: Snapshot, rejection: Rejection | null) =>
         prepare({ snapshot, limits, rejection, now: clock.now() })
-      const effects = await advance({ tx, execution, playbook, task, phase: 'prepare', log: null, decide: start })
+      const effects = await advance({ tx, execution, playbook, task, phase: 'prepare', log: null, backstop, decide: start })
       if (worker.isRemote && effects.call) await saveInput(tx, key, { ...effects.call })
       return effects
     })
@@ -103,14 +112,14 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     const { key, outcome, log } = request
     const playbook = await lookup.of(key.executionId)
     if (!playbook) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
-    const ended = await db.transaction(async (tx) => {
+    const ended = await evaluatingTransaction(deps, async (tx, backstop) => {
       const execution = await lockExecution(tx, key.executionId)
       const task = await findTask(tx, key)
       if (!execution || !task) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
       if (!request.isExpected(task) || execution.status !== 'running') return { revision: execution.revision, effects: null }
       const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) =>
         decide({ snapshot, outcome, limits, rejection, now: clock.now() })
-      const effects = await advance({ tx, execution, playbook, task, phase: 'end', log, decide: decideEnd })
+      const effects = await advance({ tx, execution, playbook, task, phase: 'end', log, backstop, decide: decideEnd })
       return { revision: effects.execution.revision, effects }
     })
     if (ended.effects) await settle(ended.effects)
@@ -139,7 +148,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
         }
         return true
       }
-      return end({ key, outcome: outcomeOf(request), log: storableText(request.log), isExpected })
+      return end({ key, outcome: outcomeOf(request), log: request.log ? storableText(request.log) : null, isExpected })
     },
     async completeWaiting(key, outcome) {
       await end({ key, outcome, log: null, isExpected: (task) => task.status === 'waiting' })
@@ -159,15 +168,17 @@ function ticketKey(ticket: TaskTicket): TaskKey {
 }
 
 function outcomeOf({ result, error, extras = {} }: CompleteRequest): Outcome {
-  const data: JsonValue = result ?? null
-  if (error) return { status: 'error', error: { code: error.code, message: storableText(error.message) ?? '' }, data, extras }
-  if (!JSON.stringify(data).includes('\\u0000')) return { status: 'success', data, extras }
-  const message = 'the result holds a NUL character (\\u0000), which cannot be stored'
-  return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras }
-}
-
-function storableText(text: string | null | undefined): string | null {
-  return text ? text.replaceAll('\u0000', '') : null
+  const written: JsonValue = result ?? null
+  const reason = unstorableReason(written)
+  const data = reason === null ? written : null
+  const kept = unstorableReason(extras) === null ? extras : {}
+  if (error) {
+    const message = storableText(error.message) + (reason === null ? '' : ` (its data is left out: ${reason})`)
+    return { status: 'error', error: { code: error.code, message }, data, extras: kept }
+  }
+  if (reason === null) return { status: 'success', data, extras: kept }
+  const message = `the result cannot be stored: ${reason}`
+  return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras: kept }
 }
 
 /** `<execution>:<step>:<visit>:<iteration>`: the same at every attempt. */

@@ -6,6 +6,7 @@ import { appendEvents, lockExecution, updateExecution } from '../executions/stor
 import type { TaskRecord } from '../tasks/record.js'
 import { withdrawTasks } from '../tasks/store.js'
 import { endRuns } from './run-store.js'
+import { storableText } from './storable.js'
 
 export interface Cancelled {
   readonly execution: ExecutionRecord
@@ -28,7 +29,7 @@ export async function cancelExecution(
     if (execution.status === 'completed' || execution.status === 'failed') {
       throw new TransientError('EXECUTION_FINISHED', `execution ${id} has already ${execution.status}`)
     }
-    const events = [{ name: 'execution.cancelled', data: { actor, reason } }]
+    const events = [{ name: 'execution.cancelled', data: { actor, reason: reason === null ? null : storableText(reason) } }]
     const { revision } = execution
     const eventSeq = await appendEvents(tx, { executionId: id, eventSeq: execution.eventSeq, revision, events })
     const withdrawn = await withdrawTasks(tx, id)

@@ -16,7 +16,7 @@ export interface Children {
   resume(key: TaskKey): Promise<void>
 }
 
-interface ChildrenDependencies extends Pick<OrchestratorDependencies, 'db' | 'catalog' | 'clock' | 'env'> {
+interface ChildrenDependencies extends Pick<OrchestratorDependencies, 'db' | 'catalog' | 'clock' | 'env' | 'elapsedMs'> {
   readonly attempts: () => Attempts
   readonly announce: (begun: Begun) => Promise<void>
 }

@@ -76,6 +76,7 @@ export function layersOf(
       more.envelope && run.iteration === null ? { ...snapshot.steps, ...ownResult(snapshot, more.envelope) } : snapshot.steps,
     workload: snapshot.workload,
     builtins: { ...run.args, execution_id: execution.id, job: jobOf(execution), env: snapshot.env, payload: snapshot.payload },
+    ...(snapshot.backstop ? { backstop: snapshot.backstop } : {}),
   }
 }
 

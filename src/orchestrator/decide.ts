@@ -6,6 +6,7 @@ import { createContext, evaluateCondition } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { attemptOf, type Envelope, envelopeOf, layersOf, withoutData } from './context.js'
 import { type Routing, route } from './routing.js'
+import { storableText } from './storable.js'
 import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
 
@@ -34,7 +35,7 @@ export function decide(request: DecideRequest): Decision {
 }
 
 export function failure(error: Pick<TransientError, 'code' | 'message'>, data: JsonValue = null): Outcome {
-  return { status: 'error', error: { code: error.code, message: error.message }, data, extras: {} }
+  return { status: 'error', error: { code: error.code, message: storableText(error.message) }, data, extras: {} }
 }
 
 export function errorOf(snapshot: Snapshot, outcome: Outcome): ExecutionError | null {

@@ -4,6 +4,7 @@ import { isJsonNumber, type JsonObject, type JsonValue, jsonSize, numberText } f
 import type { Loop } from '../playbook/model.js'
 import { createContext, evaluateCondition, renderTemplate, renderTree } from '../template/index.js'
 import { layersOf } from './context.js'
+import { checkStorable } from './storable.js'
 import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
 
 const MAX_ELEMENT_BYTES = 256 * 1024
@@ -98,6 +99,7 @@ function chunk(items: readonly JsonValue[], size: number | null): readonly JsonV
 function checkSizes({ step }: Snapshot, items: readonly JsonValue[]): void {
   let total = 0
   for (const [index, item] of items.entries()) {
+    checkStorable(item, `iterator "${step.name}": element ${index}`)
     const size = jsonSize(item)
     total += size + 1
     if (size > MAX_ELEMENT_BYTES) {

@@ -7,6 +7,7 @@ import type { VariableWrite } from '../variables/record.js'
 import { layersOf } from './context.js'
 import { decide, failure } from './decide.js'
 import { joinLoop, planLoop } from './iterate.js'
+import { checkStorable } from './storable.js'
 import type { Command, Decision, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
 
@@ -137,7 +138,7 @@ function renderCall(snapshot: Snapshot, written: ToolCall): { kind: string; inpu
   const takesArgs = Object.hasOwn(definition.parameters.shape, 'args')
   const complete = takesArgs ? { ...input, args: { ...argsOf(input), ...run.args } } : input
   checkExpected(snapshot, written, argsOf(complete))
-  return { kind: call.kind, input: complete }
+  return { kind: call.kind, input: checkStorable(complete, `${step.at}.tool`) }
 }
 
 function checkExpected({ playbook, step }: Snapshot, written: ToolCall, args: JsonObject): void {

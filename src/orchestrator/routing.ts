@@ -2,6 +2,7 @@ import { isTransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
 import type { Target, Transition } from '../playbook/model.js'
 import { type ContextLayers, createContext, evaluateCondition, renderTree } from '../template/index.js'
+import { checkStorable, storableText } from './storable.js'
 
 export interface RoutingRequest {
   readonly next: readonly Transition[]
@@ -17,7 +18,7 @@ export interface RouteTrace {
   readonly at: string
   readonly when: string | null
   readonly event: string | null
-  /** true, false, or why the condition could not be evaluated. */
+  /** true, false, or why the condition (or the arguments) could not be evaluated. */
   readonly outcome: boolean | string
 }
 
@@ -38,19 +39,25 @@ export function route(request: RoutingRequest): Routing {
   const transitions = fired.length > 0 ? fired : matchNext(request, trace)
   const context = createContext(request.layers)
   const targets = transitions.flatMap((transition) =>
-    transition.targets.map((target, index) => renderTarget(target, { at: `${transition.at}.then[${index}]`, context, request })),
+    transition.targets.map((target, index) => renderTarget(target, { at: `${transition.at}.then[${index}]`, context, request, trace })),
   )
   return { isHandled: transitions.length > 0, targets, trace }
 }
 
 function renderTarget(
   target: Target,
-  { at, context, request }: { at: string; context: ReturnType<typeof createContext>; request: RoutingRequest },
+  {
+    at,
+    context,
+    request,
+    trace,
+  }: { at: string; context: ReturnType<typeof createContext>; request: RoutingRequest; trace: RouteTrace[] },
 ): { step: string; args: JsonObject } {
   try {
-    return { step: target.step, args: renderTree(target.args, context, `${at}.args`) as JsonObject }
+    return { step: target.step, args: checkStorable(renderTree(target.args, context, `${at}.args`) as JsonObject, `${at}.args`) }
   } catch (error) {
     if (!request.isFailed || !isTransientError(error)) throw error
+    trace.push({ at: `${at}.args`, when: null, event: null, outcome: storableText(error.message) })
     return { step: target.step, args: {} }
   }
 }
@@ -103,7 +110,7 @@ function holds(
     return outcome
   } catch (error) {
     if (!request.isFailed || !isTransientError(error)) throw error
-    trace.push({ at: transition.at, when, event, outcome: error.message })
+    trace.push({ at: transition.at, when, event, outcome: storableText(error.message) })
     return false
   }
 }

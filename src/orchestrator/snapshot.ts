@@ -3,6 +3,7 @@ import type { Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import type { Playbook } from '../playbook/model.js'
 import type { TaskRecord } from '../tasks/record.js'
+import type { Backstop } from '../template/index.js'
 import { loadValues } from '../variables/values-store.js'
 import { EVERYTHING, type Needs, needsOf, type Phase } from './needs.js'
 import { inheritedSteps, loadIterationResults, loadSteps } from './result-store.js'
@@ -15,6 +16,7 @@ export interface SnapshotRequest {
   readonly task: TaskRecord
   readonly phase: Phase
   readonly env: JsonObject
+  readonly backstop: Backstop
   /** Load every variable and result, also those that no template names: for the suggestions of an error message. */
   readonly isComplete: boolean
 }
@@ -40,6 +42,7 @@ export async function loadSnapshot(tx: Sql, request: SnapshotRequest): Promise<S
     workload: (execution.workload ?? {}) as JsonObject,
     payload: (execution.payload ?? {}) as JsonObject,
     env: request.env,
+    backstop: request.backstop,
     steps: { ...inheritedSteps(execution.inherited, wanted), ...(await loadSteps(tx, execution.id, wanted)) },
     otherLiveVisits: run.iteration === null ? await countLiveVisits(tx, execution.id, run.run) : 0,
     iterations: task.kind === 'join' ? await loadIterationResults(tx, execution.id, run.run) : [],

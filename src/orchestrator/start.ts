@@ -6,15 +6,17 @@ import type { ExecutionError, ExecutionRecord } from '../executions/record.js'
 import { appendEvents, findExecution, insertExecution, updateExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
 import { insertTasks, type NewTask } from '../tasks/store.js'
-import { createContext, renderTree } from '../template/index.js'
+import { type Backstop, createContext, renderTree } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { applyChangeSet } from '../variables/write.js'
 import { visitTask } from './apply.js'
+import { evaluatingTransaction } from './backstop.js'
 import { jobOf } from './context.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import type { StartRequest } from './orchestrator.js'
 import { insertVisit } from './run-store.js'
 import { claimIdempotencyKey, findIdempotent } from './start-store.js'
+import { checkStorable, unstorableReason } from './storable.js'
 
 export interface Beginning {
   readonly id: ExecutionId
@@ -42,7 +44,7 @@ export interface Begun {
   readonly tasks: readonly NewTask[]
 }
 
-type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env'>
+type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs'>
 
 /**
  * Creates an execution with its first task, in one transaction. Idempotent by the execution's id, and by the
@@ -53,12 +55,12 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
   const { path, payload, requestedVersion: version = null, idempotencyKey } = beginning
   const known = idempotencyKey ? await findIdempotent(deps.db, idempotencyKey) : null
   if (known) return repeatedStart(deps, known, beginning)
-  const begun = await deps.db.transaction(async (tx) => {
+  const begun = await evaluatingTransaction(deps, async (tx, backstop) => {
     if (idempotencyKey) {
       const isFree = await claimIdempotencyKey(tx, { key: idempotencyKey, executionId: beginning.id, path, version, payload })
       if (!isFree) return null
     }
-    return insertBeginning(tx, deps, beginning)
+    return insertBeginning(tx, { ...deps, backstop }, beginning)
   })
   return begun ?? beginExecution(deps, beginning)
 }
@@ -75,7 +77,11 @@ async function repeatedStart(
   throw new TransientError('CONFLICT', message, { details: { executionId: known.executionId } })
 }
 
-async function insertBeginning(tx: Sql, deps: StartDependencies, beginning: Beginning): Promise<Begun | null> {
+async function insertBeginning(
+  tx: Sql,
+  deps: StartDependencies & { backstop: Backstop },
+  beginning: Beginning,
+): Promise<Begun | null> {
   const { id, playbook, path, version, payload, parent, rerun } = beginning
   const now = deps.clock.now()
   const { workload, fault } = rerun?.workload
@@ -84,6 +90,7 @@ async function insertBeginning(tx: Sql, deps: StartDependencies, beginning: Begi
         playbook,
         payload,
         env: deps.env,
+        backstop: deps.backstop,
         job: jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now }),
       })
   const inserted = await insertExecution(tx, {
@@ -151,19 +158,25 @@ function renderWorkload({
   playbook,
   payload,
   env,
+  backstop,
   job,
 }: {
   playbook: Playbook
   payload: JsonObject
   env: JsonObject
+  backstop: Backstop
   job: JsonObject
 }): { workload: JsonObject; fault: TransientError | null } {
   let workload: JsonObject = { ...playbook.workload, ...payload }
   const own = Object.entries(playbook.workload).filter(([key]) => !Object.hasOwn(payload, key))
   for (const [key, value] of own) {
     try {
-      const context = createContext({ workload, builtins: { job, env, payload, execution_id: job['execution_id'] ?? null } })
-      workload = { ...workload, [key]: renderTree(value, context, `workload.${key}`) }
+      const context = createContext({
+        workload,
+        builtins: { job, env, payload, execution_id: job['execution_id'] ?? null },
+        backstop,
+      })
+      workload = { ...workload, [key]: checkStorable(renderTree(value, context, `workload.${key}`), `workload.${key}`) }
     } catch (error) {
       if (!isTransientError(error)) throw error
       return { workload, fault: error }
@@ -172,9 +185,11 @@ function renderWorkload({
   return { workload, fault: null }
 }
 
-/** @throws TransientError VALIDATION when the workload is no object */
+/** @throws TransientError VALIDATION when the workload is no object, or cannot be stored */
 export function payloadOf(request: StartRequest): JsonObject {
   const payload = request.workload ?? {}
+  const reason = unstorableReason(payload)
+  if (reason !== null) throw new TransientError('VALIDATION', `workload: ${reason}`, { details: { field: 'workload' } })
   if (isJsonObject(payload)) return payload
   throw new TransientError('VALIDATION', 'workload: must be an object', { details: { field: 'workload' } })
 }

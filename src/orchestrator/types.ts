@@ -4,7 +4,7 @@ import type { StepStatus } from '../core/status.js'
 import type { ExecutionError, ExecutionRecord, StepRunRecord } from '../executions/record.js'
 import type { Playbook, Step } from '../playbook/model.js'
 import type { TaskRecord } from '../tasks/record.js'
-import type { StepValue } from '../template/index.js'
+import type { Backstop, StepValue } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 
 /** How far an iterator visit is; kept on the visit's row. */
@@ -47,6 +47,8 @@ export interface Snapshot {
   readonly payload: JsonObject
   /** What the setting TEMPLATE_ENV lets templates read. */
   readonly env: JsonObject
+  /** The clock behind the templates' budgets. */
+  readonly backstop?: Backstop
   readonly steps: Readonly<Record<string, StepValue>>
   /** Visits that are pending or running, other than this run's. */
   readonly otherLiveVisits: number

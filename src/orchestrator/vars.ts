@@ -4,6 +4,7 @@ import type { VarEntry } from '../playbook/model.js'
 import { createContext, renderTree } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { type Envelope, layersOf } from './context.js'
+import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
 
 export interface VarsResult {
@@ -43,7 +44,7 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient }: V
       writes.push({ operation: 'set', name: entry.name, value, type: 'step_result', sourceStep: snapshot.step.name })
     } catch (error) {
       if (!isLenient || !isTransientError(error)) throw error
-      skipped.push({ name: entry.name, message: error.message })
+      skipped.push({ name: entry.name, message: storableText(error.message) })
     }
   }
   return { writes, vars: current, skipped }

@@ -1,5 +1,8 @@
 import type { ErrorCode } from '../core/errors.js'
 
+/** How long one evaluation may take by the clock. */
+export const MAX_CLOCK_MS = 1000
+
 type FaultCode = Extract<ErrorCode, 'TEMPLATE_ERROR' | 'TEMPLATE_UNDEFINED' | 'TEMPLATE_FORBIDDEN'>
 
 /** A fault inside the engine; `render` adds the expression, its position and the playbook path, and makes it a TransientError. */
@@ -12,6 +15,17 @@ export class TemplateFault extends Error {
   ) {
     super(message)
     this.name = 'TemplateFault'
+  }
+}
+
+/**
+ * The clock stopped an evaluation that its budgets allow: the machine was busy, and the template may be innocent. No
+ * TransientError, so that it is no step's error: whoever evaluates rolls back and tries once more.
+ */
+export class EvaluationTimeout extends Error {
+  constructor() {
+    super(`a template took more than ${MAX_CLOCK_MS} ms`)
+    this.name = 'EvaluationTimeout'
   }
 }
 

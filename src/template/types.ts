@@ -25,6 +25,16 @@ export interface ContextLayers {
   readonly builtins?: Readonly<Record<string, ContextValue>>
   /** What `now()` gives; the system's clock where absent. */
   readonly now?: Date
+  /** The clock behind the budgets; the system's, failing at once, where absent. */
+  readonly backstop?: Backstop
+}
+
+/** The last resort of one evaluation: the budgets decide long before, unless the machine itself hangs. */
+export interface Backstop {
+  /** Milliseconds of a clock that never goes back. */
+  readonly elapsedMs: () => number
+  /** Whether the template fails with TEMPLATE_FORBIDDEN; before the last try it is an EvaluationTimeout. */
+  readonly isLastTry: boolean
 }
 
 /** What a template reads, found without running it. */

@@ -35,11 +35,16 @@ export interface Finished {
   readonly steps: { step: string; visit: number; status: string; attempts: number; result: JsonValue }[]
 }
 
+export interface EngineOptions extends Partial<Limits> {
+  /** The clock behind the templates' budgets. */
+  readonly elapsedMs?: () => number
+}
+
 const LIMITS: Limits = { stepLimit: 10_000, stepTimeoutMs: 20_000, childDepth: 10, maxDeliveries: 10 }
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** The whole engine on a database, in this process, with real tools. */
-export async function openEngine(db: Database, limits: Partial<Limits> = {}): Promise<Engine> {
+export async function openEngine(db: Database, { elapsedMs, ...limits }: EngineOptions = {}): Promise<Engine> {
   const bus = createMemoryBus()
   const catalog = createCatalogService({ db, tools: TOOLS })
   const variables = createVariablesService({ db, bus })
@@ -60,6 +65,7 @@ export async function openEngine(db: Database, limits: Partial<Limits> = {}): Pr
     toolbox,
     newId,
     clock: systemClock,
+    ...(elapsedMs ? { elapsedMs } : {}),
     limits: { ...LIMITS, ...limits },
     leaseMs: 30_000,
     concurrency: 8,

@@ -1,5 +1,5 @@
 import { isLosslessNumber, type LosslessNumber } from '../../core/json.js'
-import { StepValue } from '../types.js'
+import { type Backstop, StepValue } from '../types.js'
 
 /** Base of every value that only exists inside the engine: none has members but those its own table names. */
 export abstract class Special {}
@@ -105,6 +105,7 @@ export interface NameSource {
   names(): Iterable<string>
   /** What `now()` gives. */
   now(): Date
+  readonly backstop: Backstop
 }
 
 export interface Scope {
@@ -125,6 +126,9 @@ export interface Run {
   changedLists: Map<object, Value[]> | null
   changedDicts: Map<object, Dict> | null
   at: Position
+  /** Steps left at which the clock is looked at next, and what it showed first; null before. */
+  checkAt: number
+  startedAtMs: number | null
 }
 
 /** The arguments of a call, evaluated. */
