@@ -137,7 +137,7 @@ async function carryOut(draft: Draft, command: Command): Promise<void> {
       return endRuns(tx, executionId, { parentRun: command.run, finishedSeq: seq })
     case 'start_child':
       draft.isWaiting = true
-      return awaitChild(tx, snapshot.task, { childId: draft.request.newId(), input: command.input })
+      return awaitChild(tx, snapshot.task, { ...command, childId: draft.request.newId() })
     case 'end_execution':
       draft.status = command.status
       draft.error = command.error

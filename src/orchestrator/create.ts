@@ -29,7 +29,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   const attempts = createAttempts({ ...deps, lookup, settle })
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const children = createChildren({ ...deps, attempts: () => attempts, announce })
-  const relay = createRelay({ ...deps, resume: children.resume, cancelOrphan })
+  const relay = createRelay({ ...deps, resume: children.resume, expire: children.expire, cancelOrphan })
 
   function dispatch(task: NewTask): void {
     const ensure = () => {
@@ -67,13 +67,17 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     if (effects.isChanged) deps.observer?.changeSetWritten()
     const { waiting } = effects
     if (waiting) await guarded(() => children.resume(waiting))
-    if (isFinished(effects.execution.status)) await ended(effects.execution, effects.withdrawn)
+    await cancelChildren(effects.withdrawn)
+    if (isFinished(effects.execution.status)) await ended(effects.execution)
   }
 
-  async function ended(execution: ExecutionRecord, withdrawn: readonly TaskRecord[]): Promise<void> {
-    for (const task of withdrawn) {
-      if (task.childId) await guarded(() => cancelOrphan(task.childId as ExecutionId))
+  async function cancelChildren(withdrawn: readonly TaskRecord[]): Promise<void> {
+    for (const { childId } of withdrawn) {
+      if (childId) await guarded(() => cancelOrphan(childId))
     }
+  }
+
+  async function ended(execution: ExecutionRecord): Promise<void> {
     if (execution.parentTaskId) await guarded(() => children.resume(parseTaskId(execution.parentTaskId as string)))
   }
 
@@ -89,7 +93,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   async function announce({ execution, tasks }: Begun): Promise<void> {
     for (const task of tasks) dispatch(task)
     hint(execution)
-    if (isFinished(execution.status)) await ended(execution, [])
+    if (isFinished(execution.status)) await ended(execution)
   }
 
   async function cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ExecutionRecord> {
@@ -97,7 +101,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     if (cancelled.isChanged) {
       withdraw(cancelled.withdrawn)
       hint(cancelled.execution)
-      await ended(cancelled.execution, cancelled.withdrawn)
+      await cancelChildren(cancelled.withdrawn)
+      await ended(cancelled.execution)
     }
     return cancelled.execution
   }

@@ -5,7 +5,7 @@ import type { ExecutionError } from '../executions/record.js'
 import { createContext, evaluateCondition } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { attemptOf, type Envelope, envelopeOf, layersOf, withoutData } from './context.js'
-import { type Routing, route } from './routing.js'
+import { type RouteTrace, type Routing, route } from './routing.js'
 import { storableText } from './storable.js'
 import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
@@ -29,13 +29,19 @@ export interface DecideRequest {
 /** What follows from the end of an attempt: retry, or vars, routing and the execution's own end. Pure. */
 export function decide(request: DecideRequest): Decision {
   const checked = { ...request, outcome: checkOutcome(request) }
-  const retry = checked.isFinal ? null : planRetry(checked)
+  const { retry, trace } = checked.isFinal ? NO_RETRY : planRetry(checked)
   if (retry) return retry
-  return checked.snapshot.run.iteration === null ? endVisit(checked) : endIteration(checked)
+  const decision = checked.snapshot.run.iteration === null ? endVisit(checked) : endIteration(checked)
+  return trace ? withTrace(decision, trace) : decision
 }
 
 export function failure(error: Pick<TransientError, 'code' | 'message'>, data: JsonValue = null): Outcome {
   return { status: 'error', error: { code: error.code, message: storableText(error.message) }, data, extras: {} }
+}
+
+/** What the tool gave stays readable in `this` (status_code, stats, ...) when something after it fails the step. */
+function failedBy(outcome: Outcome, error: Pick<TransientError, 'code' | 'message'>): Outcome {
+  return { ...failure(error, outcome.data), extras: outcome.extras }
 }
 
 export function errorOf(snapshot: Snapshot, outcome: Outcome): ExecutionError | null {
@@ -49,7 +55,8 @@ function checkOutcome({ snapshot, outcome }: DecideRequest): Outcome {
   const size = jsonSize(outcome.data)
   const name = snapshot.step.name
   if (size > limit) {
-    return failure({ code: 'TOOL_FAILED', message: `step "${name}": the result has ${size} bytes, the limit is ${limit}` })
+    const message = `step "${name}": the result has ${size} bytes, the limit is ${limit}`
+    return failedBy({ ...outcome, data: null }, { code: 'TOOL_FAILED', message })
   }
   if (outcome.status === 'error' || snapshot.step.tool?.kind !== 'workbook' || snapshot.task.kind === 'join') return outcome
   const task = snapshot.playbook.workbook.find((entry) => entry.name === snapshot.step.tool?.parameters['name'])
@@ -58,32 +65,58 @@ function checkOutcome({ snapshot, outcome }: DecideRequest): Outcome {
   const missing = (task?.returns ?? []).filter((key) => !isObject || !Object.hasOwn(data, key))
   if (missing.length === 0) return outcome
   const message = `step "${name}": the workbook task "${task?.name}" must return ${missing.join(', ')}, and did not`
-  return failure({ code: 'TOOL_FAILED', message }, data)
+  return failedBy(outcome, { code: 'TOOL_FAILED', message })
 }
 
-function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest): Decision | null {
+interface RetryPlan {
+  readonly retry: Decision | null
+  /** Why `retry.when` could not be evaluated; it then counts as false. */
+  readonly trace: RouteTrace | null
+}
+
+const NO_RETRY: RetryPlan = { retry: null, trace: null }
+
+/** An iterator's `retry` is that of its iterations: neither its start nor its join is tried again. */
+function isRetried({ task }: Snapshot): boolean {
+  return task.kind !== 'join' && task.kind !== 'iterate'
+}
+
+function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest): RetryPlan {
   const { step, task, run } = snapshot
-  if (outcome.status === 'success' || !step.retry || task.attempt >= step.retry.maxAttempts || task.kind === 'join') return null
+  if (outcome.status === 'success' || !step.retry || task.attempt >= step.retry.maxAttempts) return NO_RETRY
+  if (!isRetried(snapshot)) return NO_RETRY
   const envelope = envelopeOf(outcome, snapshot, now)
-  if (step.retry.when !== null && !isRetryWanted(snapshot, envelope, step.retry.when)) return null
+  const wanted = step.retry.when === null || isRetryWanted(snapshot, envelope, step.retry.when)
+  if (typeof wanted === 'object') return { retry: null, trace: wanted }
+  if (!wanted) return NO_RETRY
   const delayMs = retryDelayMs(step.retry, task.attempt)
   const data: JsonObject = { error: { ...outcome.error }, delay_ms: delayMs }
-  return {
+  const retry: Decision = {
     writes: earlierWrites,
     events: [{ name: 'step.retried', step: step.name, run: run.run, attempt: task.attempt, data }],
     commands: [{ type: 'retry', delayMs }],
     call: null,
   }
+  return { retry, trace: null }
 }
 
-function isRetryWanted(snapshot: Snapshot, envelope: Envelope, when: string): boolean {
+function isRetryWanted(snapshot: Snapshot, envelope: Envelope, when: string): boolean | RouteTrace {
+  const at = `${snapshot.step.at}.retry.when`
   try {
-    const context = createContext(layersOf(snapshot, { envelope }))
-    return evaluateCondition(when, context, `${snapshot.step.at}.retry.when`)
+    return evaluateCondition(when, createContext(layersOf(snapshot, { envelope })), at)
   } catch (error) {
-    if (isTransientError(error)) return false
-    throw error
+    if (!isTransientError(error)) throw error
+    return { at, when, event: null, outcome: storableText(error.message) }
   }
+}
+
+/** Adds to the event that ends the attempt, the first of a decision. */
+function withTrace(decision: Decision, trace: RouteTrace): Decision {
+  const [event, ...others] = decision.events
+  if (!event) return decision
+  const routes = event.data?.['routes'] ?? []
+  const data = { ...event.data, routes: [{ ...trace }, ...(Array.isArray(routes) ? routes : [])] }
+  return { ...decision, events: [{ ...event, data }, ...others] }
 }
 
 interface Settled {
@@ -99,7 +132,7 @@ function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after
   const { snapshot, rejection, now } = request
   let outcome = request.outcome
   const envelopeFor = () => envelopeOf(outcome, snapshot, now)
-  if (rejection && outcome.status === 'success') outcome = failure(rejection.error, outcome.data)
+  if (rejection && outcome.status === 'success') outcome = failedBy(outcome, rejection.error)
   const none = { writes: [], vars: snapshot.vars }
   if (rejection) {
     return { ...none, outcome, envelope: envelopeFor(), skipped: [{ name: '*', message: rejection.error.message }] }
@@ -110,7 +143,7 @@ function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after
   try {
     return { outcome, envelope: envelopeFor(), ...evaluate(false) }
   } catch (error) {
-    outcome = failure(asStepFault(error), outcome.data)
+    outcome = failedBy(outcome, asStepFault(error))
     return { ...none, outcome, envelope: envelopeFor(), skipped: [] }
   }
 }
@@ -150,7 +183,7 @@ function routeSettled(
   try {
     return routeAs(settled.outcome)
   } catch (error) {
-    return routeAs(failure(asStepFault(error), settled.outcome.data))
+    return routeAs(failedBy(settled.outcome, asStepFault(error)))
   }
 }
 

@@ -107,7 +107,9 @@ function startChild({
     const message = `step "${snapshot.step.name}": playbooks are nested deeper than ${limits.childDepth} (setting CHILD_DEPTH)`
     throw new TransientError('STEP_LIMIT', message)
   }
-  return { writes, events: [], commands: [{ type: 'start_child', input }], call: null }
+  // A parent that waits holds no worker: without a timeout of its own it may wait as long as the child runs.
+  const timeoutMs = snapshot.step.timeout === null ? null : timeoutOf(snapshot, limits)
+  return { writes, events: [], commands: [{ type: 'start_child', input, timeoutMs }], call: null }
 }
 
 /** The call that a step makes: a `workbook` step makes its task's, with its own args over the task's. */

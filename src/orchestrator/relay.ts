@@ -1,7 +1,7 @@
 import type { TaskRef } from '../bus/bus.js'
 import type { ExecutionId } from '../core/ids.js'
-import { formatTaskId, type TaskKey } from '../tasks/record.js'
-import { listOrphans, listResumable, takeDueTasks } from '../tasks/store.js'
+import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
+import { listOrphans, listOverdue, listResumable, takeDueTasks } from '../tasks/store.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 
 const PERIOD_MS = 1000
@@ -17,14 +17,16 @@ export interface Relay {
 
 interface RelayDependencies extends Pick<OrchestratorDependencies, 'db' | 'bus' | 'leaseMs' | 'logger' | 'retention'> {
   readonly resume: (key: TaskKey) => Promise<void>
+  /** Ends a task whose child has run longer than its timeout. */
+  readonly expire: (task: TaskRecord) => Promise<void>
   readonly cancelOrphan: (id: ExecutionId) => Promise<void>
 }
 
 /**
  * Makes the engine's data again from the database, once a second: offers open, due tasks, goes on with parents whose
- * child has ended, and ends children whose parent has. What it does is idempotent, so any number of processes may.
+ * child has ended or is overdue, and ends children that nobody waits for. What it does is idempotent, so any number of processes may.
  */
-export function createRelay({ db, bus, leaseMs, logger, retention, resume, cancelOrphan }: RelayDependencies): Relay {
+export function createRelay({ db, bus, leaseMs, logger, retention, resume, expire, cancelOrphan }: RelayDependencies): Relay {
   let timer: NodeJS.Timeout | null = null
   let round: Promise<void> = Promise.resolve()
   let isStopped = false
@@ -36,6 +38,7 @@ export function createRelay({ db, bus, leaseMs, logger, retention, resume, cance
       await bus.ensure(ref)
     }
     for (const task of await listResumable(db, BATCH)) await resume(task)
+    for (const task of await listOverdue(db, BATCH)) await expire(task)
     for (const id of await listOrphans(db, BATCH)) await cancelOrphan(id)
     if (retention && performance.now() - trimmedAt > RETENTION_PERIOD_MS) {
       trimmedAt = performance.now()

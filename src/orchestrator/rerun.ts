@@ -48,7 +48,8 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
       args: from.args,
       writes: mergeWrites(from.writes, given),
       inherited: from.inherited,
-      workload: execution.workload as JsonObject | null,
+      // One that failed while its workload was rendered has none: it is rendered again.
+      workload: execution.runSeq === 0 ? null : (execution.workload as JsonObject | null),
       actor: request.actor,
     },
   }

@@ -39,7 +39,9 @@ export function route(request: RoutingRequest): Routing {
   const transitions = fired.length > 0 ? fired : matchNext(request, trace)
   const context = createContext(request.layers)
   const targets = transitions.flatMap((transition) =>
-    transition.targets.map((target, index) => renderTarget(target, { at: `${transition.at}.then[${index}]`, context, request, trace })),
+    transition.targets.map((target, index) =>
+      renderTarget(target, { at: `${transition.at}.then[${index}]`, context, request, trace }),
+    ),
   )
   return { isHandled: transitions.length > 0, targets, trace }
 }

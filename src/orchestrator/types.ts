@@ -98,7 +98,7 @@ export type Command =
   | { readonly type: 'join_loop'; readonly run: number }
   | { readonly type: 'withdraw_iterations'; readonly run: number }
   | { readonly type: 'retry'; readonly delayMs: number }
-  | { readonly type: 'start_child'; readonly input: JsonObject }
+  | { readonly type: 'start_child'; readonly input: JsonObject; readonly timeoutMs: number | null }
   | { readonly type: 'end_execution'; readonly status: 'completed' | 'failed'; readonly error: ExecutionError | null }
 
 /** One change set and what goes with it: all of it is committed, or nothing. */

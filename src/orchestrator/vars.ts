@@ -1,8 +1,10 @@
-import { isTransientError, type TransientError } from '../core/errors.js'
-import type { JsonObject } from '../core/json.js'
+import { isTransientError, TransientError } from '../core/errors.js'
+import { type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
 import type { VarEntry } from '../playbook/model.js'
 import { createContext, renderTree } from '../template/index.js'
+import { tooLarge, VARIABLE_LIMITS } from '../variables/limits.js'
 import type { VariableWrite } from '../variables/record.js'
+import { storableValue } from '../variables/validate.js'
 import { type Envelope, layersOf } from './context.js'
 import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
@@ -40,6 +42,7 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient }: V
         createContext(layersOf(snapshot, { vars: current, ...(envelope ? { envelope } : {}) })),
         entry.at,
       )
+      checkValue(entry, value)
       current = { ...current, [entry.name]: value }
       writes.push({ operation: 'set', name: entry.name, value, type: 'step_result', sourceStep: snapshot.step.name })
     } catch (error) {
@@ -48,6 +51,18 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient }: V
     }
   }
   return { writes, vars: current, skipped }
+}
+
+/** Found here, so that on a failed step only this entry is left out; limits of the whole execution are the change set's. */
+function checkValue({ name, at }: VarEntry, value: JsonValue): void {
+  const limit = VARIABLE_LIMITS.valueBytes
+  const size = jsonSize(value)
+  if (size > limit) throw tooLarge({ what: 'its value', limit, size, unit: 'bytes', variable: name })
+  try {
+    storableValue(value, at)
+  } catch (error) {
+    throw isTransientError(error) ? new TransientError('TEMPLATE_ERROR', error.message) : error
+  }
 }
 
 /** One change set may name a variable once: the last write of a name counts. */

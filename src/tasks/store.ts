@@ -143,20 +143,22 @@ export async function saveInput(tx: Sql, key: TaskKey, input: JsonObject): Promi
   )
 }
 
-/** Lets a task wait for a child execution; it holds no worker meanwhile. */
+/** Lets a task wait for a child execution; it holds no worker meanwhile. `timeoutMs`: its lease is its deadline. */
 export async function awaitChild(
   tx: Sql,
   key: TaskKey,
-  child: { readonly childId: ExecutionId; readonly input: JsonObject },
+  child: { readonly childId: ExecutionId; readonly input: JsonObject; readonly timeoutMs: number | null },
 ): Promise<void> {
   await tx.run(
-    `UPDATE transient.task SET status = 'waiting', lease_until = NULL, child_id = $4::bigint, input = $5::jsonb
+    `UPDATE transient.task SET status = 'waiting', child_id = $4::bigint, input = $5::jsonb,
+       lease_until = now() + $6::double precision * interval '1 millisecond'
      WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`,
     key.executionId,
     key.run,
     key.attempt,
     child.childId,
     stringifyJson(child.input),
+    child.timeoutMs,
   )
 }
 
@@ -215,11 +217,23 @@ export async function listResumable(sql: Sql, limit: number): Promise<TaskRecord
   return rows.map(fromRow)
 }
 
-/** Child executions that still run although their parent has ended. */
+/** Tasks whose child has run longer than their timeout. */
+export async function listOverdue(sql: Sql, limit: number): Promise<TaskRecord[]> {
+  const rows = await sql.rows<TaskRow>(
+    `SELECT ${COLUMNS} FROM transient.task WHERE status = 'waiting' AND lease_until < now() LIMIT $1`,
+    limit,
+  )
+  return rows.map(fromRow)
+}
+
+/** Child executions that still run although nobody waits for them: their parent, or the task that started them, has ended. */
 export async function listOrphans(sql: Sql, limit: number): Promise<ExecutionId[]> {
   const rows = await sql.rows<{ id: bigint }>(
-    `SELECT c.id FROM transient.execution c JOIN transient.execution p ON p.id = c.parent_id
-     WHERE c.status = 'running' AND c.parent_task_id IS NOT NULL AND p.status IN ('completed', 'failed', 'cancelled')
+    `SELECT c.id FROM transient.execution c
+     WHERE c.status = 'running' AND c.parent_task_id IS NOT NULL AND NOT EXISTS (
+       SELECT 1 FROM transient.task t
+       WHERE t.execution_id = c.parent_id AND t.run = split_part(c.parent_task_id, '-', 2)::integer
+         AND t.attempt = split_part(c.parent_task_id, '-', 3)::integer AND t.status = 'waiting')
      LIMIT $1`,
     limit,
   )
