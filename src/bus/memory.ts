@@ -1,7 +1,7 @@
-import type { BusHealth, ConsumeOptions, Hint, StepBus, Stop, TaskRef, Unsubscribe } from './bus.js'
+import type { BusHealth, ConsumeOptions, StepBus, Stop, TaskRef } from './bus.js'
+import { createHints } from './hints.js'
 
 type Handler = (task: TaskRef) => Promise<void>
-type HintListener = (hint: Hint) => void
 
 interface Consumer {
   readonly concurrency: number
@@ -121,36 +121,4 @@ function leastBusy(consumers: Iterable<Consumer>): Consumer | null {
     if (best === null || consumer.running.size < best.running.size) best = consumer
   }
   return best
-}
-
-function createHints(onError: (error: unknown) => void) {
-  const listeners = new Map<string, Set<HintListener>>()
-  const deliver = (listener: HintListener, hint: Hint) => {
-    try {
-      listener(hint)
-    } catch (error) {
-      onError(error)
-    }
-  }
-  return {
-    /** Delivered after the caller's own work, as over a network. */
-    send(hint: Hint): void {
-      queueMicrotask(() => {
-        for (const key of [hint.executionId, '*']) {
-          for (const listener of listeners.get(key) ?? []) deliver(listener, hint)
-        }
-      })
-    },
-    listen(executionId: string, listener: HintListener): Unsubscribe {
-      // Each subscription is its own, also when one function is given twice.
-      const own: HintListener = (hint) => listener(hint)
-      const known = listeners.get(executionId) ?? new Set()
-      listeners.set(executionId, known.add(own))
-      return () => {
-        known.delete(own)
-        if (known.size === 0 && listeners.get(executionId) === known) listeners.delete(executionId)
-      }
-    },
-    clear: () => listeners.clear(),
-  }
 }
