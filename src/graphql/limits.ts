@@ -13,6 +13,8 @@ export const LIMITS = {
   bodyBytes: 1024 * 1024,
   subscriptionsPerSocket: 100,
   frameBytes: 64 * 1024,
+  /** One message of a subscription: the fixed buffer of a watcher. */
+  messageBytes: 24 * 1024 * 1024,
   connectionInitMs: 3_000,
 } as const
 

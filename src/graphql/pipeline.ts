@@ -1,6 +1,5 @@
 import {
   type DocumentNode,
-  type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
   GraphQLError,
@@ -10,11 +9,14 @@ import {
   type OperationDefinitionNode,
 } from 'graphql'
 import { createYoga } from 'graphql-yoga'
+import { createWatchGroups } from '../variables/watch-groups.js'
 import type { GraphQLContext } from './context.js'
 import { clientErrors, type ReportFault } from './errors.js'
+import { groupKey } from './group-key.js'
 import { schema } from './index.js'
 import { findOverLimits, parseDocument } from './limits.js'
-import { isStream, mapStream } from './subscription.js'
+import { failedStream, type ResultMessage, type ResultStream, streamResults, type WatchPlace } from './result-stream.js'
+import { isStream } from './subscription.js'
 
 /** What a client asks, on any transport; variables hold every digit (core/json). */
 export interface OperationRequest {
@@ -31,11 +33,11 @@ export interface PreparedOperation {
   perform(): Promise<Outcome>
 }
 
-/** `refused`: nothing ran. A stream's results never throw: its last one has the error. */
+/** `refused`: nothing ran. A stream never throws: its last message has the errors. */
 export type Outcome =
   | { readonly kind: 'refused'; readonly errors: GraphQLFormattedError[] }
   | { readonly kind: 'result'; readonly result: FormattedExecutionResult }
-  | { readonly kind: 'stream'; readonly results: AsyncGenerator<FormattedExecutionResult, void, undefined> }
+  | { readonly kind: 'stream'; readonly messages: ResultStream }
 
 /** The one way of every operation, whatever the transport: parse, limits, validate, execute, errors with codes. */
 export interface Pipeline {
@@ -54,6 +56,8 @@ export function createPipeline(report: ReportFault): Pipeline {
     plugins: [{ onParse: ({ setParseFn }: { setParseFn(parse: typeof parseDocument): void }) => setParseFn(parseDocument) }],
   })
 
+  const groups = createWatchGroups<ResultMessage>()
+
   function prepare(request: OperationRequest, context: GraphQLContext) {
     const { parse, validate, execute, subscribe, contextFactory } = yoga.getEnveloped({ ...context } as never)
     const refuse = (errors: readonly unknown[]) => ({ errors: clientErrors(errors, report) })
@@ -70,18 +74,27 @@ export function createPipeline(report: ReportFault): Pipeline {
     if (invalid.length > 0) return refuse(invalid)
     const operation = getOperationAST(document, request.operationName)
     if (!operation) return refuse([unknownOperation(request.operationName)])
-    const isSubscription = operation.operation === 'subscription'
+    const operationName = operation.name?.value
+    const parts = { schema, document, variableValues: variables, ...(operationName !== undefined && { operationName }) }
 
-    async function perform(): Promise<Outcome> {
-      const operationName = operation?.name?.value
-      const parts = { schema, document, variableValues: variables, ...(operationName !== undefined && { operationName }) }
+    async function run(place: WatchPlace): Promise<Outcome> {
       try {
-        const contextValue = await contextFactory()
-        const run: (parts: ExecutionArgs) => unknown = isSubscription ? subscribe : execute
-        return outcome(await run({ ...parts, contextValue }), report)
+        const contextValue = { ...(await contextFactory()), place }
+        if (operation?.operation !== 'subscription')
+          return outcome((await execute({ ...parts, contextValue })) as ExecutionResult, report)
+        const results: unknown = await subscribe({ ...parts, contextValue })
+        if (!isStream<ExecutionResult>(results)) return outcome(results as ExecutionResult, report)
+        return { kind: 'stream', messages: streamResults({ results, place, report }) }
       } catch (error) {
         return { kind: 'refused', errors: clientErrors([error], report) }
       }
+    }
+
+    async function perform(): Promise<Outcome> {
+      const first = await run({ after: null, event: null })
+      const key = operation && groupKey({ request, operation, actor: context.actor })
+      if (first.kind !== 'stream' || key === null || key === undefined) return first
+      return { kind: 'stream', messages: groups.watch({ key, own: first.messages, open: (after) => reopen(run, after) }) }
     }
     return { schema, document, operation, perform }
   }
@@ -94,15 +107,15 @@ function unknownOperation(name: string | null | undefined): GraphQLError {
   )
 }
 
-function outcome(value: unknown, report: ReportFault): Outcome {
-  if (isStream<ExecutionResult>(value)) {
-    const results = mapStream(value, {
-      map: (result) => clientResult(result, report),
-      recover: (error) => ({ errors: clientErrors([error], report) }),
-    })
-    return { kind: 'stream', results }
-  }
-  const result = clientResult(value as ExecutionResult, report)
+/** A stream that goes on after a revision; one that cannot says why in its only message. */
+async function reopen(run: (place: WatchPlace) => Promise<Outcome>, after: number): Promise<ResultStream> {
+  const opened = await run({ after, event: null })
+  if (opened.kind === 'stream') return opened.messages
+  return failedStream(opened.kind === 'refused' ? opened.errors : (opened.result.errors ?? []), after)
+}
+
+function outcome(value: ExecutionResult, report: ReportFault): Outcome {
+  const result = clientResult(value, report)
   // Without `data` the request itself was at fault: a variable of the wrong type, a watch that was refused.
   return 'data' in result || !result.errors ? { kind: 'result', result } : { kind: 'refused', errors: [...result.errors] }
 }

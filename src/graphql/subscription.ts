@@ -1,10 +1,12 @@
 /**
  * A source stream that ends at once when its reader leaves. `return()` of a bare async generator waits behind the
  * `next()` that is pending, which for an idle watch is for ever; here it aborts the generator first.
- * The first event is awaited, so that a refused watch (REVISION_GONE, VALIDATION) fails the subscription itself.
+ * The first event is awaited, so that a refused watch (REVISION_GONE, VALIDATION) fails the subscription itself. `onTaken` is told
+ * of each item just before it is executed.
  */
 export async function openStream<T>(
   open: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
+  onTaken: (item: T) => void = () => undefined,
 ): Promise<AsyncGenerator<T, void, undefined>> {
   const abort = new AbortController()
   const source = open(abort.signal)
@@ -19,56 +21,14 @@ export async function openStream<T>(
 
   const stream: AsyncGenerator<T, void, undefined> = {
     async next() {
-      const held = first
+      const taken = first ?? (await source.next())
       first = null
-      if (held !== null) return held
-      return await source.next()
+      if (!taken.done) onTaken(taken.value)
+      return taken
     },
     return: close,
     async throw(error) {
       await close()
-      throw error
-    },
-    [Symbol.asyncIterator]: () => stream,
-  }
-  return stream
-}
-
-interface StreamMapping<T, U> {
-  map(item: T): U
-  /** The last item of a stream that failed. */
-  recover(error: unknown): U
-}
-
-/** Maps a stream; `return()` goes to the source at once, also while an item is awaited. */
-export function mapStream<T, U>(
-  source: AsyncIterable<T>,
-  { map, recover }: StreamMapping<T, U>,
-): AsyncGenerator<U, void, undefined> {
-  const iterator = source[Symbol.asyncIterator]()
-  let isDone = false
-  const end: IteratorResult<U, void> = { done: true, value: undefined }
-  const stream: AsyncGenerator<U, void, undefined> = {
-    async next() {
-      if (isDone) return end
-      try {
-        const item = await iterator.next()
-        if (!item.done) return { done: false, value: map(item.value) }
-        isDone = true
-        return end
-      } catch (error) {
-        if (isDone) return end
-        isDone = true
-        return { done: false, value: recover(error) }
-      }
-    },
-    async return() {
-      isDone = true
-      await iterator.return?.()
-      return end
-    },
-    async throw(error) {
-      await stream.return()
       throw error
     },
     [Symbol.asyncIterator]: () => stream,

@@ -17,6 +17,12 @@ const UNKNOWN: Position = { revision: 0, oldestRevision: 0 }
 const AHEAD_ROWS = 200
 const AHEAD_BYTES = 1024 * 1024
 
+/** About what a value takes as text: stored as it is, or compressed, which may be a hundredth of it. */
+function textSize(column: string): string {
+  return `COALESCE(CASE WHEN pg_column_compression(${column}) IS NULL THEN pg_column_size(${column})
+    ELSE octet_length(${column}::text) END, 0)`
+}
+
 /** The positions of executions that exist. */
 export async function findPositions(sql: Sql, ids: readonly ExecutionId[]): Promise<Map<ExecutionId, Position>> {
   const rows = await sql.rows<{ readonly id: bigint; readonly revision: bigint; readonly oldest_revision: bigint }>(
@@ -63,7 +69,7 @@ export interface Pulled {
 export async function pullChanges(sql: Sql, { executionId, after, names, types }: PullRequest): Promise<Pulled> {
   const rows = await sql.rows<ChangeRow & { readonly oldest_revision: bigint | null; readonly up_to: bigint | null }>(
     `WITH ahead AS (
-       SELECT h.revision, COALESCE(pg_column_size(h.value), 0) + COALESCE(pg_column_size(h.previous_value), 0) AS bytes
+       SELECT h.revision, ${textSize('h.value')} + ${textSize('h.previous_value')} AS bytes
        FROM noetl.transient_history h WHERE h.execution_id = $1::bigint AND h.revision > $2::bigint
        ORDER BY h.revision, h.seq LIMIT ${AHEAD_ROWS}
      ), reach AS (

@@ -1,14 +1,16 @@
-import { TransientError } from '../core/errors.js'
+import { isTransientError, TransientError } from '../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import type { Sql } from '../db/database.js'
 import type { ChangeRecord } from './record.js'
 import type { PollRequest, WatchEvent, WatchRequest } from './requests.js'
 import { checkCounter, isStorableText } from './validate.js'
 import type { WakeUp } from './wake-ups.js'
-import { checkKept, findPosition, type PullRequest, pullChanges } from './watch-store.js'
+import { checkKept, findPosition, type Pulled, type PullRequest, pullChanges } from './watch-store.js'
 
 /** Five seconds are promised; the rest is for the way. */
 const BOOKMARK_MS = 4_000
+/** How long until a database that did not answer is asked again. */
+const RETRY_MS = 500
 
 export interface WatchDependencies {
   readonly sql: Sql
@@ -39,7 +41,8 @@ export async function* watchVariables(
     yield { kind: 'subscribed', executionId, revision: cursor, changes: [] }
     while (!signal.aborted) {
       wakeUp.arm()
-      const { sets, upTo } = await pullChanges(deps.sql, { ...filter, after: cursor })
+      const pulled = await pullPatiently(deps.sql, { ...filter, after: cursor })
+      const { sets, upTo } = pulled ?? { sets: [], upTo: null }
       for (const { revision, changes } of sets) {
         if (signal.aborted) return
         sentAt = performance.now()
@@ -50,10 +53,23 @@ export async function* watchVariables(
         sentAt = performance.now()
         yield { kind: 'bookmark', executionId, revision: cursor, changes: [] }
       }
-      if (upTo === null) await wakeUp.wait(Math.max(BOOKMARK_MS - (performance.now() - sentAt), 0) + 1, signal)
+      if (upTo === null) {
+        const untilBookmark = Math.max(BOOKMARK_MS - (performance.now() - sentAt), 0) + 1
+        await wakeUp.wait(pulled === null ? Math.min(RETRY_MS, untilBookmark) : untilBookmark, signal)
+      }
     }
   } finally {
     wakeUp.close()
+  }
+}
+
+/** The next changes; null while the database does not answer, which costs a watcher time and nothing else. */
+async function pullPatiently(sql: Sql, request: PullRequest): Promise<Pulled | null> {
+  try {
+    return await pullChanges(sql, request)
+  } catch (error) {
+    if (isTransientError(error) && error.code === 'OVERLOADED') return null
+    throw error
   }
 }
 

@@ -1,4 +1,4 @@
-import type { FormattedExecutionResult, GraphQLFormattedError } from 'graphql'
+import type { GraphQLFormattedError } from 'graphql'
 import { CloseCode, MessageType, validateMessage } from 'graphql-ws'
 import { TransientError } from '../../core/errors.js'
 import { type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
@@ -7,11 +7,14 @@ import { clientErrors, type ReportFault } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import type { Pipeline } from '../pipeline.js'
 import { stringifyResult } from '../result.js'
+import type { ResultMessage, ResultStream } from '../result-stream.js'
 import { checkOperation } from './body.js'
 
+const SHARED_FROM_BYTES = 16 * 1024
+
 export interface Socket {
-  /** Resolves once the message has left this process. */
-  send(text: string): Promise<void>
+  /** Resolves once the message has left this process; its parts are one message. */
+  send(...parts: readonly (string | Buffer)[]): Promise<void>
   close(code: number, reason: string): void
 }
 
@@ -31,7 +34,7 @@ export interface Connection {
 
 interface Operation {
   isStopped: boolean
-  results: AsyncGenerator<FormattedExecutionResult, void, undefined> | null
+  messages: ResultStream | null
 }
 
 /**
@@ -82,7 +85,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
       const message = `This socket has ${operations.size} operations open, the limit; complete one or open another socket`
       return sendMessage(id, 'error', stringifyResult(clientErrors([new TransientError('BAD_REQUEST', message)], report)))
     }
-    const operation: Operation = { isStopped: false, results: null }
+    const operation: Operation = { isStopped: false, messages: null }
     operations.set(id, operation)
     try {
       const errors = await run(id, { operation, payload, context })
@@ -106,13 +109,12 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
         if (!operation.isStopped) await sendMessage(id, 'next', stringifyResult(outcome.result))
         return null
       }
-      operation.results = outcome.results
-      if (operation.isStopped) await outcome.results.return()
-      for await (const result of outcome.results) {
+      operation.messages = outcome.messages
+      if (operation.isStopped) outcome.messages.close()
+      for (let next = await outcome.messages.next(); next !== null; next = await outcome.messages.next()) {
         if (operation.isStopped) return null
-        // Only the end of a stream that failed has no data.
-        if (!('data' in result)) return result.errors ?? []
-        await sendMessage(id, 'next', stringifyResult(result))
+        if (next.errors !== null) return next.errors
+        await sendNext(id, next)
       }
       return null
     } catch (error) {
@@ -124,12 +126,19 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
     return socket.send(`{"id":${JSON.stringify(id)},"type":"${type}","payload":${payload}}`)
   }
 
+  /** What many subscribers get is copied for each of them only while it is small. */
+  function sendNext(id: string, message: ResultMessage): Promise<void> {
+    const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
+    if (message.bytes < SHARED_FROM_BYTES) return socket.send(`${head}${message.text}}`)
+    return socket.send(head, message.buffer(), '}')
+  }
+
   function stop(id: string): void {
     const operation = operations.get(id)
     if (operation === undefined) return
     operations.delete(id)
     operation.isStopped = true
-    void operation.results?.return()
+    operation.messages?.close()
   }
 
   function closed(): void {

@@ -7,7 +7,7 @@ import type { Outcome, Pipeline } from '../pipeline.js'
 import { stringifyResult } from '../result.js'
 import { readOperation } from './body.js'
 import { acceptedTypes, EVENTS_TYPE, GRAPHQL_TYPE, JSON_TYPE, type MediaType } from './media.js'
-import { sendEvents } from './sse.js'
+import { sendOnly, sendStream } from './sse.js'
 
 export interface HttpHandlerOptions {
   readonly pipeline: Pipeline
@@ -73,15 +73,11 @@ interface Sending {
 }
 
 async function sendOutcome(response: ServerResponse, { outcome, type, refusedStatus }: Sending): Promise<void> {
-  if (outcome.kind === 'stream') return sendEvents(response, outcome.results)
+  if (outcome.kind === 'stream') return sendStream(response, outcome.messages)
   const result = outcome.kind === 'refused' ? { errors: outcome.errors } : outcome.result
-  if (type === EVENTS_TYPE) return sendEvents(response, only(result))
+  if (type === EVENTS_TYPE) return sendOnly(response, stringifyResult(result))
   const status = outcome.kind === 'result' ? 200 : type === GRAPHQL_TYPE ? 400 : refusedStatus
   sendJson(response, { result, type, status })
-}
-
-async function* only(result: FormattedExecutionResult): AsyncGenerator<FormattedExecutionResult, void, undefined> {
-  yield result
 }
 
 function sendNotAcceptable(response: ServerResponse, isSubscription: boolean): void {

@@ -96,17 +96,23 @@ function watchProgress(socket: WebSocket): Socket & { stop(): void } {
   }, TICK_MS)
 
   return {
-    send: (text) =>
+    send: (...parts) =>
       new Promise<void>((resolve) => {
         if (socket.readyState !== socket.OPEN) return resolve()
         if (pending === 0) progressAt = Date.now()
         pending += 1
+        const last = parts.length - 1
+        // Fragments of one message: a part that many sockets share is not copied for each.
+        for (const [index, part] of parts.entries()) {
+          if (index < last) socket.send(part, { binary: false, fin: false })
+          else socket.send(part, { binary: false, fin: true }, sent)
+        }
         // An error means that the socket is closing; its `close` event ends the operations.
-        socket.send(text, () => {
+        function sent(): void {
           pending -= 1
           progressAt = Date.now()
           resolve()
-        })
+        }
       }),
     close: (code, reason) => socket.close(code, reason),
     stop: () => clearInterval(timer),

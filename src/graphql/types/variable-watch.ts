@@ -29,9 +29,15 @@ builder.subscriptionField('variableChanged', (t) =>
       types: t.arg({ type: [VariableTypeEnum] }),
       afterRevision: t.arg({ type: 'Revision' }),
     },
-    subscribe: (_root, { executionId, ...request }, { services }) => {
+    subscribe: (_root, { executionId, ...request }, { services, place }) => {
       const id = parseExecutionId(executionId)
-      return openStream((signal) => services.variables.watch({ ...request, executionId: id, signal }))
+      const afterRevision = place?.after ?? request.afterRevision
+      return openStream(
+        (signal) => services.variables.watch({ ...request, afterRevision, executionId: id, signal }),
+        (event) => {
+          if (place) place.event = event
+        },
+      )
     },
     resolve: (event) => event,
   }),

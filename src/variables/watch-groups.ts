@@ -1,0 +1,95 @@
+import { createWatchGroup, type MessageStream, type Positioned, type Seat, type WatchGroup } from './watch-group.js'
+
+export interface Grouping<M> {
+  /** Streams with the same key say the same from any position on. */
+  readonly key: string
+  /** A stream of one's own, from where the client asked to begin. */
+  readonly own: MessageStream<M>
+  /** Another one, after a revision. */
+  readonly open: (after: number) => Promise<MessageStream<M>>
+}
+
+export interface WatchGroups<M> {
+  /** A stream that reads alone until it has caught up with its group, or founds one. */
+  watch(grouping: Grouping<M>): MessageStream<M>
+  /** How many groups there are. */
+  readonly size: number
+}
+
+/** Lets streams that say the same be read, executed and serialised once for all who have come equally far. */
+export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
+  const groups = new Map<string, WatchGroup<M>>()
+
+  /** A seat in the group; where there is no group, one is founded on the stream given. */
+  function sit(key: string, position: number, own: MessageStream<M>): Seat<M> | null {
+    const existing = groups.get(key)
+    if (existing !== undefined) {
+      const seat = existing.join(position)
+      if (seat !== null) own.close()
+      return seat
+    }
+    const group = createWatchGroup<M>({
+      source: own,
+      position,
+      onOver: () => {
+        if (groups.get(key) === group) groups.delete(key)
+      },
+    })
+    groups.set(key, group)
+    return group.join(position)
+  }
+
+  function watch({ key, own: first, open }: Grouping<M>): MessageStream<M> {
+    let own: MessageStream<M> | null = first
+    let seat: Seat<M> | null = null
+    let position: number | null = null
+    let isClosed = false
+
+    async function take(): Promise<M | null> {
+      if (own !== null && position !== null) {
+        seat = sit(key, position, own)
+        if (seat !== null) own = null
+      }
+      if (seat === null) return own === null ? null : own.next()
+      const taken = await seat.take()
+      if (taken === 'over') return null
+      if (taken !== 'left') return taken.message
+      seat = null
+      own = await open(position ?? 0)
+      if (isClosed) own.close()
+      return isClosed ? null : own.next()
+    }
+
+    /** What a stream that was opened again, or a group that is behind, says once more. */
+    function isRepeated({ kind, revision }: M): boolean {
+      if (position === null || kind === 'end') return false
+      return kind === 'subscribed' || revision < position || (kind === 'changed' && revision === position)
+    }
+
+    return {
+      async next() {
+        while (!isClosed) {
+          const message = await take()
+          if (message === null || isClosed) return null
+          if (isRepeated(message)) continue
+          position = message.revision
+          return message
+        }
+        return null
+      },
+      close() {
+        if (isClosed) return
+        isClosed = true
+        own?.close()
+        seat?.close()
+      },
+    }
+  }
+
+  return {
+    watch,
+    get size() {
+      return groups.size
+    },
+  }
+}
