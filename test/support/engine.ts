@@ -11,7 +11,7 @@ import { findExecution } from '../../src/executions/store.js'
 import { createOrchestrator } from '../../src/orchestrator/create.js'
 import type { Orchestrator } from '../../src/orchestrator/orchestrator.js'
 import type { Limits } from '../../src/orchestrator/types.js'
-import { createToolbox, TOOLS } from '../../src/tools/index.js'
+import { createToolbox, TOOLS, type Toolbox } from '../../src/tools/index.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
 
 export interface Engine {
@@ -38,17 +38,17 @@ export interface Finished {
 export interface EngineOptions extends Partial<Limits> {
   /** The clock behind the templates' budgets. */
   readonly elapsedMs?: () => number
+  /** Tools that outlive the engine; by default it has its own. */
+  readonly toolbox?: Toolbox
+  readonly leaseMs?: number
 }
 
 const LIMITS: Limits = { stepLimit: 10_000, stepTimeoutMs: 20_000, childDepth: 10, maxDeliveries: 10 }
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** The whole engine on a database, in this process, with real tools. */
-export async function openEngine(db: Database, { elapsedMs, ...limits }: EngineOptions = {}): Promise<Engine> {
-  const bus = createMemoryBus()
-  const catalog = createCatalogService({ db, tools: TOOLS })
-  const variables = createVariablesService({ db, bus })
-  const toolbox = createToolbox({
+/** The real tools, without connections or credentials. */
+export function testToolbox(): Toolbox {
+  return createToolbox({
     connections: new Map(),
     credentials: new Map(),
     pythonPath: 'python3',
@@ -57,6 +57,17 @@ export async function openEngine(db: Database, { elapsedMs, ...limits }: EngineO
     isLoopbackOpen: true,
     ownPort: null,
   })
+}
+
+/** The whole engine on a database, in this process, with real tools. */
+export async function openEngine(
+  db: Database,
+  { elapsedMs, toolbox: given, leaseMs = 30_000, ...limits }: EngineOptions = {},
+): Promise<Engine> {
+  const bus = createMemoryBus()
+  const catalog = createCatalogService({ db, tools: TOOLS })
+  const variables = createVariablesService({ db, bus })
+  const toolbox = given ?? testToolbox()
   const newId = createSnowflake({ machine: 1 })
   const orchestrator = createOrchestrator({
     db,
@@ -67,7 +78,7 @@ export async function openEngine(db: Database, { elapsedMs, ...limits }: EngineO
     clock: systemClock,
     ...(elapsedMs ? { elapsedMs } : {}),
     limits: { ...LIMITS, ...limits },
-    leaseMs: 30_000,
+    leaseMs,
     concurrency: 8,
     env: { REGION: 'eu' },
     logger: SILENT,
@@ -99,7 +110,7 @@ export async function openEngine(db: Database, { elapsedMs, ...limits }: EngineO
     async close() {
       await orchestrator.drain()
       await bus.close()
-      await toolbox.close()
+      if (!given) await toolbox.close()
     },
   }
 }

@@ -1,0 +1,56 @@
+import type { Database, Sql, SqlParameter } from '../../src/db/database.js'
+
+export interface DyingDatabase {
+  readonly db: Database
+  /** Statements so far; a commit's answer counts as one. */
+  statements(): number
+  readonly isDead: () => boolean
+  /** Resolves at the moment of death. */
+  readonly died: Promise<void>
+}
+
+/**
+ * The connections of a process that is killed at its n-th statement: that one and all after it fail, and an open
+ * transaction is rolled back. The answer to a commit counts too: killed there, the transaction stands and nobody heard of it.
+ */
+export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
+  let count = 0
+  let die: () => void = () => undefined
+  const died = new Promise<void>((resolve) => {
+    die = resolve
+  })
+  const step = () => {
+    count += 1
+    if (count < diesAt) return
+    die()
+    throw new Error('the process was killed')
+  }
+  const wrap = (sql: Sql): Sql => ({
+    rows: async <Row>(text: string, ...parameters: SqlParameter[]) => {
+      step()
+      return sql.rows<Row>(text, ...parameters)
+    },
+    run: async (text, ...parameters) => {
+      step()
+      return sql.run(text, ...parameters)
+    },
+  })
+  return {
+    db: {
+      ...wrap(db),
+      dialect: db.dialect,
+      get prisma() {
+        return db.prisma
+      },
+      async transaction(work) {
+        const answer = await db.transaction((tx) => work(wrap(tx)))
+        step()
+        return answer
+      },
+      close: () => db.close(),
+    },
+    statements: () => count,
+    isDead: () => count >= diesAt,
+    died,
+  }
+}
