@@ -9,7 +9,10 @@ export interface Config {
   readonly dataDir: string
   /** null: the embedded database. */
   readonly databaseUrl: string | null
+  /** null: tasks are dispatched in process. */
   readonly natsUrl: string | null
+  readonly natsPrefix: string
+  readonly natsReplicas: number
   readonly adminKey: string | null
   readonly allowInsecure: boolean
   readonly allowHosts: readonly string[]
@@ -44,7 +47,9 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'PORT', fallback: '4000', description: 'Port to listen on; 0 takes a free one' },
   { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the embedded database' },
   { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the database is embedded' },
-  { name: 'NATS_URL', fallback: '', description: 'NATS server; not supported by this build, which dispatches in process' },
+  { name: 'NATS_URL', fallback: '', description: 'nats:// URLs, by comma; lets several processes share one PostgreSQL' },
+  { name: 'NATS_PREFIX', fallback: '', description: 'Keeps installations on one NATS apart; one for each database' },
+  { name: 'NATS_REPLICAS', fallback: '1', description: 'Servers of a NATS cluster that keep each waiting task' },
   { name: 'ADMIN_KEY', fallback: '', description: 'Key that every caller must show; without it only loopback may call' },
   { name: 'ADMIN_KEY_FILE', fallback: '', description: 'File that holds ADMIN_KEY' },
   { name: 'ALLOW_INSECURE', fallback: '0', description: '1 listens publicly without a key: anyone may run code here' },
@@ -99,7 +104,9 @@ export function loadConfig(env: Environment = process.env): Config {
     port: integer('PORT', 0, 65_535),
     dataDir: text('DATA_DIR'),
     databaseUrl: postgresUrl(reader),
-    natsUrl: text('NATS_URL') || null,
+    natsUrl: natsUrl(reader),
+    natsPrefix: text('NATS_PREFIX'),
+    natsReplicas: integer('NATS_REPLICAS', 1, 5),
     adminKey: reader.textOrFile('ADMIN_KEY') || null,
     allowInsecure: flag('ALLOW_INSECURE'),
     allowHosts: list('ALLOW_HOSTS'),
@@ -127,8 +134,8 @@ export function loadConfig(env: Environment = process.env): Config {
 function checkTogether(config: Config, fault: (message: string) => void): void {
   if (!LOG_LEVELS.includes(config.logLevel)) fault(`LOG_LEVEL: "${config.logLevel}" is none of ${LOG_LEVELS.join(', ')}`)
   if (config.adminKey !== null && config.adminKey.length < 16) fault('ADMIN_KEY: a key needs at least 16 characters')
-  if (config.natsUrl !== null) {
-    fault('NATS_URL: this build dispatches tasks in process and cannot use NATS yet; unset NATS_URL and run one process')
+  if (!/^[A-Za-z0-9_-]{0,50}$/.test(config.natsPrefix)) {
+    fault('NATS_PREFIX: may hold letters, digits, _ and - only, at most 50')
   }
   if (!isLoopback(config.host) && config.adminKey === null && !config.allowInsecure) {
     fault(
@@ -149,6 +156,14 @@ function postgresUrl(reader: Reader): string | null {
   if (url === '') return null
   if (databaseIdentity(url) === null) reader.fault('DATABASE_URL: not a postgresql:// URL')
   return url
+}
+
+function natsUrl(reader: Reader): string | null {
+  const urls = reader.list('NATS_URL')
+  const isRight = (url: string) => /^(nats|tls):\/\/[^/]+/.test(url) && URL.canParse(url)
+  // The URL itself may hold a password.
+  if (!urls.every(isRight)) reader.fault('NATS_URL: not a nats:// (or tls://) URL, or several by comma')
+  return urls.length === 0 ? null : urls.join(',')
 }
 
 function connections(reader: Reader): Map<string, string> {

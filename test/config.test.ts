@@ -75,8 +75,15 @@ describe('loadConfig', () => {
     expect(faults({ DATABASE_URL, CONNECTIONS: '{"mine": "postgres://other@127.0.0.1/reports"}' })).toEqual([])
   })
 
-  it('refuses NATS aloud', () => {
-    expect(faults({ NATS_URL: 'nats://localhost:4222' })).toEqual([expect.stringContaining('unset NATS_URL')])
+  it('takes one NATS server or several, and refuses what is none', () => {
+    expect(loadConfig({}).natsUrl).toBeNull()
+    expect(loadConfig({ NATS_URL: 'nats://a:4222, tls://user:pass@b' }).natsUrl).toBe('nats://a:4222,tls://user:pass@b')
+    expect(faults({ NATS_URL: 'http://localhost:4222' })).toEqual([expect.stringContaining('NATS_URL')])
+    expect(faults({ NATS_URL: 'nats://a,localhost', NATS_PREFIX: 'a.b', NATS_REPLICAS: '0' })).toEqual([
+      expect.stringContaining('NATS_URL'),
+      expect.stringContaining('NATS_REPLICAS'),
+      expect.stringContaining('NATS_PREFIX'),
+    ])
   })
 
   it('gives templates only the variables that TEMPLATE_ENV names', () => {

@@ -6,7 +6,7 @@ import type { ExecutionRecord } from '../executions/record.js'
 import { lockExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { extendLease, findTask, leaseTask, saveInput } from '../tasks/store.js'
+import { extendLease, findTask, forgetEnsured, leaseTask, saveInput } from '../tasks/store.js'
 import type { Backstop } from '../template/index.js'
 import { applyDecision, type Effects } from './apply.js'
 import { evaluatingTransaction } from './backstop.js'
@@ -96,7 +96,11 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       const execution = await lockExecution(tx, key.executionId)
       if (execution?.status !== 'running') return null
       const task = await leaseTask(tx, key, { workerId: worker.id, token: randomUUID(), leaseMs })
-      if (!task) return null
+      if (!task) {
+        // The bus has given its message away: were the holder dead, nobody but the relay would offer the task again.
+        await forgetEnsured(tx, [key])
+        return null
+      }
       const start = (snapshot: Snapshot, rejection: Rejection | null) =>
         prepare({ snapshot, limits, rejection, now: clock.now() })
       const effects = await advance({ tx, execution, playbook, task, phase: 'prepare', log: null, backstop, decide: start })

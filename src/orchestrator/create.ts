@@ -3,7 +3,7 @@ import type { ExecutionId } from '../core/ids.js'
 import { isFinished } from '../core/status.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { formatTaskId, parseTaskId, SYSTEM_POOL, type TaskRecord } from '../tasks/record.js'
-import { type NewTask, voidLeases } from '../tasks/store.js'
+import { forgetEnsured, type NewTask, voidLeases } from '../tasks/store.js'
 import type { Effects } from './apply.js'
 import { createAttempts } from './attempts.js'
 import { cancelExecution } from './cancel.js'
@@ -15,7 +15,7 @@ import type { Orchestrator } from './orchestrator.js'
 import { createRelay } from './relay.js'
 import { planRerun } from './rerun.js'
 import { type Begun, beginExecution, payloadOf } from './start.js'
-import { createEmbeddedWorker, EMBEDDED_WORKER } from './worker.js'
+import { createEmbeddedWorker, embeddedWorkerId } from './worker.js'
 
 const SYSTEM_CONCURRENCY = 4
 const DRAIN_GRACE_MS = 5000
@@ -34,7 +34,10 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   function dispatch(task: NewTask): void {
     const ensure = () => {
       const ref = { id: formatTaskId(task), executionId: task.executionId, pool: task.pool }
-      bus.ensure(ref).catch((error: unknown) => logger.warn({ task: ref.id, reason: errorMessage(error) }, 'not dispatched yet'))
+      bus.ensure(ref).catch((error: unknown) => {
+        logger.warn({ task: ref.id, reason: errorMessage(error) }, 'not dispatched yet')
+        return guarded(() => forgetEnsured(db, [task]))
+      })
     }
     if (task.delayMs === 0) {
       ensure()
@@ -55,8 +58,12 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     for (const task of tasks) {
       const id = formatTaskId(task)
       worker.abort(id)
-      bus.withdraw(id).catch((error: unknown) => logger.warn({ task: id, reason: errorMessage(error) }, 'not withdrawn yet'))
+      withdrawFromBus(id)
     }
+  }
+
+  function withdrawFromBus(id: string): void {
+    bus.withdraw(id).catch((error: unknown) => logger.warn({ task: id, reason: errorMessage(error) }, 'not withdrawn yet'))
   }
 
   /** After a commit. What is lost here by a crash, the relay makes again. */
@@ -139,11 +146,17 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       await announce(begun)
       return begun.execution
     },
-    claim: (request) => claimTask({ db, attempts }, request),
+    async claim(request) {
+      const task = await claimTask({ db, attempts }, request)
+      // Its pool may have no consumer on the bus, where it would wait for ever.
+      if (task) withdrawFromBus(task.id)
+      return task
+    },
     heartbeat: (ticket) => attempts.heartbeat(ticket),
     complete: (request) => attempts.complete(request),
     async run() {
-      await voidLeases(db, EMBEDDED_WORKER)
+      // Among several processes the leases of a dead one expire: those of the others must not be touched.
+      if (!deps.processId) await voidLeases(db, embeddedWorkerId(null))
       stops.push(bus.consume(SYSTEM_POOL, { concurrency: SYSTEM_CONCURRENCY }, worker.handle))
       stops.push(bus.consume('default', { concurrency: deps.concurrency }, worker.handle))
       relay.start()

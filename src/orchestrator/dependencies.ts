@@ -30,6 +30,8 @@ export interface OrchestratorDependencies {
   readonly newId: () => string
   readonly limits: Limits
   readonly leaseMs: number
+  /** Names this process among several; null or left out for the only one, whose leases are void after a restart. */
+  readonly processId?: string | null
   /** Tasks that this process runs at once. */
   readonly concurrency: number
   /** What the setting TEMPLATE_ENV lets templates read as `env`. */

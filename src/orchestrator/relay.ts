@@ -1,7 +1,6 @@
-import type { TaskRef } from '../bus/bus.js'
 import type { ExecutionId } from '../core/ids.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { listOrphans, listOverdue, listResumable, takeDueTasks } from '../tasks/store.js'
+import { forgetEnsured, listOrphans, listOverdue, listResumable, takeDueTasks } from '../tasks/store.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 
 const PERIOD_MS = 1000
@@ -30,13 +29,27 @@ export function createRelay({ db, bus, leaseMs, logger, retention, resume, expir
   let timer: NodeJS.Timeout | null = null
   let round: Promise<void> = Promise.resolve()
   let isStopped = false
+  let wasHealthy = true
   let trimmedAt = performance.now()
 
+  /** A bus that is away has no part in the rest of the round, and may come back without what it was given. */
+  async function offer(): Promise<void> {
+    const { isHealthy } = await bus.health()
+    if (isHealthy && !wasHealthy) await forgetEnsured(db, null)
+    wasHealthy = isHealthy
+    if (!isHealthy) return
+    const tasks = await takeDueTasks(db, leaseMs, BATCH)
+    const outcomes = await Promise.allSettled(
+      tasks.map((task) => bus.ensure({ id: formatTaskId(task), executionId: task.executionId, pool: task.pool })),
+    )
+    const failed = tasks.filter((_, index) => outcomes[index]?.status === 'rejected')
+    if (failed.length === 0) return
+    logger.warn({ count: failed.length }, 'the bus did not take all tasks; they are offered again')
+    await forgetEnsured(db, failed)
+  }
+
   async function runOnce(): Promise<void> {
-    for (const task of await takeDueTasks(db, leaseMs, BATCH)) {
-      const ref: TaskRef = { id: formatTaskId(task), executionId: task.executionId, pool: task.pool }
-      await bus.ensure(ref)
-    }
+    await offer()
     for (const task of await listResumable(db, BATCH)) await resume(task)
     for (const task of await listOverdue(db, BATCH)) await expire(task)
     for (const id of await listOrphans(db, BATCH)) await cancelOrphan(id)

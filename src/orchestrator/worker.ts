@@ -7,8 +7,10 @@ import type { Attempts } from './attempts.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import type { ClaimedTask, CompleteRequest } from './orchestrator.js'
 
-/** The worker inside the server's process; its leases are void after a restart. */
-export const EMBEDDED_WORKER = 'embedded'
+/** The worker inside the server's process. That of an only process always has the same name: its leases are void after a restart. */
+export function embeddedWorkerId(processId: string | null): string {
+  return processId === null ? 'embedded' : `embedded:${processId}`
+}
 
 const REPORT_ATTEMPTS = 6
 
@@ -21,11 +23,13 @@ export interface EmbeddedWorker {
   drain(graceMs: number): Promise<void>
 }
 
-type WorkerDependencies = Pick<OrchestratorDependencies, 'toolbox' | 'leaseMs' | 'logger' | 'observer'> & {
+type WorkerDependencies = Pick<OrchestratorDependencies, 'toolbox' | 'leaseMs' | 'logger' | 'observer' | 'processId'> & {
   readonly attempts: Attempts
 }
 
-export function createEmbeddedWorker({ toolbox, leaseMs, logger, observer, attempts }: WorkerDependencies): EmbeddedWorker {
+export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
+  const { toolbox, leaseMs, logger, observer, attempts, processId = null } = deps
+  const id = embeddedWorkerId(processId)
   const running = new Map<string, AbortController>()
   const handled = new Set<Promise<void>>()
 
@@ -86,7 +90,7 @@ export function createEmbeddedWorker({ toolbox, leaseMs, logger, observer, attem
   }
 
   async function handle(ref: TaskRef): Promise<void> {
-    const claimed = await attempts.begin(parseTaskId(ref.id), { id: EMBEDDED_WORKER, isRemote: false })
+    const claimed = await attempts.begin(parseTaskId(ref.id), { id, isRemote: false })
     if (claimed) await hold(claimed)
   }
 

@@ -1,7 +1,14 @@
 import type { Logger } from 'pino'
 
 /** Closes what was opened, the last first; a part that fails does not keep the others open. */
-export function createClosing(logger: Pick<Logger, 'error'>) {
+export interface Closing {
+  add(name: string, close: () => Promise<void>): void
+  /** Idempotent. */
+  run(): Promise<void>
+}
+
+/** Nothing is closed before `run`. */
+export function createClosing(logger: Pick<Logger, 'error'>): Closing {
   const parts: { readonly name: string; readonly close: () => Promise<void> }[] = []
   let running: Promise<void> | null = null
 
@@ -16,11 +23,10 @@ export function createClosing(logger: Pick<Logger, 'error'>) {
   }
 
   return {
-    add(name: string, close: () => Promise<void>): void {
+    add(name, close) {
       parts.push({ name, close })
     },
-    /** Idempotent. */
-    run(): Promise<void> {
+    run() {
       running ??= closeAll()
       return running
     },

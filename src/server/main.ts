@@ -1,11 +1,9 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { createMemoryBus } from '../bus/index.js'
 import { createCatalogService } from '../catalog/service.js'
 import { type Config, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
 import { createSnowflake } from '../core/ids.js'
-import { leaseMachine, openDatabase } from '../db/index.js'
 import { createExecutionsService } from '../executions/service.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
@@ -14,13 +12,14 @@ import { createToolbox, TOOLS } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention.js'
 import { createVariablesService } from '../variables/service.js'
-import { createClosing } from './closing.js'
+import { type Closing, createClosing } from './closing.js'
 import { createDoors } from './doors.js'
 import { createGuard } from './guard.js'
 import { createHealth, type Readiness } from './health.js'
 import { listen } from './listener.js'
 import { createLogger } from './logger.js'
 import { createMetrics } from './metrics.js'
+import { openStorage } from './storage.js'
 
 export interface RunningServer {
   readonly url: string
@@ -31,6 +30,8 @@ export interface RunningServer {
 
 export interface ServerOptions {
   readonly logger?: Logger
+  /** Told when this process must not go on: another one took its place. */
+  readonly onFatal?: (error: Error) => void
 }
 
 /**
@@ -39,11 +40,11 @@ export interface ServerOptions {
  */
 export async function startServer(
   config: Config,
-  { logger = createLogger(config.logLevel) }: ServerOptions = {},
+  { logger = createLogger(config.logLevel), onFatal = () => undefined }: ServerOptions = {},
 ): Promise<RunningServer> {
   const closing = createClosing(logger)
   try {
-    return await start(config, { logger, closing })
+    return await start(config, { logger, closing, onFatal })
   } catch (error) {
     await closing.run()
     throw error
@@ -52,20 +53,15 @@ export async function startServer(
 
 interface Starting {
   readonly logger: Logger
-  readonly closing: ReturnType<typeof createClosing>
+  readonly closing: Closing
+  readonly onFatal: (error: Error) => void
 }
 
-async function start(config: Config, { logger, closing }: Starting): Promise<RunningServer> {
+async function start(config: Config, { logger, closing, onFatal }: Starting): Promise<RunningServer> {
   const listener = await listen(config)
   closing.add('connections', listener.close)
 
-  const db = await openDatabase(config)
-  closing.add('database', db.close)
-  const machine = await leaseMachine(db, { onLost: (error) => logger.error({ err: error }, 'the machine number was lost') })
-  closing.add('machine number', machine.release)
-  const bus = createMemoryBus({ onError: (error) => logger.error({ err: error }, 'a handler of the bus failed') })
-  closing.add('bus', bus.close)
-
+  const { db, machine, bus, processId } = await openStorage(config, { logger, closing, onFatal })
   const metrics = createMetrics(db)
   const variables = metrics.watched(createVariablesService({ db, bus }))
   const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql })
@@ -83,7 +79,7 @@ async function start(config: Config, { logger, closing }: Starting): Promise<Run
 
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
-    ...{ db, bus, catalog, toolbox, env, logger },
+    ...{ db, bus, catalog, toolbox, env, logger, processId },
     clock: systemClock,
     newId: createSnowflake(machine),
     limits: config,

@@ -193,6 +193,16 @@ export async function takeDueTasks(sql: Sql, leaseMs: number, limit: number): Pr
   return rows.map(fromRow)
 }
 
+/** The bus does not have these tasks (null: may have lost any): the relay offers them as soon as nobody holds them. */
+export async function forgetEnsured(sql: Sql, keys: readonly TaskKey[] | null): Promise<void> {
+  await sql.run(
+    `UPDATE transient.task SET ensured_at = NULL
+     WHERE status = 'open' AND ensured_at IS NOT NULL AND ($1::json IS NULL OR (execution_id, run, attempt) IN (
+       SELECT "executionId", run, attempt FROM json_to_recordset($1::json) AS t ("executionId" bigint, run integer, attempt integer)))`,
+    keys === null ? null : JSON.stringify(keys.map(({ executionId, run, attempt }) => ({ executionId, run, attempt }))),
+  )
+}
+
 /** Tasks of a pool that a worker could claim now, oldest first. */
 export async function listClaimable(sql: Sql, pool: string, limit: number): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
