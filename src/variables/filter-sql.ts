@@ -13,6 +13,9 @@ export interface SqlCondition {
 /** Gives the placeholder of a further parameter. */
 type Bind = (parameter: SqlParameter) => string
 
+/** What PostgreSQL reads as a place in a list, and what RFC 6901 does. */
+const LOOSE_INDEX = /^\s*[+-]?\d+$/
+const EXACT_INDEX = /^(0|[1-9]\d*)$/
 const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
 /**
@@ -63,21 +66,38 @@ function jsonConditions(filter: JsonFilter | null | undefined, bind: Bind): stri
   if (!filter) return []
   const json = (value: JsonValue) => `${bind(stringifyJson(storableValue(value, 'filter.value')))}::jsonb`
   const path = pointerPath(filter.path ?? '')
-  // Without a path the column itself, so that the common case needs no extraction.
-  const target = path.length === 0 ? 't.var_value' : `(t.var_value #> ${bind(path)}::text[])`
   const conditions: string[] = []
-  if (filter.eq !== undefined) conditions.push(`${target} = ${json(filter.eq)}`)
+  // Made at its first use: a path that is bound, but stands in no condition, would have no type.
+  let made: string | null = null
+  const target = () => {
+    made ??= targetSql(path, bind)
+    return made
+  }
+  if (filter.eq !== undefined) conditions.push(`${target()} = ${json(filter.eq)}`)
   for (const [key, operator] of Object.entries(COMPARISONS)) {
     const operand = filter[key as keyof typeof COMPARISONS]
     if (operand !== undefined) conditions.push(comparison({ target, operator, operand, bind }))
   }
-  if (filter.contains !== undefined) conditions.push(`${target} @> ${json(filter.contains)}`)
-  if (typeof filter.exists === 'boolean') conditions.push(`${target} IS ${filter.exists ? 'NOT ' : ''}NULL`)
+  if (filter.contains !== undefined) conditions.push(`${target()} @> ${json(filter.contains)}`)
+  if (typeof filter.exists === 'boolean') conditions.push(`${target()} IS ${filter.exists ? 'NOT ' : ''}NULL`)
   return conditions
 }
 
+/** What the path leads to; without one the column itself, so that the common case needs no extraction. */
+function targetSql(path: readonly string[], bind: Bind): string {
+  if (path.length === 0) return 't.var_value'
+  const target = `(t.var_value #> ${bind([...path])}::text[])`
+  // "#>" takes "-1", "+1" and "00" for places in a list; a JSON pointer takes them for keys of an object only.
+  const guards = path.flatMap((key, index) => {
+    if (!LOOSE_INDEX.test(key) || EXACT_INDEX.test(key)) return []
+    const before = index === 0 ? 't.var_value' : `(t.var_value #> ${bind(path.slice(0, index))}::text[])`
+    return [`jsonb_typeof(${before}) = 'object'`]
+  })
+  return guards.length === 0 ? target : `(CASE WHEN ${guards.join(' AND ')} THEN ${target} END)`
+}
+
 interface Comparison {
-  readonly target: string
+  readonly target: () => string
   readonly operator: string
   readonly operand: JsonValue
   readonly bind: Bind
@@ -88,11 +108,11 @@ function comparison({ target, operator, operand, bind }: Comparison): string {
   const checked = storableValue(operand, 'filter.value')
   if (isJsonNumber(checked)) {
     const right = `${bind(numberText(checked))}::numeric`
-    return `CASE WHEN jsonb_typeof(${target}) = 'number' THEN (${target} #>> '{}')::numeric ${operator} ${right} ELSE FALSE END`
+    return `CASE WHEN jsonb_typeof(${target()}) = 'number' THEN (${target()} #>> '{}')::numeric ${operator} ${right} ELSE FALSE END`
   }
   if (typeof checked === 'string') {
     const right = `${bind(checked)}::text`
-    return `CASE WHEN jsonb_typeof(${target}) = 'string' THEN (${target} #>> '{}') COLLATE "C" ${operator} ${right} ELSE FALSE END`
+    return `CASE WHEN jsonb_typeof(${target()}) = 'string' THEN (${target()} #>> '{}') COLLATE "C" ${operator} ${right} ELSE FALSE END`
   }
   return 'FALSE'
 }
