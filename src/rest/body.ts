@@ -30,9 +30,12 @@ function bodyTooLarge(size: number): TransientError {
 
 /**
  * The body as text, never holding more than the limit.
- * @throws TransientError TOO_LARGE, BAD_REQUEST when it is not UTF-8
+ * @throws TransientError TOO_LARGE, BAD_REQUEST when it is not UTF-8, UNSUPPORTED_MEDIA_TYPE when it is compressed
  */
 export async function readText(context: Context): Promise<string> {
+  if ((context.req.header('content-encoding') ?? 'identity').toLowerCase() !== 'identity') {
+    throw new TransientError('UNSUPPORTED_MEDIA_TYPE', 'the body must not be compressed: no Content-Encoding is read')
+  }
   const announced = Number(context.req.header('content-length') ?? 0)
   if (announced > MAX_BODY_BYTES) throw bodyTooLarge(announced)
   const chunks: Uint8Array[] = []

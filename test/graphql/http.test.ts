@@ -131,6 +131,21 @@ describe('GraphQL over HTTP', () => {
     expect(codesOf(answer)).toEqual([code])
   })
 
+  it('a body is UTF-8, not compressed, and may begin with a byte order mark', async () => {
+    const send = async (body: Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body }
+      const response = await fetch(`${server.url}/graphql`, init)
+      return { status: response.status, text: await response.text() }
+    }
+    const body = Buffer.from('{"query":"{__typename}","variables":{"x":"é"}}')
+    expect(await send(Buffer.concat([Buffer.from('\ufeff'), body]))).toMatchObject({ status: 200 })
+    const latin = await send(Buffer.from(body.toString(), 'latin1'))
+    expect(latin).toMatchObject({ status: 400, text: expect.stringContaining('BAD_REQUEST') })
+    const compressed = await send(body, { 'content-encoding': 'gzip' })
+    expect(compressed).toMatchObject({ status: 415, text: expect.stringContaining('UNSUPPORTED_MEDIA_TYPE') })
+    expect(await send(body, { 'content-encoding': 'identity' })).toMatchObject({ status: 200 })
+  })
+
   it('a body over 1 MiB is TOO_LARGE, declared or not', async () => {
     const body = JSON.stringify({ query: `{ __typename } # ${'x'.repeat(1024 * 1024)}` })
     const answer = await server.post(body)

@@ -122,6 +122,13 @@ describeEachDatabase('REST variables', (open) => {
         'UNSUPPORTED_MEDIA_TYPE',
         /json/,
       ],
+      [
+        'a compressed body',
+        { body: { variables: { a: 1 } }, headers: { 'content-encoding': 'gzip' } },
+        415,
+        'UNSUPPORTED_MEDIA_TYPE',
+        /compressed/,
+      ],
       ['a body beyond 1 MiB', { body: { variables: { a: 'x'.repeat(2 * MEBIBYTE) } } }, 413, 'TOO_LARGE', /1048576/],
       ['a value beyond 256 KiB', { body: { variables: { a: 'x'.repeat(300_000) } } }, 413, 'TOO_LARGE', /^a: .*262144/],
     ]

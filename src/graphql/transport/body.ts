@@ -14,7 +14,11 @@ export async function readOperation(request: IncomingMessage): Promise<Operation
   if (!isJsonType(request.headers['content-type'])) {
     throw new TransientError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON: content-type application/json')
   }
-  return parseOperation(await readBody(request))
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (encoding.toLowerCase() !== 'identity') {
+    throw new TransientError('UNSUPPORTED_MEDIA_TYPE', 'The body must not be compressed: no content-encoding is read')
+  }
+  return parseOperation(decode(await readBody(request)))
 }
 
 /** @throws TransientError BAD_REQUEST when it is no request of GraphQL over HTTP */
@@ -61,7 +65,7 @@ function isJsonType(header: string | undefined): boolean {
   return type === 'application/json' && (charset === undefined || charset === 'charset=utf-8')
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = Number(request.headers['content-length'] ?? 0)
   if (size > LIMITS.bodyBytes) throw tooLarge(size)
@@ -71,7 +75,16 @@ async function readBody(request: IncomingMessage): Promise<string> {
     if (size > LIMITS.bodyBytes) throw tooLarge(size)
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
+}
+
+/** A byte that is no UTF-8 must not turn into another character in silence. */
+function decode(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body)
+  } catch {
+    throw badRequest('The body is not UTF-8 text')
+  }
 }
 
 function tooLarge(size: number): TransientError {
