@@ -21,7 +21,7 @@ export interface CatalogService {
    * @throws TransientError PLAYBOOK_INVALID with all problems (`details.problems`), TOO_LARGE above 1 MiB
    */
   register(source: string): Promise<PlaybookRecord>
-  /** The latest version, or the one asked for. */
+  /** The latest version, or the one asked for. @throws TransientError VALIDATION for a negative version */
   find(path: string, version?: number | null): Promise<PlaybookRecord | null>
   /** @throws TransientError NOT_FOUND */
   get(path: string, version?: number | null): Promise<PlaybookRecord>
@@ -48,6 +48,9 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
   const models = createModelCache(MODEL_CACHE_BYTES)
 
   const find = async (path: string, version?: number | null): Promise<PlaybookRecord | null> => {
+    if ((version ?? 1) < 0) {
+      throw new TransientError('VALIDATION', `version: ${version} is negative`, { details: { field: 'version' } })
+    }
     if (path.includes('\0') || !isVersion(version ?? 1)) return null
     return findPlaybook(db, path, version ?? null)
   }

@@ -60,7 +60,8 @@ export function insertNextVersion(db: Database, { path, name, source }: NewPlayb
 /** The latest version of every path, by path. */
 export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<PlaybookRecord>> {
   const size = pageSize(page.first)
-  const after = page.after ? (decodeCursor(page.after, 1)[0] ?? '').replaceAll('\0', '') : ''
+  const cursor = page.after ?? null
+  const after = cursor === null ? '' : (decodeCursor(cursor, 1)[0] ?? '').replaceAll('\0', '')
   const counted = await sql.rows<{ count: bigint }>('SELECT count(DISTINCT path) AS count FROM transient.playbook')
   const rows = await sql.rows<PlaybookRow>(
     `SELECT DISTINCT ON (path) ${COLUMNS} FROM transient.playbook WHERE path > $1::text ORDER BY path, version DESC LIMIT ${size + 1}`,
@@ -71,7 +72,7 @@ export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<Pla
     items: shown.map(toPlaybook),
     cursors: shown.map((row) => encodeCursor([row.path])),
     hasNextPage: rows.length > size,
-    hasPreviousPage: Boolean(page.after),
+    hasPreviousPage: cursor !== null,
     totalCount: Number(counted[0]?.count ?? 0),
   }
 }

@@ -63,8 +63,9 @@ export async function pageExecutions(
     `SELECT count(*) AS count FROM transient.execution AS e WHERE ${where.join(' AND ')}`,
     ...parameters,
   )
-  if (page.after) {
-    const [createdAt, id] = decodeExecutionCursor(page.after)
+  const after = page.after ?? null
+  if (after !== null) {
+    const [createdAt, id] = decodeExecutionCursor(after)
     where.push(`(created_at, id) < (${bind(createdAt)}::timestamptz, ${bind(id)}::bigint)`)
   }
   const rows = await sql.rows<ExecutionRow>(
@@ -77,7 +78,7 @@ export async function pageExecutions(
     items: shown.map(toExecution),
     cursors: shown.map((row) => encodeCursor([row.created_text, String(row.id)])),
     hasNextPage: rows.length > size,
-    hasPreviousPage: Boolean(page.after),
+    hasPreviousPage: after !== null,
     totalCount: Number(counted[0]?.count ?? 0),
   }
 }
@@ -120,7 +121,8 @@ export async function pageStepRuns(sql: Sql, { executionId, parentRun, page }: S
       ? 'execution_id = $1::bigint AND iteration IS NULL'
       : 'execution_id = $1::bigint AND parent_run = $2::integer AND iteration IS NOT NULL'
   const scoped: SqlParameter[] = parentRun === null ? [executionId] : [executionId, parentRun]
-  const after = page.after ? decodeNumberCursor(page.after) : -1
+  const cursor = page.after ?? null
+  const after = cursor === null ? -1 : decodeNumberCursor(cursor)
   const counted = await sql.rows<{ count: bigint }>(`SELECT count(*) AS count FROM transient.step_run WHERE ${scope}`, ...scoped)
   const rows = await sql.rows<StepRow>(
     `SELECT ${STEP_COLUMNS} FROM transient.step_run WHERE ${scope} AND ${key} > $${scoped.length + 1}::integer ORDER BY ${key} LIMIT ${size + 1}`,
@@ -132,7 +134,7 @@ export async function pageStepRuns(sql: Sql, { executionId, parentRun, page }: S
     items: shown.map(toStepRun),
     cursors: shown.map((row) => encodeCursor([String(row[key])])),
     hasNextPage: rows.length > size,
-    hasPreviousPage: Boolean(page.after),
+    hasPreviousPage: cursor !== null,
     totalCount: Number(counted[0]?.count ?? 0),
   }
 }

@@ -26,9 +26,15 @@ builder.scalarType('Revision', {
 const ISO_DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i
 
 function parseDateTime(value: unknown): Date {
-  const date = typeof value === 'string' && ISO_DATE_TIME.test(value) ? new Date(value) : null
+  const date = typeof value === 'string' && ISO_DATE_TIME.test(value) && isCalendarDay(value) ? new Date(value) : null
   if (date !== null && !Number.isNaN(date.getTime())) return date
   throw new TransientError('VALIDATION', 'a DateTime is ISO 8601 text with an offset, such as "2026-01-31T12:00:00Z"')
+}
+
+/** JavaScript's Date takes the 30th of February for the 1st or 2nd of March. */
+function isCalendarDay(text: string): boolean {
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text.slice(0, 10))
 }
 
 function parseRevision(value: unknown): number {

@@ -3,6 +3,7 @@ import { TransientError } from '../core/errors.js'
 import type { Database } from '../db/database.js'
 import { SYSTEM_POOL } from '../tasks/record.js'
 import { listClaimable } from '../tasks/store.js'
+import { isStorableText } from '../variables/validate.js'
 import type { Attempts } from './attempts.js'
 import type { ClaimedTask, ClaimRequest } from './orchestrator.js'
 
@@ -31,7 +32,10 @@ export async function claimTask(deps: { db: Database; attempts: Attempts }, requ
 function check({ pool, workerId, waitMs }: ClaimRequest): void {
   const refuse = (field: string, message: string) =>
     new TransientError('VALIDATION', `${field}: ${message}`, { details: { field } })
-  if (pool === '' || pool === SYSTEM_POOL) throw refuse('pool', `"${pool}" is no pool of workers`)
-  if (workerId === '' || workerId.length > 200) throw refuse('workerId', 'must have 1 to 200 characters')
+  if (pool === '' || pool === SYSTEM_POOL || !isStorableText(pool))
+    throw refuse('pool', `${JSON.stringify(pool)} is no pool of workers`)
+  if (workerId === '' || workerId.length > 200 || !isStorableText(workerId)) {
+    throw refuse('workerId', 'must have 1 to 200 characters, without NUL or half a surrogate pair')
+  }
   if (!(waitMs >= 0 && waitMs <= MAX_WAIT_MS)) throw refuse('waitMs', `must be from 0 to ${MAX_WAIT_MS}`)
 }

@@ -32,9 +32,7 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
     })
   }
   const playbook = await deps.model(path, version)
-  const given = (request.variables ?? []).map(
-    ({ name, value }): VariableWrite => ({ operation: 'set', name, value, type: 'user_defined', sourceStep: null }),
-  )
+  const given = givenWrites(request.variables ?? [])
   const from = await startingPoint(deps.db, execution, request.fromStep ?? null)
   return {
     id: deps.newId(),
@@ -53,6 +51,19 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
       actor: request.actor,
     },
   }
+}
+
+/** @throws TransientError VALIDATION for a name that is given twice: which of the two was meant? */
+function givenWrites(variables: NonNullable<RerunRequest['variables']>): VariableWrite[] {
+  const seen = new Set<string>()
+  return variables.map(({ name, value }): VariableWrite => {
+    if (seen.has(name)) {
+      const message = `variables: "${name.slice(0, 255)}" is given twice`
+      throw new TransientError('VALIDATION', message, { details: { field: 'variables', name } })
+    }
+    seen.add(name)
+    return { operation: 'set', name, value, type: 'user_defined', sourceStep: null }
+  })
 }
 
 async function startingPoint(

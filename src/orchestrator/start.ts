@@ -8,6 +8,7 @@ import type { Playbook } from '../playbook/model.js'
 import { insertTasks, type NewTask } from '../tasks/store.js'
 import { type Backstop, createContext, renderTree } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
+import { isStorableText } from '../variables/validate.js'
 import { applyChangeSet } from '../variables/write.js'
 import { visitTask } from './apply.js'
 import { evaluatingTransaction } from './backstop.js'
@@ -17,6 +18,8 @@ import type { StartRequest } from './orchestrator.js'
 import { insertVisit } from './run-store.js'
 import { claimIdempotencyKey, findIdempotent } from './start-store.js'
 import { checkStorable, unstorableReason } from './storable.js'
+
+const MAX_KEY_LENGTH = 255
 
 export interface Beginning {
   readonly id: ExecutionId
@@ -49,20 +52,29 @@ type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' |
 /**
  * Creates an execution with its first task, in one transaction. Idempotent by the execution's id, and by the
  * idempotency key where one is given.
- * @throws TransientError CONFLICT when the key was used with another path or workload
+ * @throws TransientError CONFLICT when the key was used with another path or workload, VALIDATION when it is no key
  */
 export async function beginExecution(deps: StartDependencies, beginning: Beginning): Promise<Begun> {
-  const { path, payload, requestedVersion: version = null, idempotencyKey } = beginning
-  const known = idempotencyKey ? await findIdempotent(deps.db, idempotencyKey) : null
+  const { path, payload, requestedVersion: version = null } = beginning
+  const idempotencyKey = beginning.idempotencyKey ?? null
+  if (idempotencyKey !== null) checkIdempotencyKey(idempotencyKey)
+  const known = idempotencyKey !== null ? await findIdempotent(deps.db, idempotencyKey) : null
   if (known) return repeatedStart(deps, known, beginning)
   const begun = await evaluatingTransaction(deps, async (tx, backstop) => {
-    if (idempotencyKey) {
+    if (idempotencyKey !== null) {
       const isFree = await claimIdempotencyKey(tx, { key: idempotencyKey, executionId: beginning.id, path, version, payload })
       if (!isFree) return null
     }
     return insertBeginning(tx, { ...deps, backstop }, beginning)
   })
   return begun ?? beginExecution(deps, beginning)
+}
+
+/** An empty key would look like none; a longer one would not fit its index. */
+function checkIdempotencyKey(key: string): void {
+  if (key !== '' && key.length <= MAX_KEY_LENGTH && isStorableText(key)) return
+  const message = `idempotencyKey: 1 to ${MAX_KEY_LENGTH} characters, without NUL or half a surrogate pair, are possible`
+  throw new TransientError('VALIDATION', message, { details: { field: 'idempotencyKey' } })
 }
 
 async function repeatedStart(

@@ -88,10 +88,16 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
     all: async (executionId) => allVariables(db, parseExecutionId(executionId)),
     list: (request) => variablePage(db, request),
     search: (filter, page) => searchPage(db, filter, page),
-    history: (request) => historyPage(db, request),
+    history: async (request) => {
+      if (request.name !== null && request.name !== undefined) checkStorableName(request.name)
+      return historyPage(db, request)
+    },
     values: async (executionId, asOf = null) => variableValues(db, parseExecutionId(executionId), asOf),
 
-    write: async (request) => queuedWrite({ ...request, executionId: parseExecutionId(request.executionId) }),
+    write: async (request) => {
+      for (const { name } of request.writes) checkStorableName(name)
+      return queuedWrite({ ...request, executionId: parseExecutionId(request.executionId) })
+    },
 
     async deleteAll(executionId, actor) {
       const id = parseExecutionId(executionId)
@@ -110,6 +116,11 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
     watch: (request) => watchVariables(watching, request),
     poll: (request) => pollVariables(watching, request),
   }
+}
+
+/** Before any SQL sees it: a text that no database can hold is no name, not even one taken over. */
+function checkStorableName(name: string): void {
+  if (!isStorableText(name)) checkVariableName(name)
 }
 
 interface CommitRequest {

@@ -132,6 +132,17 @@ describeEachDatabase('the variables service', (open) => {
     expect(await service.read(id, 'a')).toMatchObject({ accessCount: 1 })
   })
 
+  it('refuses names that no database can hold before any statement', async () => {
+    const id = newId()
+    await write(service, id, set('a', 1))
+    for (const name of ['a\0', 'a\ud800']) {
+      for (const one of [set(name, 1), increment(name), remove(name)]) {
+        await expect(write(service, id, one)).rejects.toMatchObject({ code: 'VALIDATION' })
+      }
+      await expect(service.history({ executionId: id, name })).rejects.toMatchObject({ code: 'VALIDATION' })
+    }
+  })
+
   it('refuses bad names and ids of reads', async () => {
     await expect(service.read(newId(), 'a b')).rejects.toMatchObject({ code: 'VALIDATION' })
     await expect(service.find(newId(), 'a\0')).rejects.toMatchObject({ code: 'VALIDATION' })

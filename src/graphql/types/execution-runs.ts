@@ -3,7 +3,7 @@ import { parseExecutionId } from '../../core/ids.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import { builder } from '../builder.js'
 import { ExecutionType } from './execution.js'
-import { VariableValueInput } from './variable-writes.js'
+import { givenValue, VariableValueInput } from './variable-writes.js'
 
 const StartExecutionInput = builder.inputType('StartExecutionInput', {
   description: 'The same idempotencyKey, path and workload return the same execution; another workload is CONFLICT.',
@@ -47,8 +47,18 @@ builder.mutationFields((t) => ({
       services.orchestrator.rerun({
         id: parseExecutionId(id, 'id'),
         fromStep,
-        variables: variables?.map(({ name, value }) => ({ name, value: value ?? null })),
+        variables: variables?.map(({ name, value, expectedVersion }, index) => {
+          const field = `variables[${index}]`
+          if (typeof expectedVersion === 'number') throw newExecutionHasNoVersions(field)
+          return { name, value: givenValue(name, value, field) }
+        }),
         actor,
       }),
   }),
 }))
+
+function newExecutionHasNoVersions(field: string): TransientError {
+  return new TransientError('VALIDATION', `${field}.expectedVersion: a rerun writes into a new execution; leave it out`, {
+    details: { field: `${field}.expectedVersion` },
+  })
+}

@@ -115,12 +115,16 @@ function setWrite(
   rest: Pick<VariableWrite & { operation: 'set' }, 'type' | 'sourceStep'>,
   field: string,
 ): VariableWrite {
-  if (given.value === undefined) {
-    throw new TransientError('VALIDATION', `${field}.value: no value is given for "${given.name}"; null is a value`, {
-      details: { field: `${field}.value` },
-    })
-  }
-  return { operation: 'set', name: given.name, value: given.value, ...rest, ...expected(given.expectedVersion, field) }
+  const value = givenValue(given.name, given.value, field)
+  return { operation: 'set', name: given.name, value, ...rest, ...expected(given.expectedVersion, field) }
+}
+
+/** @throws TransientError VALIDATION when none is given */
+export function givenValue(name: string, value: JsonValue | undefined, field: string): JsonValue {
+  if (value !== undefined) return value
+  throw new TransientError('VALIDATION', `${field}.value: no value is given for "${name}"; null is a value`, {
+    details: { field: `${field}.value` },
+  })
 }
 
 /** @throws TransientError VALIDATION when it is negative */
