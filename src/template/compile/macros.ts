@@ -48,7 +48,7 @@ function planMacro(source: MacroSource, environment: Environment): MacroPlan {
 }
 
 function createMacro(plan: MacroPlan, scope: Scope | null): Callable {
-  return new Callable(plan.name, (run, given) =>
+  const call = (run: Run, given: CallArguments): Value =>
     deeper(run, () => {
       chargeSteps(run, plan.cost)
       const outer = run.scope
@@ -61,8 +61,18 @@ function createMacro(plan: MacroPlan, scope: Scope | null): Callable {
         run.scope = outer
       }
       return output.text
-    }),
-  )
+    })
+  return new Callable(plan.name, call, membersOf(plan))
+}
+
+function membersOf(plan: MacroPlan): ReadonlyMap<string, Value> {
+  return new Map<string, Value>([
+    ['name', plan.name],
+    ['arguments', tuple(...plan.parameters.map(({ name }) => name))],
+    ['catch_kwargs', plan.takesKeywords],
+    ['catch_varargs', plan.takesRest],
+    ['caller', plan.takesCaller],
+  ])
 }
 
 function bind(run: Run, plan: MacroPlan, given: CallArguments): void {

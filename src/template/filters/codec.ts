@@ -1,14 +1,14 @@
 import { isLosslessNumber, type JsonValue, parseJson } from '../../core/json.js'
 import { fail } from '../faults.js'
 import { type OperationTable, operation } from '../operations.js'
-import { chargeSteps, chargeText, deeper, type Run } from '../run.js'
-import { iterate, listItems, mappingEntries } from '../values/access.js'
+import { chargeItems, chargeSteps, chargeText, deeper, type Run } from '../run.js'
+import { dictFrom, iterate, listItems, mappingEntries } from '../values/access.js'
 import { requireInteger, toNumeric } from '../values/numbers.js'
 import { sortValues } from '../values/sorting.js'
 import { joinText, repeat } from '../values/strings.js'
 import { toRepr, toText } from '../values/text.js'
 import { raiseUndefined } from '../values/undefined.js'
-import { isList, isMapping, Sequence, typeName, Undefined, unwrap, type Value } from '../values/values.js'
+import { isList, isMapping, Sequence, tuple, typeName, Undefined, unwrap, type Value } from '../values/values.js'
 
 /** Python's `json.dumps(sort_keys=True)` with `<`, `>`, `&` and `'` escaped, as Jinja2's `tojson` writes it. */
 function writeJson(run: Run, given: Value, layout: { readonly indent: string | null; readonly depth: number }): string {
@@ -23,18 +23,20 @@ function writeJson(run: Run, given: Value, layout: { readonly indent: string | n
   if (isMapping(value)) {
     const entries = sortValues(
       run,
-      mappingEntries(run, value).map(([key, entry]) => new Sequence('tuple', [jsonKey(run, key), entry])),
+      mappingEntries(run, value).map(([key, entry]) => tuple(key, entry)),
       { key: (entry) => (entry as Sequence).items[0] as Value },
     )
     const parts = deeper(run, () =>
       entries.map((entry) => {
         const [key, item] = (entry as Sequence).items
-        return `${jsonText(run, key as string)}: ${writeJson(run, item as Value, inner)}`
+        return `${jsonText(run, jsonKey(run, key as Value))}: ${writeJson(run, item as Value, inner)}`
       }),
     )
     return bracketed(run, parts, { open: '{', close: '}', ...layout })
   }
-  if (!isList(value) && !(value instanceof Sequence)) return fail(`a ${typeName(value)} is not JSON`)
+  if (!isList(value) && !(value instanceof Sequence && value.kind === 'tuple')) {
+    return fail(`a ${typeName(value)} is not JSON${value instanceof Sequence ? ': make a list of it, with "| list"' : ''}`)
+  }
   const items = isList(value) ? listItems(run, value) : iterate(run, value)
   chargeText(run, items.length * 8)
   return bracketed(
@@ -144,6 +146,32 @@ function urlencode(run: Run, value: Value): Value {
   return joinText(run, parts, '&')
 }
 
+/** A value whose dicts are in the order of their keys. */
+function inOrder(run: Run, given: Value): Value {
+  const value = unwrap(given)
+  if (isList(value))
+    return deeper(run, () => {
+      chargeItems(run, value.length)
+      return listItems(run, value).map((item) => inOrder(run, item))
+    })
+  if (!isMapping(value)) return value
+  const entries = mappingEntries(run, value)
+  const isText = entries.every(([key]) => typeof key === 'string')
+  const sorted = isText
+    ? sortValues(
+        run,
+        entries.map(([key, item]) => tuple(key, item)),
+        { key: (entry) => (entry as Sequence).items[0] as Value },
+      ).map((entry) => (entry as Sequence).items)
+    : entries
+  return deeper(run, () =>
+    dictFrom(
+      run,
+      sorted.map(([key, item]) => [key as Value, inOrder(run, item as Value)] as const),
+    ),
+  )
+}
+
 /** Filters that write a value in another notation, or read it. */
 export const codecFilters: OperationTable = {
   tojson: operation(['indent?'], tojson),
@@ -155,5 +183,5 @@ export const codecFilters: OperationTable = {
   }),
   b64decode: operation([], b64decode),
   urlencode: operation([], urlencode),
-  pprint: operation([], (run, value) => toRepr(run, value)),
+  pprint: operation([], (run, value) => toRepr(run, inOrder(run, value))),
 }

@@ -3,20 +3,13 @@ import { type OperationTable, operation } from '../operations.js'
 import { chargeSteps, chargeText, type Run } from '../run.js'
 import { mappingEntries } from '../values/access.js'
 import { isTrue } from '../values/compare.js'
-import { requireInteger } from '../values/numbers.js'
 import { joinText } from '../values/strings.js'
 import { toText } from '../values/text.js'
 import { isMapping, typeName, Undefined, type Value } from '../values/values.js'
+import { escapeHtml } from './escape.js'
+import { urlize } from './urlize.js'
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' }
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
-
-function escapeHtml(run: Run, text: string): string {
-  chargeText(run, text.length)
-  const result = text.replace(/[&<>'"]/g, (character) => ENTITIES[character] as string)
-  chargeText(run, result.length - text.length)
-  return result
-}
 
 function unescapeHtml(text: string): string {
   return text.replace(
@@ -65,28 +58,6 @@ function xmlattr(run: Run, value: Value, isSpaced: Value | undefined): string {
   return text !== '' && (isSpaced === undefined || isTrue(run, isSpaced)) ? ` ${text}` : text
 }
 
-/** Links in a text: addresses that start with a scheme or `www.`. One pass over the words. */
-function urlize(run: Run, value: Value, args: readonly (Value | undefined)[]): string {
-  const [limit, isNoFollow, target, rel] = args
-  const size = limit === undefined || limit === null ? null : requireInteger(limit, 'urlize')
-  const names = [
-    'noopener',
-    ...(isNoFollow !== undefined && isTrue(run, isNoFollow) ? ['nofollow'] : []),
-    ...(typeof rel === 'string' ? rel.split(/\s+/) : []),
-  ]
-  const attributes = ` rel="${escapeHtml(run, [...new Set(names)].sort().join(' '))}"${typeof target === 'string' ? ` target="${escapeHtml(run, target)}"` : ''}`
-  const words = escapeHtml(run, toText(run, value)).split(/(\s+)/)
-  chargeSteps(run, words.length)
-  const linked = words.map((word) => {
-    const match = /^((?:[(]|&lt;)*)((?:https?:\/\/|www\.)\S+?)((?:[.,:;!?)]|&gt;)*)$/.exec(word.slice(0, 2048))
-    if (match === null || word.length > 2048) return word
-    const [, head, address = '', tail] = match
-    const shown = size !== null && address.length > size ? `${address.slice(0, size)}...` : address
-    return `${head}<a href="${address.startsWith('www.') ? 'https://' : ''}${address}"${attributes}>${shown}</a>${tail}`
-  })
-  return joinText(run, linked, '')
-}
-
 const escaped = operation([], (run, value) => escapeHtml(run, toText(run, value)))
 
 /** Filters for HTML and XML. Nothing is escaped unless asked for. */
@@ -96,7 +67,5 @@ export const htmlFilters: OperationTable = {
   forceescape: escaped,
   striptags: operation([], stripTags),
   xmlattr: operation(['autospace?'], xmlattr),
-  urlize: operation(['trim_url_limit?', 'nofollow?', 'target?', 'rel?', 'extra_schemes?'], (run, value, ...args) =>
-    urlize(run, value, args),
-  ),
+  urlize,
 }

@@ -34,10 +34,9 @@ function generator(items: readonly Value[]): Sequence {
 function sort(run: Run, value: Value, args: readonly Given[]): Value {
   const [reverse, isCaseSensitive, attribute] = args
   const isReversed = isSet(run, reverse)
-  if (typeof attribute !== 'string' || !attribute.includes(',')) {
-    return sortValues(run, iterate(run, value), { isReversed, key: keyOf(run, isCaseSensitive, attribute) })
-  }
-  const keys = attribute.split(',').map((part) => keyOf(run, isCaseSensitive, part.trim()))
+  // Keys are lists, as in Jinja2: equal ones are never put in order, whatever they are.
+  const parts = typeof attribute === 'string' ? attribute.split(',').map((part) => part.trim()) : [attribute]
+  const keys = parts.map((part) => keyOf(run, isCaseSensitive, part))
   return sortValues(run, iterate(run, value), { isReversed, key: (entry) => tuple(...keys.map((key) => key(entry))) })
 }
 
@@ -64,8 +63,10 @@ function unique(run: Run, value: Value, isCaseSensitive: Given, attribute: Given
 }
 
 function batch(run: Run, value: Value, size: Given, fill: Given): Value {
-  const count = Math.max(1, requireInteger(size as Value, 'batch'))
+  const count = requireInteger(size as Value, 'batch')
   const items = iterate(run, value)
+  // Jinja2 closes a batch when it has exactly that many items: with 0 that is before the first, below it never.
+  if (count <= 0) return generator(items.length === 0 ? [] : count === 0 ? [[], [...items]] : [[...items]])
   const isFilled = fill !== undefined && fill !== null
   chargeItems(run, items.length + (isFilled ? count : 0))
   const rows: Value[][] = []

@@ -63,7 +63,7 @@ function map(run: Run, value: Value, bound: BoundArguments & { readonly tables: 
   const attribute = bound.keywords.get('attribute')
   if (name === undefined && attribute !== undefined) {
     for (const key of bound.keywords.keys()) if (key !== 'attribute' && key !== 'default') fail(`map has no argument "${key}"`)
-    return new Sequence('generator', items.map(attributeGetter(run, attribute, bound.keywords.get('default'))))
+    return new Sequence('generator', items.map(attributeGetter(run, attribute, bound.keywords.get('default') ?? undefined)))
   }
   if (name === undefined) return fail('map needs a filter or an attribute')
   return new Sequence(

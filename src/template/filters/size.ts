@@ -13,6 +13,11 @@ const fallback = operation(['default_value?', 'boolean?'], (run, value, otherwis
   return !isMissing ? value : otherwise === undefined ? '' : otherwise
 })
 
+/** Python compares with the exact power, which a float may lie just below. */
+function isBelow(bytes: number, limit: bigint): boolean {
+  return Number.isInteger(bytes) ? BigInt(bytes) < limit : bytes < Number(limit)
+}
+
 function fileSize(bytes: number, isBinary: boolean): string {
   const base = isBinary ? 1024 : 1000
   if (bytes === 1) return '1 Byte'
@@ -20,7 +25,7 @@ function fileSize(bytes: number, isBinary: boolean): string {
   const units = isBinary
     ? ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB']
     : ['kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB']
-  const place = units.findIndex((_, index) => bytes < base ** (index + 2))
+  const place = units.findIndex((_, index) => isBelow(bytes, BigInt(base) ** BigInt(index + 2)))
   const index = place < 0 ? units.length - 1 : place
   return `${((base * bytes) / base ** (index + 2)).toFixed(1)} ${units[index]}`
 }

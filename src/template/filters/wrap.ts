@@ -31,7 +31,7 @@ export function wrapLine(run: Run, line: string, options: WrapOptions): string[]
       chunks.unshift(chunk)
     }
     chargeItems(run, 1 + chunks.length / 64)
-    lines.push(current.trimEnd())
+    if (current.trimEnd() !== '') lines.push(current.trimEnd())
     current = ''
     if (chunks[0] !== undefined && chunks[0].trim() === '') chunks.shift()
   }

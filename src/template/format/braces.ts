@@ -1,9 +1,9 @@
 import { fail } from '../faults.js'
 import type { CallArguments } from '../operations.js'
 import { chargeSteps, type Run } from '../run.js'
-import { item, member } from '../values/access.js'
+import { item } from '../values/access.js'
 import { joinText } from '../values/strings.js'
-import { toRepr, toText } from '../values/text.js'
+import { toAscii, toRepr, toText } from '../values/text.js'
 import type { Value } from '../values/values.js'
 import { formatValue, parseSpec } from './spec.js'
 
@@ -11,13 +11,18 @@ const FIELD = /^([^.[!:]*)((?:\.[^.[!:]+|\[[^\]]*\])*)(?:!([rsa]))?(?::(.*))?$/s
 
 /** Python's `text.format(...)`. Fields reach own data only. */
 export function formatBraces(run: Run, text: string, given: CallArguments): string {
-  const counter = { next: 0 }
+  const counter: Counter = { next: 0, isNumbered: null }
   return expand(run, text, { given, counter, depth: 0 })
+}
+
+interface Counter {
+  next: number
+  isNumbered: boolean | null
 }
 
 interface Expansion {
   readonly given: CallArguments
-  readonly counter: { next: number }
+  readonly counter: Counter
   readonly depth: number
 }
 
@@ -59,21 +64,32 @@ function field(run: Run, source: string, expansion: Expansion): string {
   const [, name = '', path = '', conversion, spec = ''] = match
   let value = argument(name, expansion)
   for (const [, attribute, index] of path.matchAll(/\.([^.[]+)|\[([^\]]*)\]/g)) {
-    const found =
-      attribute === undefined
-        ? item(run, value, /^\d+$/.test(index ?? '') ? Number(index) : (index ?? ''))
-        : member(run, value, attribute)
+    // Python's attributes are not the data, and lead to code: a dict has none of its keys there either.
+    if (attribute !== undefined) fail(`the format field "${source.slice(0, 40)}" reads an attribute: write [${attribute}]`)
+    const found = item(run, value, /^\d+$/.test(index ?? '') ? Number(index) : (index ?? ''))
     value = found === undefined ? fail(`the format field "${source.slice(0, 40)}" is not there`) : found
   }
   const resolved = spec.includes('{') ? expand(run, spec, { ...expansion, depth: expansion.depth + 1 }) : spec
-  const converted = conversion === undefined ? value : conversion === 's' ? toText(run, value) : toRepr(run, value)
-  return formatValue(run, converted, parseSpec(resolved))
+  const converted = conversion === undefined ? value : convert(run, conversion, value)
+  return resolved === '' ? toText(run, converted) : formatValue(run, converted, parseSpec(resolved))
+}
+
+function convert(run: Run, conversion: string, value: Value): string {
+  if (conversion === 's') return toText(run, value)
+  return conversion === 'a' ? toAscii(run, value) : toRepr(run, value)
 }
 
 function argument(name: string, { given, counter }: Expansion): Value {
   if (name !== '' && !/^\d+$/.test(name)) return required(given.keywords.get(name), name)
+  if (isMixed(counter, name)) fail('the format mixes numbered fields with fields without a number')
   const index = name === '' ? counter.next++ : Number(name)
   return required(given.positional[index], index)
+}
+
+function isMixed(counter: Counter, name: string): boolean {
+  const isNumbered = name !== ''
+  counter.isNumbered ??= isNumbered
+  return counter.isNumbered !== isNumbered
 }
 
 function required(value: Value | undefined, name: number | string): Value {

@@ -3,7 +3,7 @@ import { chargeSteps, type Run } from '../run.js'
 import { mappingGet } from '../values/access.js'
 import { isFloat, requireNumeric, toDouble } from '../values/numbers.js'
 import { joinText, repeat, stringLength, substring } from '../values/strings.js'
-import { floatRepr, toRepr, toText } from '../values/text.js'
+import { floatRepr, toAscii, toRepr, toText } from '../values/text.js'
 import { isMapping, Sequence, Undefined, type Value } from '../values/values.js'
 import { plainFloat } from './spec.js'
 
@@ -60,7 +60,7 @@ function formatOne(run: Run, value: Value, directive: Directive): string {
   const { flags, precision, type } = directive
   if (precision !== null && precision > 1000) forbid('a precision above 1000')
   if (type === 's' || type === 'r' || type === 'a') {
-    const text = type === 's' ? toText(run, value) : toRepr(run, value)
+    const text = type === 's' ? toText(run, value) : type === 'r' ? toRepr(run, value) : toAscii(run, value)
     return padded(
       run,
       { sign: '', body: precision === null ? text : substring(run, text, 0, precision) },

@@ -2,8 +2,8 @@ import { fail, forbid } from '../faults.js'
 import type { Run } from '../run.js'
 import { isFloat, toDouble, toNumeric } from '../values/numbers.js'
 import { pad, stringLength, substring } from '../values/strings.js'
-import { floatRepr, toText } from '../values/text.js'
-import type { Value } from '../values/values.js'
+import { floatRepr } from '../values/text.js'
+import { typeName, type Value } from '../values/values.js'
 
 /** Python's format specification: `[[fill]align][sign][#][0][width][,][.precision][type]`. */
 export interface FormatSpec {
@@ -19,6 +19,7 @@ export interface FormatSpec {
 
 const SPEC = /^(?:(.)?([<>=^]))?([-+ ]?)(#?)(0?)(\d{0,10})([,_]?)(?:\.(\d{1,10}))?([bcdeEfFgGnosxX%]?)$/su
 const MAX_PRECISION = 100
+const INTEGER_TYPES = new Set(['b', 'c', 'd', 'o', 'x', 'X'])
 
 export function parseSpec(text: string): FormatSpec {
   const match = SPEC.exec(text)
@@ -38,14 +39,15 @@ export function parseSpec(text: string): FormatSpec {
 
 /** A value in a format, as Python's `format()`. */
 export function formatValue(run: Run, value: Value, spec: FormatSpec): string {
-  const number = typeof value === 'boolean' && spec.type === '' ? null : toNumeric(value)
+  const number = toNumeric(value)
   if (number === null) {
+    if (typeof value !== 'string') return fail(`a ${typeName(value)} takes no format; write !s before the colon`)
     if (spec.type !== '' && spec.type !== 's') return fail(`the format "${spec.type}" needs a number`)
-    const text = toText(run, value)
-    const cut = spec.precision === null ? text : substring(run, text, 0, spec.precision)
+    const cut = spec.precision === null ? value : substring(run, value, 0, spec.precision)
     return align(run, { sign: '', body: cut }, { ...spec, align: spec.align === '' ? '<' : spec.align })
   }
   if (spec.type === 's') return fail('the format "s" needs a text')
+  if (isFloat(number) && INTEGER_TYPES.has(spec.type)) return fail(`the format "${spec.type}" needs an integer`)
   const double = toDouble(number)
   const isNegative = double < 0 || Object.is(double, -0)
   const sign = isNegative ? '-' : spec.sign === '-' ? '' : spec.sign
@@ -95,8 +97,18 @@ export function plainFloat(value: number, { type, precision, isAlternate }: Floa
 
 /** `toFixed` rounds the exact binary value, as Python does, but only below 1e21. */
 function fixed(value: number, precision: number): string {
-  if (value < 1e21) return value.toFixed(Math.min(100, precision))
+  if (value < 1e21) return halfEven(value, Math.min(100, precision))
   return BigInt(value).toString() + (precision > 0 ? `.${'0'.repeat(precision)}` : '')
+}
+
+/** `toFixed` rounds a tie up, Python to the even digit; only fractions of powers of two are ties. */
+function halfEven(value: number, precision: number): string {
+  const text = value.toFixed(precision)
+  if (precision > 20 || !Number.isInteger(value * 2 ** (precision + 1))) return text
+  const exact = value.toFixed(precision + 1)
+  const isTie = exact.endsWith('5') && Number(exact) === value
+  if (!isTie || Number(text.at(-1)) % 2 === 0) return text
+  return exact.slice(0, precision === 0 ? -2 : -1)
 }
 
 function exponent(text: string): string {

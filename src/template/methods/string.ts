@@ -3,12 +3,13 @@ import { formatBraces } from '../format/braces.js'
 import { type Operation, type OperationTable, operation, rawOperation } from '../operations.js'
 import type { Run } from '../run.js'
 import { chargeItems, chargeText } from '../run.js'
-import { iterate, listItems } from '../values/access.js'
+import { iterate, listItems, mappingEntries } from '../values/access.js'
 import { capitalize, expandTabs, isCased, strip, swapCase, titleCase } from '../values/case.js'
 import { requireInteger } from '../values/numbers.js'
+import { slice } from '../values/slices.js'
 import { splitLines, splitWords } from '../values/split.js'
 import { joinText, pad, replaceText, splitText, stringLength } from '../values/strings.js'
-import { isList, Sequence, tuple, typeName, type Value } from '../values/values.js'
+import { isList, isMapping, Sequence, tuple, typeName, type Value } from '../values/values.js'
 
 function text(value: Value | undefined, name: string): string {
   return typeof value === 'string'
@@ -65,7 +66,9 @@ function filling(name: string, sides: (missing: number, width: number) => readon
     const missing = size - stringLength(subject as string)
     if (missing <= 0) return subject
     const [left, right] = sides(missing, size)
-    return pad(run, subject as string, { left, right, fill: fill === undefined ? ' ' : text(fill, name) })
+    const filler = fill === undefined ? ' ' : text(fill, name)
+    if (stringLength(filler) !== 1) return fail(`${name}: the fill must be one character`)
+    return pad(run, subject as string, { left, right, fill: filler })
   })
 }
 
@@ -102,6 +105,11 @@ function join(run: Run, subject: Value, values: Value): string {
   )
 }
 
+function textKeys(run: Run, mapping: Value): Map<string, Value> {
+  if (!isMapping(mapping)) return fail(`format_map needs a dict, not ${typeName(mapping)}`)
+  return new Map(mappingEntries(run, mapping).flatMap(([key, value]) => (typeof key === 'string' ? [[key, value] as const] : [])))
+}
+
 const matches = (pattern: RegExp): Operation => predicate((value) => pattern.test(value))
 
 /** Methods of texts, as in Python. */
@@ -128,11 +136,11 @@ export const stringMethods: OperationTable = {
   rfind: find('rfind', (value, part) => value.lastIndexOf(part), false),
   index: find('index', (value, part) => value.indexOf(part), true),
   rindex: find('rindex', (value, part) => value.lastIndexOf(part), true),
-  count: operation(['sub'], (run, subject, part) =>
-    text(part, 'count') === ''
-      ? stringLength(subject as string) + 1
-      : splitText(run, subject as string, text(part, 'count'), -1).length - 1,
-  ),
+  count: operation(['sub', 'start?', 'end?'], (run, subject, part, start, end) => {
+    const within = slice(run, subject, { start: start ?? null, stop: end ?? null, step: null }) as string
+    const sought = text(part, 'count')
+    return sought === '' ? stringLength(within) + 1 : splitText(run, within, sought, -1).length - 1
+  }),
   replace: operation(['old', 'new', 'count?'], (run, subject, from, to, limit) =>
     replaceText(run, subject as string, {
       from: text(from, 'replace'),
@@ -147,6 +155,9 @@ export const stringMethods: OperationTable = {
   rpartition: partitioning(true),
   join: operation(['values'], (run, subject, values) => join(run, subject, values as Value)),
   format: rawOperation(['*', '**'], (run, subject, bound) => formatBraces(run, subject as string, bound)),
+  format_map: operation(['mapping'], (run, subject, mapping) =>
+    formatBraces(run, subject as string, { positional: [], keywords: textKeys(run, mapping as Value) }),
+  ),
   zfill: operation(['width'], (run, subject, width) => {
     const value = subject as string
     const sign = /^[-+]/.test(value) ? value.charAt(0) : ''
@@ -166,7 +177,7 @@ export const stringMethods: OperationTable = {
   ljust: filling('ljust', (missing) => [0, missing]),
   rjust: filling('rjust', (missing) => [missing, 0]),
   expandtabs: operation(['tabsize?'], (run, subject, size) => expandTabs(run, subject as string, count(size, 8, 'expandtabs'))),
-  isdigit: matches(/^\p{Nd}+$/u),
+  isdigit: matches(/^[\p{Nd}²³¹⁰⁴-⁹₀-₉①-⑨]+$/u),
   isdecimal: matches(/^\p{Nd}+$/u),
   isnumeric: matches(/^\p{N}+$/u),
   isalpha: matches(/^\p{L}+$/u),

@@ -21,6 +21,7 @@ const TAGS: readonly string[] = ['if', 'for', 'set', 'macro', 'call', 'filter', 
 /** The statements of Jinja2 that need no loader. `if` is nunjucks' own. */
 export class JinjaParser extends ExpressionParser {
   private blocks = 0
+  private readonly named = new Set<string>()
 
   /** Where the template binds names: `set`, `for`, `macro`, `with`. Other names are the context's. */
   readonly bound = new Set<string>(['loop', 'caller', 'varargs', 'kwargs'])
@@ -92,11 +93,15 @@ export class JinjaParser extends ExpressionParser {
       case 'print': {
         const expression = this.parseTuple()
         this.closeTag(tag)
-        return make('Output', tag, [expression])
+        const printed = expression.typename === 'Tuple' ? expression.children : [expression]
+        return make('Output', tag, [make('TemplateData', tag, ''), ...printed])
       }
-      case 'autoescape':
-        if (this.parseExpression().typename !== 'Literal') this.fail('autoescape takes true or false')
+      case 'autoescape': {
+        const isOn = this.parseExpression()
+        if (isOn.typename !== 'Literal' || isOn.value !== false)
+          this.fail('only "autoescape false" is available: use the filter e')
         return this.parseBody(tag, 'endautoescape')
+      }
       default:
         return this.refuse(tag)
     }
@@ -145,6 +150,8 @@ export class JinjaParser extends ExpressionParser {
 
   private parseForIn(tag: Token): Statement {
     const target = this.parseTarget({ hasMembers: false, endsBefore: 'in' })
+    if (target.typename === 'Symbol' && target.value === 'loop')
+      this.fail('"loop" is the loop itself, and no name for its element')
     if (!this.skipSymbol('in')) this.fail('expected "in" in the for tag')
     const items = this.parseTuple({ parse: () => this.parseOr() as Node & Expression, endsBefore: 'recursive' })
     const test = this.skipSymbol('if') ? this.parseExpression() : null
@@ -178,6 +185,7 @@ export class JinjaParser extends ExpressionParser {
     while (!this.is(lexer.TOKEN_RIGHT_PAREN)) {
       if (parameters.length > 0) this.expect(lexer.TOKEN_COMMA)
       const name = this.expect(lexer.TOKEN_SYMBOL).value
+      if (parameters.some((other) => other.name === name)) this.fail(`two parameters are called "${name}"`)
       this.bound.add(name)
       const fallback = this.skipValue(lexer.TOKEN_OPERATOR, '=') ? this.parseExpression() : null
       if (fallback === null && parameters.at(-1)?.fallback) this.fail('a parameter without default follows one with default')
@@ -216,6 +224,8 @@ export class JinjaParser extends ExpressionParser {
 
   private parseInlineBlock(tag: Token): Statement {
     const name = this.expect(lexer.TOKEN_SYMBOL).value
+    if (this.named.has(name)) this.fail(`two blocks are called "${name}"`)
+    this.named.add(name)
     this.closeTag(tag)
     const body = this.parseUntilBlocks('endblock') as Node & BodyNode
     if (!this.skipSymbol('endblock')) this.fail('the tag "block" is not closed: "endblock" is missing', tag.lineno, tag.colno)

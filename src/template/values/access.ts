@@ -6,8 +6,10 @@ import { toNumeric } from './numbers.js'
 import { characterAt, characters, stringLength } from './strings.js'
 import { raiseUndefined } from './undefined.js'
 import {
+  Callable,
   Dict,
   Instance,
+  isIndexed,
   isList,
   isMapping,
   isPlainObject,
@@ -100,6 +102,7 @@ export function member(run: Run, target: Value, name: string): Value | undefined
   }
   if (!(target instanceof Special)) return isPlainObject(target) ? mappingGet(run, target, name) : undefined
   if (target instanceof Dict) return mappingGet(run, target, name)
+  if (target instanceof Callable) return target.members.get(name)
   if (target instanceof Namespace) return target.values.get(name)
   if (target instanceof Instance) return target.members.get(name)?.()
   if (target instanceof Sequence) {
@@ -131,7 +134,7 @@ function isHashable(key: Value): boolean {
 }
 
 function isSequential(value: Value): value is string | readonly Value[] | Sequence {
-  return typeof value === 'string' || isList(value) || value instanceof Sequence
+  return typeof value === 'string' || isList(value) || (value instanceof Sequence && isIndexed(value))
 }
 
 function sequenceItems(run: Run, value: readonly Value[] | Sequence): readonly Value[] {
@@ -162,6 +165,10 @@ export function lengthOf(run: Run, value: Value): number | null {
   if (plain instanceof Undefined) return 0
   if (plain instanceof Sequence && plain.kind === 'generator') return plain.items.length
   if (isList(plain) || plain instanceof Sequence) return sequenceItems(run, plain).length
+  if (plain instanceof Instance) {
+    const length = plain.members.get('length')?.()
+    return typeof length === 'number' ? length : null
+  }
   return isMapping(plain) ? mappingSize(run, plain) : null
 }
 

@@ -3,7 +3,8 @@ import { joinText, repeat, stringLength } from './strings.js'
 
 export function capitalize(text: string): string {
   const [first = ''] = text
-  return first.toUpperCase() + text.slice(first.length).toLowerCase()
+  const [upper = '', ...more] = first.toUpperCase()
+  return upper + more.join('').toLowerCase() + text.slice(first.length).toLowerCase()
 }
 
 /** Python's `str.title`: every run of letters starts with a capital. */

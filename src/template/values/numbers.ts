@@ -78,14 +78,20 @@ export type Arithmetic = '+' | '-' | '*' | '/' | '//' | '%' | '**'
 
 /** Python's arithmetic on two numbers: exact on integers, true division, floor division and modulo with the sign of the divisor. */
 export function arithmetic(operator: Arithmetic, left: Numeric, right: Numeric): Value {
-  if (isFloat(left) || isFloat(right)) return floatArithmetic(operator, toDouble(left), toDouble(right))
+  if (isFloat(left) || isFloat(right)) return floatArithmetic(operator, finiteDouble(left), finiteDouble(right))
   if (operator === '/') return divide(left, right)
   return integerArithmetic(operator, big(left), big(right))
 }
 
+/** Python refuses to compute with an integer beyond the floats as with infinity. */
+function finiteDouble(value: Numeric): number {
+  const double = toDouble(value)
+  return typeof value === 'bigint' && !Number.isFinite(double) ? fail('the integer is too large for a float') : double
+}
+
 function divide(left: Numeric, right: Numeric): Value {
   if (toDouble(right) === 0) return fail('division by zero')
-  return float(toDouble(left) / toDouble(right))
+  return float(finiteDouble(left) / finiteDouble(right))
 }
 
 function integerArithmetic(operator: Exclude<Arithmetic, '/'>, left: bigint, right: bigint): Value {
@@ -129,7 +135,7 @@ function floatArithmetic(operator: Arithmetic, left: number, right: number): Val
       return float(left * right)
     case '**':
       if (left === 0 && right < 0) return fail('division by zero: 0 to a negative power')
-      return float(left ** right)
+      return floatPower(left, right)
     default: {
       if (right === 0) return fail('division by zero')
       if (operator === '/') return float(left / right)
@@ -138,6 +144,14 @@ function floatArithmetic(operator: Arithmetic, left: number, right: number): Val
       return float(operator === '%' ? remainder : Math.floor((left - remainder) / right + 0.5))
     }
   }
+}
+
+function floatPower(left: number, right: number): Value {
+  const result = left ** right
+  if (Number.isNaN(result) && !Number.isNaN(left) && !Number.isNaN(right))
+    return fail('the root of a negative number is no number')
+  const isOverflow = !Number.isFinite(result) && Number.isFinite(left) && Number.isFinite(right)
+  return isOverflow ? fail('the result is too large for a float') : float(result)
 }
 
 /** Less than zero, zero or more than zero; NaN compares as different from everything. */

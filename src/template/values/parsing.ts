@@ -17,6 +17,7 @@ export function parseFloatText(text: string): number | null {
 
 /** The integer that Python's `int(text, base)` gives, or null. Base 0 reads the prefix. */
 export function parseIntegerText(text: string, base: number): number | bigint | null {
+  if (base !== 0 && (base < 2 || base > 36)) return null
   const trimmed = text.trim()
   const match = /^([-+]?)([\da-zA-Z_]+)$/.exec(trimmed)
   if (match === null || trimmed.length > MAX_DIGITS) return null

@@ -4,7 +4,7 @@ import { listItems } from './access.js'
 import { requireInteger } from './numbers.js'
 import { characters, substring } from './strings.js'
 import { raiseUndefined } from './undefined.js'
-import { isList, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
+import { isIndexed, isList, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
 
 export interface SliceBounds {
   readonly start: Value
@@ -26,7 +26,7 @@ export function slice(run: Run, target: Value, bounds: SliceBounds): Value {
     return cut(run, characters(run, value), bounds).join('')
   }
   if (isList(value)) return cut(run, listItems(run, value), bounds)
-  if (value instanceof Sequence) return new Sequence(value.kind, cut(run, value.items, bounds))
+  if (value instanceof Sequence && isIndexed(value)) return new Sequence(value.kind, cut(run, value.items, bounds))
   return fail(`a ${typeName(value)} cannot be sliced`)
 }
 

@@ -9,13 +9,15 @@ export function splitWords(run: Run, text: string, options: { readonly limit: nu
   const pieces = trimmed.split(/(\s+)/)
   chargeItems(run, pieces.length)
   const words = pieces.length - pieces.length / 2 + 0.5
-  if (options.limit < 0 || words - 1 <= options.limit) return pieces.filter((_, index) => index % 2 === 0)
+  if (options.limit < 0 || words - 1 < options.limit) return pieces.filter((_, index) => index % 2 === 0)
   const kept = options.limit * 2
   if (options.isFromRight) {
-    const head = pieces.slice(0, pieces.length - kept)
+    // Only the end is stripped: what stays whole keeps the white space before it.
+    const head = [text.slice(0, text.length - text.trimStart().length), ...pieces.slice(0, pieces.length - kept)]
     return [joinText(run, head, ''), ...pieces.slice(pieces.length - kept).filter((_, index) => index % 2 === 1)]
   }
-  return [...pieces.slice(0, kept).filter((_, index) => index % 2 === 0), joinText(run, pieces.slice(kept), '')]
+  const tail = [...pieces.slice(kept), text.slice(text.trimEnd().length)]
+  return [...pieces.slice(0, kept).filter((_, index) => index % 2 === 0), joinText(run, tail, '')]
 }
 
 const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g

@@ -23,6 +23,15 @@ export function toText(run: Run, value: Value): string {
   return toRepr(run, value)
 }
 
+/** Python's `ascii()`: what is beyond ASCII is escaped. */
+export function toAscii(run: Run, value: Value): string {
+  return toRepr(run, value).replace(/[^\0-\x7f]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0
+    const [mark, digits] = code < 0x100 ? ['x', 2] : code < 0x10000 ? ['u', 4] : ['U', 8]
+    return `\\${mark}${code.toString(16).padStart(digits as number, '0')}`
+  })
+}
+
 /** What Python's `repr` gives. */
 export function toRepr(run: Run, value: Value): string {
   return repr(run, value, [])

@@ -49,11 +49,13 @@ export class Namespace extends Special {
   readonly values = new Map<string, Value>()
 }
 
-/** A function or macro. Never a JavaScript function, never leaves the engine, has no members. */
+/** A function or macro. Never a JavaScript function, never leaves the engine. */
 export class Callable extends Special {
   constructor(
     readonly name: string,
     readonly invoke: (run: Run, args: CallArguments) => Value,
+    /** What a macro tells about itself. */
+    readonly members: ReadonlyMap<string, Value> = new Map(),
   ) {
     super()
   }
@@ -154,6 +156,11 @@ export function isMapping(value: Value): value is PlainObject | Dict {
 
 export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value)
+}
+
+/** Whether places can be read: Python's views of dicts and generators have none. */
+export function isIndexed(value: Sequence): boolean {
+  return value.kind === 'tuple' || value.kind === 'range'
 }
 
 export function tuple(...items: Value[]): Sequence {

@@ -1,0 +1,11 @@
+import { chargeText, type Run } from '../run.js'
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', "'": '&#39;', '"': '&#34;' }
+
+/** A text as HTML and XML write it. */
+export function escapeHtml(run: Run, text: string): string {
+  chargeText(run, text.length)
+  const result = text.replace(/[&<>'"]/g, (character) => ENTITIES[character] as string)
+  chargeText(run, result.length - text.length)
+  return result
+}
