@@ -157,17 +157,33 @@ export async function insertExecution(tx: Sql, execution: NewExecution): Promise
 
 /** Writes what changed; the row must be locked by this transaction. */
 export async function updateExecution(tx: Sql, id: ExecutionId, patch: ExecutionPatch): Promise<void> {
+  const { sql, parameters } = updateOf(id, patch)
+  await tx.run(sql, ...parameters)
+}
+
+/** `appendEvents` and `updateExecution` as one statement: a step's transaction is made of round trips. Answers the new `event_seq`. */
+export async function appendAndUpdate(tx: Sql, append: AppendRequest, patch: Omit<ExecutionPatch, 'eventSeq'>): Promise<number> {
+  const eventSeq = append.eventSeq + append.events.length
+  const update = updateOf(append.executionId, { ...patch, eventSeq })
+  const at = update.parameters.length
+  await tx.run(
+    `WITH appended AS (${insertEvents({ executionId: '$1', revision: `$${at + 1}`, rows: `$${at + 2}` })}) ${update.sql}`,
+    ...update.parameters,
+    append.revision,
+    eventRows(append),
+  )
+  return eventSeq
+}
+
+/** $1 is the execution's id. */
+function updateOf(id: ExecutionId, patch: ExecutionPatch): { sql: string; parameters: SqlParameter[] } {
   const names = (Object.keys(PATCH_TYPES) as (keyof ExecutionPatch)[]).filter((name) => patch[name] !== undefined)
   const assignments = names.map((name, index) => {
     const [column, type] = PATCH_TYPES[name]
     return `${column} = $${index + 2}::${type}`
   })
-  const parameters = names.map((name) => patchParameter(name, patch))
-  await tx.run(
-    `UPDATE transient.execution SET ${[...assignments, 'updated_at = now()'].join(', ')} WHERE id = $1::bigint`,
-    id,
-    ...parameters,
-  )
+  const sql = `UPDATE transient.execution SET ${[...assignments, 'updated_at = now()'].join(', ')} WHERE id = $1::bigint`
+  return { sql, parameters: [id, ...names.map((name) => patchParameter(name, patch))] }
 }
 
 /** One execution, not locked. */
@@ -177,8 +193,14 @@ export async function findExecution(sql: Sql, id: ExecutionId): Promise<Executio
 }
 
 /** Records events with consecutive numbers. Answers the execution's new `event_seq`, which the caller writes to its row. */
-export async function appendEvents(tx: Sql, { executionId, eventSeq, revision, events }: AppendRequest): Promise<number> {
+export async function appendEvents(tx: Sql, append: AppendRequest): Promise<number> {
+  const { executionId, eventSeq, revision, events } = append
   if (events.length === 0) return eventSeq
+  await tx.run(insertEvents({ executionId: '$1', revision: '$2', rows: '$3' }), executionId, revision, eventRows(append))
+  return eventSeq + events.length
+}
+
+function eventRows({ eventSeq, events }: AppendRequest): string {
   const rows = events.map(({ name, step = null, run = null, attempt = null, data = null }, index) => ({
     seq: eventSeq + index + 1,
     name,
@@ -187,15 +209,14 @@ export async function appendEvents(tx: Sql, { executionId, eventSeq, revision, e
     attempt,
     data,
   }))
-  await tx.run(
-    `INSERT INTO transient.event (execution_id, seq, revision, name, step, run, attempt, data)
-     SELECT $1::bigint, seq, $2::bigint, name, step, run, attempt, data
-     FROM jsonb_to_recordset($3::jsonb) AS e(seq bigint, name text, step text, run integer, attempt integer, data jsonb)`,
-    executionId,
-    revision,
-    stringifyJson(rows),
-  )
-  return eventSeq + events.length
+  return stringifyJson(rows)
+}
+
+/** The names of the parameters' places. */
+function insertEvents({ executionId, revision, rows }: { executionId: string; revision: string; rows: string }): string {
+  return `INSERT INTO transient.event (execution_id, seq, revision, name, step, run, attempt, data)
+     SELECT ${executionId}::bigint, seq, ${revision}::bigint, name, step, run, attempt, data
+     FROM jsonb_to_recordset(${rows}::jsonb) AS e(seq bigint, name text, step text, run integer, attempt integer, data jsonb)`
 }
 
 function patchParameter(name: keyof ExecutionPatch, patch: ExecutionPatch): SqlParameter {

@@ -2,7 +2,7 @@ import { isTransientError } from '../core/errors.js'
 import type { ExecutionStatus } from '../core/status.js'
 import type { Sql } from '../db/database.js'
 import type { ExecutionError, ExecutionRecord } from '../executions/record.js'
-import { appendEvents, updateExecution } from '../executions/store.js'
+import { appendAndUpdate } from '../executions/store.js'
 import type { Step } from '../playbook/model.js'
 import { SYSTEM_POOL, type TaskRecord } from '../tasks/record.js'
 import { awaitChild, finishTask, insertTasks, type NewTask, withdrawTasks } from '../tasks/store.js'
@@ -71,10 +71,10 @@ export async function applyDecision(tx: Sql, request: ApplyRequest): Promise<Eff
   for (const command of decision.commands) await carryOut(draft, command)
   await insertTasks(tx, draft.tasks)
   const { id, revision } = execution
-  const eventSeq = await appendEvents(tx, { executionId: id, eventSeq: execution.eventSeq, revision, events })
   const { runSeq, stepCount, status, error } = draft
   const finishedAt = status === 'running' ? null : now
-  await updateExecution(tx, execution.id, { ...written, runSeq, stepCount, status, error, eventSeq, finishedAt })
+  const append = { executionId: id, eventSeq: execution.eventSeq, revision, events }
+  const eventSeq = await appendAndUpdate(tx, append, { ...written, runSeq, stepCount, status, error, finishedAt })
   return {
     execution: { ...execution, runSeq, stepCount, status, error, eventSeq, finishedAt },
     tasks: draft.tasks,

@@ -1,6 +1,5 @@
 import { isTransientError, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject } from '../core/json.js'
-import { isUniqueViolation } from '../db/index.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
@@ -54,7 +53,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
       await start(task, task.childId)
     } catch (error) {
       // Another process, or the relay of this one, has just started the same child.
-      if (isUniqueViolation(error)) return
+      if (await findExecution(deps.db, task.childId)) return
       if (!isTransientError(error) || error.code === 'OVERLOADED') throw error
       await deps.attempts().completeWaiting(key, failure({ code: 'TOOL_FAILED', message: error.message }))
     }

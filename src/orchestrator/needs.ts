@@ -35,7 +35,8 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
   ]
   if (phase === 'end') return needsOfTemplates(ending)
   const call = step.tool ? effectiveCall({ playbook, step }, step.tool) : null
-  if (call && definitionOf(call.kind)?.isContextReader) return EVERYTHING
+  const seen = call ? (definitionOf(call.kind)?.contextNames?.(call.parameters) ?? []) : []
+  if (seen === 'all') return EVERYTHING
   const loop = step.loop
   const options = loop
     ? [
@@ -48,7 +49,7 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
       ]
     : []
   const starting = [...step.vars.before.map((entry) => entry.value), call?.parameters ?? null, step.timeout, ...options]
-  return needsOfTemplates([...starting, ...ending])
+  return needsOfTemplates([...starting, ...ending], seen)
 }
 
 function transitionTemplates(transition: Transition): JsonValue[] {
@@ -60,13 +61,14 @@ function condition(source: string | null): JsonValue {
   return source === null || source.includes('{{') ? source : `{{ ${source} }}`
 }
 
-function needsOfTemplates(templates: JsonValue[]): Needs {
-  const { roots, members } = referencesOf(templates)
+function needsOfTemplates(templates: JsonValue[], names: readonly string[] = []): Needs {
+  const { roots: written, members } = referencesOf(templates)
+  const roots = new Set([...written, ...names])
   const bare = [...roots].filter((root) => root !== 'vars' && root !== 'results')
   const withMembers = (root: string): ReadonlySet<string> | 'all' => {
     if (!roots.has(root)) return new Set(bare)
-    const names = members.get(root) ?? 'all'
-    return names === 'all' ? 'all' : new Set([...names, ...bare])
+    const read = names.includes(root) ? 'all' : (members.get(root) ?? 'all')
+    return read === 'all' ? 'all' : new Set([...read, ...bare])
   }
   return { vars: withMembers('vars'), steps: withMembers('results') }
 }

@@ -28,15 +28,30 @@ export function parsed<T extends JsonValue>(text: string | null, otherwise: T): 
 
 /** One run as the orchestrator works with it: without the results of an earlier end, which it has none of. */
 export async function loadRun(tx: Sql, executionId: ExecutionId, run: number): Promise<RunState | null> {
+  return (await loadRunAndParent(tx, executionId, run))?.run ?? null
+}
+
+/** A run, and the iterator's visit where it is an iteration. */
+export async function loadRunAndParent(
+  tx: Sql,
+  executionId: ExecutionId,
+  run: number,
+): Promise<{ run: RunState; parent: RunState | null } | null> {
   const rows = await tx.rows<RunRow>(
     `SELECT execution_id, run, step, visit, iteration, parent_run, status, attempts, is_prepared, args::text AS args,
        item::text AS item, loop::text AS loop, started_at
-     FROM transient.step_run WHERE execution_id = $1::bigint AND run = $2`,
+     FROM transient.step_run
+     WHERE execution_id = $1::bigint
+       AND run IN ($2::integer, (SELECT parent_run FROM transient.step_run WHERE execution_id = $1::bigint AND run = $2::integer))`,
     executionId,
     run,
   )
-  const row = rows[0]
-  if (!row) return null
+  const found = rows.find((row) => row.run === run)
+  const parent = rows.find((row) => row.run !== run)
+  return found ? { run: toRun(executionId, found), parent: parent ? toRun(executionId, parent) : null } : null
+}
+
+function toRun(executionId: ExecutionId, row: RunRow): RunState {
   return {
     executionId,
     run: row.run,

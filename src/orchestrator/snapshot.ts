@@ -7,7 +7,7 @@ import type { Backstop } from '../template/index.js'
 import { loadValues } from '../variables/values-store.js'
 import { EVERYTHING, type Needs, needsOf, type Phase } from './needs.js'
 import { inheritedSteps, loadIterationResults, loadSteps } from './result-store.js'
-import { countLiveVisits, loadRun } from './run-store.js'
+import { countLiveVisits, loadRunAndParent } from './run-store.js'
 import type { Snapshot } from './types.js'
 
 export interface SnapshotRequest {
@@ -24,10 +24,11 @@ export interface SnapshotRequest {
 /** Reads everything that a decision may look at, inside the transaction that holds the execution's lock. */
 export async function loadSnapshot(tx: Sql, request: SnapshotRequest): Promise<Snapshot | null> {
   const { execution, playbook, task, phase } = request
-  const run = await loadRun(tx, execution.id, task.run)
-  const step = playbook.steps.find((candidate) => candidate.name === run?.step)
-  if (!run || !step) return null
-  const parent = run.parentRun === null ? null : await loadRun(tx, execution.id, run.parentRun)
+  const found = await loadRunAndParent(tx, execution.id, task.run)
+  if (!found) return null
+  const { run, parent } = found
+  const step = playbook.steps.find((candidate) => candidate.name === run.step)
+  if (!step) return null
   const needs: Needs = request.isComplete ? EVERYTHING : needsOf(playbook, step, phase)
   const stepNames = playbook.steps.map((entry) => entry.name)
   const wanted = needs.steps === 'all' ? stepNames : stepNames.filter((name) => needs.steps !== 'all' && needs.steps.has(name))

@@ -60,8 +60,8 @@ export interface ToolDefinition {
   readonly aliases: Readonly<Record<string, string>>
   /** Parameters that are not templates (`code`): passed on as written. */
   readonly rawParameters: readonly string[]
-  /** Whether `render` reads the whole context, so that all variables and results must be loaded for it. */
-  readonly isContextReader?: boolean
+  /** Names that a call may read from the context beside its templates: they are loaded for it. Without it: none. */
+  readonly contextNames?: (parameters: JsonObject) => readonly string[] | 'all'
   /** Renders the parameters to the input of `run`; pure but for reading the context. Throws TransientError TEMPLATE_*. */
   render(parameters: JsonObject, renderer: Renderer): JsonObject
   /** Opens what the tool needs; null for kinds that the orchestrator itself carries out (`playbook`, `workbook`). */

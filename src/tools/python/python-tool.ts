@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.j
 import { flag, mapping } from '../parameters.js'
 import { defineTool, type Renderer } from '../tool.js'
 import { createPythonTool } from './python.js'
-import { seesContext } from './sees-context.js'
+import { namesSeen, seesContext } from './sees-context.js'
 
 /** Runs Python code in CPython, in a process of its own for every call. */
 export const pythonTool = defineTool({
@@ -17,7 +17,8 @@ export const pythonTool = defineTool({
   }),
   aliases: { with: 'args', params: 'args', data: 'args' },
   rawParameters: ['code', 'libs'],
-  isContextReader: true,
+  contextNames: ({ code = '', args = {} }) =>
+    namesSeen(typeof code === 'string' ? code : '', new Set(Object.keys(objectOrEmpty(args)))),
   render: renderPython,
   open: createPythonTool,
 })
