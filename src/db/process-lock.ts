@@ -7,7 +7,6 @@ import { errorMessage } from '../core/errors.js'
 const LOCK = [72_707_370, 1]
 const LEASE_MS = 30_000
 const CONNECT_MS = 10_000
-/** The session of a process that was just killed may live a moment longer. */
 const TAKE_MS = 3_000
 const RETRY_MS = 250
 
@@ -21,6 +20,8 @@ export interface ProcessLockOptions {
   readonly isShared: boolean
   /** A holder that is silent this long has lost the lock. */
   readonly leaseMs?: number
+  /** How long a holder is waited for: the session of a process that was just killed may live a moment longer. */
+  readonly takeMs?: number
   /** The lock went to another process while this one was frozen or cut off: it must stop. */
   readonly onLost: (error: Error) => void
 }
@@ -32,15 +33,16 @@ export interface ProcessLockOptions {
  * @throws Error with what to do, when the processes that run do not go with this one
  */
 export async function takeProcessLock(options: ProcessLockOptions): Promise<ProcessLock> {
-  const { leaseMs = LEASE_MS, onLost } = options
+  const { databaseUrl, isShared, leaseMs = LEASE_MS, takeMs = TAKE_MS, onLost } = options
+  const wanted: Wanted = { databaseUrl, isShared, leaseMs }
   const released = new AbortController()
-  let session = await takeInTime({ ...options, leaseMs })
+  let session = await takeInTime(wanted, takeMs)
 
-  /** null when another process has the lock. */
+  /** null when another process has the lock. What holds it may be our own lost session, for as long as its lease. */
   async function takeAgain(): Promise<Session | null> {
     while (!released.signal.aborted) {
       try {
-        return await take({ ...options, leaseMs })
+        return await takeInTime(wanted, 1.5 * leaseMs)
       } catch (error) {
         if (error instanceof ProcessLockTaken) {
           onLost(error)
@@ -67,7 +69,8 @@ export async function takeProcessLock(options: ProcessLockOptions): Promise<Proc
   return {
     async release() {
       released.abort()
-      await keeping
+      // It may just be waiting for a database that is away.
+      await Promise.race([keeping, sleep(1000, undefined, { ref: false })])
       await session.end()
     },
   }
@@ -89,13 +92,13 @@ function isAlive({ client }: Session): Promise<boolean> {
 
 class ProcessLockTaken extends Error {}
 
-type TakeOptions = Required<Omit<ProcessLockOptions, 'onLost'>>
+type Wanted = Required<Pick<ProcessLockOptions, 'databaseUrl' | 'isShared' | 'leaseMs'>>
 
-async function takeInTime(options: TakeOptions): Promise<Session> {
-  const deadline = performance.now() + TAKE_MS
+async function takeInTime(wanted: Wanted, takeMs: number): Promise<Session> {
+  const deadline = performance.now() + takeMs
   for (;;) {
     try {
-      return await take(options)
+      return await take(wanted)
     } catch (error) {
       if (!(error instanceof ProcessLockTaken) || performance.now() > deadline) throw error
       await sleep(RETRY_MS)
@@ -104,7 +107,7 @@ async function takeInTime(options: TakeOptions): Promise<Session> {
 }
 
 /** @throws ProcessLockTaken; Error when the database does not answer */
-async function take({ databaseUrl, isShared, leaseMs }: TakeOptions): Promise<Session> {
+async function take({ databaseUrl, isShared, leaseMs }: Wanted): Promise<Session> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     connectionTimeoutMillis: CONNECT_MS,
@@ -145,7 +148,7 @@ async function holders(client: pg.Client): Promise<string> {
   return rows.map((row) => row.application_name).join(', ') || 'ended just now'
 }
 
-function refusal(names: string, { isShared, leaseMs }: Pick<TakeOptions, 'isShared' | 'leaseMs'>): string {
+function refusal(names: string, { isShared, leaseMs }: Pick<Wanted, 'isShared' | 'leaseMs'>): string {
   const forgotten = `One that died silently is forgotten within ${Math.ceil(leaseMs / 1000)} s.`
   if (isShared) {
     return `a process without NATS_URL runs on this database (${names}): give it the same NATS_URL, or stop it. ${forgotten}`
