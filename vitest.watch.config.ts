@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+/** `npm run test:watch`: the six guarantees against real processes, minutes long and one scenario at a time. */
+export default defineConfig({
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+  test: {
+    name: 'watch',
+    include: ['test/watch/**/*.watch.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    fileParallelism: false,
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
+    globalSetup: ['./test/support/build.ts'],
+  },
+})
