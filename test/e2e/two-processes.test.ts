@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasNatsServer, startTestNats, type TestNats } from '../support/nats.js'
 import { findPostgres, type TestPostgres } from '../support/postgres.js'
 import { serveUntilExit, startTestServer, type TestServer } from '../support/server.js'
 
 const STEPS = 50
+/** Whoever runs this step is killed meanwhile. */
+const SLOW = 20
 
 /** Counts to 50, one python step after the other. */
 const PLAYBOOK = JSON.stringify({
@@ -17,7 +20,7 @@ const PLAYBOOK = JSON.stringify({
       step: 'count',
       tool: {
         kind: 'python',
-        code: 'import time\ntime.sleep(0.03)\nresult = counter + 1',
+        code: `import time\ntime.sleep(1.5 if counter == ${SLOW} else 0.01)\nresult = counter + 1`,
         args: { counter: '{{ vars.counter }}' },
       },
       vars: { counter: '{{ result }}', trail: '{{ vars.trail + [result] }}' },
@@ -51,20 +54,23 @@ function withNats(database: TestPostgres): void {
     await nats?.close()
   })
 
-  it('an execution survives kill -9 of the process that started it', { timeout: 60_000 }, async () => {
+  it('an execution survives kill -9 of the process that runs its step', { timeout: 60_000 }, async () => {
     const id = await a.startExecution(await a.register(PLAYBOOK))
-    await until(async () => Number((await b.variables(id))['counter']?.value ?? 0) >= 20)
-    await a.kill()
-    const ended = await b.untilEnded(id, 40_000)
+    await until(async () => Number((await b.variables(id))['counter']?.value ?? 0) === SLOW)
+    const holder = await holderOf(env['DATABASE_URL'] ?? '', id)
+    const [victim, survivor] = holder === a.pid() ? [a, b] : [b, a]
+    expect(holder).toBe(victim.pid())
+    await victim.kill()
+    const ended = await survivor.untilEnded(id, 40_000)
     expect(ended.error).toBeNull()
     expect(ended.status).toBe('COMPLETED')
     const counts = Array.from({ length: STEPS }, (_, index) => index + 1)
-    expect((await b.variables(id))['trail']?.value).toEqual(counts)
+    expect((await survivor.variables(id))['trail']?.value).toEqual(counts)
     expect(ended.revision).toBe(1 + STEPS)
+    await victim.start()
   })
 
   it('a watcher on one process hears what is written on the other: at once, and within 1.5 s without NATS', async () => {
-    await a.start()
     const id = '7001'
     await write(a, id, 0)
     const heard = collect(b, id)
@@ -97,6 +103,23 @@ function withNats(database: TestPostgres): void {
     expect(code).not.toBe(0)
     expect(output).toMatch(/another process already runs on this database .*NATS_URL/)
   })
+}
+
+/** The pid of the process that holds an execution's task. */
+async function holderOf(databaseUrl: string, id: string): Promise<number> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  let pid: string | undefined
+  await until(async () => {
+    const { rows } = await client.query<{ worker_id: string }>(
+      `SELECT worker_id FROM transient.task WHERE execution_id = $1 AND kind = 'python' AND status = 'open' AND lease_until > now()`,
+      [id],
+    )
+    pid = rows[0]?.worker_id.split(':')[2]
+    return pid !== undefined
+  })
+  await client.end()
+  return Number(pid)
 }
 
 interface Heard {
