@@ -3,12 +3,10 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
-import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.js'
-import { isTransientError, TransientError } from '../core/errors.js'
-import { stringifyJson } from '../core/json.js'
+import { TransientError } from '../core/errors.js'
 import type { ReportFault } from '../graphql/errors.js'
 import { createPipeline } from '../graphql/pipeline.js'
-import { createHttpHandler, sendRefusal } from '../graphql/transport/http.js'
+import { createHttpHandler } from '../graphql/transport/http.js'
 import { createWebSocketDoor } from '../graphql/transport/websocket.js'
 import type { Services } from '../orchestrator/services.js'
 import { createRestApp } from '../rest/app.js'
@@ -16,6 +14,7 @@ import type { RestEnv } from '../rest/context.js'
 import { bearerOf, type Guard } from './guard.js'
 import type { Metrics } from './metrics.js'
 import { sendConsole, sendGraphiql } from './pages.js'
+import { knownError, pathOf, refuse } from './refusal.js'
 
 export interface DoorsOptions {
   readonly services: Services
@@ -110,10 +109,6 @@ function createRestListener(services: Services, logger: Logger): RestListener {
   }
 }
 
-function pathOf(request: IncomingMessage): string {
-  return (request.url ?? '/').split('?', 1)[0] ?? '/'
-}
-
 function isRead(request: IncomingMessage): boolean {
   return request.method === 'GET' || request.method === 'HEAD'
 }
@@ -123,24 +118,4 @@ function unknown(path: string): never {
     'NOT_FOUND',
     `${path.slice(0, 200)} is no path of this server; it has /, /graphql, /api, /health/live, /health/ready and /metrics`,
   )
-}
-
-function knownError(error: unknown, logger: Logger): TransientError {
-  if (isTransientError(error)) return error
-  logger.error({ err: error }, 'a request failed')
-  return new TransientError('INTERNAL', 'Something went wrong on the server; its log says what')
-}
-
-/** Refuses before any work, in the words of the door that was asked. */
-function refuse(request: IncomingMessage, response: ServerResponse, error: TransientError): void {
-  if (response.headersSent) {
-    response.destroy()
-    return
-  }
-  if (error.code === 'UNAUTHENTICATED') response.setHeader('www-authenticate', 'Bearer')
-  if (!request.complete) response.setHeader('connection', 'close')
-  request.resume()
-  if (pathOf(request) === '/graphql') return sendRefusal(response, error.code, error.message)
-  response.writeHead(error.status, { 'content-type': PROBLEM_MEDIA_TYPE, 'cache-control': 'no-store' })
-  response.end(stringifyJson(toProblem(error, error.status)))
 }

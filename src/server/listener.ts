@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Config } from '../config.js'
-import { errorMessage } from '../core/errors.js'
+import { errorMessage, TransientError } from '../core/errors.js'
 import type { Doors } from './doors.js'
+import { refuse } from './refusal.js'
 
 const GRACE_MS = 1_000
 
@@ -24,7 +25,7 @@ export async function listen({ host, port }: Pick<Config, 'host' | 'port'>): Pro
   let doors: Doors | null = null
   const server = createServer((request: IncomingMessage, response: ServerResponse) => {
     if (doors !== null) return doors.request(request, response)
-    response.writeHead(503, { 'retry-after': '1', 'content-type': 'application/json' }).end('{"status":"starting"}')
+    refuse(request, response, new TransientError('OVERLOADED', 'The server is starting; try again in a moment'))
   })
   // A client may take its time over a long watch, not over sending a request.
   server.headersTimeout = 15_000
