@@ -5,7 +5,9 @@ import type { OrchestratorDependencies } from './dependencies.js'
 
 const PERIOD_MS = 1000
 const BATCH = 1000
-const RETENTION_PERIOD_MS = 60_000
+/** Retention may have this part of the time, so that a large database is looked through less often than a small one. */
+const RETENTION_SHARE = 0.01
+const RETENTION_PERIOD_MS = { min: 2_000, max: 60_000 }
 
 export interface Relay {
   /** One round, at once. */
@@ -30,7 +32,7 @@ export function createRelay({ db, bus, leaseMs, logger, retention, resume, expir
   let round: Promise<void> = Promise.resolve()
   let isStopped = false
   let wasHealthy = true
-  let trimmedAt = performance.now()
+  let retentionAt = performance.now() + RETENTION_PERIOD_MS.min
 
   /** A bus that is away has no part in the rest of the round, and may come back without what it was given. */
   async function offer(): Promise<void> {
@@ -53,9 +55,17 @@ export function createRelay({ db, bus, leaseMs, logger, retention, resume, expir
     for (const task of await listResumable(db, BATCH)) await resume(task)
     for (const task of await listOverdue(db, BATCH)) await expire(task)
     for (const id of await listOrphans(db, BATCH)) await cancelOrphan(id)
-    if (retention && performance.now() - trimmedAt > RETENTION_PERIOD_MS) {
-      trimmedAt = performance.now()
-      await retention.runOnce()
+    if (retention && performance.now() >= retentionAt) await retain(retention)
+  }
+
+  async function retain({ runOnce: retainOnce }: { runOnce(): Promise<unknown> }): Promise<void> {
+    const began = performance.now()
+    try {
+      await retainOnce()
+    } finally {
+      const took = performance.now() - began
+      const { min, max } = RETENTION_PERIOD_MS
+      retentionAt = performance.now() + Math.min(max, Math.max(min, took / RETENTION_SHARE))
     }
   }
 
