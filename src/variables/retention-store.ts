@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionId } from '../core/ids.js'
 import type { Database, Sql } from '../db/database.js'
 import { lockExecution } from '../executions/store.js'
@@ -19,23 +20,41 @@ export async function findOverLimit(sql: Sql, historyLimit: number): Promise<Exe
 
 /**
  * Moves the oldest revision of an execution up, so that at most `historyLimit` rows are newer. Readers obey that at once; the
- * rows go afterwards, without holding the execution. Answers whether it moved.
+ * rows go afterwards. Rows that are there never change, so they are counted without holding the execution, which is only locked
+ * for the update itself: writers do not wait for the count. Answers whether it moved.
  */
 export async function moveOldestRevision(db: Database, id: ExecutionId, historyLimit: number): Promise<boolean> {
-  return db.transaction(async (tx) => {
-    const execution = await lockExecution(tx, id)
-    if (execution === null) return false
-    const [last] = await tx.rows<{ readonly revision: bigint }>(
-      `SELECT revision FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint
-       ORDER BY revision DESC, seq DESC OFFSET $3::bigint LIMIT 1`,
-      id,
-      String(execution.oldestRevision),
-      String(historyLimit),
-    )
-    const oldestRevision = last ? Number(last.revision) : execution.oldestRevision
-    await saveOldest(tx, id, oldestRevision)
-    return last !== undefined
-  })
+  const [execution] = await db.rows<{ readonly oldest_revision: bigint }>(
+    'SELECT oldest_revision FROM transient.execution WHERE id = $1::bigint',
+    id,
+  )
+  if (execution === undefined) return false
+  const before = String(execution.oldest_revision)
+  const [last] = await db.rows<{ readonly revision: bigint }>(
+    `SELECT revision FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint
+     ORDER BY revision DESC, seq DESC OFFSET $3::bigint LIMIT 1`,
+    id,
+    before,
+    String(historyLimit),
+  )
+  if (last === undefined) return false
+  const [trimmed] = await db.rows<{ readonly count: bigint }>(
+    `SELECT count(*) AS count FROM noetl.transient_history
+     WHERE execution_id = $1::bigint AND revision > $2::bigint AND revision <= $3::bigint`,
+    id,
+    before,
+    String(last.revision),
+  )
+  // Two processes may do this at once: the second finds that the first has moved it.
+  const moved = await db.run(
+    `UPDATE transient.execution SET oldest_revision = $3::bigint, history_count = history_count - $4::bigint
+     WHERE id = $1::bigint AND oldest_revision = $2::bigint`,
+    id,
+    before,
+    String(last.revision),
+    String(trimmed?.count ?? 0),
+  )
+  return moved === 1
 }
 
 async function saveOldest(tx: Sql, id: ExecutionId, oldestRevision: number): Promise<void> {
@@ -137,7 +156,12 @@ export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void
   })
 }
 
+/** Rests after each batch as long as the batch took: on a database with one connection writers get every other moment. */
 async function deleteInBatches(sql: Sql, statement: string, id: ExecutionId): Promise<void> {
-  let deleted = BATCH
-  while (deleted >= BATCH) deleted = await sql.run(statement, id)
+  for (;;) {
+    const began = performance.now()
+    const deleted = await sql.run(statement, id)
+    if (deleted < BATCH) return
+    await sleep(performance.now() - began)
+  }
 }

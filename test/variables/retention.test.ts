@@ -97,4 +97,54 @@ describeEachDatabase('retention', (open) => {
     await watch.until((events) => events.at(-1)?.revision === 3)
     await watch.stop()
   })
+
+  it('trims a long history in small batches while writers go on', { timeout: 60_000 }, async () => {
+    const id = newId()
+    await write(service, id, set('a', 0))
+    const rows = 30_000
+    await db.run(
+      `INSERT INTO noetl.transient_history
+         (execution_id, revision, seq, var_name, operation, value, var_type, actor, version, created_at, changed_at)
+       SELECT $1::bigint, 1 + n, 1, 'v' || n % 10, 'set', to_jsonb(n), 'user_defined', 'system', 1, now(), now()
+       FROM generate_series(1, ${rows}) n`,
+      id,
+    )
+    await db.run(`UPDATE transient.execution SET revision = ${rows + 1}, history_count = ${rows + 1} WHERE id = $1::bigint`, id)
+    const batches: number[] = []
+    const observed: Database = {
+      ...db,
+      get prisma() {
+        return db.prisma
+      },
+      run: async (statement, ...values) => {
+        const count = await db.run(statement, ...values)
+        if (statement.startsWith('DELETE')) batches.push(count)
+        return count
+      },
+    }
+    let isDone = false
+    const trimming = createRetention({ db: observed, historyLimit: 1_000, retentionDays: 30 })
+      .runOnce()
+      .finally(() => {
+        isDone = true
+      })
+    const waits: number[] = []
+    while (!isDone) {
+      const began = performance.now()
+      await write(service, id, set('a', waits.length + 1))
+      waits.push(performance.now() - began)
+    }
+    expect((await trimming).trimmed).toBeGreaterThanOrEqual(1)
+    expect(Math.max(...batches)).toBeLessThanOrEqual(5_000)
+    expect(batches.length).toBeGreaterThanOrEqual(6)
+    expect(waits.length).toBeGreaterThan(batches.length)
+    expect(Math.max(...waits)).toBeLessThan(2_000)
+    const execution = await findExecution(db, id)
+    const [kept] = await db.rows<{ readonly count: bigint }>(
+      'SELECT count(*) AS count FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint',
+      id,
+      String(execution?.oldestRevision ?? 0),
+    )
+    expect(Number(kept?.count)).toBe(execution?.historyCount)
+  })
 })
