@@ -9,6 +9,11 @@ export const EXECUTION_COLUMNS = `id, status, playbook_path, playbook_version, w
   event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, error::text AS error,
   parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, created_at, created_at::text AS created_text, finished_at`
 
+const STATE_COLUMNS = ['workload', 'payload', 'inherited'].reduce(
+  (columns, name) => columns.replace(`${name}::text AS ${name}`, `NULL::text AS ${name}`),
+  EXECUTION_COLUMNS,
+)
+
 /** One row as SQL gives it. */
 export interface ExecutionRow {
   readonly id: bigint
@@ -108,6 +113,15 @@ const PATCH_TYPES = {
 export async function lockExecution(tx: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
   const [row] = await tx.rows<ExecutionRow>(
     `SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = $1::bigint FOR NO KEY UPDATE`,
+    id,
+  )
+  return row === undefined ? null : toExecution(row)
+}
+
+/** The same without what never changes after the start (workload, payload, inherited: null here), which may be large. */
+export async function lockExecutionState(tx: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
+  const [row] = await tx.rows<ExecutionRow>(
+    `SELECT ${STATE_COLUMNS} FROM transient.execution WHERE id = $1::bigint FOR NO KEY UPDATE`,
     id,
   )
   return row === undefined ? null : toExecution(row)

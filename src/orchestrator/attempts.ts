@@ -3,8 +3,7 @@ import { TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
 import type { Database, Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { lockExecution } from '../executions/store.js'
-import type { Playbook } from '../playbook/model.js'
+import { lockExecutionState } from '../executions/store.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { extendLease, findTask, forgetEnsured, leaseTask, saveInput } from '../tasks/store.js'
 import type { Backstop } from '../template/index.js'
@@ -12,7 +11,7 @@ import { applyDecision, type Effects } from './apply.js'
 import { evaluatingTransaction } from './backstop.js'
 import { decide } from './decide.js'
 import type { OrchestratorDependencies } from './dependencies.js'
-import type { PlaybookLookup } from './lookup.js'
+import type { ExecutionLookup, KnownExecution } from './lookup.js'
 import type { Phase } from './needs.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js'
 import { prepare } from './prepare.js'
@@ -22,7 +21,7 @@ import { storableText, unstorableReason } from './storable.js'
 import type { Decision, Outcome, Rejection, RunState, Snapshot } from './types.js'
 
 export interface AttemptsDependencies extends OrchestratorDependencies {
-  readonly lookup: PlaybookLookup
+  readonly lookup: ExecutionLookup
   /** After the commit: dispatch, hint, resume a parent, stop withdrawn tools. */
   readonly settle: (effects: Effects) => Promise<void>
 }
@@ -52,7 +51,7 @@ export interface Attempts {
 interface Step {
   readonly tx: Sql
   readonly execution: ExecutionRecord
-  readonly playbook: Playbook
+  readonly known: KnownExecution
   readonly task: TaskRecord
   readonly phase: Phase
   readonly log: string | null
@@ -66,8 +65,8 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
 
   async function advance({
     tx,
-    execution,
-    playbook,
+    execution: locked,
+    known: { playbook, input },
     task,
     phase,
     log,
@@ -75,6 +74,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     ...step
   }: Step): Promise<Effects & { snapshot: Snapshot }> {
     const now = clock.now()
+    const execution = { ...locked, ...input }
     const load = (isComplete: boolean) => loadSnapshot(tx, { execution, playbook, task, phase, env, backstop, isComplete })
     let snapshot = await load(false)
     if (!snapshot) throw new Error(`task ${formatTaskId(task)} belongs to no run`)
@@ -90,10 +90,10 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
   }
 
   async function begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null> {
-    const playbook = await lookup.of(key.executionId)
-    if (!playbook) return null
+    const known = await lookup.of(key.executionId)
+    if (!known) return null
     const begun = await evaluatingTransaction(deps, async (tx, backstop) => {
-      const execution = await lockExecution(tx, key.executionId)
+      const execution = await lockExecutionState(tx, key.executionId)
       if (execution?.status !== 'running') return null
       const task = await leaseTask(tx, key, { workerId: worker.id, token: randomUUID(), leaseMs })
       if (!task) {
@@ -103,7 +103,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       }
       const start = (snapshot: Snapshot, rejection: Rejection | null) =>
         prepare({ snapshot, limits, rejection, now: clock.now() })
-      const effects = await advance({ tx, execution, playbook, task, phase: 'prepare', log: null, backstop, decide: start })
+      const effects = await advance({ tx, execution, known, task, phase: 'prepare', log: null, backstop, decide: start })
       if (worker.isRemote && effects.call) await saveInput(tx, key, { ...effects.call })
       return effects
     })
@@ -114,16 +114,16 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
 
   async function end(request: { key: TaskKey; outcome: Outcome; log: string | null; isExpected: (task: TaskRecord) => boolean }) {
     const { key, outcome, log } = request
-    const playbook = await lookup.of(key.executionId)
-    if (!playbook) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
+    const known = await lookup.of(key.executionId)
+    if (!known) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
     const ended = await evaluatingTransaction(deps, async (tx, backstop) => {
-      const execution = await lockExecution(tx, key.executionId)
+      const execution = await lockExecutionState(tx, key.executionId)
       const task = await findTask(tx, key)
       if (!execution || !task) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
       if (!request.isExpected(task) || execution.status !== 'running') return { revision: execution.revision, effects: null }
       const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) =>
         decide({ snapshot, outcome, limits, rejection, now: clock.now() })
-      const effects = await advance({ tx, execution, playbook, task, phase: 'end', log, backstop, decide: decideEnd })
+      const effects = await advance({ tx, execution, known, task, phase: 'end', log, backstop, decide: decideEnd })
       return { revision: effects.execution.revision, effects }
     })
     if (ended.effects) await settle(ended.effects)

@@ -10,7 +10,7 @@ import { cancelExecution } from './cancel.js'
 import { createChildren } from './children.js'
 import { claimTask } from './claims.js'
 import type { OrchestratorDependencies } from './dependencies.js'
-import { createPlaybookLookup } from './lookup.js'
+import { createExecutionLookup } from './lookup.js'
 import type { Orchestrator } from './orchestrator.js'
 import { createRelay } from './relay.js'
 import { planRerun } from './rerun.js'
@@ -25,7 +25,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   const { db, bus, catalog, clock, logger } = deps
   const timers = new Set<NodeJS.Timeout>()
   const stops: (() => Promise<void>)[] = []
-  const lookup = createPlaybookLookup({ db, catalog })
+  const lookup = createExecutionLookup({ db, catalog })
   const attempts = createAttempts({ ...deps, lookup, settle })
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const children = createChildren({ ...deps, attempts: () => attempts, announce })

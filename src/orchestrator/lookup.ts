@@ -1,30 +1,66 @@
 import type { CatalogService } from '../catalog/service.js'
 import type { ExecutionId } from '../core/ids.js'
+import { jsonSize } from '../core/json.js'
 import type { Database } from '../db/database.js'
+import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
 
-const MAX_KNOWN = 10_000
+/** What of an execution never changes after its start; a workload may have a megabyte, so it is read and parsed once. */
+export type ExecutionInput = Pick<ExecutionRecord, 'workload' | 'payload' | 'inherited'>
 
-/** Finds the playbook that an execution runs; an execution's version never changes, so it is asked for once. */
-export interface PlaybookLookup {
-  of(executionId: ExecutionId): Promise<Playbook | null>
+export interface KnownExecution {
+  readonly playbook: Playbook
+  readonly input: ExecutionInput
 }
 
+/** Finds the playbook that an execution runs, and what it was given at its start. */
+export interface ExecutionLookup {
+  of(executionId: ExecutionId): Promise<KnownExecution | null>
+}
+
+interface Kept {
+  readonly path: string
+  readonly version: number
+  readonly input: ExecutionInput
+  readonly bytes: number
+}
+
+const MAX_BYTES = 64 * 1024 * 1024
+/** Of an entry beside its JSON. */
+const ENTRY_BYTES = 1024
+
 /** Never to be called inside a transaction: it reads through the database (PGlite has one connection). */
-export function createPlaybookLookup({ db, catalog }: { db: Database; catalog: CatalogService }): PlaybookLookup {
-  const known = new Map<ExecutionId, { path: string; version: number }>()
+export function createExecutionLookup({ db, catalog }: { db: Database; catalog: CatalogService }): ExecutionLookup {
+  /** The least recently used first. */
+  const known = new Map<ExecutionId, Kept>()
+  let bytes = 0
+
+  function keep(executionId: ExecutionId, entry: Kept): void {
+    bytes += entry.bytes - (known.get(executionId)?.bytes ?? 0)
+    known.delete(executionId)
+    known.set(executionId, entry)
+    for (const [oldest, { bytes: freed }] of known) {
+      if (bytes <= MAX_BYTES || oldest === executionId) return
+      known.delete(oldest)
+      bytes -= freed
+    }
+  }
+
+  async function load(executionId: ExecutionId): Promise<Kept | null> {
+    const execution = await findExecution(db, executionId)
+    if (!execution || execution.playbookPath === null || execution.playbookVersion === null) return null
+    const { workload, payload, inherited, playbookPath: path, playbookVersion: version } = execution
+    const input = { workload, payload, inherited }
+    return { path, version, input, bytes: ENTRY_BYTES + jsonSize([workload, payload, inherited]) }
+  }
+
   return {
     async of(executionId) {
-      let version = known.get(executionId)
-      if (!version) {
-        const execution = await findExecution(db, executionId)
-        if (!execution || execution.playbookPath === null || execution.playbookVersion === null) return null
-        version = { path: execution.playbookPath, version: execution.playbookVersion }
-        if (known.size >= MAX_KNOWN) known.clear()
-        known.set(executionId, version)
-      }
-      return catalog.model(version.path, version.version)
+      const entry = known.get(executionId) ?? (await load(executionId))
+      if (!entry) return null
+      keep(executionId, entry)
+      return { playbook: await catalog.model(entry.path, entry.version), input: entry.input }
     },
   }
 }

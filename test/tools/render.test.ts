@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../src/core/json.js'
 import { createContext, renderTree, toPlainContext } from '../../src/template/index.js'
 import { definitionOf, TOOLS } from '../../src/tools/index.js'
 import { statementFromJson, statementText } from '../../src/tools/postgres/statement.js'
-import { seesContext } from '../../src/tools/python/sees-context.js'
+import { namesSeen } from '../../src/tools/python/sees-context.js'
 import type { Renderer } from '../../src/tools/tool.js'
 
 const layers = {
@@ -75,22 +75,23 @@ describe('rendering of a python step', () => {
     const { context: seen } = render('python', { code: 'result = context["vars"]' })
     expect(seen).toMatchObject({ vars: layers.vars, id: 5, execution_id: '1' })
     expect(seen).not.toHaveProperty('env')
+    expect(render('python', { code: 'def main(id, other=1): return id' }).context).toEqual({ id: 5 })
   })
 
   it.each([
-    ['result = 1', [], false],
-    ['result = context["vars"]', [], true],
-    ['result = globals()["con" + "text"]', [], true],
-    ['def main(): pass', [], false],
-    ['def main(a, b=1): pass', ['a', 'b'], false],
-    ['def main(a: int, /, *, b: str = "x", **rest): pass', ['a', 'b'], false],
-    ['def main(a, b=1): pass', ['a'], true],
-    ['def main(a, b=(1, 2)): pass', ['a', 'b'], true],
-    ['async def main(\n  a,  # first\n  b,\n): pass', ['a', 'b'], false],
-    ['main = lambda a: a', ['a'], true],
-    ['if True:\n  def main(x): pass', ['x'], true],
-  ])('%j with args %j: %s', (code, names, expected) => {
-    expect(seesContext(code, new Set(names))).toBe(expected)
+    ['result = 1', [], []],
+    ['result = context["vars"]', [], 'all'],
+    ['result = globals()["con" + "text"]', [], 'all'],
+    ['def main(): pass', [], []],
+    ['def main(a, b=1): pass', ['a', 'b'], []],
+    ['def main(a: int, /, *, b: str = "x", **rest): pass', ['a', 'b'], []],
+    ['def main(a, b=1): pass', ['a'], ['b']],
+    ['def main(a, b=(1, 2)): pass', ['a', 'b'], 'all'],
+    ['async def main(\n  a,  # first\n  b,\n): pass', ['a', 'b'], []],
+    ['main = lambda a: a', ['a'], 'all'],
+    ['if True:\n  def main(x): pass', ['x'], 'all'],
+  ])('%j with args %j: %j', (code, names, expected) => {
+    expect(namesSeen(code, new Set(names))).toEqual(expected)
   })
 })
 

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.j
 import { flag, mapping } from '../parameters.js'
 import { defineTool, type Renderer } from '../tool.js'
 import { createPythonTool } from './python.js'
-import { namesSeen, seesContext } from './sees-context.js'
+import { namesSeen } from './sees-context.js'
 
 /** Runs Python code in CPython, in a process of its own for every call. */
 export const pythonTool = defineTool({
@@ -26,14 +26,22 @@ export const pythonTool = defineTool({
 function renderPython(parameters: JsonObject, renderer: Renderer): JsonObject {
   const { code = '', args = {}, libs = {}, network = true } = parameters
   const rendered = objectOrEmpty(renderer.tree(args, 'args'))
-  const isContextSeen = seesContext(typeof code === 'string' ? code : '', new Set(Object.keys(rendered)))
+  const names = namesSeen(typeof code === 'string' ? code : '', new Set(Object.keys(rendered)))
   return {
     code,
     args: rendered,
     libs: objectOrEmpty(libs),
     network: renderer.tree(network, 'network'),
-    context: isContextSeen ? renderer.context() : {},
+    context: contextOf(names, renderer),
   }
+}
+
+/** What the code can see of the context: the rest may be large, and would travel to the worker with every call. */
+function contextOf(names: readonly string[] | 'all', renderer: Renderer): JsonObject {
+  if (names === 'all') return renderer.context()
+  if (names.length === 0) return {}
+  const context = renderer.context()
+  return Object.fromEntries(names.flatMap((name) => (Object.hasOwn(context, name) ? [[name, context[name] ?? null]] : [])))
 }
 
 function objectOrEmpty(value: JsonValue): JsonObject {

@@ -2,15 +2,9 @@
 const REACHES_ALL = /\b(context|globals|locals|vars|eval|exec|inspect|sys|__\w+__)\b/
 
 /**
- * Whether Python code can see the template context. Where it surely cannot, the context is left out of the task:
- * it may hold the results of every step. In doubt it can.
+ * The names of the template context that Python code can see; `all` in doubt. What it surely cannot see is left out of the
+ * task: the context may hold the results of every step.
  */
-export function seesContext(code: string, argNames: ReadonlySet<string>): boolean {
-  const names = namesSeen(code, argNames)
-  return names === 'all' || names.length > 0
-}
-
-/** The names of the context that Python code can see; `all` in doubt. */
 export function namesSeen(code: string, argNames: ReadonlySet<string>): readonly string[] | 'all' {
   if (REACHES_ALL.test(code)) return 'all'
   const definitions = [...code.matchAll(/^(?:async[ \t]+)?def[ \t]+main[ \t]*\(([^()]*)\)/gm)]
