@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type NatsConnection, RequestError } from '@nats-io/transport-node'
 import { errorMessage, TransientError } from '../core/errors.js'
 import type { BusHealth, StepBus, Stop, TaskRef } from './bus.js'
@@ -9,6 +10,7 @@ import { createStepStream, type StepStream } from './nats/stream.js'
 
 const PUBLISH_MS = 2000
 const CONNECT_MS = 10_000
+const HEALTH_MS = 1000
 /** The server's code for a second message on a subject. */
 const ALREADY_THERE = 10077
 
@@ -80,7 +82,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<StepBus> {
       const fault = link.fault()
       if (fault !== null) return { isHealthy: false, detail: fault }
       try {
-        const size = await stream.size()
+        const size = await within(HEALTH_MS, stream.size())
         return { isHealthy: true, detail: `NATS ${connection.info?.version}, ${size} tasks waiting or running` }
       } catch (error) {
         return { isHealthy: false, detail: `stream ${names.stream} does not answer: ${errorMessage(error)}` }
@@ -92,6 +94,13 @@ export async function createNatsBus(options: NatsBusOptions): Promise<StepBus> {
       await link.close()
     },
   }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = sleep(ms, null, { ref: false }).then(() => {
+    throw new Error(`no answer within ${ms} ms`)
+  })
+  return Promise.race([work, late])
 }
 
 interface Acknowledgement {
