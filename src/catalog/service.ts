@@ -40,6 +40,7 @@ interface CatalogOptions {
 }
 
 const MAX_SOURCE_BYTES = 1024 * 1024
+const MAX_PATH_BYTES = 1_000
 const MODEL_CACHE_BYTES = 8 * 1024 * 1024
 const MAX_VERSION = 2 ** 31 - 1
 
@@ -67,7 +68,7 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
 
   const report = (source: string): ParseReport => {
     const parsed = parsePlaybook(source, { tools })
-    const problems = nulProblems(source, parsed.playbook)
+    const problems = [...nulProblems(source, parsed.playbook), ...pathProblems(parsed.playbook)]
     return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
   }
 
@@ -123,6 +124,14 @@ function nulProblems(source: string, playbook: Playbook | null): Problem[] {
   return entries
     .filter(([, text]) => text?.includes('\0'))
     .map(([path]) => ({ severity, message: `${path} holds a NUL character: remove it`, path, line: 1, column: 1 }))
+}
+
+/** A path is a key: its index takes no more. */
+function pathProblems(playbook: Playbook | null): Problem[] {
+  const size = Buffer.byteLength(playbook?.path ?? '')
+  if (size <= MAX_PATH_BYTES) return []
+  const message = `metadata.path has ${size} bytes; at most ${MAX_PATH_BYTES} are possible`
+  return [{ severity: 'error', message, path: 'metadata.path', line: 1, column: 1 }]
 }
 
 function checkSize(source: string): void {

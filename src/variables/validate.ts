@@ -14,6 +14,7 @@ const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'pro
 /** PostgreSQL's text holds neither NUL nor half of a surrogate pair. */
 const UNSTORABLE_TEXT = /\0|\p{Cs}/u
 const MAX_DIGITS = 1_000
+/** In bytes: its index takes no more. */
 const MAX_SOURCE_STEP = 1_000
 /** Deep enough for any document; shallow enough for the recursion of every parser on the way. */
 const MAX_NESTING = 500
@@ -44,10 +45,10 @@ export function isStorableText(text: string): boolean {
   return !UNSTORABLE_TEXT.test(text)
 }
 
-/** @throws TransientError VALIDATION when the text holds a NUL or half a surrogate pair, or is over 1,000 characters */
+/** @throws TransientError VALIDATION when the text holds a NUL or half a surrogate pair, or is over 1,000 bytes */
 export function checkSourceStep(sourceStep: string | null, field = 'sourceStep'): void {
   if (sourceStep === null) return
-  if (sourceStep.length > MAX_SOURCE_STEP) throw invalid(field, `longer than ${MAX_SOURCE_STEP} characters`)
+  if (Buffer.byteLength(sourceStep) > MAX_SOURCE_STEP) throw invalid(field, `longer than ${MAX_SOURCE_STEP} bytes`)
   if (!isStorableText(sourceStep)) throw invalid(field, 'holds a character that cannot be stored (NUL or half a surrogate pair)')
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
 import { type CatalogService, createCatalogService } from '../../src/catalog/service.js'
 import type { Database } from '../../src/db/index.js'
@@ -41,6 +42,15 @@ describeEachDatabase('catalog', (open) => {
     const versions = new Set(registered.map(({ version }) => version))
     expect([...versions].sort((a, b) => a - b)).toEqual(Array.from({ length: versions.size }, (_, index) => index + 1))
     expect(versions.size).toBeGreaterThanOrEqual(8)
+  })
+
+  test('a path that no index could take is a problem', async () => {
+    const long = randomBytes(3000).toString('hex')
+    await expect(catalog.register(playbook(long))).rejects.toMatchObject({
+      code: 'PLAYBOOK_INVALID',
+      message: expect.stringContaining('metadata.path has 6000 bytes'),
+    })
+    expect(catalog.validate(playbook(long)).playbook).toBeNull()
   })
 
   test('find and get give the latest version or the one asked for', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, it } from 'vitest'
 import { type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
@@ -141,6 +142,14 @@ describeEachDatabase('the variables service', (open) => {
       }
       await expect(service.history({ executionId: id, name })).rejects.toMatchObject({ code: 'VALIDATION' })
     }
+  })
+
+  it('refuses a source step that its index could not take', async () => {
+    // Random, so that compression cannot save it.
+    const long = Array.from(randomBytes(1000), (byte) => String.fromCodePoint(0x4e00 + byte)).join('')
+    const tooLong = write(service, newId(), set('a', 1, { sourceStep: long }))
+    await expect(tooLong).rejects.toMatchObject({ code: 'VALIDATION', message: expect.stringContaining('bytes') })
+    await write(service, newId(), set('a', 1, { sourceStep: long.slice(0, 333) }))
   })
 
   it('refuses bad names and ids of reads', async () => {
