@@ -29,13 +29,16 @@ const MAX_CACHED = 2000
 const MAX_CACHED_LENGTH = 2 * 1024 * 1024
 const NO_REFERENCES: References = { roots: new Set(), members: new Map() }
 
+/** Two generations: what was not used while the younger one filled up goes with the older. A hit costs one look-up. */
 interface Cache {
-  readonly entries: Map<string, Template>
+  young: Map<string, Template>
+  old: Map<string, Template>
+  /** Characters of the young sources. */
   length: number
 }
 
-const templates: Cache = { entries: new Map(), length: 0 }
-const conditions: Cache = { entries: new Map(), length: 0 }
+const templates: Cache = { young: new Map(), old: new Map(), length: 0 }
+const conditions: Cache = { young: new Map(), old: new Map(), length: 0 }
 
 /** Whether a text holds anything but text. */
 export function hasMarkup(source: string): boolean {
@@ -43,7 +46,7 @@ export function hasMarkup(source: string): boolean {
 }
 
 /**
- * Compiles a template; the same source is compiled once (a bounded cache, least recently used first out).
+ * Compiles a template; the same source is compiled once (a bounded cache, unused ones first out).
  * @throws TransientError TEMPLATE_ERROR with line and column on a syntax error, an unknown filter or test, or a source above 16 KiB
  */
 export function compileTemplate(source: string): Template {
@@ -115,19 +118,15 @@ function wholeExpression(body: readonly Statement[]): Expression | null {
 }
 
 function cached(cache: Cache, source: string, compile: () => Template): Template {
-  const known = cache.entries.get(source)
-  if (known !== undefined) {
-    cache.entries.delete(source)
-    cache.entries.set(source, known)
-    return known
-  }
-  const template = located(source, compile)
-  cache.entries.set(source, template)
+  const known = cache.young.get(source)
+  if (known !== undefined) return known
+  const template = cache.old.get(source) ?? located(source, compile)
+  cache.young.set(source, template)
   cache.length += source.length
-  for (const oldest of cache.entries.keys()) {
-    if (cache.entries.size <= MAX_CACHED && cache.length <= MAX_CACHED_LENGTH) break
-    cache.entries.delete(oldest)
-    cache.length -= oldest.length
+  if (cache.young.size * 2 > MAX_CACHED || cache.length * 2 > MAX_CACHED_LENGTH) {
+    cache.old = cache.young
+    cache.young = new Map()
+    cache.length = 0
   }
   return template
 }

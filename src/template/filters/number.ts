@@ -38,15 +38,17 @@ function round(_: Run, value: Value, precisionValue?: Value, methodValue?: Value
   const precision = precisionValue === undefined ? 0 : requireInteger(precisionValue, 'round')
   const method =
     ROUNDING.find((name) => name === (methodValue ?? 'common')) ?? fail('round: the method is "common", "ceil" or "floor"')
+  if (method === 'common' && (precision > 300 || (!isFloat(number) && precision >= 0))) return number
+  if (method === 'common' && precision < -300) return isFloat(number) ? float(0 * toDouble(number)) : 0
   if (Math.abs(precision) > 300) return fail('round: the precision is out of bounds')
-  if (method === 'common' && !isFloat(number) && precision >= 0) return number
   const double = toDouble(number)
   if (method === 'common') {
     const rounded = roundHalfEven(double, precision)
     return isFloat(number) ? float(rounded) : integer(BigInt(Math.round(rounded)))
   }
   const scale = 10 ** precision
-  return float((method === 'ceil' ? Math.ceil(double * scale) : Math.floor(double * scale)) / scale)
+  // Python's ceil and floor give integers, which have no negative zero.
+  return float(((method === 'ceil' ? Math.ceil(double * scale) : Math.floor(double * scale)) + 0) / scale)
 }
 
 /** Rounds the exact binary value; where it lies in the middle, to the even digit. */

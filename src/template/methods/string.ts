@@ -89,6 +89,7 @@ function partitioning(isFromRight: boolean): Operation {
   return operation(['sep'], (_, subject, separator) => {
     const value = subject as string
     const part = text(separator, 'partition')
+    if (part === '') return fail('partition: the separator is empty')
     const at = isFromRight ? value.lastIndexOf(part) : value.indexOf(part)
     if (at < 0) return isFromRight ? tuple('', '', value) : tuple(value, '', '')
     return tuple(value.slice(0, at), part, value.slice(at + part.length))

@@ -116,6 +116,8 @@ export class ExpressionParser extends OperatorParser {
     const keys = this.items(lexer.TOKEN_RIGHT_BRACKET, () => this.parseKey())
     const [only] = keys
     if (only !== undefined && keys.length === 1) return make('LookupVal', at, target, only)
+    const slice = keys.find((key) => key.typename === 'Slice')
+    if (slice !== undefined) this.fail('a slice must stand alone between its brackets', slice.lineno, slice.colno)
     return make('LookupVal', at, target, make('Tuple', at, keys))
   }
 

@@ -89,9 +89,21 @@ function finiteDouble(value: Numeric): number {
   return typeof value === 'bigint' && !Number.isFinite(double) ? fail('the integer is too large for a float') : double
 }
 
+/** The quotient of long integers, rounded once: 66 bits of it and whether anything follows are enough for a float. */
+function divideExactly(left: bigint, right: bigint): number {
+  const length = (value: bigint): number => value.toString(2).replace('-', '').length
+  const shift = length(right) - length(left) + 66
+  const [a, b] = shift > 0 ? [left << BigInt(shift), right] : [left, right << BigInt(-shift)]
+  const quotient = a / b
+  const rounded = Number(a % b === 0n ? quotient : quotient | 1n)
+  return rounded * 2 ** -Math.trunc(shift / 2) * 2 ** -(shift - Math.trunc(shift / 2))
+}
+
 function divide(left: Numeric, right: Numeric): Value {
   if (toDouble(right) === 0) return fail('division by zero')
-  return float(finiteDouble(left) / finiteDouble(right))
+  if (typeof left !== 'bigint' && typeof right !== 'bigint') return float(toDouble(left) / toDouble(right))
+  const quotient = divideExactly(big(left), big(right))
+  return Number.isFinite(quotient) ? float(quotient) : fail('the result is too large for a float')
 }
 
 function integerArithmetic(operator: Exclude<Arithmetic, '/'>, left: bigint, right: bigint): Value {
@@ -140,8 +152,11 @@ function floatArithmetic(operator: Arithmetic, left: number, right: number): Val
       if (right === 0) return fail('division by zero')
       if (operator === '/') return float(left / right)
       let remainder = left % right
-      if (remainder !== 0 && remainder < 0 !== right < 0) remainder += right
-      return float(operator === '%' ? remainder : Math.floor((left - remainder) / right + 0.5))
+      if (remainder === 0) remainder = right < 0 ? -0 : 0
+      else if (remainder < 0 !== right < 0) remainder += right
+      if (operator === '%') return float(remainder)
+      const quotient = Math.floor((left - remainder) / right + 0.5)
+      return float(quotient === 0 ? (left / right < 0 || Object.is(left / right, -0) ? -0 : 0) : quotient)
     }
   }
 }
