@@ -109,12 +109,9 @@ export function loadConfig(env: Environment = process.env): Config {
     natsReplicas: integer('NATS_REPLICAS', 1, 5),
     adminKey: reader.textOrFile('ADMIN_KEY') || null,
     allowInsecure: flag('ALLOW_INSECURE'),
-    allowHosts: list('ALLOW_HOSTS'),
-    connections: connections(reader),
-    credentials: new Map(Object.entries(reader.object('CREDENTIALS', reader.textOrFile('CREDENTIALS')))),
+    ...toolConfig(reader),
     templateEnv,
     templateEnvValues: Object.fromEntries(templateEnv.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
-    python: text('PYTHON'),
     historyLimit: integer('HISTORY_LIMIT', 1, 1_000_000_000),
     retentionDays: integer('RETENTION_DAYS', 0, 36_500),
     stepLimit: integer('STEP_LIMIT', 1, 10_000_000),
@@ -238,6 +235,34 @@ function createReader(env: Environment) {
       fault(`${name}: not a JSON object from name to value`)
       return {}
     },
+  }
+}
+
+/** What tools need in any process that runs them. */
+export type ToolConfig = Pick<Config, 'connections' | 'credentials' | 'python' | 'allowHosts'>
+
+/** The settings that `transient worker` takes from the environment. */
+export const WORKER_SETTINGS: readonly Setting[] = SETTINGS.filter(({ name }) =>
+  ['ALLOW_HOSTS', 'CONNECTIONS', 'CREDENTIALS', 'CREDENTIALS_FILE', 'PYTHON'].includes(name),
+)
+
+/**
+ * Reads the settings of a worker process; those of the server do not concern it.
+ * @throws ConfigError with all faults together
+ */
+export function loadToolConfig(env: Environment = process.env): ToolConfig {
+  const reader = createReader(env)
+  const config = toolConfig(reader)
+  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
+  return config
+}
+
+function toolConfig(reader: Reader): ToolConfig {
+  return {
+    allowHosts: reader.list('ALLOW_HOSTS'),
+    connections: connections(reader),
+    credentials: new Map(Object.entries(reader.object('CREDENTIALS', reader.textOrFile('CREDENTIALS')))),
+    python: reader.text('PYTHON'),
   }
 }
 

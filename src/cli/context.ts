@@ -9,6 +9,7 @@ import { parseWord } from './value.js'
 export interface CommandContext {
   readonly client: TransientClient
   readonly url: string
+  readonly hasKey: boolean
   readonly format: Format
   readonly isColorful: boolean
   print(text: string): void
@@ -34,9 +35,11 @@ export function createContext(command: Command): CommandContext {
   const url = options.url ?? config.url
   const format = parseWord(options.output ?? 'table', FORMATS, '--output')
   const print = (text: string): void => writeLine(process.stdout, text)
+  const key = options.key ?? config.key
   return {
-    client: createClient({ url, key: options.key ?? config.key }),
+    client: createClient({ url, key }),
     url,
+    hasKey: Boolean(key),
     format,
     isColorful: config.isColorful,
     print,

@@ -5,6 +5,7 @@ import { addPlaybookCommands } from './commands/playbook.js'
 import { addServeCommand } from './commands/serve.js'
 import { addTemplateCommands } from './commands/template.js'
 import { addVarsCommands } from './commands/vars.js'
+import { addWorkerCommand } from './commands/worker.js'
 
 const EXIT_CODES = `
 Exit codes:
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     .addHelpText('after', EXIT_CODES)
     .exitOverride()
   addServeCommand(program)
+  addWorkerCommand(program)
   addPlaybookCommands(program)
   addExecutionCommands(program)
   addVarsCommands(program)

@@ -25,10 +25,14 @@ export type ClaimTaskRequest = z.infer<typeof claimTaskRequest>
 export const heartbeatTaskRequest = z.strictObject({ attempt: z.int().min(1), token: z.string() })
 export type HeartbeatTaskRequest = z.infer<typeof heartbeatTaskRequest>
 
-/** POST /api/tasks/{id}/complete; an `error` and a `result` exclude each other. */
+/** POST /api/tasks/{id}/release */
+export const releaseTaskRequest = heartbeatTaskRequest
+
+/** POST /api/tasks/{id}/complete; an `error` and a `result` exclude each other. `extras` stand in `this` beside its own keys. */
 export const completeTaskRequest = heartbeatTaskRequest.extend({
   result: jsonValue.optional(),
-  error: z.strictObject({ code: z.enum(TASK_ERROR_CODES), message: z.string() }).nullish(),
+  error: z.strictObject({ code: z.enum(TASK_ERROR_CODES), message: z.string(), data: jsonValue.optional() }).nullish(),
+  extras: jsonObject.optional(),
   log: z.string().nullish(),
 })
 export type CompleteTaskRequest = z.infer<typeof completeTaskRequest>
@@ -46,8 +50,11 @@ export const taskResponse = z.object({
   idempotency_key: z.string(),
   token: z.string(),
   lease_until: timestamp,
+  lease_ms: z.number(),
 })
 export type TaskResponse = z.infer<typeof taskResponse>
+
+export const releaseTaskResponse = z.object({ released: z.literal(true) })
 
 export const completeTaskResponse = z.object({ accepted: z.boolean(), revision: z.number() })
 export type CompleteTaskResponse = z.infer<typeof completeTaskResponse>

@@ -5,7 +5,7 @@ import type { Database, Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { lockExecutionState } from '../executions/store.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { extendLease, findTask, forgetEnsured, leaseTask, saveInput } from '../tasks/store.js'
+import { extendLease, findTask, forgetEnsured, leaseTask, releaseLease, saveInput } from '../tasks/store.js'
 import type { Backstop } from '../template/index.js'
 import { applyDecision, type Effects } from './apply.js'
 import { evaluatingTransaction } from './backstop.js'
@@ -43,6 +43,8 @@ export interface Attempts {
   /** Extends a lease. @throws TransientError CONFLICT when it is lost, NOT_FOUND */
   extend(ticket: TaskTicket): Promise<TaskRecord>
   heartbeat(ticket: TaskTicket): Promise<ClaimedTask>
+  /** Gives a task back unfinished. @throws TransientError CONFLICT when it is not held any more, NOT_FOUND */
+  release(ticket: TaskTicket): Promise<TaskRecord>
   complete(request: CompleteRequest): Promise<CompletedTask>
   /** Ends a task that waited for a child. */
   completeWaiting(key: TaskKey, outcome: Outcome): Promise<void>
@@ -109,7 +111,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     })
     if (!begun) return null
     await settle(begun)
-    return begun.call ? claimedTask(begun.snapshot, begun.call) : null
+    return begun.call ? claimedTask(begun.snapshot, { ...begun.call, leaseMs }) : null
   }
 
   async function end(request: { key: TaskKey; outcome: Outcome; log: string | null; isExpected: (task: TaskRecord) => boolean }) {
@@ -130,18 +132,21 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     return { isAccepted: ended.effects !== null, revision: ended.revision }
   }
 
-  async function extend(ticket: TaskTicket): Promise<TaskRecord> {
+  async function held(ticket: TaskTicket, touch: (key: TaskKey) => Promise<TaskRecord | null>): Promise<TaskRecord> {
     const key = ticketKey(ticket)
-    const task = await extendLease(db, key, { token: ticket.token, leaseMs })
+    const task = await touch(key)
     if (task) return task
     if (!(await findTask(db, key))) throw new TransientError('NOT_FOUND', `task "${ticket.taskId}" does not exist`)
     throw new TransientError('CONFLICT', `task "${ticket.taskId}" is no longer held by this worker: stop it`)
   }
 
+  const extend = (ticket: TaskTicket) => held(ticket, (key) => extendLease(db, key, { token: ticket.token, leaseMs }))
+
   return {
     begin,
     extend,
-    heartbeat: async (ticket) => heldTask(db, await extend(ticket)),
+    heartbeat: async (ticket) => heldTask({ db, leaseMs }, await extend(ticket)),
+    release: (ticket) => held(ticket, (key) => releaseLease(db, key, ticket.token)),
     async complete(request) {
       const key = ticketKey(request)
       const isExpected = (task: TaskRecord) => {
@@ -191,14 +196,16 @@ function idempotencyKeyOf(run: RunState): string {
 }
 
 /** A task that a remote worker holds, as it was given to it. */
-async function heldTask(db: Database, task: TaskRecord): Promise<ClaimedTask> {
+async function heldTask({ db, leaseMs }: { db: Database; leaseMs: number }, task: TaskRecord): Promise<ClaimedTask> {
   const run = await loadRun(db, task.executionId, task.run)
   const call = task.input as unknown as Decision['call']
   if (!run || !call) throw new TransientError('CONFLICT', `task "${formatTaskId(task)}" is held by the server itself`)
-  return claimedTask({ run, task }, call)
+  return claimedTask({ run, task }, { ...call, leaseMs })
 }
 
-function claimedTask({ task, run }: Pick<Snapshot, 'task' | 'run'>, call: NonNullable<Decision['call']>): ClaimedTask {
+type HeldCall = NonNullable<Decision['call']> & { readonly leaseMs: number }
+
+function claimedTask({ task, run }: Pick<Snapshot, 'task' | 'run'>, call: HeldCall): ClaimedTask {
   return {
     id: formatTaskId(task),
     executionId: task.executionId,
@@ -212,5 +219,6 @@ function claimedTask({ task, run }: Pick<Snapshot, 'task' | 'run'>, call: NonNul
     idempotencyKey: idempotencyKeyOf(run),
     token: task.token ?? '',
     leaseUntil: task.leaseUntil ?? new Date(0),
+    leaseMs: call.leaseMs,
   }
 }

@@ -1,17 +1,18 @@
+import type { StepBus, TaskRef } from '../bus/bus.js'
 import { errorMessage, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isFinished } from '../core/status.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { formatTaskId, parseTaskId, SYSTEM_POOL, type TaskRecord } from '../tasks/record.js'
+import { formatTaskId, parseTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { forgetEnsured, type NewTask, voidLeases } from '../tasks/store.js'
 import type { Effects } from './apply.js'
 import { createAttempts } from './attempts.js'
 import { cancelExecution } from './cancel.js'
 import { createChildren } from './children.js'
-import { claimTask } from './claims.js'
+import { createClaims } from './claims.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import { createExecutionLookup } from './lookup.js'
-import type { Orchestrator } from './orchestrator.js'
+import type { ClaimedTask, Orchestrator, TaskTicket } from './orchestrator.js'
 import { createRelay } from './relay.js'
 import { planRerun } from './rerun.js'
 import { type Begun, beginExecution, payloadOf } from './start.js'
@@ -22,14 +23,38 @@ const DRAIN_GRACE_MS = 5000
 
 /** Builds the orchestrator; nothing runs until `run()`. */
 export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator {
-  const { db, bus, catalog, clock, logger } = deps
+  const { db, catalog, clock, logger } = deps
   const timers = new Set<NodeJS.Timeout>()
   const stops: (() => Promise<void>)[] = []
   const lookup = createExecutionLookup({ db, catalog })
   const attempts = createAttempts({ ...deps, lookup, settle })
+  const claims = createClaims({ db, begin: beginRemotely, release, pollMs: deps.claimPollMs })
+  const bus: StepBus = { ...deps.bus, ensure: offer }
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const children = createChildren({ ...deps, attempts: () => attempts, announce })
-  const relay = createRelay({ ...deps, resume: children.resume, expire: children.expire, cancelOrphan })
+  const relay = createRelay({ ...deps, bus, resume: children.resume, expire: children.expire, giveUp, cancelOrphan })
+
+  /** Workers of this process hear it from the bus, those outside from their waiting claims. */
+  async function offer(task: TaskRef): Promise<void> {
+    claims.wake(task.pool)
+    await deps.bus.ensure(task)
+  }
+
+  async function beginRemotely(key: TaskKey, workerId: string): Promise<ClaimedTask | null> {
+    const task = await attempts.begin(key, { id: workerId, isRemote: true })
+    // Its pool may have no consumer on the bus, where it would wait for ever.
+    if (task) withdrawFromBus(task.id)
+    return task
+  }
+
+  async function release(ticket: TaskTicket): Promise<void> {
+    dispatch({ ...(await attempts.release(ticket)), delayMs: 0 })
+  }
+
+  /** The delivery after the last: beginning it fails the step, also where no worker is left to claim it. */
+  async function giveUp(key: TaskKey): Promise<void> {
+    await attempts.begin(key, { id: embeddedWorkerId(deps.processId ?? null), isRemote: false })
+  }
 
   function dispatch(task: NewTask): void {
     const ensure = () => {
@@ -146,13 +171,9 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       await announce(begun)
       return begun.execution
     },
-    async claim(request) {
-      const task = await claimTask({ db, attempts }, request)
-      // Its pool may have no consumer on the bus, where it would wait for ever.
-      if (task) withdrawFromBus(task.id)
-      return task
-    },
+    claim: claims.claim,
     heartbeat: (ticket) => attempts.heartbeat(ticket),
+    release,
     complete: (request) => attempts.complete(request),
     async run() {
       // Among several processes the leases of a dead one expire: those of the others must not be touched.
@@ -163,6 +184,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     },
     async drain() {
       for (const timer of timers) clearTimeout(timer)
+      await claims.stop()
       await relay.stop()
       const stopping = stops.map((stop) => stop())
       await worker.drain(DRAIN_GRACE_MS)

@@ -32,6 +32,8 @@ export interface OrchestratorDependencies {
   readonly leaseMs: number
   /** Names this process among several; null or left out for the only one, whose leases are void after a restart. */
   readonly processId?: string | null
+  /** How long a task that another process offers, or whose lease ran out, may go unnoticed by waiting claims; 500 where absent. */
+  readonly claimPollMs?: number
   /** Tasks that this process runs at once. */
   readonly concurrency: number
   /** What the setting TEMPLATE_ENV lets templates read as `env`. */

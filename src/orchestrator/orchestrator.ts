@@ -32,6 +32,8 @@ export interface ClaimedTask {
   readonly idempotencyKey: string
   readonly token: string
   readonly leaseUntil: Date
+  /** How long the lease was when it was given: what a worker's own clock can measure. */
+  readonly leaseMs: number
 }
 
 export interface ClaimRequest {
@@ -39,6 +41,8 @@ export interface ClaimRequest {
   readonly workerId: string
   /** At most 60,000. */
   readonly waitMs: number
+  /** Aborted when the caller is gone: it gets no task any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface TaskTicket {
@@ -48,6 +52,7 @@ export interface TaskTicket {
 }
 
 export interface CompleteRequest extends TaskTicket {
+  /** With an `error`: what the tool answered all the same. */
   readonly result?: JsonValue | undefined
   readonly error?: { readonly code: ErrorCode; readonly message: string } | null | undefined
   /** What the tool adds to `this`. */
@@ -67,6 +72,8 @@ export interface Orchestrator {
   claim(request: ClaimRequest): Promise<ClaimedTask | null>
   /** @throws TransientError CONFLICT when the lease is another's, NOT_FOUND */
   heartbeat(ticket: TaskTicket): Promise<ClaimedTask>
+  /** Gives a task back unfinished: it is offered again at once, and no delivery is counted. @throws TransientError CONFLICT, NOT_FOUND */
+  release(ticket: TaskTicket): Promise<void>
   /** A duplicate answers `isAccepted: false`; another attempt's is CONFLICT. */
   complete(request: CompleteRequest): Promise<{ readonly isAccepted: boolean; readonly revision: number }>
   /** Starts the relay and the workers of this process. */

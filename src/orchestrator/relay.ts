@@ -16,10 +16,12 @@ export interface Relay {
   stop(): Promise<void>
 }
 
-interface RelayDependencies extends Pick<OrchestratorDependencies, 'db' | 'bus' | 'leaseMs' | 'logger' | 'retention'> {
+interface RelayDependencies extends Pick<OrchestratorDependencies, 'db' | 'bus' | 'leaseMs' | 'limits' | 'logger' | 'retention'> {
   readonly resume: (key: TaskKey) => Promise<void>
   /** Ends a task whose child has run longer than its timeout. */
   readonly expire: (task: TaskRecord) => Promise<void>
+  /** Fails a task whose workers were lost too often. */
+  readonly giveUp: (task: TaskRecord) => Promise<void>
   readonly cancelOrphan: (id: ExecutionId) => Promise<void>
 }
 
@@ -27,7 +29,8 @@ interface RelayDependencies extends Pick<OrchestratorDependencies, 'db' | 'bus' 
  * Makes the engine's data again from the database, once a second: offers open, due tasks, goes on with parents whose
  * child has ended or is overdue, and ends children that nobody waits for. What it does is idempotent, so any number of processes may.
  */
-export function createRelay({ db, bus, leaseMs, logger, retention, resume, expire, cancelOrphan }: RelayDependencies): Relay {
+export function createRelay(deps: RelayDependencies): Relay {
+  const { db, bus, leaseMs, logger, retention, resume, expire, giveUp, cancelOrphan } = deps
   let timer: NodeJS.Timeout | null = null
   let round: Promise<void> = Promise.resolve()
   let isStopped = false
@@ -42,7 +45,11 @@ export function createRelay({ db, bus, leaseMs, logger, retention, resume, expir
     if (!isHealthy) return
     const tasks = await takeDueTasks(db, leaseMs, BATCH)
     const outcomes = await Promise.allSettled(
-      tasks.map((task) => bus.ensure({ id: formatTaskId(task), executionId: task.executionId, pool: task.pool })),
+      tasks.map((task) =>
+        task.deliveries >= deps.limits.maxDeliveries
+          ? giveUp(task)
+          : bus.ensure({ id: formatTaskId(task), executionId: task.executionId, pool: task.pool }),
+      ),
     )
     const failed = tasks.filter((_, index) => outcomes[index]?.status === 'rejected')
     if (failed.length === 0) return

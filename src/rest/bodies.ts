@@ -71,5 +71,6 @@ export function taskBody(task: ClaimedTask): TaskResponse {
     idempotency_key: task.idempotencyKey,
     token: task.token,
     lease_until: task.leaseUntil.toISOString(),
+    lease_ms: task.leaseMs,
   }
 }

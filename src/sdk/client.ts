@@ -13,6 +13,7 @@ import {
 } from './generated/graphql.js'
 import { execute, type Variables } from './graphql.js'
 import { type ClientOptions, createHttp } from './http.js'
+import { createTaskCalls, type TaskCalls } from './tasks.js'
 import { type WatchControls, type WatchMessage, type WatchOptions, watchExecution, watchVariables } from './watch.js'
 
 const PAGE = 250
@@ -26,6 +27,8 @@ export interface VariableList {
 export interface TransientClient {
   /** Runs any typed document (`sdk/generated/graphql.ts`). */
   request<Result, Input extends Variables>(document: TypedDocumentNode<Result, Input>, variables: Input): Promise<Result>
+  /** The worker protocol; `createWorker` is the loop over it. */
+  readonly tasks: TaskCalls
   registerPlaybook(source: string): Promise<PlaybookFieldsFragment>
   startExecution(input: StartExecutionInput): Promise<ExecutionFieldsFragment>
   /** All variables as they were at one revision, over as many pages as it takes. */
@@ -67,6 +70,7 @@ export function createClient(options: ClientOptions): TransientClient {
 
   return {
     request,
+    tasks: createTaskCalls(http),
     listVariables,
     registerPlaybook: async (source) => (await request(RegisterPlaybookDocument, { source })).registerPlaybook,
     startExecution: async (input) => (await request(StartExecutionDocument, { input })).startExecution,

@@ -120,6 +120,21 @@ export async function extendLease(sql: Sql, key: TaskKey, lease: Omit<Lease, 'wo
   return rows[0] ? fromRow(rows[0]) : null
 }
 
+/** Gives a lease back that is still held: the task waits again, and this delivery does not count. null when it is not held. */
+export async function releaseLease(sql: Sql, key: TaskKey, token: string): Promise<TaskRecord | null> {
+  const rows = await sql.rows<TaskRow>(
+    `UPDATE transient.task
+     SET lease_until = NULL, token = NULL, worker_id = NULL, deliveries = deliveries - 1, ensured_at = now()
+     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND token = $4
+     RETURNING ${COLUMNS}`,
+    key.executionId,
+    key.run,
+    key.attempt,
+    token,
+  )
+  return rows[0] ? fromRow(rows[0]) : null
+}
+
 /** The fence: `open` or `waiting` becomes `done`, once. */
 export async function finishTask(tx: Sql, key: TaskKey): Promise<boolean> {
   const count = await tx.run(

@@ -41,6 +41,7 @@ export interface EngineOptions extends Partial<Limits> {
   /** Tools that outlive the engine; by default it has its own. */
   readonly toolbox?: Toolbox
   readonly leaseMs?: number
+  readonly claimPollMs?: number
 }
 
 const LIMITS: Limits = { stepLimit: 10_000, stepTimeoutMs: 20_000, childDepth: 10, maxDeliveries: 10 }
@@ -62,7 +63,7 @@ export function testToolbox(): Toolbox {
 /** The whole engine on a database, in this process, with real tools. */
 export async function openEngine(
   db: Database,
-  { elapsedMs, toolbox: given, leaseMs = 30_000, ...limits }: EngineOptions = {},
+  { elapsedMs, claimPollMs, toolbox: given, leaseMs = 30_000, ...limits }: EngineOptions = {},
 ): Promise<Engine> {
   const bus = createMemoryBus()
   const catalog = createCatalogService({ db, tools: TOOLS })
@@ -79,6 +80,7 @@ export async function openEngine(
     ...(elapsedMs ? { elapsedMs } : {}),
     limits: { ...LIMITS, ...limits },
     leaseMs,
+    ...(claimPollMs ? { claimPollMs } : {}),
     concurrency: 8,
     env: { REGION: 'eu' },
     logger: SILENT,

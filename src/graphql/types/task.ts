@@ -1,4 +1,5 @@
 import { ERRORS, type ErrorCode, TransientError } from '../../core/errors.js'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import type { ClaimedTask } from '../../orchestrator/orchestrator.js'
 import { builder } from '../builder.js'
 
@@ -17,6 +18,7 @@ const TaskType = builder.objectRef<ClaimedTask>('Task').implement({
     idempotencyKey: t.exposeString('idempotencyKey'),
     token: t.exposeString('token'),
     leaseUntil: t.expose('leaseUntil', { type: 'DateTime' }),
+    leaseMs: t.exposeInt('leaseMs', { description: 'How long the lease was when it was given.' }),
   }),
 })
 
@@ -29,7 +31,11 @@ const ClaimTaskInput = builder.inputType('ClaimTaskInput', {
 })
 
 const TaskErrorInput = builder.inputType('TaskErrorInput', {
-  fields: (t) => ({ code: t.string({ required: true }), message: t.string({ required: true }) }),
+  fields: (t) => ({
+    code: t.string({ required: true }),
+    message: t.string({ required: true }),
+    data: t.field({ type: 'JSON', description: 'What the tool answered all the same.' }),
+  }),
 })
 
 const CompleteTaskInput = builder.inputType('CompleteTaskInput', {
@@ -39,6 +45,7 @@ const CompleteTaskInput = builder.inputType('CompleteTaskInput', {
     token: t.string({ required: true }),
     result: t.field({ type: 'JSON' }),
     error: t.field({ type: TaskErrorInput }),
+    extras: t.field({ type: 'JSON', description: 'An object: what stands in `this` beside its own keys.' }),
     log: t.string(),
   }),
 })
@@ -61,6 +68,13 @@ function checkedError(error: { readonly code: string; readonly message: string }
   throw new TransientError('VALIDATION', `input.error.code: "${error.code}" is none of ${Object.keys(ERRORS).join(', ')}`, {
     details: { field: 'input.error.code' },
   })
+}
+
+/** @throws TransientError VALIDATION when it is no object */
+function checkedExtras(extras: JsonValue | undefined): JsonObject | undefined {
+  if (extras === null || extras === undefined) return undefined
+  if (isJsonObject(extras)) return extras
+  throw new TransientError('VALIDATION', 'input.extras: must be a JSON object', { details: { field: 'input.extras' } })
 }
 
 /** @throws TransientError VALIDATION when it is out of range */
@@ -90,11 +104,29 @@ builder.mutationFields((t) => ({
     },
     resolve: (_root, ticket, { services }) => services.orchestrator.heartbeat(ticket),
   }),
+  releaseTask: t.field({
+    type: 'Boolean',
+    description: 'Gives a task back unfinished; it is offered again at once. REST: POST /api/tasks/{id}/release.',
+    args: {
+      taskId: t.arg.id({ required: true }),
+      attempt: t.arg.int({ required: true }),
+      token: t.arg.string({ required: true }),
+    },
+    resolve: async (_root, ticket, { services }) => {
+      await services.orchestrator.release(ticket)
+      return true
+    },
+  }),
   completeTask: t.field({
     type: CompleteTaskPayload,
     description: "A duplicate answers accepted: false; another attempt's is CONFLICT. REST: POST /api/tasks/{id}/complete.",
     args: { input: t.arg({ type: CompleteTaskInput, required: true }) },
-    resolve: (_root, { input: { error, ...report } }, { services }) =>
-      services.orchestrator.complete({ ...report, error: checkedError(error) }),
+    resolve: (_root, { input: { error, extras, ...report } }, { services }) =>
+      services.orchestrator.complete({
+        ...report,
+        result: error?.data === undefined ? report.result : error.data,
+        error: checkedError(error),
+        extras: checkedExtras(extras),
+      }),
   }),
 }))

@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { claimTaskRequest, completeTaskRequest, heartbeatTaskRequest } from '../../contract/tasks.js'
+import { claimTaskRequest, completeTaskRequest, heartbeatTaskRequest, releaseTaskRequest } from '../../contract/tasks.js'
 import { TransientError } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json.js'
 import { taskBody } from '../bodies.js'
@@ -9,13 +9,14 @@ import { refuseOtherMethods } from '../problem.js'
 
 const CLAIM_PATH = '/api/tasks/claim'
 const HEARTBEAT_PATH = '/api/tasks/:id/heartbeat'
+const RELEASE_PATH = '/api/tasks/:id/release'
 const COMPLETE_PATH = '/api/tasks/:id/complete'
 
-/** What a worker in any language calls: the same three operations as in GraphQL, in snake_case. */
+/** What a worker in any language calls: the same operations as in GraphQL, in snake_case. */
 export function addTasksRoutes(app: Hono<RestEnv>, { orchestrator }: RestServices): void {
   app.post(CLAIM_PATH, async (context) => {
     const { pool, worker_id: workerId, wait_ms: waitMs } = await readJson(context, claimTaskRequest)
-    const task = await orchestrator.claim({ pool, workerId, waitMs })
+    const task = await orchestrator.claim({ pool, workerId, waitMs, signal: context.req.raw.signal })
     return answerJson(task === null ? null : (taskBody(task) as JsonObject))
   })
   refuseOtherMethods(app, CLAIM_PATH, ['POST'])
@@ -26,6 +27,12 @@ export function addTasksRoutes(app: Hono<RestEnv>, { orchestrator }: RestService
   })
   refuseOtherMethods(app, HEARTBEAT_PATH, ['POST'])
 
+  app.post(RELEASE_PATH, async (context) => {
+    await orchestrator.release({ taskId: context.req.param('id'), ...(await readJson(context, releaseTaskRequest)) })
+    return answerJson({ released: true })
+  })
+  refuseOtherMethods(app, RELEASE_PATH, ['POST'])
+
   app.post(COMPLETE_PATH, async (context) => {
     const request = await readJson(context, completeTaskRequest)
     if (request.result !== undefined && request.error) {
@@ -33,7 +40,8 @@ export function addTasksRoutes(app: Hono<RestEnv>, { orchestrator }: RestService
         details: { field: 'error' },
       })
     }
-    const { isAccepted, revision } = await orchestrator.complete({ taskId: context.req.param('id'), ...request })
+    const result = request.error?.data ?? request.result
+    const { isAccepted, revision } = await orchestrator.complete({ taskId: context.req.param('id'), ...request, result })
     return answerJson({ accepted: isAccepted, revision })
   })
   refuseOtherMethods(app, COMPLETE_PATH, ['POST'])

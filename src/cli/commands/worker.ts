@@ -1,0 +1,104 @@
+import type { Command } from 'commander'
+import { isLoopback, loadToolConfig, WORKER_SETTINGS } from '../../config.js'
+import { errorMessage } from '../../core/errors.js'
+import type { WorkerEvent } from '../../sdk/worker-options.js'
+import type { Toolbox } from '../../tools/index.js'
+import { type CommandContext, createContext } from '../context.js'
+import { UsageError } from '../exit.js'
+import { settingsHelp } from '../settings-help.js'
+import { parseCount } from '../value.js'
+
+const MAX_CONCURRENCY = 1000
+
+interface WorkerCommandOptions {
+  readonly pool: string
+  readonly concurrency: string
+  readonly id?: string
+}
+
+/** `worker`: the tools of the server in a process of their own, over the API. */
+export function addWorkerCommand(program: Command): void {
+  program
+    .command('worker')
+    .description('run the tools of steps for a server, here; SIGTERM finishes or gives back what runs')
+    .option('--pool <pool>', 'the steps whose `pool` this is', 'default')
+    .option('--concurrency <count>', 'tasks run at once', '8')
+    .option('--id <id>', 'what the server calls this worker; made up where absent')
+    .addHelpText('after', settingsHelp(WORKER_SETTINGS))
+    .action((options: WorkerCommandOptions, command: Command) => runWorker(createContext(command), options))
+}
+
+async function runWorker(context: CommandContext, { pool, concurrency, id }: WorkerCommandOptions): Promise<void> {
+  const places = parseCount(concurrency, '--concurrency')
+  if (places < 1 || places > MAX_CONCURRENCY) throw new UsageError(`--concurrency: not from 1 to ${MAX_CONCURRENCY}`)
+  // Loaded only here: no other command needs the tools.
+  const { createWorker } = await import('../../sdk/worker.js')
+  const toolbox = await openToolbox(context)
+  const stopping = createStopping()
+  try {
+    const worker = createWorker({
+      client: context.client,
+      pool,
+      concurrency: places,
+      ...(id === undefined ? {} : { workerId: id }),
+      signal: stopping.signal,
+      run: (task, call) => toolbox.run(task.kind, task.input, call),
+      onEvent: createReporter(context),
+    })
+    context.say(`worker ${worker.id} claims tasks of pool "${pool}" at ${context.url}, up to ${places} at once`)
+    await worker.done
+    context.say('drained')
+  } finally {
+    stopping.close()
+    await toolbox.close()
+  }
+}
+
+async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
+  const { createToolbox } = await import('../../tools/index.js')
+  const { connections, credentials, python, allowHosts } = loadToolConfig()
+  const server = URL.canParse(url) ? new URL(url) : null
+  if (server === null) throw new UsageError(`--url: "${url}" is no URL`)
+  const isLocal = isLoopback(server.hostname)
+  return createToolbox({
+    connections,
+    credentials,
+    pythonPath: python,
+    // The server's own embedded database has one process only.
+    embeddedDatabaseDir: null,
+    allowHosts,
+    isLoopbackOpen: isLocal && !hasKey,
+    ownPort: isLocal ? Number(server.port || (server.protocol === 'https:' ? 443 : 80)) : null,
+  })
+}
+
+/** The first SIGTERM or SIGINT drains; another ends the process at once, as if there were no handler. */
+function createStopping(): { readonly signal: AbortSignal; close(): void } {
+  const controller = new AbortController()
+  const stop = () => {
+    close()
+    controller.abort()
+  }
+  const close = () => {
+    process.off('SIGTERM', stop)
+    process.off('SIGINT', stop)
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  return { signal: controller.signal, close }
+}
+
+/** Says what an operator should know: lost tasks, and once that the server does not answer. */
+function createReporter({ say }: CommandContext): (event: WorkerEvent) => void {
+  let isWaiting = false
+  return (event) => {
+    if (event.type === 'waiting') {
+      if (!isWaiting) say(`waiting for the server: ${errorMessage(event.error)}`)
+      isWaiting = true
+      return
+    }
+    isWaiting = false
+    if (event.type === 'lost') say(`task ${event.task.id}: no longer held here, its result is dropped`)
+    if (event.type === 'released') say(`task ${event.task.id}: given back`)
+  }
+}

@@ -1,0 +1,145 @@
+import { errorMessage, isTransientError } from '../core/errors.js'
+import { boundLog } from '../tools/bound-log.js'
+import { failed } from '../tools/outcome.js'
+import type { ToolOutcome } from '../tools/tool.js'
+import { isPassing, pause } from './patience.js'
+import type { Completion, TaskCalls, WorkerTask } from './tasks.js'
+import type { RunTask, WorkerEvent } from './worker-options.js'
+
+/** A tool that was told to stop gets this long before its place is given to another. */
+const STOP_GRACE_MS = 3000
+/** After this many faults of the server with one report, the report is what is wrong. */
+const MAX_FAULTS = 10
+
+/** The longest delay that a timer of Node holds. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+interface Holding {
+  readonly calls: TaskCalls
+  readonly run: RunTask
+  readonly emit: (event: WorkerEvent) => void
+  /** Aborted when the worker must end now. */
+  readonly halt: AbortSignal
+}
+
+/** One claimed task from here to its report: heartbeats, the tool, and a completion that the server has understood. */
+export async function holdTask(holding: Holding, task: WorkerTask): Promise<void> {
+  const { calls, emit, halt } = holding
+  const lost = new AbortController()
+  const stop = AbortSignal.any([lost.signal, halt])
+  const beating = beat(holding, task, lost)
+  try {
+    const completion = await perform(holding, task, stop)
+    if (await report(holding, { task, completion, stop })) {
+      emit({ type: 'completed', task })
+    } else if (!lost.signal.aborted) {
+      await calls.release(task, AbortSignal.timeout(1000))
+      emit({ type: 'released', task })
+    }
+  } catch (error) {
+    // A task that cannot even be given back is offered again when its lease ends.
+    if (isConflict(error)) lost.abort()
+    else emit({ type: 'waiting', task, error })
+  } finally {
+    beating.stop()
+  }
+  if (lost.signal.aborted) emit({ type: 'lost', task })
+}
+
+/** Extends the lease at each third of it; a server that does not answer is asked again, one that says CONFLICT ends it. */
+function beat({ calls, emit }: Holding, task: WorkerTask, lost: AbortController): { stop(): void } {
+  const ended = new AbortController()
+  const periodMs = task.lease_ms / 3
+  const timer = setInterval(() => {
+    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(Math.max(1000, task.lease_ms))])
+    calls.heartbeat(task, signal).catch((error: unknown) => {
+      if (ended.signal.aborted) return
+      if (isConflict(error)) lost.abort()
+      else emit({ type: 'waiting', task, error })
+    })
+  }, periodMs)
+  return {
+    stop() {
+      clearInterval(timer)
+      ended.abort()
+    },
+  }
+}
+
+/** Runs the tool within its time. */
+async function perform({ run }: Holding, task: WorkerTask, stop: AbortSignal): Promise<Completion> {
+  const log = boundLog()
+  const overdue = new AbortController()
+  const signal = AbortSignal.any([overdue.signal, stop])
+  const timer = setTimeout(() => overdue.abort(), Math.min(task.timeout_ms, MAX_TIMER_MS))
+  try {
+    const call = { signal, timeoutMs: task.timeout_ms, idempotencyKey: task.idempotency_key, log: log.add }
+    const outcome = await Promise.race([run(task, call), abandoned(signal)])
+    return completionOf(overdue.signal.aborted ? timedOut(task) : outcome, log.text())
+  } catch (error) {
+    const outcome = overdue.signal.aborted ? timedOut(task) : failed('TOOL_FAILED', errorMessage(error))
+    return completionOf(outcome, log.text())
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The end of a tool that does not heed its signal. */
+function abandoned(signal: AbortSignal): Promise<ToolOutcome> {
+  return new Promise((resolve) => {
+    const give = () => resolve(failed('TOOL_FAILED', 'the tool did not stop when it was told to'))
+    signal.addEventListener('abort', () => setTimeout(give, STOP_GRACE_MS).unref(), { once: true })
+  })
+}
+
+function timedOut({ timeout_ms }: WorkerTask): ToolOutcome {
+  return failed(
+    'TIMEOUT',
+    `no result after ${timeout_ms / 1000} s: the tool was stopped; raise the step's timeout if it needs longer`,
+  )
+}
+
+function completionOf(outcome: ToolOutcome, log: string | null): Completion {
+  const more = { ...(outcome.extras ? { extras: outcome.extras } : {}), ...(log === null ? {} : { log }) }
+  if (outcome.status === 'success') return { result: outcome.data ?? null, ...more }
+  const { code, message } = outcome.error
+  const data = outcome.data === undefined ? {} : { data: outcome.data }
+  return { error: { code: code as NonNullable<Completion['error']>['code'], message, ...data }, ...more }
+}
+
+interface Report {
+  readonly task: WorkerTask
+  readonly completion: Completion
+  readonly stop: AbortSignal
+}
+
+/** Reports until the server has understood; false when it was stopped before. What it refuses as such is reported as the tool's failure. */
+async function report({ calls, emit }: Holding, { task, completion, stop }: Report): Promise<boolean> {
+  let current = completion
+  let isRefused = false
+  for (let failures = 1; !stop.aborted; failures += 1) {
+    try {
+      await calls.complete(task, current, stop)
+      return true
+    } catch (error) {
+      if (stop.aborted) break
+      if (isPassing(error) && !(isFault(error) && failures % MAX_FAULTS === 0)) {
+        emit({ type: 'waiting', task, error })
+        await pause(failures, stop)
+      } else {
+        if (isConflict(error) || isRefused) throw error
+        isRefused = true
+        current = { error: { code: 'TOOL_FAILED', message: `the result was refused: ${errorMessage(error)}` } }
+      }
+    }
+  }
+  return false
+}
+
+function isFault(error: unknown): boolean {
+  return isTransientError(error) && error.code === 'INTERNAL'
+}
+
+function isConflict(error: unknown): boolean {
+  return isTransientError(error) && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')
+}

@@ -1,0 +1,8 @@
+export { type ErrorCode, isTransientError, TransientError } from '../core/errors.js'
+export type { JsonObject, JsonValue } from '../core/json.js'
+export type { ToolCallContext, ToolOutcome } from '../tools/tool.js'
+export { createClient, type TransientClient } from './client.js'
+export { type ClientOptions, UnreachableError } from './http.js'
+export type { TaskCalls, WorkerTask } from './tasks.js'
+export { createWorker } from './worker.js'
+export type { RunTask, Worker, WorkerEvent, WorkerOptions } from './worker-options.js'

@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { holdTask } from './hold.js'
+import { createHttp } from './http.js'
+import { isPassing, pause } from './patience.js'
+import { createTaskCalls, type WorkerTask } from './tasks.js'
+import type { Worker, WorkerOptions } from './worker-options.js'
+
+const CLAIM_WAIT_MS = 20_000
+const DRAIN_MS = 7_000
+
+/**
+ * A worker over the API (docs/protocol.md): claims tasks of a pool, keeps their leases with heartbeats, and reports how
+ * they ended. It starts at once, and goes on through restarts of the server until it is drained.
+ * @throws RangeError for a concurrency that is no whole number from 1 on
+ */
+export function createWorker(options: WorkerOptions): Worker {
+  const { pool = 'default', concurrency = 1, run, signal, drainMs = DRAIN_MS, onEvent: emit = () => undefined } = options
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError('concurrency must be a whole number from 1 on')
+  const calls = 'client' in options ? options.client.tasks : createTaskCalls(createHttp(options))
+  const id = options.workerId ?? `${hostname().slice(0, 100)}-${process.pid}-${randomUUID().slice(0, 8)}`
+  const draining = new AbortController()
+  const halting = new AbortController()
+  const held = new Set<string>()
+  let fault: { readonly error: unknown } | null = null
+
+  /** One place: it claims only when it is free, so that the worker never holds more than it can run. */
+  async function work(): Promise<void> {
+    let failures = 0
+    while (!draining.signal.aborted) {
+      try {
+        const task = await calls.claim({ pool, workerId: id, waitMs: CLAIM_WAIT_MS, signal: claimSignal() })
+        failures = 0
+        if (task) await hold(task)
+      } catch (error) {
+        if (draining.signal.aborted) return
+        if (!isPassing(error)) {
+          fault ??= { error }
+          beginDrain()
+          return
+        }
+        failures += 1
+        emit({ type: 'waiting', task: null, error })
+        await pause(failures, draining.signal)
+      }
+    }
+  }
+
+  /** A connection that died without a word must not hold a place for ever. */
+  const claimSignal = () => AbortSignal.any([draining.signal, AbortSignal.timeout(CLAIM_WAIT_MS + 10_000)])
+
+  async function hold(task: WorkerTask): Promise<void> {
+    held.add(task.id)
+    emit({ type: 'claimed', task })
+    try {
+      await holdTask({ calls, run, emit, halt: halting.signal }, task)
+    } finally {
+      held.delete(task.id)
+    }
+  }
+
+  function beginDrain(): void {
+    if (draining.signal.aborted) return
+    draining.abort()
+    const timer = setTimeout(() => halting.abort(), drainMs)
+    done.catch(() => undefined).finally(() => clearTimeout(timer))
+  }
+
+  const places = Array.from({ length: concurrency }, work)
+  const done = Promise.all(places).then(() => {
+    signal?.removeEventListener('abort', beginDrain)
+    if (fault) throw fault.error
+  })
+  // Whoever does not look at `done` shall not end with an unhandled rejection.
+  done.catch(() => undefined)
+  if (signal?.aborted) beginDrain()
+  else signal?.addEventListener('abort', beginDrain, { once: true })
+
+  return {
+    id,
+    get running() {
+      return held.size
+    },
+    done,
+    drain() {
+      beginDrain()
+      return done
+    },
+  }
+}

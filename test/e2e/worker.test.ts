@@ -1,0 +1,149 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { startTestServer, type TestServer } from '../support/server.js'
+import { startWorker, until, type WorkerProcess } from '../support/worker.js'
+
+const DELIVERIES = 3
+const KEY = 'a-key-of-24-characters-x'
+
+let server: TestServer
+let folder: string
+const workers: WorkerProcess[] = []
+
+beforeAll(async () => {
+  server = await startTestServer({ env: { LEASE_SECONDS: '1', MAX_DELIVERIES: String(DELIVERIES), ADMIN_KEY: KEY } })
+  folder = mkdtempSync(join(tmpdir(), 'transient-worker-'))
+})
+afterEach(async () => {
+  for (const worker of workers.splice(0)) {
+    worker.signal('SIGKILL')
+    await worker.ended
+  }
+})
+afterAll(async () => {
+  await server?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+function start(...args: string[]): WorkerProcess {
+  const worker = startWorker(server.url, args, { TRANSIENT_KEY: KEY })
+  workers.push(worker)
+  return worker
+}
+
+/** A step of a pool whose code appends a line to a file and answers how many there are. */
+async function register(pool: string, seconds: number, more = ''): Promise<{ path: string; log: string }> {
+  const log = join(folder, pool)
+  const code = [
+    'import time, os',
+    `with open(${JSON.stringify(log)}, "a") as f: f.write("x\\n")`,
+    `count = len(open(${JSON.stringify(log)}).readlines())`,
+    more,
+    `time.sleep(${seconds} if count == 1 else 0)`,
+    'result = {"count": count}',
+  ].join('\n')
+  const source = JSON.stringify({
+    apiVersion: 'noetl.io/v2',
+    kind: 'Playbook',
+    metadata: { name: pool, path: `test/${pool}` },
+    workflow: [
+      { step: 'start', next: 'work' },
+      { step: 'work', tool: 'python', code, pool, vars: { count: '{{ result.count }}' }, next: 'after' },
+      { step: 'after', tool: 'python', code: 'result = "on the server"' },
+    ],
+  })
+  return { path: await server.register(source), log }
+}
+
+it('pool: gpu runs on the workers of that pool only, more at once than one', async () => {
+  const { path, log } = await register('gpu', 0)
+  const ids = await Promise.all(Array.from({ length: 12 }, () => server.startExecution(path)))
+  await until(async () => (await server.steps(ids[0] as string)).length > 1, 'the step is reached')
+  expect(existsSync(log)).toBe(false)
+  const other = start('--pool', 'cpu')
+  const worker = start('--pool', 'gpu', '--concurrency', '4')
+  for (const id of ids) expect(await server.untilEnded(id)).toMatchObject({ status: 'COMPLETED', error: null })
+  expect((await server.steps(ids[3] as string)).at(-1)).toMatchObject({ step: 'after', result: 'on the server' })
+  for (const process of [other, worker]) {
+    process.signal('SIGTERM')
+    expect(await process.ended, process.output()).toBe(0)
+  }
+})
+
+it('a worker killed with -9 loses its lease, and another runs the step', async () => {
+  const { path, log } = await register('killed', 60)
+  const victim = start('--pool', 'killed')
+  const id = await server.startExecution(path)
+  await until(() => existsSync(log), 'the step runs')
+  victim.signal('SIGKILL')
+  start('--pool', 'killed')
+  expect(await server.untilEnded(id, 20_000)).toMatchObject({ status: 'COMPLETED', error: null })
+  expect(await server.variables(id)).toMatchObject({ count: { value: 2 } })
+  expect((await server.steps(id)).find(({ step }) => step === 'work')).toMatchObject({ attempts: 1 })
+})
+
+it('a worker that slept through its lease is fenced when it wakes up', async () => {
+  const { path, log } = await register('paused', 3)
+  const sleeper = start('--pool', 'paused')
+  const id = await server.startExecution(path)
+  await until(() => existsSync(log), 'the step runs')
+  sleeper.signal('SIGSTOP')
+  start('--pool', 'paused')
+  expect(await server.untilEnded(id, 20_000)).toMatchObject({ status: 'COMPLETED', error: null })
+  sleeper.signal('SIGCONT')
+  await until(() => sleeper.output().includes('its result is dropped'), 'the sleeper drops its result')
+  expect(await server.variables(id)).toMatchObject({ count: { value: 2 } })
+  const counts = (await server.history(id)).filter(({ name }) => name === 'count')
+  expect(counts.map(({ value }) => value)).toEqual([2])
+  sleeper.signal('SIGTERM')
+  expect(await sleeper.ended).toBe(0)
+})
+
+it('a step that kills every worker fails after its deliveries; what else the workers do goes on', async () => {
+  const pidFile = join(folder, 'victim.pid')
+  const kill = `os.kill(int(open(${JSON.stringify(pidFile)}).read()), 9)`
+  const poison = await register('poison', 60, kill)
+  const id = await server.startExecution(poison.path)
+  const lives: (number | NodeJS.Signals)[] = []
+  for (let life = 0; life < DELIVERIES; life += 1) {
+    const worker = start('--pool', 'poison')
+    writeFileSync(pidFile, String(worker.pid))
+    lives.push(await worker.ended)
+  }
+  const failed = await server.untilEnded(id, 20_000)
+  expect(lives).toEqual(Array.from({ length: DELIVERIES }, () => 'SIGKILL'))
+  expect(failed).toMatchObject({ status: 'FAILED', error: { code: 'TOOL_FAILED', step: 'work' } })
+  expect(readFileSync(poison.log, 'utf8').length / 2).toBe(DELIVERIES)
+
+  writeFileSync(pidFile, '999999999')
+  const harmless = JSON.stringify({
+    apiVersion: 'noetl.io/v2',
+    kind: 'Playbook',
+    metadata: { name: 'harmless', path: 'test/harmless' },
+    workflow: [{ step: 'start', tool: 'python', code: 'result = 7', pool: 'poison' }],
+  })
+  const other = await server.startExecution(await server.register(harmless))
+  start('--pool', 'poison')
+  expect(await server.untilEnded(other, 20_000)).toMatchObject({ status: 'COMPLETED' })
+})
+
+it('SIGTERM finishes what runs and claims nothing more', async () => {
+  const { path, log } = await register('drained', 2)
+  const worker = start('--pool', 'drained')
+  const first = await server.startExecution(path)
+  await until(() => existsSync(log), 'the step runs')
+  const second = await server.startExecution(path)
+  worker.signal('SIGTERM')
+  await until(async () => (await server.execution(first)).status === 'COMPLETED', 'the first is finished')
+  expect(await worker.ended, worker.output()).toBe(0)
+  expect((await server.execution(second)).status).toBe('RUNNING')
+})
+
+it('a worker with a wrong key ends with what to do', async () => {
+  const worker = startWorker(server.url, ['--key', 'wrong'])
+  workers.push(worker)
+  expect(await worker.ended).toBe(1)
+  expect(worker.output()).toContain('UNAUTHENTICATED')
+})

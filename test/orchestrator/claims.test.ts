@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { ClaimedTask } from '../../src/orchestrator/orchestrator.js'
+import { describeEachDatabase, type TestDatabase } from '../support/database.js'
+import { type Engine, openEngine } from '../support/engine.js'
+
+let pools = 0
+
+describeEachDatabase('claims', (open) => {
+  let db: TestDatabase
+  let engine: Engine
+  let pool: string
+
+  beforeAll(async () => {
+    db = await open()
+    engine = await openEngine(db, { maxDeliveries: 2, claimPollMs: 60_000 })
+  })
+  afterAll(async () => {
+    await engine.close()
+  })
+
+  /** A step of a pool that only this test knows. */
+  const source = (): string => {
+    pools += 1
+    pool = `pool${pools}`
+    return JSON.stringify({
+      apiVersion: 'noetl.io/v2',
+      kind: 'Playbook',
+      metadata: { name: pool, path: `test/${pool}` },
+      workflow: [{ step: 'start', tool: 'python', code: 'result = 1', pool }],
+    })
+  }
+  const claim = (waitMs: number, signal?: AbortSignal) =>
+    engine.orchestrator.claim({ pool, workerId: 'w', waitMs, ...(signal ? { signal } : {}) })
+  const complete = (task: ClaimedTask | null) => {
+    if (!task) throw new Error('nothing was claimed')
+    return engine.orchestrator.complete({ taskId: task.id, attempt: task.attempt, token: task.token, result: 1 })
+  }
+  const deliveries = async (task: ClaimedTask | null) => {
+    const rows = await db.rows<{ deliveries: number }>(
+      'SELECT deliveries FROM transient.task WHERE execution_id = $1::bigint AND status <> $2',
+      task?.executionId ?? null,
+      'none',
+    )
+    return rows[0]?.deliveries
+  }
+  const loseLease = (task: ClaimedTask | null) =>
+    db.run(
+      `UPDATE transient.task SET lease_until = now() - interval '1 second', ensured_at = NULL WHERE execution_id = $1::bigint`,
+      task?.executionId ?? null,
+    )
+
+  it('are answered when a task comes: looking again would take them a minute', async () => {
+    const playbook = source()
+    const waiting = claim(15_000)
+    await sleep(50)
+    const { id } = await engine.start(playbook)
+    const startedAt = performance.now()
+    const task = await waiting
+    expect(performance.now() - startedAt, 'at the end of its wait a claim looks once more').toBeLessThan(8000)
+    expect(task?.executionId).toBe(id)
+    await complete(task)
+  })
+
+  it('give each task to one of many, and null to the others', async () => {
+    const playbook = source()
+    const waiting = Array.from({ length: 8 }, () => claim(2000))
+    const started = await Promise.all(Array.from({ length: 5 }, () => engine.start(playbook)))
+    const claimed = await Promise.all(waiting)
+    expect(claimed.flatMap((task) => task?.executionId ?? []).sort()).toEqual(started.map(({ id }) => id).sort())
+    expect(await claim(0)).toBeNull()
+  })
+
+  it('give nothing to a caller who is gone', async () => {
+    const playbook = source()
+    const gone = new AbortController()
+    const waiting = claim(5000, gone.signal)
+    await sleep(20)
+    gone.abort()
+    expect(await waiting).toBeNull()
+    await engine.start(playbook)
+    await sleep(100)
+    const task = await claim(0)
+    expect(task).not.toBeNull()
+    expect(await deliveries(task)).toBe(1)
+  })
+
+  it('get a task that was given back, at once and uncounted', async () => {
+    await engine.start(source())
+    const task = await claim(5000)
+    const waiting = claim(15_000)
+    await sleep(50)
+    const startedAt = performance.now()
+    const ticket = { taskId: task?.id ?? '', attempt: task?.attempt ?? 0, token: task?.token ?? '' }
+    await engine.orchestrator.release(ticket)
+    const again = await waiting
+    expect(performance.now() - startedAt).toBeLessThan(8000)
+    expect(again?.id).toBe(task?.id)
+    expect(await deliveries(again)).toBe(1)
+    for (const late of [engine.orchestrator.release(ticket), engine.orchestrator.heartbeat(ticket), complete(task)]) {
+      await expect(late).rejects.toMatchObject({ code: 'CONFLICT' })
+    }
+    expect(await complete(again)).toMatchObject({ isAccepted: true })
+  })
+
+  it('end with TOOL_FAILED when every worker was lost, also where none is left', async () => {
+    const { id } = await engine.start(source())
+    for (let delivery = 1; delivery <= 2; delivery += 1) {
+      const task = await claim(5000)
+      expect(task?.attempt).toBe(1)
+      await loseLease(task)
+    }
+    expect((await engine.ended(id)).error).toMatchObject({
+      code: 'TOOL_FAILED',
+      message: expect.stringContaining('lost 2 times'),
+    })
+  })
+
+  it('made before a lease ran out get nothing any more: their worker may be frozen', async () => {
+    await engine.start(source())
+    const held = await claim(5000)
+    const frozen = [claim(15_000), claim(15_000)]
+    await sleep(100)
+    await loseLease(held)
+    const other = await engine.orchestrator.claim({ pool, workerId: 'other', waitMs: 5000 })
+    expect(other?.id).toBe(held?.id)
+    expect(await Promise.all(frozen)).toEqual([null, null])
+  })
+
+  it('leave no task waiting on the bus once it is claimed', async () => {
+    await engine.start(source())
+    await complete(await claim(5000))
+    await sleep(20)
+    expect((await engine.bus.health()).detail).toContain('0 tasks')
+  })
+})
