@@ -43,8 +43,10 @@ export interface Attempts {
   /** Extends a lease. @throws TransientError CONFLICT when it is lost, NOT_FOUND */
   extend(ticket: TaskTicket): Promise<TaskRecord>
   heartbeat(ticket: TaskTicket): Promise<ClaimedTask>
-  /** Gives a task back unfinished. @throws TransientError CONFLICT when it is not held any more, NOT_FOUND */
-  release(ticket: TaskTicket): Promise<TaskRecord>
+  /** Gives a task back unfinished; null, and nothing done, when its lease is lost. */
+  release(ticket: TaskTicket): Promise<TaskRecord | null>
+  /** The same for a worker outside. @throws TransientError CONFLICT when it is not held any more, NOT_FOUND */
+  giveBack(ticket: TaskTicket): Promise<TaskRecord>
   complete(request: CompleteRequest): Promise<CompletedTask>
   /** Ends a task that waited for a child. */
   completeWaiting(key: TaskKey, outcome: Outcome): Promise<void>
@@ -146,7 +148,8 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     begin,
     extend,
     heartbeat: async (ticket) => heldTask({ db, leaseMs }, await extend(ticket)),
-    release: (ticket) => held(ticket, (key) => releaseLease(db, key, ticket.token)),
+    release: (ticket) => releaseLease(db, ticketKey(ticket), ticket.token),
+    giveBack: (ticket) => held(ticket, (key) => releaseLease(db, key, ticket.token)),
     async complete(request) {
       const key = ticketKey(request)
       const isExpected = (task: TaskRecord) => {

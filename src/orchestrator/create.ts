@@ -48,7 +48,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   }
 
   async function release(ticket: TaskTicket): Promise<void> {
-    dispatch({ ...(await attempts.release(ticket)), delayMs: 0 })
+    dispatch({ ...(await attempts.giveBack(ticket)), delayMs: 0 })
   }
 
   /** The delivery after the last: beginning it fails the step, also where no worker is left to claim it. */
