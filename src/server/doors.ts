@@ -39,7 +39,8 @@ export function createDoors({ services, guard, metrics, logger, health, url }: D
   const report: ReportFault = (id, fault) => logger.error({ err: fault, errorId: id }, 'a GraphQL operation failed')
   const pipeline = createPipeline(report)
   const graphql = createHttpHandler({ pipeline, report })
-  const rest = createRestListener(services, logger)
+  const closing = new AbortController()
+  const rest = createRestListener({ services, logger, closing: closing.signal })
   const websocket = createWebSocketDoor({
     pipeline,
     report,
@@ -86,19 +87,22 @@ export function createDoors({ services, guard, metrics, logger, health, url }: D
         socket.end(`HTTP/1.1 ${status} Refused\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`)
       }
     },
-    close: () => websocket.close(),
+    close: () => {
+      closing.abort()
+      websocket.close()
+    },
   }
 }
 
 type RestListener = (request: IncomingMessage, response: ServerResponse, actor: string) => Promise<void>
 
-function createRestListener(services: Services, logger: Logger): RestListener {
+function createRestListener(options: { services: Services; logger: Logger; closing: AbortSignal }): RestListener {
   const app = new Hono<RestEnv & { Bindings: { actor: string } }>()
   app.use(async (context, next) => {
     context.set('actor', context.env.actor)
     await next()
   })
-  app.route('/', createRestApp({ services, logger }))
+  app.route('/', createRestApp(options))
   const actors = new WeakMap<object, string>()
   const listener = getRequestListener((request, env) =>
     app.fetch(request, { actor: actors.get(env.incoming) ?? 'api:anonymous' }),

@@ -91,3 +91,13 @@ describe('the end', () => {
     await expect(startInProcess({ PORT: port })).rejects.toThrow(`127.0.0.1:${port}`)
   })
 })
+
+it('a long-poll is answered when the server stops, not cut off', async () => {
+  const stopping = await startInProcess()
+  const poll = fetch(`${stopping.url}/api/vars/5?after_revision=0&wait=30`)
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  await stopping.close()
+  const answer = await poll
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toEqual({ execution_id: 5, revision: 0, changes: [] })
+})

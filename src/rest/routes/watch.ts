@@ -61,8 +61,8 @@ export function addEventsRoute(app: Hono<RestEnv>, services: RestServices, logge
   })
 }
 
-/** GET /api/vars/{execution_id}?after_revision=N&wait=30 */
-export function createPoll(services: RestServices): (context: Context<RestEnv>) => Promise<Response> {
+/** GET /api/vars/{execution_id}?after_revision=N&wait=30; `closing` ends every wait, with what there is. */
+export function createPoll(services: RestServices, closing?: AbortSignal): (context: Context<RestEnv>) => Promise<Response> {
   return async (context) => {
     const executionId = executionIdOf(context)
     const afterRevision = wholeNumber(context.req.query('after_revision'), 'after_revision') ?? 0
@@ -73,7 +73,7 @@ export function createPoll(services: RestServices): (context: Context<RestEnv>) 
       afterRevision,
       ...filtersOf(context),
       waitMs: waitSeconds * 1000,
-      signal: abort.signal,
+      signal: closing ? AbortSignal.any([abort.signal, closing]) : abort.signal,
     })
     abort.abort()
     const body: PolledChangesResponse = {
