@@ -69,6 +69,7 @@ export function streamResults({ results, place, report }: StreamParts): ResultSt
         return endMessage(clientErrors([error], report), place)
       }
     },
+    takeReady: () => null,
     close,
   }
 }
@@ -82,6 +83,7 @@ export function failedStream(errors: readonly GraphQLFormattedError[], after: nu
       last = null
       return message
     },
+    takeReady: () => null,
     close: () => {
       last = null
     },

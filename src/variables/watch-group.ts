@@ -10,6 +10,8 @@ export interface Positioned {
 /** Messages one after another; null once the stream is over. `close` ends it at once, also while a message is awaited. */
 export interface MessageStream<M> {
   next(): Promise<M | null>
+  /** The next message, if it is there already: a reader that is behind takes several at once. */
+  takeReady(): M | null
   close(): void
 }
 
@@ -30,6 +32,8 @@ export type Taken<M> = { readonly message: M } | 'left' | 'over'
 
 export interface Seat<M> {
   take(): Promise<Taken<M>>
+  /** Null where nothing is there yet. */
+  takeNow(): Taken<M> | null
   close(): void
 }
 
@@ -149,6 +153,7 @@ export function createWatchGroup<M extends Positioned>({ source, position, onOve
     }
 
     return {
+      takeNow,
       async take() {
         for (;;) {
           const taken = takeNow()

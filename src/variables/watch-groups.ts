@@ -77,6 +77,16 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
         }
         return null
       },
+      takeReady() {
+        while (!isClosed) {
+          const taken = seat?.takeNow() ?? null
+          if (taken === null || typeof taken === 'string') return null
+          if (isRepeated(taken.message)) continue
+          position = taken.message.revision
+          return taken.message
+        }
+        return null
+      },
       close() {
         if (isClosed) return
         isClosed = true

@@ -27,6 +27,7 @@ function createLog({ bytes = 10 } = {}) {
         counts.read += 1
         return { kind: 'changed', revision: cursor, bytes }
       },
+      takeReady: () => null,
       close() {
         if (!isClosed) counts.closed += 1
         isClosed = true
@@ -61,7 +62,7 @@ function watchFrom(groups: ReturnType<typeof createWatchGroups<Positioned>>, log
 async function takeUntil(stream: MessageStream<Positioned>, revision: number, pause?: () => Promise<unknown> | null) {
   const taken: number[] = []
   for (;;) {
-    const message = await stream.next()
+    const message = stream.takeReady() ?? (await stream.next())
     if (message === null) return taken
     if (message.kind === 'changed') taken.push(message.revision)
     if (message.revision >= revision && message.kind === 'changed') return taken
@@ -157,7 +158,7 @@ describe('watch groups', () => {
     ]
     const own = (): MessageStream<Positioned> => {
       const left = [...messages]
-      return { next: async () => left.shift() ?? null, close: () => undefined }
+      return { next: async () => left.shift() ?? null, takeReady: () => null, close: () => undefined }
     }
     const streams = [0, 1].map(() => groups.watch({ key: 'k', own: own(), open: async () => own() }))
     for (const stream of streams) {

@@ -11,10 +11,14 @@ import type { ResultMessage, ResultStream } from '../result-stream.js'
 import { checkOperation } from './body.js'
 
 const SHARED_FROM_BYTES = 16 * 1024
+const BATCH_BYTES = 64 * 1024
 
 export interface Socket {
   /** Resolves once the message has left this process; its parts are one message. */
   send(...parts: readonly (string | Buffer)[]): Promise<void>
+  /** Until `uncork`, what is sent is gathered, and then leaves at once. */
+  cork(): void
+  uncork(): void
   close(code: number, reason: string): void
 }
 
@@ -112,9 +116,11 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
       operation.messages = outcome.messages
       if (operation.isStopped) outcome.messages.close()
       for (let next = await outcome.messages.next(); next !== null; next = await outcome.messages.next()) {
+        const ready = takeBatch(outcome.messages, next)
         if (operation.isStopped) return null
-        if (next.errors !== null) return next.errors
-        await sendNext(id, next)
+        await sendBatch(id, ready)
+        const errors = ready.at(-1)?.errors ?? null
+        if (errors !== null) return errors
       }
       return null
     } catch (error) {
@@ -124,6 +130,14 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
 
   function sendMessage(id: string, type: 'next' | 'error', payload: string): Promise<void> {
     return socket.send(`{"id":${JSON.stringify(id)},"type":"${type}","payload":${payload}}`)
+  }
+
+  /** Several messages in one go: a socket costs the less for each, the more it is behind. */
+  async function sendBatch(id: string, messages: readonly ResultMessage[]): Promise<void> {
+    socket.cork()
+    const sent = messages.filter(({ errors }) => errors === null).map((message) => sendNext(id, message))
+    socket.uncork()
+    await sent.at(-1)
   }
 
   /** What many subscribers get is copied for each of them only while it is small. */
@@ -153,6 +167,19 @@ interface Run {
   readonly operation: Operation
   readonly payload: JsonValue
   readonly context: GraphQLContext
+}
+
+/** What is there already goes along, up to a size. */
+function takeBatch(stream: ResultStream, first: ResultMessage): ResultMessage[] {
+  const batch = [first]
+  let bytes = first.bytes
+  while (bytes < BATCH_BYTES && batch.at(-1)?.errors === null) {
+    const next = stream.takeReady()
+    if (next === null) break
+    batch.push(next)
+    bytes += next.bytes
+  }
+  return batch
 }
 
 type ClientMessage =

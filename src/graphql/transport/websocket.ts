@@ -42,7 +42,7 @@ export function createWebSocketDoor({ pipeline, report, authorize }: WebSocketOp
 
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
     if (socket.protocol === '') return socket.close(4406, 'Subprotocol not acceptable')
-    const guarded = watchProgress(socket)
+    const guarded = watchProgress(socket, request.socket)
     const connection = createConnection({
       socket: guarded,
       pipeline,
@@ -74,7 +74,7 @@ export function createWebSocketDoor({ pipeline, report, authorize }: WebSocketOp
 }
 
 /** Sends with back-pressure, pings an idle reader, and closes one that takes nothing. */
-function watchProgress(socket: WebSocket): Socket & { stop(): void } {
+function watchProgress(socket: WebSocket, line: Duplex): Socket & { stop(): void } {
   let pending = 0
   let progressAt = Date.now()
   let isPonged = true
@@ -114,6 +114,8 @@ function watchProgress(socket: WebSocket): Socket & { stop(): void } {
           resolve()
         }
       }),
+    cork: () => line.cork(),
+    uncork: () => line.uncork(),
     close: (code, reason) => socket.close(code, reason),
     stop: () => clearInterval(timer),
   }

@@ -22,6 +22,9 @@ const SAMPLE_EVERY = 20
 const DOCUMENT =
   'subscription ($id: ID!, $after: Revision) { variableChanged(executionId: $id, afterRevision: $after) { kind revision changes { name operation value } } }'
 
+const PING = 9
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
+
 const state = { received: 0, lastAt: 0, latenciesMs: [] as number[] }
 const sockets: Socket[] = []
 
@@ -89,6 +92,7 @@ async function watchTransient(port: number, executionId: string): Promise<void> 
     const frame = serverFrame(data)
     if (frame === null) return 0
     const body = data.subarray(frame.start, frame.end)
+    if (((data[0] ?? 0) & 15) === PING) self.write(PONG)
     if (body.includes('"CHANGED"')) onMessage(body)
     else if (body.includes('"SUBSCRIBED"')) subscribed()
     return frame.end

@@ -4,7 +4,7 @@ import { connect } from '@nats-io/transport-node'
 const BUCKET = 'bench'
 const STREAM = `KV_${BUCKET}`
 
-/** A key of NATS KV, its watchers' consumers, and a writer. */
+/** A key as NATS KV keeps it, its watchers' consumers, and a writer. All values are kept, so that a slow watcher loses none. */
 export interface KeyValue {
   /** One consumer for each watcher, as `kv.watch` makes them, but for flow control, whose cost NATS is spared here. */
   addWatchers(count: number, subject: string): Promise<void>
@@ -15,7 +15,7 @@ export interface KeyValue {
 export async function openKeyValue(port: number): Promise<KeyValue> {
   const connection = await connect({ servers: `127.0.0.1:${port}` })
   const manager = await jetstreamManager(connection)
-  await manager.streams.add({ name: STREAM, subjects: [`$KV.${BUCKET}.>`], max_msgs_per_subject: 64, allow_rollup_hdrs: true })
+  await manager.streams.add({ name: STREAM, subjects: [`$KV.${BUCKET}.>`] })
   const stream = jetstream(connection)
   return {
     async addWatchers(count, subject) {
