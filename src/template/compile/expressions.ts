@@ -1,7 +1,7 @@
 import { TemplateFault } from '../faults.js'
 import { methodHint } from '../methods/index.js'
 import { chargeItems, chargeText, type Run } from '../run.js'
-import type { CompareNode, Expression, ListNode, LookupNode, PairNode, SliceNode } from '../syntax/nodes.js'
+import type { CompareNode, Expression, ListNode, LookupNode, PairNode, SliceNode, SymbolNode } from '../syntax/nodes.js'
 import { dictFrom, item, mappingEntries, member } from '../values/access.js'
 import { compareValues, isEqual, isIn, isTrue } from '../values/compare.js'
 import type { Arithmetic } from '../values/numbers.js'
@@ -41,7 +41,7 @@ function compileNode(node: Expression, environment: Environment): Evaluate {
       return () => value
     }
     case 'Symbol':
-      return compileName(node.value, environment)
+      return compileName(node, environment)
     case 'LookupVal':
       return compileLookup(node, environment)
     case 'FunCall':
@@ -64,7 +64,8 @@ function compileNode(node: Expression, environment: Environment): Evaluate {
   }
 }
 
-function compileName(name: string, environment: Environment): Evaluate {
+function compileName(node: SymbolNode, environment: Environment): Evaluate {
+  const name = node.value
   environment.used.add(name)
   const isBound = environment.bound.has(name)
   return (run) => {
@@ -75,7 +76,9 @@ function compileName(name: string, environment: Environment): Evaluate {
       }
     }
     const value = run.context.lookup(name)
-    return value === undefined ? new Undefined(name, () => run.context.names()) : value
+    if (value !== undefined) return value
+    run.at = node
+    return new Undefined(name, () => run.context.names())
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Tables,
 } from '../operations.js'
 import { chargeSteps, type Run } from '../run.js'
+import { nearestName } from '../suggest.js'
 import { iterate } from '../values/access.js'
 import { attributeGetter } from '../values/attributes.js'
 import { isTrue } from '../values/compare.js'
@@ -23,12 +24,18 @@ function applied(
 ): (value: Value) => Value {
   const { name } = call
   const found: Operation | undefined = typeof name === 'string' ? findOperation(table, name) : undefined
-  if (found === undefined) return fail(`unknown ${call.kind} "${typeof name === 'string' ? name : typeName(name)}"`)
+  if (found === undefined) return fail(unknown(call.kind, name, table))
   const bound = bindArguments(String(name), found.parameters, call.given)
   return (value) => {
     chargeSteps(run, 1)
     return found.call(run, value, bound)
   }
+}
+
+function unknown(kind: string, name: Value, table: OperationTable): string {
+  if (typeof name !== 'string') return `a ${kind} is named by a text, not by ${typeName(name)}`
+  const near = nearestName(name, Object.keys(table))
+  return `unknown ${kind} "${name.slice(0, 40)}"${near === null ? '' : ` (did you mean ${near}?)`}`
 }
 
 interface Choice {
