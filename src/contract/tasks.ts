@@ -21,12 +21,9 @@ export const claimTaskRequest = z.strictObject({
 })
 export type ClaimTaskRequest = z.infer<typeof claimTaskRequest>
 
-/** POST /api/tasks/{id}/heartbeat */
+/** POST /api/tasks/{id}/heartbeat, and /release */
 export const heartbeatTaskRequest = z.strictObject({ attempt: z.int().min(1), token: z.string() })
 export type HeartbeatTaskRequest = z.infer<typeof heartbeatTaskRequest>
-
-/** POST /api/tasks/{id}/release */
-export const releaseTaskRequest = heartbeatTaskRequest
 
 /** POST /api/tasks/{id}/complete; an `error` and a `result` exclude each other. `extras` stand in `this` beside its own keys. */
 export const completeTaskRequest = heartbeatTaskRequest.extend({
@@ -53,8 +50,6 @@ export const taskResponse = z.object({
   lease_ms: z.number(),
 })
 export type TaskResponse = z.infer<typeof taskResponse>
-
-export const releaseTaskResponse = z.object({ released: z.literal(true) })
 
 export const completeTaskResponse = z.object({ accepted: z.boolean(), revision: z.number() })
 export type CompleteTaskResponse = z.infer<typeof completeTaskResponse>

@@ -1,5 +1,5 @@
 import type { Hono } from 'hono'
-import { claimTaskRequest, completeTaskRequest, heartbeatTaskRequest, releaseTaskRequest } from '../../contract/tasks.js'
+import { claimTaskRequest, completeTaskRequest, heartbeatTaskRequest } from '../../contract/tasks.js'
 import { TransientError } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json.js'
 import { taskBody } from '../bodies.js'
@@ -28,7 +28,7 @@ export function addTasksRoutes(app: Hono<RestEnv>, { orchestrator }: RestService
   refuseOtherMethods(app, HEARTBEAT_PATH, ['POST'])
 
   app.post(RELEASE_PATH, async (context) => {
-    await orchestrator.release({ taskId: context.req.param('id'), ...(await readJson(context, releaseTaskRequest)) })
+    await orchestrator.release({ taskId: context.req.param('id'), ...(await readJson(context, heartbeatTaskRequest)) })
     return answerJson({ released: true })
   })
   refuseOtherMethods(app, RELEASE_PATH, ['POST'])

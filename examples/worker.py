@@ -1,0 +1,60 @@
+"""A worker for Transient, one task at a time: python3 worker.py URL POOL; TRANSIENT_KEY holds the key, if any."""
+import json, os, signal, sys, threading, time, urllib.error, urllib.request
+
+URL, POOL = sys.argv[1].rstrip("/"), sys.argv[2]
+KEY = os.environ.get("TRANSIENT_KEY")
+HEADERS = {"content-type": "application/json", **({"authorization": f"Bearer {KEY}"} if KEY else {})}
+stopping = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+
+
+def post(path, body, timeout=40):
+    request = urllib.request.Request(f"{URL}/api/tasks/{path}", json.dumps(body).encode(), HEADERS, method="POST")
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
+        return json.load(answer)
+
+
+def handle(task, lost):
+    """What this worker can do. `lost` is set when the task is no longer ours: a long job should look at it and stop."""
+    return {"sum": sum(task["input"].get("args", {}).get("numbers", [])), "pid": os.getpid(), "key": task["idempotency_key"]}
+
+
+def keep_lease(task, ticket, done, lost):
+    while not done.wait(task["lease_ms"] / 3000):
+        try:
+            post(f"{task['id']}/heartbeat", ticket, timeout=10)
+        except urllib.error.HTTPError as error:
+            if error.code in (404, 409):  # another worker has it, or it was withdrawn
+                return lost.set()
+        except OSError:
+            pass  # the server is away: it may be back before the lease ends
+
+
+def run(task):
+    ticket, done, lost = {"attempt": task["attempt"], "token": task["token"]}, threading.Event(), threading.Event()
+    threading.Thread(target=keep_lease, args=(task, ticket, done, lost), daemon=True).start()
+    try:
+        report = {"result": handle(task, lost)}
+    except Exception as error:
+        report = {"error": {"code": "TOOL_FAILED", "message": f"{type(error).__name__}: {error}"}}
+    while not lost.is_set():  # repeating a completion is harmless
+        try:
+            return post(f"{task['id']}/complete", {**ticket, **report}), done.set()
+        except OSError as error:
+            code = getattr(error, "code", 503)
+            if code in (404, 409) or (code < 500 and code != 429 and "error" in report):
+                break  # no longer ours: its result is dropped
+            if code < 500 and code != 429:
+                report = {"error": {"code": "TOOL_FAILED", "message": f"the result was refused with status {code}"}}
+            time.sleep(0.5)
+    done.set()
+
+
+while not stopping.is_set():
+    try:
+        task = post("claim", {"pool": POOL, "worker_id": f"python-{os.getpid()}", "wait_ms": 5000})
+        if task:
+            run(task)
+    except OSError as error:
+        print(f"waiting for {URL}: {error}", file=sys.stderr)
+        time.sleep(1)

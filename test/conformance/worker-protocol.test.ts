@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ROOT } from '../support/paths.js'
+import { startTestServer, type TestServer } from '../support/server.js'
+import { startProcess } from '../support/worker.js'
+import { createBench, RULES } from './worker-protocol.js'
+
+let server: TestServer
+
+beforeAll(async () => {
+  server = await startTestServer({ env: { LEASE_SECONDS: '1.5' } })
+})
+afterAll(async () => {
+  await server?.close()
+})
+
+describe('the worker protocol of docs/protocol.md', () => {
+  it.each(RULES.map((rule) => [rule.id, rule.title, rule] as const))('%s: %s', async (_id, _title, rule) => {
+    await rule.check(await createBench(server.url))
+  })
+})
+
+it('transient/sdk is what a program imports', async () => {
+  const script = "import('transient/sdk').then((sdk) => console.info(Object.keys(sdk).sort().join()))"
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { cwd: ROOT })
+  expect(stdout.trim()).toBe('TransientError,UnreachableError,createClient,createWorker,isTransientError')
+})
+
+it('examples/worker.py runs a pool with real Python', async () => {
+  const playbook = JSON.stringify({
+    apiVersion: 'noetl.io/v2',
+    kind: 'Playbook',
+    metadata: { name: 'foreign', path: 'test/foreign-python' },
+    workflow: [
+      {
+        step: 'start',
+        tool: 'python',
+        code: 'result = None',
+        args: { numbers: [1, 2, 3] },
+        pool: 'foreign',
+        vars: { total: '{{ result.sum }}' },
+      },
+    ],
+  })
+  const path = await server.register(playbook)
+  const worker = startProcess('python3', [join(ROOT, 'examples/worker.py'), server.url, 'foreign'])
+  try {
+    for (const id of [await server.startExecution(path), await server.startExecution(path)]) {
+      expect(await server.untilEnded(id)).toMatchObject({ status: 'COMPLETED', error: null })
+      expect((await server.variables(id))['total']?.value).toBe(6)
+      expect((await server.steps(id))[0]?.result).toMatchObject({ key: `${id}:start:1:` })
+    }
+    worker.signal('SIGTERM')
+    expect(await worker.ended, worker.output()).toBe(0)
+  } finally {
+    worker.signal('SIGKILL')
+  }
+})

@@ -1,0 +1,213 @@
+import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient, type RestAnswer, type TransientClient } from '../support/client.js'
+
+/** One rule of docs/protocol.md that can be seen from outside. */
+export interface Rule {
+  readonly id: string
+  readonly title: string
+  check(bench: Bench): Promise<void>
+}
+
+interface Task {
+  readonly id: string
+  readonly execution_id: string
+  readonly attempt: number
+  readonly token: string
+  readonly idempotency_key: string
+  readonly lease_ms: number
+}
+
+/** A server under test, and a pool that nobody else uses. */
+export interface Bench {
+  readonly client: TransientClient
+  readonly pool: string
+  start(): Promise<string>
+  claim(waitMs?: number, workerId?: string): Promise<Task>
+  claimNothing(): Promise<void>
+  post(task: Task, action: 'heartbeat' | 'complete' | 'release', more?: object): Promise<RestAnswer>
+}
+
+/** A bench on any URL, with a pool and a playbook of its own. */
+export async function createBench(url: string, key?: string): Promise<Bench> {
+  const client = createClient(url, key)
+  const pool = `conformance-${randomUUID().slice(0, 8)}`
+  const claim = async (waitMs: number, workerId: string) =>
+    (await client.rest('POST', '/api/tasks/claim', { pool, worker_id: workerId, wait_ms: waitMs })).body as Task | null
+  const path = await client.register(
+    JSON.stringify({
+      apiVersion: 'noetl.io/v2',
+      kind: 'Playbook',
+      metadata: { name: pool, path: `conformance/${pool}` },
+      workflow: [{ step: 'start', tool: 'python', code: 'result = 1', pool, vars: { answer: '{{ result }}' } }],
+    }),
+  )
+  return {
+    client,
+    pool,
+    start: () => client.startExecution(path),
+    async claim(waitMs = 10_000, workerId = `worker-${randomUUID()}`) {
+      const task = await claim(waitMs, workerId)
+      ok(task, `nothing came within ${waitMs} ms`)
+      return task
+    },
+    claimNothing: async () => equal(await claim(0, 'nobody'), null),
+    post: (task, action, more = {}) =>
+      client.rest('POST', `/api/tasks/${task.id}/${action}`, { attempt: task.attempt, token: task.token, ...more }),
+  }
+}
+
+function refused(answer: RestAnswer, status: number, code: string): void {
+  deepEqual([answer.status, (answer.body as { code?: string }).code], [status, code])
+}
+
+async function finish(bench: Bench, task: Task): Promise<void> {
+  deepEqual((await bench.post(task, 'complete', { result: 1 })).status, 200)
+}
+
+export const RULES: readonly Rule[] = [
+  {
+    id: 'S1',
+    title: 'a task is given to one worker at a time',
+    async check(bench) {
+      const ids = await Promise.all([bench.start(), bench.start(), bench.start()])
+      const tasks = await Promise.all([bench.claim(), bench.claim(), bench.claim()])
+      deepEqual(tasks.map((task) => task.execution_id).sort(), [...ids].sort())
+      equal(new Set(tasks.map(({ token }) => token)).size, 3)
+      await bench.claimNothing()
+      for (const task of tasks) await finish(bench, task)
+    },
+  },
+  {
+    id: 'S2',
+    title: 'a claim gets tasks of its pool only',
+    async check(bench) {
+      const other = { pool: `${bench.pool}-other`, worker_id: 'w', wait_ms: 200 }
+      await bench.start()
+      equal((await bench.client.rest('POST', '/api/tasks/claim', other)).body, null)
+      await finish(bench, await bench.claim())
+    },
+  },
+  {
+    id: 'S3',
+    title: 'a waiting claim is answered when a task comes, and with null when none does',
+    async check(bench) {
+      const body = { pool: bench.pool, worker_id: 'w', wait_ms: 300 }
+      equal((await bench.client.rest('POST', '/api/tasks/claim', body)).body, null)
+      const waiting = bench.claim(15_000)
+      await bench.start()
+      const startedAt = performance.now()
+      await finish(bench, await waiting)
+      ok(performance.now() - startedAt < 10_000, 'only the end of its wait answered the claim')
+    },
+  },
+  {
+    id: 'S4',
+    title: 'a claim that says nonsense is refused',
+    async check({ client, pool }) {
+      refused(await client.rest('POST', '/api/tasks/claim', { pool }), 422, 'VALIDATION')
+      refused(await client.rest('POST', '/api/tasks/claim', { pool, worker_id: '' }), 422, 'VALIDATION')
+      refused(await client.rest('POST', '/api/tasks/claim', { pool, worker_id: 'w', wait_ms: 60_001 }), 422, 'VALIDATION')
+      refused(await client.rest('POST', '/api/tasks/claim', 'not json'), 400, 'BAD_REQUEST')
+    },
+  },
+  {
+    id: 'S6',
+    title: 'heartbeats keep a lease',
+    async check(bench) {
+      await bench.start()
+      const task = await bench.claim()
+      for (let beat = 0; beat < 5; beat += 1) {
+        await sleep(task.lease_ms / 3)
+        const { status, body } = await bench.post(task, 'heartbeat')
+        deepEqual([status, (body as Task).id, (body as Task).token], [200, task.id, task.token])
+      }
+      await bench.claimNothing()
+      await finish(bench, task)
+    },
+  },
+  {
+    id: 'S7',
+    title: 'a task whose lease ended is offered again, as the same attempt',
+    async check(bench) {
+      await bench.start()
+      const task = await bench.claim()
+      const again = await bench.claim(Math.min(60_000, task.lease_ms + 10_000))
+      deepEqual([again.id, again.attempt, again.idempotency_key], [task.id, task.attempt, task.idempotency_key])
+      notEqual(again.token, task.token)
+      for (const action of ['heartbeat', 'complete', 'release'] as const) {
+        refused(await bench.post(task, action), 409, 'CONFLICT')
+      }
+      await finish(bench, again)
+    },
+  },
+  {
+    id: 'S8',
+    title: 'another token, attempt or task is refused and changes nothing',
+    async check(bench) {
+      const id = await bench.start()
+      const task = await bench.claim()
+      const stranger = { ...task, token: randomUUID() }
+      for (const action of ['heartbeat', 'complete', 'release'] as const) {
+        refused(await bench.post(stranger, action), 409, 'CONFLICT')
+        refused(await bench.post({ ...task, attempt: task.attempt + 1 }, action), 409, 'CONFLICT')
+        refused(await bench.post({ ...task, id: `${id}-999-1` }, action), 404, 'NOT_FOUND')
+        refused(await bench.post({ ...task, id: 'nonsense' }, action), 404, 'NOT_FOUND')
+      }
+      equal((await bench.client.execution(id)).status, 'RUNNING')
+      await finish(bench, task)
+    },
+  },
+  {
+    id: 'S9',
+    title: 'a completion takes effect once',
+    async check(bench) {
+      const id = await bench.start()
+      const task = await bench.claim()
+      const answers = await Promise.all([1, 2, 3, 4].map(() => bench.post(task, 'complete', { result: 42 })))
+      deepEqual(answers.map(({ body }) => (body as { accepted: boolean }).accepted).sort(), [false, false, false, true])
+      equal((await bench.client.untilEnded(id)).status, 'COMPLETED')
+      equal((await bench.client.variables(id))['answer']?.value, 42)
+      equal((await bench.client.history(id)).length, 1)
+    },
+  },
+  {
+    id: 'S10',
+    title: 'a result and an error exclude each other; an error fails the step',
+    async check(bench) {
+      const id = await bench.start()
+      const task = await bench.claim()
+      const error = { code: 'TOOL_FAILED', message: 'out of paper' }
+      refused(await bench.post(task, 'complete', { result: 1, error }), 422, 'VALIDATION')
+      refused(await bench.post(task, 'complete', { error: { ...error, code: 'NOT_FOUND' } }), 422, 'VALIDATION')
+      equal((await bench.post(task, 'complete', { error: { ...error, data: { sheets: 0 } } })).status, 200)
+      const ended = await bench.client.untilEnded(id)
+      equal(ended.status, 'FAILED')
+      ok(ended.error?.message.includes('out of paper'))
+    },
+  },
+  {
+    id: 'S11',
+    title: 'a released task is offered again at once',
+    async check(bench) {
+      await bench.start()
+      const task = await bench.claim()
+      deepEqual((await bench.post(task, 'release')).body, { released: true })
+      const again = await bench.claim(0)
+      deepEqual([again.id, again.attempt], [task.id, task.attempt])
+      refused(await bench.post(task, 'complete', { result: 1 }), 409, 'CONFLICT')
+      await finish(bench, again)
+    },
+  },
+  {
+    id: 'S12',
+    title: 'a report beyond the limits is refused, and the task stays held',
+    async check(bench) {
+      await bench.start()
+      const task = await bench.claim()
+      refused(await bench.post(task, 'complete', { result: 'x'.repeat(1024 * 1024) }), 413, 'TOO_LARGE')
+      await finish(bench, task)
+    },
+  },
+]
