@@ -4,7 +4,7 @@ import { ERRORS, isTransientError } from '../core/errors.js'
 
 const RECONNECT: RetryPolicy = {
   maxAttempts: Number.POSITIVE_INFINITY,
-  initialDelayMs: 250,
+  initialDelayMs: 500,
   backoffMultiplier: 2,
   maxDelayMs: 30_000,
 }
@@ -25,8 +25,8 @@ function isFinal(error: unknown): boolean {
   return isTransientError(error) && !ERRORS[error.code].isRetryable
 }
 
-/** 0.25 to 30 s, doubling, of which a random half: a restarted server is not met by all its readers at once. */
-function reconnectDelayMs(failures: number): number {
+/** Between 0.25 and 30 s: doubling, of which a random half, so that a restarted server is not met by all its readers at once. */
+export function reconnectDelayMs(failures: number): number {
   return retryDelayMs(RECONNECT, Math.min(failures, MAX_EXPONENT)) * (0.5 + Math.random() / 2)
 }
 

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { LosslessNumber } from '../../src/core/json.js'
 import { createClient } from '../../src/sdk/client.js'
 import { UnreachableError } from '../../src/sdk/http.js'
+import { reconnectDelayMs } from '../../src/sdk/resume.js'
 import type { WatchMessage } from '../../src/sdk/watch.js'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
@@ -73,6 +74,18 @@ async function take(messages: AsyncGenerator<WatchMessage, void, undefined>, cou
   return taken
 }
 
+describe('the wait before the next connection', () => {
+  it('grows from 0.25 to 30 s, of which a random half, so that readers do not come back together', () => {
+    for (let failures = 1; failures <= 40; failures += 1) {
+      const full = Math.min(500 * 2 ** (failures - 1), 30_000)
+      const waits = Array.from({ length: 200 }, () => reconnectDelayMs(failures))
+      expect(Math.min(...waits)).toBeGreaterThanOrEqual(Math.max(full / 2, 250))
+      expect(Math.max(...waits)).toBeLessThanOrEqual(full)
+      expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(full / 4)
+    }
+  })
+})
+
 describe('watch', () => {
   it('goes on at the last revision over cut, ended and refused connections, and repeats nothing', async () => {
     const { url, paths } = await serveScript(
@@ -95,7 +108,7 @@ describe('watch', () => {
     ])
     expect(paths.map((path) => /after_revision=(\d+)/.exec(path)?.[1])).toEqual(['0', '2', '2', '3'])
     expect(waits).toHaveLength(3)
-    for (const wait of waits) expect(wait).toBeGreaterThanOrEqual(125)
+    for (const wait of waits) expect(wait).toBeGreaterThanOrEqual(250)
   })
 
   it('keeps digits, and messages that arrive in pieces', async () => {
