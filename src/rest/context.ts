@@ -20,6 +20,8 @@ export interface RestLogger {
 /** The guard in front sets `actor`; without one the caller is anonymous. */
 export interface RestEnv {
   Variables: { actor?: string }
+  /** The answer's socket, so that a stalled reader can be cut off. */
+  Bindings: { outgoing?: { destroy(): unknown } }
 }
 
 export function actorOf(context: Context<RestEnv>): string {

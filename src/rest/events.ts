@@ -15,6 +15,8 @@ interface EventStreamOptions {
   /** What a client may see of an error in mid-stream. */
   readonly toClientError: (error: unknown) => TransientError
   readonly stalledAfterMs?: number
+  /** Cuts a stalled reader off; without it the stream fails. */
+  readonly cut?: (() => void) | undefined
 }
 
 function frame(event: WatchEvent): string {
@@ -27,7 +29,7 @@ function frame(event: WatchEvent): string {
  * reader is never skipped and costs one message. One that takes nothing for 30 s is cut off, and resumes.
  */
 export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
-  const { first, events, abort, toClientError, stalledAfterMs = STALLED_AFTER_MS } = options
+  const { first, events, abort, toClientError, stalledAfterMs = STALLED_AFTER_MS, cut } = options
   const encoder = new TextEncoder()
   let next: WatchEvent | null = first
   let stalled: NodeJS.Timeout | undefined
@@ -53,7 +55,9 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
           }
           controller.enqueue(encoder.encode(frame(event)))
           stalled = setTimeout(() => {
-            controller.error(new Error('the reader took nothing for too long'))
+            // A stream that fails would be logged by the HTTP adapter as a fault of ours.
+            if (cut) cut()
+            else controller.error(new Error('the reader took nothing for too long'))
             void stop()
           }, stalledAfterMs)
           stalled.unref()

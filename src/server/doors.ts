@@ -105,7 +105,7 @@ function createRestListener(options: { services: Services; logger: Logger; closi
   app.route('/', createRestApp(options))
   const actors = new WeakMap<object, string>()
   const listener = getRequestListener((request, env) =>
-    app.fetch(request, { actor: actors.get(env.incoming) ?? 'api:anonymous' }),
+    app.fetch(request, { actor: actors.get(env.incoming) ?? 'api:anonymous', outgoing: env.outgoing }),
   )
   return async (request, response, actor) => {
     actors.set(request, actor)

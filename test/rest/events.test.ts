@@ -35,6 +35,25 @@ describe('eventStream', () => {
     await reader.cancel()
   })
 
+  it('cuts the socket where there is one: the stream itself does not fail', async () => {
+    let cuts = 0
+    async function* endless() {
+      for (;;) yield bookmark(2)
+    }
+    const abort = new AbortController()
+    const toClientError = (error: unknown) => error as TransientError
+    const cut = () => {
+      cuts += 1
+    }
+    const stream = eventStream({ first: bookmark(1), events: endless(), abort, toClientError, stalledAfterMs: 20, cut })
+    const reader = stream.getReader()
+    await reader.read()
+    await sleep(80)
+    expect(cuts).toBe(1)
+    expect(abort.signal.aborted).toBe(true)
+    await reader.cancel()
+  })
+
   it('cuts off a reader that takes nothing for too long, and stops watching', async () => {
     let isStopped = false
     async function* endless() {

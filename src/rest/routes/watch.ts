@@ -56,7 +56,9 @@ export function addEventsRoute(app: Hono<RestEnv>, services: RestServices, logge
     const events = services.variables.watch({ executionId, afterRevision, ...filters, signal: abort.signal })
     const first = await events.next()
     if (first.done) return new Response(null, { headers })
-    const stream = eventStream({ first: first.value, events, abort, toClientError: (error) => toClientError(error, logger) })
+    const { outgoing } = context.env
+    const cut = outgoing && (() => void outgoing.destroy())
+    const stream = eventStream({ first: first.value, events, abort, cut, toClientError: (error) => toClientError(error, logger) })
     return new Response(stream, { headers })
   })
 }
