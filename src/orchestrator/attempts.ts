@@ -148,7 +148,12 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     begin,
     extend,
     heartbeat: async (ticket) => heldTask({ db, leaseMs }, await extend(ticket)),
-    release: (ticket) => releaseLease(db, ticketKey(ticket), ticket.token),
+    async release(ticket) {
+      const task = await releaseLease(db, ticketKey(ticket), ticket.token)
+      // The bus is told by nobody here, as this process is about to end: the relays of the others do it.
+      if (task) await forgetEnsured(db, [task])
+      return task
+    },
     giveBack: (ticket) => held(ticket, (key) => releaseLease(db, key, ticket.token)),
     async complete(request) {
       const key = ticketKey(request)

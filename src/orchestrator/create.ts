@@ -182,12 +182,12 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       stops.push(bus.consume('default', { concurrency: deps.concurrency }, worker.handle))
       relay.start()
     },
-    async drain() {
+    async drain(graceMs = DRAIN_GRACE_MS) {
       for (const timer of timers) clearTimeout(timer)
       await claims.stop()
       await relay.stop()
       const stopping = stops.map((stop) => stop())
-      await worker.drain(DRAIN_GRACE_MS)
+      await worker.drain(graceMs)
       await Promise.all(stopping)
     },
   }

@@ -79,5 +79,5 @@ export interface Orchestrator {
   /** Starts the relay and the workers of this process. */
   run(): Promise<void>
   /** Stops claiming, finishes or releases what runs. */
-  drain(): Promise<void>
+  drain(graceMs?: number): Promise<void>
 }

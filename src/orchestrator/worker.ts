@@ -60,8 +60,9 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
     const heartbeat = setInterval(() => beat(task, controller), leaseMs / 3)
     try {
       const report = await run(task, controller)
-      if (controller.signal.aborted) return
-      await deliver(report)
+      // Where the task was withdrawn or its lease lost, this changes nothing; in a drain others go on with it at once.
+      if (controller.signal.aborted) await attempts.release({ taskId: task.id, attempt: task.attempt, token: task.token })
+      else await deliver(report)
     } finally {
       clearInterval(heartbeat)
       running.delete(task.id)

@@ -96,7 +96,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const health = createHealth({ readiness, db, bus })
   listener.open(createDoors({ services, guard, metrics, logger, health, url: listener.url }))
   await orchestrator.run()
-  closing.add('steps', orchestrator.drain)
+  closing.add('steps', () => orchestrator.drain())
   closing.add('requests', listener.close)
   closing.add('readiness', async () => {
     readiness.isOpen = false
