@@ -140,7 +140,6 @@ const SHAPES: Readonly<Record<Exclude<Kind, 'any'>, readonly string[]>> = {
     '%t | truncate(6)',
     '%t | center(12)',
     '%t | indent(2, true)',
-    '%t | reverse',
     '"%%s|%%5s" | format(%a, %i)',
     '"{}-{}".format(%i, %t)',
     '"%%05d" %% %i',

@@ -58,7 +58,7 @@ function roundHalfEven(value: number, precision: number): number {
     const scale = 10 ** -precision
     return evenInteger(value / scale) * scale
   }
-  if (precision === 0) return evenInteger(value)
+  if (precision === 0) return evenInteger(value) || value * 0
   if (precision > 100 || Math.abs(value) >= 1e21) return value
   const fixed = Number(value.toFixed(precision))
   const isTie = Math.abs(value) < 2 ** 52 && isExactHalf(value, precision)

@@ -10,7 +10,7 @@ export interface WrapOptions {
 /** One line as lines of at most `width` characters, as Python's textwrap does it without touching white space. */
 export function wrapLine(run: Run, line: string, options: WrapOptions): string[] {
   const { width } = options
-  if (stringLength(line) <= width) return [line]
+  if (stringLength(line) <= width) return [line.trimEnd()]
   const chunks = chunksOf(line, options)
   chargeItems(run, chunks.length)
   const lines: string[] = []
