@@ -238,7 +238,7 @@ const SHAPES: Readonly<Record<Exclude<Kind, 'any'>, readonly string[]>> = {
   ],
 }
 
-const MAKERS: Readonly<Record<string, Maker>> = { i: int, n: num, t: txt, l: lst, d: dct, b: of('truth'), a: any }
+const MAKERS: Readonly<Record<string, Maker>> = { i: int, n: num, t: txt, l: lst, d: dct, b: of('truth'), a: anything }
 
 /** An expression that mostly has a value of the kind; now and then one of another kind stands in, as authors write them. */
 export function expression(random: Random, kind: Kind, depth: number): string {
