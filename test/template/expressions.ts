@@ -66,7 +66,7 @@ const of =
   (kind: Kind): Maker =>
   (random, depth) =>
     expression(random, kind, depth)
-const [int, num, txt, lst, dct, any] = (['integer', 'number', 'text', 'list', 'dict', 'any'] as const).map(of) as [
+const [int, num, txt, lst, dct, anything] = (['integer', 'number', 'text', 'list', 'dict', 'any'] as const).map(of) as [
   Maker,
   Maker,
   Maker,
