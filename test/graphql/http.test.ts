@@ -95,7 +95,7 @@ describe('lists', () => {
   it('a node is found by its id, and not counted as a read', async () => {
     await server.ask(UPSERT, '{"input": {"executionId": "111", "name": "n", "value": 1}}')
     const listed = await server.ask('{ variables(executionId: "111") { nodes { id } } }')
-    const { nodes } = listed.data?.['variables'] as unknown as { nodes: { id: string }[] }
+    const { nodes } = (listed.data as { variables: { nodes: { id: string }[] } } | null)?.variables ?? { nodes: [] }
     const found = await server.ask(`{ node(id: "${nodes[0]?.id}") { id ... on Variable { name accessCount } } }`)
     expect(found.data).toEqual({ node: { id: nodes[0]?.id, name: 'n', accessCount: 0 } })
     expect((await server.ask('{ node(id: "111") { __typename id } }')).data).toEqual({

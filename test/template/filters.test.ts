@@ -21,6 +21,7 @@ const TABLE: Readonly<Record<string, readonly (readonly [string, string])[]>> = 
     ["'The quick brown fox' | truncate(10, leeway=0)", 'The...'],
     ["'%05.1f|%s' | format(3.14159, true)", '003.1|True'],
     ["'the quick brown fox' | wordwrap(10)", 'the quick\nbrown fox'],
+    ["'2-123456.789' | wordwrap(5)", '2-\n12345\n6.789'],
     ["'x' | center(4) ~ '|'", ' x  |'],
     ["'one two, three' | wordcount", '3'],
   ],

@@ -48,9 +48,10 @@ it.skipIf(python === null)(`${COUNT} random expressions give what Jinja2 gives`,
     jinja: [row.value, row.text],
     ours: [value, text],
   }))
-  // What exhausts a budget is an error here, and no difference in meaning.
-  const found = all.filter(({ ours }) => !JSON.stringify(ours).includes('(limit '))
-  console.info(`${all.length - found.length} expressions are over a limit here`)
+  // Known and in docs/templates.md: what exhausts a budget is an error here, and so is a slice of what is no list, which
+  // Jinja2 takes for undefined when it can fold the constant.
+  const found = all.filter(({ ours }) => !/\(limit |cannot be sliced/.test(JSON.stringify(ours)))
+  console.info(`${all.length - found.length} expressions are over a limit here, or slice what is no list`)
   expect((all.length - found.length) / COUNT).toBeLessThan(0.01)
   console.info(
     `${rows.length} expressions, ${rows.filter(({ value }) => !JSON.stringify(value).includes('"$error"')).length} of them with a value`,

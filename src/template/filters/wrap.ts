@@ -22,9 +22,9 @@ export function wrapLine(run: Run, line: string, options: WrapOptions): string[]
       continue
     }
     if (chunk.length > width && options.isBreakingWords) {
-      const room = Math.max(1, width - current.length)
-      current += current.length < width ? chunk.slice(0, room) : ''
-      chunks.unshift(chunk.slice(current.length <= width && current.endsWith(chunk.slice(0, room)) ? room : 0))
+      const end = breakOf(chunk, width - current.length, options)
+      current += chunk.slice(0, end)
+      chunks.unshift(chunk.slice(end))
     } else if (current === '') {
       current = chunk
     } else {
@@ -37,6 +37,12 @@ export function wrapLine(run: Run, line: string, options: WrapOptions): string[]
   }
   if (current.trimEnd() !== '') lines.push(current.trimEnd())
   return lines
+}
+
+/** Where a word that is too long is cut: after its last hyphen in the room there is, else at the end of the room. */
+function breakOf(chunk: string, room: number, { isBreakingHyphens }: WrapOptions): number {
+  const hyphen = isBreakingHyphens && room > 0 ? chunk.lastIndexOf('-', room - 1) : -1
+  return hyphen > 0 && /[^-]/.test(chunk.slice(0, hyphen)) ? hyphen + 1 : room
 }
 
 /** Words and the space between them; words with hyphens in parts where that is allowed. */
