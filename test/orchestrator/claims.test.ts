@@ -96,8 +96,9 @@ describeEachDatabase('claims', (open) => {
     expect(performance.now() - startedAt).toBeLessThan(8000)
     expect(again?.id).toBe(task?.id)
     expect(await deliveries(again)).toBe(1)
-    for (const late of [engine.orchestrator.release(ticket), engine.orchestrator.heartbeat(ticket), complete(task)]) {
-      await expect(late).rejects.toMatchObject({ code: 'CONFLICT' })
+    const late = [() => engine.orchestrator.release(ticket), () => engine.orchestrator.heartbeat(ticket), () => complete(task)]
+    for (const call of late) {
+      await expect(call()).rejects.toMatchObject({ code: 'CONFLICT' })
     }
     expect(await complete(again)).toMatchObject({ isAccepted: true })
   })
