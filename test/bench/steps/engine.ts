@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { chain, loop, type StepKind } from './playbooks.js'
+
+/**
+ * The whole server in a process of its own, as `transient serve` runs it: the parent asks for runs over the channel, and gets how
+ * long they took and what they cost this process.
+ */
+export interface EngineRequest {
+  readonly kind: StepKind | 'loop'
+  readonly executions: number
+  /** Steps of each execution, or elements of its iterator. */
+  readonly steps: number
+}
+
+export interface RunReport {
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly rss: number
+}
+
+const POLL_MS = 5
+
+const { loadConfig } = (await import(dist('config.js'))) as typeof import('../../../src/config.js')
+const { startServer } = (await import(dist('server/main.js'))) as typeof import('../../../src/server/main.js')
+
+function dist(file: string): string {
+  return new URL(`../../../dist/${file}`, import.meta.url).href
+}
+
+const began = performance.now()
+const server = await startServer(loadConfig())
+const startedInSeconds = (performance.now() - began) / 1000
+const { catalog, orchestrator, executions } = server.services
+const paths = new Map<string, string>()
+
+async function pathOf({ kind, steps }: EngineRequest): Promise<string> {
+  const source = kind === 'loop' ? loop() : chain(kind, steps)
+  const path = paths.get(source) ?? (await catalog.register(source)).path
+  paths.set(source, path)
+  return path
+}
+
+async function ended(id: string): Promise<void> {
+  for (;;) {
+    const { status, error } = await executions.get(id)
+    if (status === 'completed') return
+    if (status !== 'running') throw new Error(`execution ${id} ${status}: ${error?.message}`)
+    await sleep(POLL_MS)
+  }
+}
+
+async function run(request: EngineRequest): Promise<RunReport> {
+  const path = await pathOf(request)
+  const workload = request.kind === 'loop' ? { items: Array.from({ length: request.steps }, (_, index) => index) } : {}
+  const cpu = process.cpuUsage()
+  const startedAt = performance.now()
+  const ids = await Promise.all(
+    Array.from({ length: request.executions }, async () => (await orchestrator.start({ path, workload })).id),
+  )
+  for (const id of ids) await ended(id)
+  const seconds = (performance.now() - startedAt) / 1000
+  const used = process.cpuUsage(cpu)
+  return { seconds, cpuSeconds: (used.user + used.system) / 1e6, rss: process.memoryUsage.rss() }
+}
+
+process.on('message', (request: EngineRequest | 'end') => {
+  if (request === 'end') void server.close().then(() => process.disconnect())
+  else void run(request).then((report) => process.send?.(report))
+})
+process.send?.({ startedInSeconds })
