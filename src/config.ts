@@ -30,7 +30,7 @@ export interface Config {
   readonly childDepth: number
   readonly leaseMs: number
   readonly maxDeliveries: number
-  /** Tasks that this process runs at once. */
+  /** Tasks that this process runs at once; 0 leaves them to workers over the API. */
   readonly concurrency: number
   readonly logLevel: string
 }
@@ -47,7 +47,9 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'PORT', fallback: '4000', description: 'Port to listen on; 0 takes a free one' },
   { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the embedded database' },
   { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the database is embedded' },
+  { name: 'DATABASE_URL_FILE', fallback: '', description: 'File that holds DATABASE_URL' },
   { name: 'NATS_URL', fallback: '', description: 'nats:// URLs, by comma; lets several processes share one PostgreSQL' },
+  { name: 'NATS_URL_FILE', fallback: '', description: 'File that holds NATS_URL' },
   { name: 'NATS_PREFIX', fallback: '', description: 'Keeps installations on one NATS apart; one for each database' },
   { name: 'NATS_REPLICAS', fallback: '1', description: 'Servers of a NATS cluster that keep each waiting task' },
   { name: 'ADMIN_KEY', fallback: '', description: 'Key that every caller must show; without it only loopback may call' },
@@ -55,6 +57,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'ALLOW_INSECURE', fallback: '0', description: '1 listens publicly without a key: anyone may run code here' },
   { name: 'ALLOW_HOSTS', fallback: '', description: 'Private hosts the http tool may reach: host, host:port or CIDR, by comma' },
   { name: 'CONNECTIONS', fallback: '{}', description: 'JSON object, name to postgresql:// URL, for postgres steps' },
+  { name: 'CONNECTIONS_FILE', fallback: '', description: 'File that holds CONNECTIONS' },
   { name: 'CREDENTIALS', fallback: '{}', description: 'JSON object, name to secret, for the auth of http steps' },
   { name: 'CREDENTIALS_FILE', fallback: '', description: 'File that holds CREDENTIALS' },
   { name: 'TEMPLATE_ENV', fallback: '', description: 'Environment variables that templates see as env.<name>, by comma' },
@@ -66,7 +69,7 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'CHILD_DEPTH', fallback: '10', description: 'How deep playbooks may call playbooks' },
   { name: 'LEASE_SECONDS', fallback: '30', description: 'Seconds until a silent worker loses its task' },
   { name: 'MAX_DELIVERIES', fallback: '10', description: 'Lost leases after which a step fails' },
-  { name: 'CONCURRENCY', fallback: '8', description: 'Tasks that this process runs at once' },
+  { name: 'CONCURRENCY', fallback: '8', description: 'Tasks that this process runs at once; 0: workers over the API run all' },
   { name: 'LOG_LEVEL', fallback: 'info', description: 'trace, debug, info, warn, error, fatal or silent' },
 ]
 
@@ -119,7 +122,7 @@ export function loadConfig(env: Environment = process.env): Config {
     childDepth: integer('CHILD_DEPTH', 0, 100),
     leaseMs: seconds('LEASE_SECONDS', 3_600),
     maxDeliveries: integer('MAX_DELIVERIES', 1, 1_000_000),
-    concurrency: integer('CONCURRENCY', 1, 1_000),
+    concurrency: integer('CONCURRENCY', 0, 1_000),
     logLevel: text('LOG_LEVEL'),
   }
   checkTogether(config, reader.fault)
@@ -149,14 +152,14 @@ function checkTogether(config: Config, fault: (message: string) => void): void {
 }
 
 function postgresUrl(reader: Reader): string | null {
-  const url = reader.text('DATABASE_URL')
+  const url = reader.textOrFile('DATABASE_URL')
   if (url === '') return null
   if (databaseIdentity(url) === null) reader.fault('DATABASE_URL: not a postgresql:// URL')
   return url
 }
 
 function natsUrl(reader: Reader): string | null {
-  const urls = reader.list('NATS_URL')
+  const urls = listOf(reader.textOrFile('NATS_URL'))
   const isRight = (url: string) => /^(nats|tls):\/\/[^/]+/.test(url) && URL.canParse(url)
   // The URL itself may hold a password.
   if (!urls.every(isRight)) reader.fault('NATS_URL: not a nats:// (or tls://) URL, or several by comma')
@@ -164,7 +167,7 @@ function natsUrl(reader: Reader): string | null {
 }
 
 function connections(reader: Reader): Map<string, string> {
-  const entries = Object.entries(reader.object('CONNECTIONS', reader.text('CONNECTIONS')))
+  const entries = Object.entries(reader.object('CONNECTIONS', reader.textOrFile('CONNECTIONS')))
   return new Map(
     entries.flatMap(([name, url]) => {
       if (typeof url === 'string' && databaseIdentity(url) !== null) return [[name, url] as const]
@@ -181,6 +184,8 @@ function databaseIdentity(text: string): string | null {
   const host = url.hostname === '' || isLoopback(url.hostname) ? 'localhost' : url.hostname.toLowerCase()
   return `${host}:${url.port || '5432'}${decodeURIComponent(url.pathname === '/' ? `/${url.username}` : url.pathname)}`
 }
+
+const listOf = (text: string): string[] => text.split(',').flatMap((part) => part.trim() || [])
 
 type Reader = ReturnType<typeof createReader>
 
@@ -205,10 +210,7 @@ function createReader(env: Environment) {
     /** Read in seconds, kept in milliseconds. */
     seconds: (name: string, max: number): number =>
       1000 * number(name, (value) => value > 0 && value <= max, `a number of seconds above 0, up to ${max}`),
-    list: (name: string): string[] =>
-      text(name)
-        .split(',')
-        .flatMap((part) => part.trim() || []),
+    list: (name: string): string[] => listOf(text(name)),
     flag(name: string): boolean {
       if (!['0', '1', 'false', 'true'].includes(text(name))) fault(`${name}: "${text(name)}" is neither 1 nor 0`)
       return text(name) === '1' || text(name) === 'true'
@@ -243,7 +245,7 @@ export type ToolConfig = Pick<Config, 'connections' | 'credentials' | 'python' |
 
 /** The settings that `transient worker` takes from the environment. */
 export const WORKER_SETTINGS: readonly Setting[] = SETTINGS.filter(({ name }) =>
-  ['ALLOW_HOSTS', 'CONNECTIONS', 'CREDENTIALS', 'CREDENTIALS_FILE', 'PYTHON'].includes(name),
+  ['ALLOW_HOSTS', 'CONNECTIONS', 'CONNECTIONS_FILE', 'CREDENTIALS', 'CREDENTIALS_FILE', 'PYTHON'].includes(name),
 )
 
 /**
@@ -274,11 +276,13 @@ export interface ClientConfig {
   readonly isColorful: boolean
 }
 
-/** What the command line reads from the environment: TRANSIENT_URL, TRANSIENT_KEY and NO_COLOR. */
+/**
+ * What the command line reads from the environment: TRANSIENT_URL, TRANSIENT_KEY (or TRANSIENT_KEY_FILE) and NO_COLOR.
+ * @throws ConfigError when the file cannot be read
+ */
 export function loadClientConfig(env: Environment = process.env): ClientConfig {
-  return {
-    url: env['TRANSIENT_URL']?.trim() || 'http://127.0.0.1:4000',
-    key: env['TRANSIENT_KEY']?.trim() || null,
-    isColorful: !env['NO_COLOR'],
-  }
+  const reader = createReader(env)
+  const key = reader.textOrFile('TRANSIENT_KEY') || null
+  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
+  return { url: reader.text('TRANSIENT_URL') || 'http://127.0.0.1:4000', key, isColorful: !env['NO_COLOR'] }
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, isLoopback, loadConfig, SETTINGS } from '../src/config.js'
+import { ConfigError, isLoopback, loadClientConfig, loadConfig, SETTINGS } from '../src/config.js'
 
 function faults(env: Record<string, string>): readonly string[] {
   try {
@@ -65,6 +65,29 @@ describe('loadConfig', () => {
     expect(config.adminKey).toBe('a-key-of-many-letters')
     expect(config.credentials.get('api')).toEqual({ token: 't' })
     expect(faults({ ADMIN_KEY_FILE: join(dir, 'gone') })).toEqual([expect.stringContaining('cannot be read')])
+  })
+
+  it('reads the URLs that hold passwords from files, and not twice', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'config-'))
+    const file = (name: string, content: string) => {
+      writeFileSync(join(dir, name), content)
+      return join(dir, name)
+    }
+    const env = {
+      DATABASE_URL_FILE: file('database', 'postgresql://app:secret@db/app\n'),
+      NATS_URL_FILE: file('nats', 'nats://secret@a:4222, nats://b:4222\n'),
+      CONNECTIONS_FILE: file('connections', '{"default": "postgresql://steps:secret@db/steps"}'),
+    }
+    const config = loadConfig(env)
+    const client = loadClientConfig({ TRANSIENT_KEY_FILE: file('key', 'a-key\n') })
+    const twice = faults({ ...env, DATABASE_URL: 'postgresql://app@db/app' })
+    rmSync(dir, { recursive: true })
+    expect(config.databaseUrl).toBe('postgresql://app:secret@db/app')
+    expect(config.natsUrl).toBe('nats://secret@a:4222,nats://b:4222')
+    expect(config.connections.get('default')).toBe('postgresql://steps:secret@db/steps')
+    expect(client.key).toBe('a-key')
+    expect(twice).toEqual(['DATABASE_URL: set either DATABASE_URL or DATABASE_URL_FILE, not both'])
+    expect(() => loadClientConfig({ TRANSIENT_KEY_FILE: join(dir, 'key') })).toThrow(/TRANSIENT_KEY_FILE.*cannot be read/)
   })
 
   it("refuses a connection to the product's own database, however it is spelt", () => {

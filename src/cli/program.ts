@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addDemoCommand } from './commands/demo.js'
 import { addExecutionCommands } from './commands/execution.js'
@@ -21,6 +22,8 @@ export function createProgram(): Command {
     .option('--url <url>', 'the server (TRANSIENT_URL, by default http://127.0.0.1:4000)')
     .option('--key <key>', 'the key to show it (TRANSIENT_KEY)')
     .option('-o, --output <format>', 'table, json or jsonl', 'table')
+    .version(readVersion(), '-V, --version', 'what is installed here')
+    .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', EXIT_CODES)
     .exitOverride()
   addServeCommand(program)
@@ -31,4 +34,10 @@ export function createProgram(): Command {
   addTemplateCommands(program)
   addDemoCommand(program)
   return program
+}
+
+/** package.json lies two folders above src/cli and dist/cli alike. */
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  return version
 }

@@ -179,7 +179,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       // Among several processes the leases of a dead one expire: those of the others must not be touched.
       if (!deps.processId) await voidLeases(db, embeddedWorkerId(null))
       stops.push(bus.consume(SYSTEM_POOL, { concurrency: SYSTEM_CONCURRENCY }, worker.handle))
-      stops.push(bus.consume('default', { concurrency: deps.concurrency }, worker.handle))
+      const { concurrency } = deps
+      if (concurrency > 0) stops.push(bus.consume('default', { concurrency }, worker.handle))
       relay.start()
     },
     async drain(graceMs = DRAIN_GRACE_MS) {

@@ -3,17 +3,26 @@ import { isLoopback, loadToolConfig, WORKER_SETTINGS } from '../../config.js'
 import { errorMessage } from '../../core/errors.js'
 import type { WorkerEvent } from '../../sdk/worker-options.js'
 import type { Toolbox } from '../../tools/index.js'
+import { withAliveFile } from '../alive.js'
 import { type CommandContext, createContext } from '../context.js'
 import { UsageError } from '../exit.js'
 import { settingsHelp } from '../settings-help.js'
 import { parseCount } from '../value.js'
 
 const MAX_CONCURRENCY = 1000
+/** As in a playbook. */
+const POOL = /^[A-Za-z0-9_-]{1,100}$/
+
+const EXAMPLE = `
+Example:
+  TRANSIENT_KEY=... transient worker --url http://10.0.0.1:4000 --pool gpu --concurrency 2
+runs the steps that say \`pool: gpu\`, two at a time. Steps without a pool have the pool "default".`
 
 interface WorkerCommandOptions {
   readonly pool: string
   readonly concurrency: string
   readonly id?: string
+  readonly aliveFile?: string
 }
 
 /** `worker`: the tools of the server in a process of their own, over the API. */
@@ -24,11 +33,14 @@ export function addWorkerCommand(program: Command): void {
     .option('--pool <pool>', 'the steps whose `pool` this is', 'default')
     .option('--concurrency <count>', 'tasks run at once', '8')
     .option('--id <id>', 'what the server calls this worker; made up where absent')
-    .addHelpText('after', settingsHelp(WORKER_SETTINGS))
+    .option('--alive-file <path>', 'a file that is touched whenever the server answers, for health checks')
+    .addHelpText('after', `${EXAMPLE}\n${settingsHelp(WORKER_SETTINGS)}`)
     .action((options: WorkerCommandOptions, command: Command) => runWorker(createContext(command), options))
 }
 
-async function runWorker(context: CommandContext, { pool, concurrency, id }: WorkerCommandOptions): Promise<void> {
+async function runWorker(context: CommandContext, options: WorkerCommandOptions): Promise<void> {
+  const { pool, concurrency, id, aliveFile } = options
+  if (!POOL.test(pool)) throw new UsageError(`--pool: "${pool}" may hold letters, digits, _ and - only, 1 to 100 of them`)
   const places = parseCount(concurrency, '--concurrency')
   if (places < 1 || places > MAX_CONCURRENCY) throw new UsageError(`--concurrency: not from 1 to ${MAX_CONCURRENCY}`)
   // Loaded only here: no other command needs the tools.
@@ -37,7 +49,7 @@ async function runWorker(context: CommandContext, { pool, concurrency, id }: Wor
   const stopping = createStopping()
   try {
     const worker = createWorker({
-      client: context.client,
+      client: aliveFile === undefined ? context.client : { tasks: withAliveFile(context.client.tasks, aliveFile) },
       pool,
       concurrency: places,
       ...(id === undefined ? {} : { workerId: id }),
@@ -58,7 +70,9 @@ async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
   const { createToolbox } = await import('../../tools/index.js')
   const { connections, credentials, python, allowHosts } = loadToolConfig()
   const server = URL.canParse(url) ? new URL(url) : null
-  if (server === null) throw new UsageError(`--url: "${url}" is no URL`)
+  if (server === null || !/^https?:$/.test(server.protocol)) {
+    throw new UsageError(`--url: "${url}" is no URL of a server, such as http://127.0.0.1:4000`)
+  }
   const isLocal = isLoopback(server.hostname)
   return createToolbox({
     connections,
