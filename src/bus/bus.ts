@@ -31,7 +31,10 @@ export interface StepBus {
   ensure(task: TaskRef): Promise<void>
   /** Offers waiting tasks of a pool to a handler, `concurrency` at a time. A handler that rejects leaves the task to the relay. */
   consume(pool: string, options: ConsumeOptions, handler: (task: TaskRef) => Promise<void>): Stop
+  /** The task is offered to nobody any more, and other processes are told at once: one of them may be running it. */
   withdraw(taskId: string): Promise<void>
+  /** Told of tasks that another process withdrew. Lossy, like a hint, and no proof: the database knows who holds what. */
+  onWithdrawn(listener: (taskId: string) => void): Unsubscribe
   /** A lossy wake-up after a commit. */
   hint(hint: Hint): void
   onHint(executionId: string | '*', listener: (hint: Hint) => void): Unsubscribe

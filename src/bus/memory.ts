@@ -33,6 +33,8 @@ export function createMemoryBus({ onError = () => undefined }: MemoryBusOptions 
     async withdraw(taskId) {
       queues.remove(taskId)
     },
+    // There is no other process.
+    onWithdrawn: () => () => undefined,
     hint: hints.send,
     onHint: hints.listen,
     health: async (): Promise<BusHealth> => ({

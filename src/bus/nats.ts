@@ -74,7 +74,18 @@ export async function createNatsBus(options: NatsBusOptions): Promise<StepBus> {
     async withdraw(taskId) {
       const subject = names.taskInAnyPool(taskId)
       link.check()
+      connection.publish(names.withdrawn(taskId))
       await stream.purge(subject)
+    },
+    onWithdrawn(listener) {
+      const subscription = connection.subscribe(names.withdrawn('*'), {
+        callback: (error, message) => {
+          if (error === null) listener(names.readWithdrawn(message.subject))
+        },
+      })
+      return () => {
+        if (!subscription.isClosed()) subscription.unsubscribe()
+      }
     },
     hint: hints.send,
     onHint: hints.listen,

@@ -181,6 +181,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       stops.push(bus.consume(SYSTEM_POOL, { concurrency: SYSTEM_CONCURRENCY }, worker.handle))
       const { concurrency } = deps
       if (concurrency > 0) stops.push(bus.consume('default', { concurrency }, worker.handle))
+      const unlisten = deps.bus.onWithdrawn(worker.recheck)
+      stops.push(async () => unlisten())
       relay.start()
     },
     async drain(graceMs = DRAIN_GRACE_MS) {

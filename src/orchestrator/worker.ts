@@ -19,6 +19,8 @@ export interface EmbeddedWorker {
   handle(task: TaskRef): Promise<void>
   /** Kills the tool of a task that was withdrawn. */
   abort(taskId: string): void
+  /** Somebody else may have withdrawn a task: looks whether it is still held here, and kills its tool where it is not. */
+  recheck(taskId: string): void
   /** Resolves when nothing runs any more; kills what still runs after `graceMs`. */
   drain(graceMs: number): Promise<void>
 }
@@ -30,7 +32,7 @@ type WorkerDependencies = Pick<OrchestratorDependencies, 'toolbox' | 'leaseMs' |
 export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
   const { toolbox, leaseMs, logger, observer, attempts, processId = null } = deps
   const id = embeddedWorkerId(processId)
-  const running = new Map<string, AbortController>()
+  const running = new Map<string, { readonly controller: AbortController; readonly beat: () => void }>()
   const handled = new Set<Promise<void>>()
 
   async function run(task: ClaimedTask, controller: AbortController): Promise<CompleteRequest> {
@@ -56,8 +58,9 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
 
   async function hold(task: ClaimedTask): Promise<void> {
     const controller = new AbortController()
-    running.set(task.id, controller)
-    const heartbeat = setInterval(() => beat(task, controller), leaseMs / 3)
+    const beatNow = () => beat(task, controller)
+    running.set(task.id, { controller, beat: beatNow })
+    const heartbeat = setInterval(beatNow, leaseMs / 3)
     try {
       const report = await run(task, controller)
       // Where the task was withdrawn or its lease lost, this changes nothing; in a drain others go on with it at once.
@@ -105,11 +108,14 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
       handled.delete(work)
     },
     abort(taskId) {
-      running.get(taskId)?.abort()
+      running.get(taskId)?.controller.abort()
+    },
+    recheck(taskId) {
+      running.get(taskId)?.beat()
     },
     async drain(graceMs) {
       const timer = setTimeout(() => {
-        for (const controller of running.values()) controller.abort()
+        for (const { controller } of running.values()) controller.abort()
       }, graceMs)
       await Promise.allSettled([...handled])
       clearTimeout(timer)

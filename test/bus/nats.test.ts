@@ -3,7 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { createNatsBus, type StepBus, type TaskRef } from '../../src/bus/index.js'
-import { findNats, hasNatsServer, startTestNats, type TestNats, uniquePrefix } from '../support/nats.js'
+import { findNats, hasNatsServer, startOldNats, startTestNats, type TestNats, uniquePrefix } from '../support/nats.js'
 import { testStepBus } from './suite.js'
 
 const WAIT = { timeout: 10_000, interval: 10 }
@@ -52,6 +52,21 @@ function twoProcesses(open: () => Promise<StepBus>): void {
       await sleep(100)
       expect(heard.sort()).toEqual(['one 5', 'two 5', 'two all 7'])
       expect(handler).toHaveBeenCalledTimes(1)
+    })
+
+    test('a withdrawn task is told to the other process, not to the own', async () => {
+      const [one, two] = await openTwo()
+      const told: string[] = []
+      one.onWithdrawn((id) => told.push(`one ${id}`))
+      const stop = two.onWithdrawn((id) => told.push(`two ${id}`))
+      await two.health()
+      await one.withdraw('7-9-1')
+      await vi.waitFor(() => expect(told).toEqual(['two 7-9-1']), WAIT)
+      stop()
+      await one.withdraw('7-9-2')
+      await two.health()
+      await sleep(100)
+      expect(told).toEqual(['two 7-9-1'])
     })
 
     test('a task that runs longer than the lease stays with its process, though it is ensured again', async () => {
@@ -107,6 +122,16 @@ function brokenServers(): void {
       const { url: bare } = await server({ hasJetStream: false })
       await expect(createNatsBus({ url: bare, leaseMs: 1000 })).rejects.toThrow(/without JetStream.*-js/)
       await expect(createNatsBus({ url: 'nats://127.0.0.1:1', leaseMs: 1000, connectMs: 300 })).rejects.toThrow(/NATS_URL/)
+    })
+
+    test.each(['2.9.1', '2.8.4', '1.4.1-beta'])('is refused when it is NATS %s', async (version) => {
+      const old = await startOldNats(version)
+      const refusal = new RegExp(`NATS ${version} is too old: version 2.9.2 or later is needed`)
+      try {
+        await expect(createNatsBus({ url: old.url, leaseMs: 1000, connectMs: 300 })).rejects.toThrow(refusal)
+      } finally {
+        await old.close()
+      }
     })
 
     test('makes its stream again when someone deleted it', async () => {

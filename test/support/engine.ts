@@ -42,6 +42,10 @@ export interface EngineOptions extends Partial<Limits> {
   readonly toolbox?: Toolbox
   readonly leaseMs?: number
   readonly claimPollMs?: number
+  /** A bus that it shares with others; closed with the engine. By default it has its own, in process. */
+  readonly bus?: StepBus
+  /** Names it among several on one database. */
+  readonly processId?: string
 }
 
 const LIMITS: Limits = { stepLimit: 10_000, stepTimeoutMs: 20_000, childDepth: 10, maxDeliveries: 10 }
@@ -63,9 +67,8 @@ export function testToolbox(): Toolbox {
 /** The whole engine on a database, in this process, with real tools. */
 export async function openEngine(
   db: Database,
-  { elapsedMs, claimPollMs, toolbox: given, leaseMs = 30_000, ...limits }: EngineOptions = {},
+  { elapsedMs, claimPollMs, toolbox: given, leaseMs = 30_000, bus = createMemoryBus(), processId, ...limits }: EngineOptions = {},
 ): Promise<Engine> {
-  const bus = createMemoryBus()
   const catalog = createCatalogService({ db, tools: TOOLS })
   const variables = createVariablesService({ db, bus })
   const toolbox = given ?? testToolbox()
@@ -81,6 +84,7 @@ export async function openEngine(
     limits: { ...LIMITS, ...limits },
     leaseMs,
     ...(claimPollMs ? { claimPollMs } : {}),
+    ...(processId ? { processId } : {}),
     concurrency: 8,
     env: { REGION: 'eu' },
     logger: SILENT,

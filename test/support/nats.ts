@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -105,5 +107,22 @@ async function untilUp(port: number): Promise<void> {
       if (tries === 100) throw error
       await sleep(50)
     }
+  }
+}
+
+/** What says of itself that it is an old server: the greeting and the answers to PING are all that a client sees before it decides. */
+export async function startOldNats(version: string): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const info = { server_id: 'OLD', server_name: 'old', version, proto: 1, headers: true, jetstream: true, max_payload: 1_048_576 }
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.write(`INFO ${JSON.stringify(info)}\r\n`)
+    socket.on('data', (data) => data.includes('PING') && socket.write('PONG\r\n'))
+  })
+  const port = await freePort()
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
   }
 }

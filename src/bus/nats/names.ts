@@ -13,6 +13,10 @@ export interface Names {
   readonly taskInAnyPool: (taskId: string) => string
   /** The reverse of `task`. */
   readonly readTask: (subject: string) => { readonly id: string; readonly pool: string }
+  /** That a task was withdrawn; of all with `*`. */
+  readonly withdrawn: (taskId: string) => string
+  /** The reverse of `withdrawn`. */
+  readonly readWithdrawn: (subject: string) => string
   /** Hints of one execution, or of all with `*`. */
   readonly hint: (executionId: string) => string
   readonly readHint: (subject: string, body: string) => Hint
@@ -42,6 +46,8 @@ export function createNames(prefix: string): Names {
       const [pool = '', id = ''] = subject.slice(`${under}task.`.length).split('.')
       return { id, pool }
     },
+    withdrawn: (taskId) => `${under}withdrawn.${taskId === '*' ? '*' : checkToken(taskId, 'taskId')}`,
+    readWithdrawn: (subject) => subject.slice(`${under}withdrawn.`.length),
     hint: (executionId) => `${under}hint.${executionId === '*' ? '*' : checkToken(executionId, 'executionId')}`,
     readHint(subject, body) {
       const [revision, eventSeq] = body.split(' ').map(Number)
