@@ -1,0 +1,128 @@
+import { type LoadRequest, type Measured, runLoad } from './lib/load.js'
+import { findPgbench, runPgbench } from './lib/pgbench.js'
+import { type Cell, medianOf, report, tableOf } from './lib/report.js'
+import { openStage, type Stage } from './lib/stage.js'
+import { upsertStatement } from './lib/yardstick-sql.js'
+
+/**
+ * `npm run bench:mutations`: one `upsertVariable` over HTTP, beside pgbench, PostGraphile and bare `pg` with the same rows.
+ */
+
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
+const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
+const DRAWN = { executions: 1000, names: 10 }
+
+const OURS = `mutation ($input: UpsertVariableInput!) {
+  upsertVariable(input: $input) { variable { id name value type revision version createdAt updatedAt } }
+}`
+const THEIRS = `mutation ($input: WriteVariableInput!) {
+  writeVariable(input: $input) { result { id varName varValue varType revision version createdAt updatedAt } }
+}`
+
+const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json' }
+
+function request(url: string, { query, input }: { query: string; input: string }, connections: number): LoadRequest {
+  const body = `{"query":${JSON.stringify(query)},"variables":{"input":${input}}}`
+  return { url, path: '/graphql', headers: JSON_HEADERS, body, connections, seconds: SECONDS, ...DRAWN }
+}
+
+interface Contender {
+  readonly name: string
+  readonly connections: number
+  run(): Promise<Partial<Measured> & Pick<Measured, 'perSecond'>>
+  readonly rounds: (Partial<Measured> & Pick<Measured, 'perSecond'>)[]
+}
+
+function contenders({ server, postgraphile, databaseUrl }: Stage): Contender[] {
+  const found: Contender[] = []
+  const add = (name: string, connections: number, run: Contender['run']) => found.push({ name, connections, run, rounds: [] })
+  const ours = { query: OURS, input: '{"executionId":"@execution","name":"@name","value":@value}' }
+  const theirs = { query: THEIRS, input: '{"execution":"@execution","name":@name,"value":"@value"}' }
+  add('Transient', 32, () => runLoad(request(server.url, ours, 32), server.pid()))
+  const program = findPgbench()
+  if (program !== null) {
+    const asked = { program, databaseUrl, clients: 32, seconds: SECONDS, ...DRAWN }
+    add('pgbench', 32, async () => {
+      const { perSecond, latency } = await runPgbench(asked)
+      return { perSecond, p50: latency }
+    })
+  }
+  if (postgraphile !== null) {
+    // The number alone: the statement makes the name from it.
+    const body = request(postgraphile.url, theirs, 32)
+    add('PostGraphile', 32, () => runLoad({ ...body, body: (body.body ?? '').replace('@name', '@number') }, postgraphile.pid))
+  }
+  add('Transient', 1, () => runLoad(request(server.url, ours, 1), server.pid()))
+  const bare: LoadRequest = {
+    url: databaseUrl,
+    path: '',
+    headers: {},
+    body: upsertStatement({ execution: '$1', name: '$2', value: '$3' }),
+    connections: 1,
+    seconds: SECONDS,
+    ...DRAWN,
+  }
+  add('bare pg, named statement', 1, () => runLoad(bare, null))
+  return found
+}
+
+function figure(contender: Contender | undefined, name: keyof Measured): number {
+  return medianOf((contender?.rounds ?? []).map((round) => Number(round[name])))
+}
+
+function rowOf(contender: Contender): Cell[] {
+  const show = (name: keyof Measured, digits: number): string => {
+    const value = figure(contender, name)
+    return Number.isNaN(value) ? '–' : value.toFixed(digits)
+  }
+  const { name, connections } = contender
+  return [name, connections, show('perSecond', 0), show('p50', 2), show('p99', 2), show('cpuMicros', 0), show('residentMib', 0)]
+}
+
+function verdicts(all: readonly Contender[]): string {
+  const [ours, pgbench, postgraphile] = ['Transient', 'pgbench', 'PostGraphile'].map((name) =>
+    all.find((one) => one.name === name && one.connections === 32),
+  )
+  const [single, bare] = [all.find((one) => one.name === 'Transient' && one.connections === 1), all.at(-1)]
+  const rate = figure(ours, 'perSecond')
+  return [
+    `- beside pgbench: ${(rate / figure(pgbench, 'perSecond')).toFixed(2)} (to be reached: 0.5)`,
+    `- beside PostGraphile: ${(rate / figure(postgraphile, 'perSecond')).toFixed(1)}x (to be reached: 6x)`,
+    `- one connection, p50: ${(figure(single, 'p50') / figure(bare, 'p50')).toFixed(2)}x bare \`pg\` (to be reached: at most 2x)`,
+  ].join('\n')
+}
+
+async function main(): Promise<void> {
+  const stage = await openStage()
+  try {
+    const all = contenders(stage)
+    // Rounds are interleaved, so that a busy neighbour slows all of them; the first only warms up.
+    for (let round = 0; round <= ROUNDS; round += 1) {
+      for (const one of all) {
+        const measured = await one.run()
+        if (round > 0) one.rounds.push(measured)
+        console.info(round, one.name, one.connections, measured)
+      }
+    }
+    const versions = [stage.postgresVersion, ...(stage.postgraphile === null ? [] : [stage.postgraphile.version])]
+    const columns = [
+      'who',
+      'connections',
+      'writes/s',
+      'p50, ms',
+      'p99, ms',
+      'CPU of the server per write, µs',
+      'RSS of the server, MiB',
+    ]
+    report({
+      name: 'mutations',
+      command: 'npm run bench:mutations',
+      versions,
+      body: [tableOf(columns, all.map(rowOf)), verdicts(all)],
+    })
+  } finally {
+    await stage.close()
+  }
+}
+
+await main()
