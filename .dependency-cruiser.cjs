@@ -12,6 +12,7 @@ const FLOORS = [
   ['variables'],
   ['tasks'],
   ['orchestrator'],
+  ['access'],
   ['graphql', 'rest', 'sdk', 'console'],
   ['server'],
   ['cli'],

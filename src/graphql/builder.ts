@@ -1,10 +1,15 @@
 import SchemaBuilder from '@pothos/core'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
+import { TransientError } from '../core/errors.js'
 import type { JsonValue, LosslessNumber } from '../core/json.js'
+import { RIGHTS, type Right } from '../core/principal.js'
 import type { GraphQLContext } from './context.js'
 
 export interface SchemaTypes {
   Context: GraphQLContext
   DefaultFieldNullability: false
+  /** The rights of the caller; `known`: every caller whose credential is good. */
+  AuthScopes: Record<Right | 'known', boolean>
   Scalars: {
     DateTime: { Input: Date; Output: Date }
     // A decimal that a JavaScript number would round arrives with its digits (exact-numbers.ts).
@@ -15,8 +20,23 @@ export interface SchemaTypes {
   }
 }
 
-/** The one Pothos builder; files in types/ add to it. */
-export const builder = new SchemaBuilder<SchemaTypes>({ defaultFieldNullability: false })
+/**
+ * The one Pothos builder; files in types/ add to it. The services check every call (src/access): `authScopes` of the
+ * root fields are the second net.
+ */
+export const builder = new SchemaBuilder<SchemaTypes>({
+  defaultFieldNullability: false,
+  plugins: [ScopeAuthPlugin],
+  scopeAuth: {
+    authorizeOnSubscribe: true,
+    authScopes: ({ session: { principal } }) => {
+      const scopes = RIGHTS.map((right) => [right, principal.rights.has(right)] as const)
+      return { ...(Object.fromEntries(scopes) as Record<Right, boolean>), known: true }
+    },
+    unauthorizedError: (_parent, { session: { principal } }, { fieldName }) =>
+      new TransientError('FORBIDDEN', `${fieldName}: "${principal.name}" with the role ${principal.role} may not do this`),
+  },
+})
 
 builder.queryType()
 builder.mutationType()

@@ -8,20 +8,20 @@ interface Grouped {
     readonly variables?: Readonly<Record<string, unknown>> | null | undefined
   }
   readonly operation: OperationDefinitionNode
-  /** Who may see the same belongs to the same group. */
-  readonly actor: string
+  /** Who may see the same, and loses it together, belongs to the same group. */
+  readonly viewer: string
 }
 
 /**
  * What subscriptions have in common that say the same from any revision on: document, variables and rights. Where one begins is
  * left out. Null for what is no watch of variables.
  */
-export function groupKey({ request, operation, actor }: Grouped): string | null {
+export function groupKey({ request, operation, viewer }: Grouped): string | null {
   const [field] = operation.selectionSet.selections
   if (field?.kind !== Kind.FIELD || field.name.value !== 'variableChanged') return null
   const after = field.arguments?.find((argument) => argument.name.value === 'afterRevision')?.value
   const variables: Record<string, unknown> = { ...request.variables }
   if (after?.kind === Kind.VARIABLE) delete variables[after.name.value]
   const sorted = Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1))
-  return stringifyJson([actor, request.operationName ?? null, request.query, Object.fromEntries(sorted) as JsonObject])
+  return stringifyJson([viewer, request.operationName ?? null, request.query, Object.fromEntries(sorted) as JsonObject])
 }

@@ -92,7 +92,7 @@ export function createPipeline(report: ReportFault): Pipeline {
 
     async function perform(): Promise<Outcome> {
       const first = await run({ after: null, event: null })
-      const key = operation && groupKey({ request, operation, actor: context.actor })
+      const key = operation && groupKey({ request, operation, viewer: context.session.id })
       if (first.kind !== 'stream' || key === null || key === undefined) return first
       return { kind: 'stream', messages: groups.watch({ key, own: first.messages, open: (after) => reopen(run, after) }) }
     }

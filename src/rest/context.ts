@@ -1,31 +1,30 @@
 import type { Context } from 'hono'
-import type { CatalogService } from '../catalog/service.js'
+import type { Session } from '../access/session.js'
 import { type JsonObject, stringifyJson } from '../core/json.js'
-import type { ExecutionsService } from '../executions/service.js'
-import type { Orchestrator } from '../orchestrator/orchestrator.js'
-import type { VariablesService } from '../variables/service.js'
-
-export interface RestServices {
-  readonly variables: VariablesService
-  readonly executions: ExecutionsService
-  readonly catalog: CatalogService
-  readonly orchestrator: Orchestrator
-}
+import type { Services } from '../orchestrator/services.js'
 
 /** The part of the log that REST writes to. */
 export interface RestLogger {
   error(fields: object, message: string): void
 }
 
-/** The guard in front sets `actor`; without one the caller is anonymous. */
+/** What the server gives along with a request. */
 export interface RestEnv {
-  Variables: { actor?: string }
-  /** The answer's socket, so that a stalled reader can be cut off. */
-  Bindings: { outgoing?: { destroy(): unknown } }
+  Bindings: {
+    /** Who calls. */
+    readonly session: Session
+    /** The answer's socket, so that a stalled reader can be cut off. */
+    readonly outgoing?: { destroy(): unknown }
+  }
+}
+
+/** The services as the caller may use them. */
+export function servicesOf(context: Context<RestEnv>): Services {
+  return context.env.session.services
 }
 
 export function actorOf(context: Context<RestEnv>): string {
-  return context.get('actor') ?? 'api:anonymous'
+  return context.env.session.principal.actor
 }
 
 interface JsonAnswer {

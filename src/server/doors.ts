@@ -1,23 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
-import { Hono } from 'hono'
 import type { Logger } from 'pino'
-import { TransientError } from '../core/errors.js'
+import type { Session } from '../access/session.js'
+import type { Sessions } from '../access/sessions.js'
+import { isTransientError, TransientError } from '../core/errors.js'
+import { contextOf } from '../graphql/context.js'
 import type { ReportFault } from '../graphql/errors.js'
 import { createPipeline } from '../graphql/pipeline.js'
 import { createHttpHandler } from '../graphql/transport/http.js'
 import { createWebSocketDoor } from '../graphql/transport/websocket.js'
-import type { Services } from '../orchestrator/services.js'
 import { createRestApp } from '../rest/app.js'
-import type { RestEnv } from '../rest/context.js'
 import { bearerOf, type Guard } from './guard.js'
 import type { Metrics } from './metrics.js'
 import { sendConsole, sendGraphiql } from './pages.js'
 import { knownError, pathOf, refuse } from './refusal.js'
 
 export interface DoorsOptions {
-  readonly services: Services
+  readonly sessions: Sessions
   readonly guard: Guard
   readonly metrics: Metrics
   readonly logger: Logger
@@ -35,21 +35,22 @@ export interface Doors {
 }
 
 /** Builds the doors: GraphQL, REST, health, metrics and the page, each behind the same guard. */
-export function createDoors({ services, guard, metrics, logger, health, url }: DoorsOptions): Doors {
+export function createDoors({ sessions, guard, metrics, logger, health, url }: DoorsOptions): Doors {
   const report: ReportFault = (id, fault) => logger.error({ err: fault, errorId: id }, 'a GraphQL operation failed')
   const pipeline = createPipeline(report)
   const graphql = createHttpHandler({ pipeline, report })
   const closing = new AbortController()
-  const rest = createRestListener({ services, logger, closing: closing.signal })
+  const rest = createRestListener({ logger, closing: closing.signal })
   const websocket = createWebSocketDoor({
     pipeline,
     report,
-    authorize: (request, payload) => {
+    authorize: async (request, payload) => {
       const given = bearerOf(payload['authorization'] ?? payload['Authorization']) ?? guard.credentialOf(request)
       try {
-        return { services, actor: guard.authenticate(given) }
-      } catch {
-        return null
+        return contextOf(await sessions.authenticate(given))
+      } catch (error) {
+        if (isTransientError(error) && error.code === 'UNAUTHENTICATED') return null
+        throw error
       }
     },
   })
@@ -61,9 +62,9 @@ export function createDoors({ services, guard, metrics, logger, health, url }: D
       return path === '/health/live' || path === '/health/ready' ? health(path, response) : unknown(path)
     if (isRead(request) && path === '/') return sendConsole(response, url)
     if (isRead(request) && path === '/graphql' && request.headers.accept?.includes('text/html')) return sendGraphiql(response)
-    const actor = guard.authenticate(guard.credentialOf(request))
-    if (path === '/graphql') return graphql(request, response, { services, actor })
-    if (path.startsWith('/api/') || path === '/api') return rest(request, response, actor)
+    const session = await sessions.authenticate(guard.credentialOf(request))
+    if (path === '/graphql') return graphql(request, response, contextOf(session))
+    if (path.startsWith('/api/') || path === '/api') return rest(request, response, session)
     if (isRead(request) && path === '/metrics') {
       response.setHeader('content-type', metrics.contentType)
       response.end(await metrics.text())
@@ -94,21 +95,18 @@ export function createDoors({ services, guard, metrics, logger, health, url }: D
   }
 }
 
-type RestListener = (request: IncomingMessage, response: ServerResponse, actor: string) => Promise<void>
+type RestListener = (request: IncomingMessage, response: ServerResponse, session: Session) => Promise<void>
 
-function createRestListener(options: { services: Services; logger: Logger; closing: AbortSignal }): RestListener {
-  const app = new Hono<RestEnv & { Bindings: { actor: string } }>()
-  app.use(async (context, next) => {
-    context.set('actor', context.env.actor)
-    await next()
+function createRestListener(options: { logger: Logger; closing: AbortSignal }): RestListener {
+  const app = createRestApp(options)
+  const sessions = new WeakMap<object, Session>()
+  const listener = getRequestListener((request, { incoming, outgoing }) => {
+    const session = sessions.get(incoming)
+    if (session === undefined) throw new Error('a request came to REST without its session')
+    return app.fetch(request, { session, outgoing })
   })
-  app.route('/', createRestApp(options))
-  const actors = new WeakMap<object, string>()
-  const listener = getRequestListener((request, env) =>
-    app.fetch(request, { actor: actors.get(env.incoming) ?? 'api:anonymous', outgoing: env.outgoing }),
-  )
-  return async (request, response, actor) => {
-    actors.set(request, actor)
+  return async (request, response, session) => {
+    sessions.set(request, session)
     await listener(request, response)
   }
 }

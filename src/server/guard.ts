@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Sessions } from '../access/sessions.js'
 import { type Config, isLoopback } from '../config.js'
 import { TransientError } from '../core/errors.js'
 
@@ -7,27 +7,23 @@ import { TransientError } from '../core/errors.js'
 export interface Guard {
   /** @throws TransientError FORBIDDEN when the host or the page that calls is foreign */
   checkPlace(request: IncomingMessage): void
-  /**
-   * The actor that a credential stands for.
-   * @throws TransientError UNAUTHENTICATED
-   */
-  authenticate(given: string | null): string
   /** The credential that a request shows. */
   credentialOf(request: IncomingMessage): string | null
 }
 
-type GuardSettings = Pick<Config, 'adminKey' | 'allowInsecure' | 'host'>
+interface GuardSettings extends Pick<Config, 'allowInsecure' | 'host'> {
+  readonly sessions: Pick<Sessions, 'isOpen'>
+}
 
 /** Builds the guard from the settings. */
-export function createGuard({ adminKey, allowInsecure, host }: GuardSettings): Guard {
-  const expected = adminKey === null ? null : digest(adminKey)
-  // Playbooks run code. Without a key only the address says who calls, and a name that an attacker's DNS points at
+export function createGuard({ sessions, allowInsecure, host }: GuardSettings): Guard {
+  // Playbooks run code. Without a credential only the address says who calls, and a name that an attacker's DNS points at
   // loopback must not pass for it.
-  const isLocalOnly = expected === null && (isLoopback(host) || !allowInsecure)
+  const isLocalOnly = (): boolean => sessions.isOpen && (isLoopback(host) || !allowInsecure)
 
   function checkPlace({ headers, socket }: IncomingMessage): void {
     const named = parseUrl(`http://${headers.host ?? ''}`)
-    if (isLocalOnly && (named === null || !isLocalName(named.hostname))) {
+    if (isLocalOnly() && (named === null || !isLocalName(named.hostname))) {
       throw new TransientError(
         'FORBIDDEN',
         'The Host of a server without a credential is localhost, 127.0.0.1 or [::1]; or set ADMIN_KEY',
@@ -41,16 +37,7 @@ export function createGuard({ adminKey, allowInsecure, host }: GuardSettings): G
     if (!isOwn) throw new TransientError('FORBIDDEN', 'Pages of another origin may not call this server')
   }
 
-  function authenticate(given: string | null): string {
-    if (expected === null) return 'api:anonymous'
-    if (given !== null && timingSafeEqual(digest(given), expected)) return 'api:admin'
-    throw new TransientError(
-      'UNAUTHENTICATED',
-      given === null ? 'A key is needed: Authorization: Bearer <key>, or X-API-Key' : 'This key is not known here',
-    )
-  }
-
-  return { checkPlace, authenticate, credentialOf }
+  return { checkPlace, credentialOf }
 }
 
 function credentialOf({ headers }: IncomingMessage): string | null {
@@ -69,8 +56,4 @@ function parseUrl(text: string): URL | null {
 
 function isLocalName(hostname: string): boolean {
   return ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
-}
-
-function digest(key: string): Buffer {
-  return createHash('sha256').update(key).digest()
 }

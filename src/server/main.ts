@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { createSessions } from '../access/sessions.js'
 import { createCatalogService } from '../catalog/service.js'
 import { type Config, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
@@ -92,9 +93,10 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const services: Services = { variables, executions, catalog, orchestrator, templates }
 
   const readiness: Readiness = { isOpen: false }
-  const guard = createGuard(config)
+  const sessions = createSessions({ services, adminKey: config.adminKey, note: () => undefined })
+  const guard = createGuard({ ...config, sessions })
   const health = createHealth({ readiness, db, bus })
-  listener.open(createDoors({ services, guard, metrics, logger, health, url: listener.url }))
+  listener.open(createDoors({ sessions, guard, metrics, logger, health, url: listener.url }))
   await orchestrator.run()
   closing.add('steps', () => orchestrator.drain())
   closing.add('requests', listener.close)

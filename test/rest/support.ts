@@ -1,16 +1,19 @@
 import { type ServerType, serve } from '@hono/node-server'
+import { createSession } from '../../src/access/session.js'
 import { createCatalogService } from '../../src/catalog/service.js'
+import { ANONYMOUS } from '../../src/core/principal.js'
 import type { Database } from '../../src/db/database.js'
 import { createExecutionsService } from '../../src/executions/service.js'
+import { createPlayground } from '../../src/orchestrator/playground.js'
+import type { Services } from '../../src/orchestrator/services.js'
 import { createRestApp } from '../../src/rest/app.js'
-import type { RestServices } from '../../src/rest/context.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { openEngine } from '../support/engine.js'
 
 export interface RestServer {
   readonly url: string
-  readonly services: RestServices
+  readonly services: Services
   readonly logged: readonly object[]
   call(method: string, path: string, options?: CallOptions): Promise<Answer>
   close(): Promise<void>
@@ -39,21 +42,24 @@ export function newId(): string {
 }
 
 /** The REST app over real services, listening on a port of its own. */
-export async function startRest(
-  db: Database,
-  change: (services: RestServices) => RestServices = (same) => same,
-): Promise<RestServer> {
+export async function startRest(db: Database, change: (services: Services) => Services = (same) => same): Promise<RestServer> {
   const engine = await openEngine(db)
+  const executions = createExecutionsService({ db, bus: engine.bus, variableFilter: variableFilterSql })
   const services = change({
     variables: engine.variables,
     orchestrator: engine.orchestrator,
     catalog: createCatalogService({ db, tools: TOOLS }),
-    executions: createExecutionsService({ db, bus: engine.bus, variableFilter: variableFilterSql }),
+    executions,
+    templates: createPlayground({ db, executions, variables: engine.variables, env: {} }),
   })
   const logged: object[] = []
-  const app = createRestApp({ services, logger: { error: (fields) => void logged.push(fields) } })
+  const app = createRestApp({ logger: { error: (fields) => void logged.push(fields) } })
+  const session = createSession(ANONYMOUS, { services, note: () => undefined })
   const server = await new Promise<ServerType>((resolve) => {
-    const started: ServerType = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(started))
+    const started: ServerType = serve(
+      { fetch: (request, env) => app.fetch(request, { ...env, session }), port: 0, hostname: '127.0.0.1' },
+      () => resolve(started),
+    )
   })
   const address = server.address()
   const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`

@@ -1,19 +1,27 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
+import { createSessions } from '../../src/access/sessions.js'
+import type { Services } from '../../src/orchestrator/services.js'
 import { createGuard } from '../../src/server/guard.js'
 
 const KEY = 'a-key-of-many-letters'
-const open = createGuard({ adminKey: null, allowInsecure: false, host: '127.0.0.1' })
-const keyed = createGuard({ adminKey: KEY, allowInsecure: false, host: '0.0.0.0' })
+const parts = {
+  services: new Proxy({}, { get: () => new Proxy({}, { get: () => () => undefined }) }) as Services,
+  note: () => undefined,
+}
+const openSessions = createSessions({ ...parts, adminKey: null })
+const keyedSessions = createSessions({ ...parts, adminKey: KEY })
+const open = createGuard({ sessions: openSessions, allowInsecure: false, host: '127.0.0.1' })
+const keyed = createGuard({ sessions: keyedSessions, allowInsecure: false, host: '0.0.0.0' })
 
 function request(headers: Record<string, string>): IncomingMessage {
   return { headers, socket: { localPort: 4000 } } as unknown as IncomingMessage
 }
 
 describe('without a key', () => {
-  it.each(['localhost:4000', '127.0.0.1:4000', '[::1]:4000', 'LOCALHOST'])('the host %s may call', (host) => {
+  it.each(['localhost:4000', '127.0.0.1:4000', '[::1]:4000', 'LOCALHOST'])('the host %s may call', async (host) => {
     expect(() => open.checkPlace(request({ host }))).not.toThrow()
-    expect(open.authenticate(null)).toBe('api:anonymous')
+    expect((await openSessions.authenticate(null)).principal.actor).toBe('api:anonymous')
   })
 
   it.each(['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io', '', 'localhost@evil.example', '0.0.0.0:4000'])(
@@ -40,8 +48,9 @@ describe('without a key', () => {
 describe('with a key', () => {
   it.each([{ authorization: `Bearer ${KEY}` }, { authorization: `bearer  ${KEY}` }, { 'x-api-key': KEY }])(
     '%j is let in',
-    (headers) => {
-      expect(keyed.authenticate(keyed.credentialOf(request(headers as Record<string, string>)))).toBe('api:admin')
+    async (headers) => {
+      const session = await keyedSessions.authenticate(keyed.credentialOf(request(headers as Record<string, string>)))
+      expect(session.principal).toMatchObject({ actor: 'api:admin', role: 'admin' })
     },
   )
 
@@ -51,9 +60,9 @@ describe('with a key', () => {
     { authorization: KEY },
     { authorization: `Basic ${KEY}` },
     { 'x-api-key': '' },
-  ])('%j is not', (headers) => {
+  ])('%j is not', async (headers) => {
     const given = keyed.credentialOf(request(headers as Record<string, string>))
-    expect(() => keyed.authenticate(given)).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }))
+    await expect(keyedSessions.authenticate(given)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   })
 
   it('any host may be named, but no foreign page may call', () => {

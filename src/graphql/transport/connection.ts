@@ -27,7 +27,7 @@ export interface ConnectionOptions {
   readonly pipeline: Pipeline
   readonly report: ReportFault
   /** What `connection_init` may do; null: nothing, the connection is closed. */
-  authorize(payload: JsonObject): GraphQLContext | null
+  authorize(payload: JsonObject): Promise<GraphQLContext | null>
 }
 
 export interface Connection {
@@ -49,6 +49,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   const operations = new Map<string, Operation>()
   let isInitialised = false
   let context: GraphQLContext | null = null
+  let initialising: Promise<void> = Promise.resolve()
   const initTimeout = setTimeout(
     () => isInitialised || socket.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
     LIMITS.connectionInitMs,
@@ -59,7 +60,8 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
     if (message === null) return socket.close(CloseCode.BadRequest, 'Invalid message received')
     switch (message.type) {
       case MessageType.ConnectionInit:
-        return initialise(message.payload ?? {})
+        initialising = initialise(message.payload ?? {})
+        return initialising
       case MessageType.Ping:
         return socket.send(`{"type":"pong"}`)
       case MessageType.Pong:
@@ -76,12 +78,13 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   async function initialise(payload: JsonObject): Promise<void> {
     if (isInitialised) return socket.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
     isInitialised = true
-    context = authorize(payload)
+    context = await authorize(payload)
     if (context === null) return socket.close(CloseCode.Forbidden, 'Forbidden')
     await socket.send(`{"type":"connection_ack"}`)
   }
 
   async function subscribe(id: string, payload: JsonValue): Promise<void> {
+    if (context === null) await initialising
     if (context === null) return socket.close(CloseCode.Unauthorized, 'Unauthorized')
     if (operations.has(id))
       return socket.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`.slice(0, 120))

@@ -21,7 +21,7 @@ export interface WebSocketOptions {
   readonly pipeline: Pipeline
   readonly report: ReportFault
   /** The context of a connection from its upgrade request and the payload of `connection_init`; null: closed with 4403. */
-  authorize(request: IncomingMessage, payload: JsonObject): GraphQLContext | null
+  authorize(request: IncomingMessage, payload: JsonObject): Promise<GraphQLContext | null>
 }
 
 export interface WebSocketDoor {

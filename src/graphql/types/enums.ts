@@ -2,7 +2,7 @@ import { CHANGE_OPERATIONS, EXECUTION_STATUSES, STEP_STATUSES, VARIABLE_TYPES } 
 import { builder } from '../builder.js'
 
 /** SCREAMING_CASE outside, the same words in lower case inside. */
-function lowerCaseEnum<const Value extends string>(name: string, values: readonly Value[]) {
+export function lowerCaseEnum<const Value extends string>(name: string, values: readonly Value[]) {
   const entries = values.map((value) => [value.toUpperCase(), { value }] as const)
   return builder.enumType(name, { values: Object.fromEntries(entries) as Record<string, { value: Value }> })
 }

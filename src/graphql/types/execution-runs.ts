@@ -25,18 +25,21 @@ function checkedWorkload(workload: JsonValue | undefined): JsonObject | null {
 builder.mutationFields((t) => ({
   startExecution: t.field({
     type: ExecutionType,
+    authScopes: { run: true },
     args: { input: t.arg({ type: StartExecutionInput, required: true }) },
     resolve: (_root, { input }, { services }) =>
       services.orchestrator.start({ ...input, workload: checkedWorkload(input.workload) }),
   }),
   cancelExecution: t.field({
     type: ExecutionType,
+    authScopes: { run: true },
     args: { id: t.arg.id({ required: true }), reason: t.arg.string() },
     resolve: (_root, { id, reason }, { services, actor }) =>
       services.orchestrator.cancel(parseExecutionId(id, 'id'), reason ?? null, actor),
   }),
   rerunExecution: t.field({
     type: ExecutionType,
+    authScopes: { run: true },
     description: 'A new execution, linked to the old one: same playbook version and workload, from a step on with `fromStep`.',
     args: {
       id: t.arg.id({ required: true }),

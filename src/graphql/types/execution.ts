@@ -63,12 +63,14 @@ const ExecutionConnection = connectionType<ExecutionRecord>('Execution', Executi
 builder.queryFields((t) => ({
   execution: t.field({
     type: ExecutionType,
+    authScopes: { read: true },
     nullable: true,
     args: { id: t.arg.id({ required: true }) },
     resolve: (_root, { id }, { services }) => services.executions.find(parseExecutionId(id, 'id')),
   }),
   executions: t.field({
     type: ExecutionConnection,
+    authScopes: { read: true },
     description: 'Newest first.',
     args: { ...pageArguments, filter: t.arg({ type: ExecutionFilterInput }) },
     resolve: (_root, { filter, ...page }, { services }) => services.executions.list(checkedExecutionFilter(filter), page),
@@ -78,6 +80,7 @@ builder.queryFields((t) => ({
 builder.subscriptionFields((t) => ({
   executionChanged: t.field({
     type: ExecutionType,
+    authScopes: { read: true },
     description: 'The current state first, then the newest after every event, coalesced for a slow reader.',
     args: { id: t.arg.id({ required: true }) },
     subscribe: (_root, args, { services }) => {
@@ -88,6 +91,7 @@ builder.subscriptionFields((t) => ({
   }),
   executionsChanged: t.field({
     type: ExecutionType,
+    authScopes: { read: true },
     description: 'The same over all executions that match.',
     args: { filter: t.arg({ type: ExecutionFilterInput }) },
     subscribe: (_root, { filter }, { services }) => {

@@ -24,6 +24,7 @@ export function nodeId(typename: Found['typename'], ...key: string[]): string {
 builder.queryField('node', (t) =>
   t.field({
     type: NodeInterface,
+    authScopes: { known: true },
     nullable: true,
     description: 'Whatever has this id. Counts no read. Null when there is none.',
     args: { id: t.arg.id({ required: true }) },

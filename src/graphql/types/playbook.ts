@@ -41,6 +41,7 @@ const PlaybookReport = builder.objectRef<ParseReport>('PlaybookReport').implemen
 builder.queryFields((t) => ({
   playbook: t.field({
     type: PlaybookType,
+    authScopes: { read: true },
     nullable: true,
     description: 'The latest version, or the one asked for.',
     args: { path: t.arg.string({ required: true }), version: t.arg.int() },
@@ -48,12 +49,14 @@ builder.queryFields((t) => ({
   }),
   playbooks: t.field({
     type: PlaybookConnection,
+    authScopes: { read: true },
     description: 'The latest version of each, by path.',
     args: pageArguments,
     resolve: (_root, page, { services }) => services.catalog.list(page),
   }),
   validatePlaybook: t.field({
     type: PlaybookReport,
+    authScopes: { read: true },
     description: 'Never evaluates anything.',
     args: { source: t.arg.string({ required: true }) },
     resolve: (_root, { source }, { services }) => services.catalog.validate(source),
@@ -63,6 +66,7 @@ builder.queryFields((t) => ({
 builder.mutationField('registerPlaybook', (t) =>
   t.field({
     type: PlaybookType,
+    authScopes: { register: true },
     description: "The next version of its path; the latest version's identical source returns that version.",
     args: { source: t.arg.string({ required: true }) },
     resolve: (_root, { source }, { services }) => services.catalog.register(source),

@@ -88,6 +88,7 @@ function checkedWait(waitMs: number): number {
 builder.mutationFields((t) => ({
   claimTask: t.field({
     type: TaskType,
+    authScopes: { work: true },
     nullable: true,
     description: 'Null when nothing came within waitMs. REST: POST /api/tasks/claim.',
     args: { input: t.arg({ type: ClaimTaskInput, required: true }) },
@@ -96,6 +97,7 @@ builder.mutationFields((t) => ({
   }),
   heartbeatTask: t.field({
     type: TaskType,
+    authScopes: { work: true },
     description: 'REST: POST /api/tasks/{id}/heartbeat.',
     args: {
       taskId: t.arg.id({ required: true }),
@@ -106,6 +108,7 @@ builder.mutationFields((t) => ({
   }),
   releaseTask: t.field({
     type: 'Boolean',
+    authScopes: { work: true },
     description: 'Gives a task back unfinished; it is offered again at once. REST: POST /api/tasks/{id}/release.',
     args: {
       taskId: t.arg.id({ required: true }),
@@ -119,6 +122,7 @@ builder.mutationFields((t) => ({
   }),
   completeTask: t.field({
     type: CompleteTaskPayload,
+    authScopes: { work: true },
     description: "A duplicate answers accepted: false; another attempt's is CONFLICT. REST: POST /api/tasks/{id}/complete.",
     args: { input: t.arg({ type: CompleteTaskInput, required: true }) },
     resolve: (_root, { input: { error, extras, ...report } }, { services }) =>

@@ -30,6 +30,7 @@ function checkedContext(context: JsonValue | undefined): JsonObject {
 builder.queryField('renderTemplate', (t) =>
   t.field({
     type: RenderResultType,
+    authScopes: { run: true },
     description:
       "The expression playground: renders one template, with the given context or with an execution's (asOf optional). Same engine, same locks.",
     args: {

@@ -21,6 +21,7 @@ const VariableChangedEvent = builder.objectRef<WatchEvent>('VariableChangedEvent
 builder.subscriptionField('variableChanged', (t) =>
   t.field({
     type: VariableChangedEvent,
+    authScopes: { read_variables: true },
     description:
       'Every change, in order, exactly once. Without afterRevision: from now. 0: from the first revision (REVISION_GONE once that was trimmed).',
     args: {

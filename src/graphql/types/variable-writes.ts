@@ -138,6 +138,7 @@ function expected(version: number | null | undefined, field: string): { expected
 builder.mutationFields((t) => ({
   upsertVariable: t.field({
     type: UpsertVariablePayload,
+    authScopes: { write: true },
     args: { input: t.arg({ type: UpsertVariableInput, required: true }) },
     resolve: (_root, { input }, { services, actor }) =>
       services.variables.write({
@@ -148,6 +149,7 @@ builder.mutationFields((t) => ({
   }),
   upsertVariables: t.field({
     type: UpsertVariablesPayload,
+    authScopes: { write: true },
     description: 'All or nothing, one revision.',
     args: { input: t.arg({ type: UpsertVariablesInput, required: true }) },
     resolve: (_root, { input }, { services, actor }) => {
@@ -162,6 +164,7 @@ builder.mutationFields((t) => ({
   }),
   incrementVariable: t.field({
     type: UpsertVariablePayload,
+    authScopes: { write: true },
     description: 'A single atomic statement; creates the variable from 0.',
     args: { input: t.arg({ type: IncrementVariableInput, required: true }) },
     resolve: (_root, { input: { executionId, name, by, sourceStep } }, { services, actor }) =>
@@ -173,6 +176,7 @@ builder.mutationFields((t) => ({
   }),
   deleteVariable: t.field({
     type: DeleteVariablePayload,
+    authScopes: { write: true },
     args: { input: t.arg({ type: DeleteVariableInput, required: true }) },
     resolve: (_root, { input: { executionId, name, expectedVersion } }, { services, actor }) =>
       services.variables.write({
@@ -183,6 +187,7 @@ builder.mutationFields((t) => ({
   }),
   deleteVariables: t.field({
     type: DeleteVariablesPayload,
+    authScopes: { write: true },
     description: 'Deletes all variables of an execution, as one revision.',
     args: { executionId: t.arg.id({ required: true }) },
     resolve: (_root, { executionId }, { services, actor }) => services.variables.deleteAll(parseExecutionId(executionId), actor),

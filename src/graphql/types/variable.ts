@@ -72,6 +72,7 @@ export const variableListArguments = builder.args((t) => ({
 builder.queryFields((t) => ({
   variable: t.field({
     type: VariableType,
+    authScopes: { read_variables: true },
     nullable: true,
     description: 'One variable. Counts as a read: access_count and accessed_at move. Null when there is none.',
     args: { executionId: t.arg.id({ required: true }), name: t.arg.string({ required: true }) },
@@ -79,6 +80,7 @@ builder.queryFields((t) => ({
   }),
   variables: t.field({
     type: VariableConnection,
+    authScopes: { read_variables: true },
     description: 'Never counts as a read. `revision` on the connection is the point to watch from. `asOf` reads the past.',
     args: { executionId: t.arg.id({ required: true }), ...variableListArguments },
     resolve: (_root, { executionId, filter, ...page }, { services }) =>
@@ -86,12 +88,14 @@ builder.queryFields((t) => ({
   }),
   searchVariables: t.field({
     type: VariableConnection,
+    authScopes: { read_variables: true },
     description: 'Across executions: find the ones that hold a value.',
     args: { filter: t.arg({ type: VariableFilterInput, required: true }), ...pageArguments },
     resolve: (_root, { filter, ...page }, { services }) => services.variables.search(checkedVariableFilter(filter), page),
   }),
   variableHistory: t.field({
     type: VariableChangeConnection,
+    authScopes: { read_variables: true },
     description: 'The change log in the order of revisions.',
     args: { executionId: t.arg.id({ required: true }), name: t.arg.string(), ...pageArguments },
     resolve: (_root, { executionId, ...request }, { services }) =>

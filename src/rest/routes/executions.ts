@@ -6,7 +6,7 @@ import type { JsonObject } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import { executionBody } from '../bodies.js'
 import { readJson, readOptionalJson } from '../body.js'
-import { actorOf, answerJson, type RestEnv, type RestServices } from '../context.js'
+import { actorOf, answerJson, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 
 const EXECUTIONS_PATH = '/api/executions'
@@ -37,21 +37,21 @@ function idempotencyKeyOf(context: Context): string | null {
 }
 
 /** Starting, reading and cancelling executions. Ids are strings here. */
-export function addExecutionsRoutes(app: Hono<RestEnv>, { executions, orchestrator }: RestServices): void {
+export function addExecutionsRoutes(app: Hono<RestEnv>): void {
   app.post(EXECUTIONS_PATH, async (context) => {
     const idempotencyKey = idempotencyKeyOf(context)
     const request = await readJson(context, startExecutionRequest)
-    return answerExecution(await orchestrator.start({ ...request, idempotencyKey }), 201)
+    return answerExecution(await servicesOf(context).orchestrator.start({ ...request, idempotencyKey }), 201)
   })
   refuseOtherMethods(app, EXECUTIONS_PATH, ['POST'])
 
-  app.get(EXECUTION_PATH, async (context) => answerExecution(await executions.get(idOf(context))))
+  app.get(EXECUTION_PATH, async (context) => answerExecution(await servicesOf(context).executions.get(idOf(context))))
   refuseOtherMethods(app, EXECUTION_PATH, ['GET'])
 
   app.post(CANCEL_PATH, async (context) => {
     const id = idOf(context)
     const { reason } = await readOptionalJson(context, cancelExecutionRequest)
-    return answerExecution(await orchestrator.cancel(id, reason ?? null, actorOf(context)))
+    return answerExecution(await servicesOf(context).orchestrator.cancel(id, reason ?? null, actorOf(context)))
   })
   refuseOtherMethods(app, CANCEL_PATH, ['POST'])
 }

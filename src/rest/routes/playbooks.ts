@@ -3,7 +3,7 @@ import { registerPlaybookRequest } from '../../contract/playbooks.js'
 import type { JsonObject } from '../../core/json.js'
 import { playbookBody } from '../bodies.js'
 import { isJsonMediaType, mediaType, readJson, readText, unsupportedMediaType } from '../body.js'
-import { answerJson, type RestEnv, type RestServices } from '../context.js'
+import { answerJson, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 
 const YAML_MEDIA_TYPES = ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain']
@@ -17,8 +17,9 @@ async function sourceOf(context: Context): Promise<string> {
 }
 
 /** POST /api/playbooks: 201 for a new version, 200 where the latest version has this very source. */
-export function addPlaybooksRoutes(app: Hono<RestEnv>, { catalog }: RestServices): void {
+export function addPlaybooksRoutes(app: Hono<RestEnv>): void {
   app.post(PLAYBOOKS_PATH, async (context) => {
+    const { catalog } = servicesOf(context)
     const source = await sourceOf(context)
     const path = catalog.validate(source).playbook?.path
     const before = path === undefined ? null : await catalog.find(path)

@@ -14,7 +14,7 @@ import { checkSourceStep } from '../../variables/validate.js'
 import { variableBody } from '../bodies.js'
 import { readJson } from '../body.js'
 import { entityTag, expectedVersion, isNotModified, type WriteConditions } from '../conditions.js'
-import { actorOf, answerJson, type RestEnv, type RestServices } from '../context.js'
+import { actorOf, answerJson, type RestEnv, servicesOf } from '../context.js'
 import { answerProblem, refuseOtherMethods } from '../problem.js'
 import { variableType } from '../query.js'
 
@@ -35,23 +35,19 @@ function conditionsOf(context: Context): WriteConditions {
 }
 
 /** The seeds' five calls. `poll` answers the list's long-poll form; the event stream is a route of its own. */
-export function addVarsRoutes(
-  app: Hono<RestEnv>,
-  services: RestServices,
-  poll: (context: Context<RestEnv>) => Promise<Response>,
-): void {
-  app.get(LIST_PATH, (context) => (context.req.query('after_revision') === undefined ? list(context, services) : poll(context)))
-  app.post(LIST_PATH, (context) => setVariables(context, services))
-  app.delete(LIST_PATH, (context) => deleteVariables(context, services))
+export function addVarsRoutes(app: Hono<RestEnv>, poll: (context: Context<RestEnv>) => Promise<Response>): void {
+  app.get(LIST_PATH, (context) => (context.req.query('after_revision') === undefined ? list(context) : poll(context)))
+  app.post(LIST_PATH, (context) => setVariables(context))
+  app.delete(LIST_PATH, (context) => deleteVariables(context))
   refuseOtherMethods(app, LIST_PATH, ['GET', 'POST', 'DELETE'])
-  app.get(SINGLE_PATH, (context) => readVariable(context, services))
-  app.delete(SINGLE_PATH, (context) => deleteVariable(context, services))
+  app.get(SINGLE_PATH, (context) => readVariable(context))
+  app.delete(SINGLE_PATH, (context) => deleteVariable(context))
   refuseOtherMethods(app, SINGLE_PATH, ['GET', 'DELETE'])
 }
 
-async function list(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+async function list(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
-  const { revision, variables } = await services.variables.all(executionId)
+  const { revision, variables } = await servicesOf(context).variables.all(executionId)
   const body: VariableListResponse = {
     execution_id: new LosslessNumber(executionId),
     variables: Object.fromEntries(variables.map((variable) => [variable.name, variableBody(variable)])),
@@ -60,10 +56,10 @@ async function list(context: Context<RestEnv>, services: RestServices): Promise<
   return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
 }
 
-async function readVariable(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+async function readVariable(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
   const name = nameOf(context)
-  const variable = await services.variables.read(executionId, name)
+  const variable = await servicesOf(context).variables.read(executionId, name)
   if (variable === null) {
     return answerProblem(
       new TransientError('NOT_FOUND', `execution ${executionId} has no variable "${name}"`, { details: { name } }),
@@ -79,7 +75,7 @@ async function readVariable(context: Context<RestEnv>, services: RestServices): 
   return answerJson(body as JsonObject, { headers })
 }
 
-async function setVariables(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+async function setVariables(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
   const request = await readJson(context, setVariablesRequest)
   const type = variableType(request.var_type ?? 'user_defined', 'var_type')
@@ -92,11 +88,11 @@ async function setVariables(context: Context<RestEnv>, services: RestServices): 
     })
   }
   const names = entries.map(([name]) => name)
-  const expected = await expectedVersion(conditionsOf(context), { variables: services.variables, executionId, names })
+  const expected = await expectedVersion(conditionsOf(context), { variables: servicesOf(context).variables, executionId, names })
   const writes = entries.map(
     ([name, value]): VariableWrite => ({ operation: 'set', name, value, type, sourceStep, expectedVersion: expected }),
   )
-  const { revision, outcomes } = await services.variables.write({ executionId, writes, actor: actorOf(context) })
+  const { revision, outcomes } = await servicesOf(context).variables.write({ executionId, writes, actor: actorOf(context) })
   const single = outcomes.length === 1 ? outcomes[0]?.variable : null
   const body: SetVariablesResponse = {
     execution_id: new LosslessNumber(executionId),
@@ -107,13 +103,13 @@ async function setVariables(context: Context<RestEnv>, services: RestServices): 
   return answerJson(body as JsonObject, { headers })
 }
 
-async function deleteVariable(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+async function deleteVariable(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
   const name = nameOf(context)
   const conditions = conditionsOf(context)
   if (conditions.ifNoneMatch !== undefined) throw new TransientError('BAD_REQUEST', 'If-None-Match: a DELETE knows only If-Match')
-  const expected = await expectedVersion(conditions, { variables: services.variables, executionId, names: [name] })
-  const { revision, outcomes } = await services.variables.write({
+  const expected = await expectedVersion(conditions, { variables: servicesOf(context).variables, executionId, names: [name] })
+  const { revision, outcomes } = await servicesOf(context).variables.write({
     executionId,
     writes: [{ operation: 'delete', name, expectedVersion: expected }],
     actor: actorOf(context),
@@ -126,13 +122,13 @@ async function deleteVariable(context: Context<RestEnv>, services: RestServices)
   return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
 }
 
-async function deleteVariables(context: Context<RestEnv>, services: RestServices): Promise<Response> {
+async function deleteVariables(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
   const { ifMatch, ifNoneMatch } = conditionsOf(context)
   if (ifMatch !== undefined || ifNoneMatch !== undefined) {
     throw new TransientError('BAD_REQUEST', 'If-Match and If-None-Match are about one variable; delete it by its name')
   }
-  const { revision, deletedCount } = await services.variables.deleteAll(executionId, actorOf(context))
+  const { revision, deletedCount } = await servicesOf(context).variables.deleteAll(executionId, actorOf(context))
   const body: DeleteVariablesResponse = { execution_id: new LosslessNumber(executionId), deleted_count: deletedCount }
   return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
 }

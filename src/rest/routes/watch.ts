@@ -3,7 +3,7 @@ import type { PolledChangesResponse } from '../../contract/variables.js'
 import { type JsonObject, LosslessNumber } from '../../core/json.js'
 import type { VariableType } from '../../core/status.js'
 import { changeBody } from '../bodies.js'
-import { answerJson, type RestEnv, type RestLogger, type RestServices } from '../context.js'
+import { answerJson, type RestEnv, type RestLogger, servicesOf } from '../context.js'
 import { eventStream } from '../events.js'
 import { toClientError } from '../problem.js'
 import { commaList, variableType, wholeNumber } from '../query.js'
@@ -43,7 +43,7 @@ function requestAbort(context: Context): AbortController {
 }
 
 /** GET /api/vars/{execution_id}/events; before the routes of a single variable, whose name would else be `events`. */
-export function addEventsRoute(app: Hono<RestEnv>, services: RestServices, logger: RestLogger): void {
+export function addEventsRoute(app: Hono<RestEnv>, logger: RestLogger): void {
   app.get(EVENTS_PATH, async (context, next) => {
     if (asksForVariable(context)) return next()
     const executionId = executionIdOf(context)
@@ -53,7 +53,7 @@ export function addEventsRoute(app: Hono<RestEnv>, services: RestServices, logge
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
     if (context.req.method === 'HEAD') return new Response(null, { headers })
     const abort = requestAbort(context)
-    const events = services.variables.watch({ executionId, afterRevision, ...filters, signal: abort.signal })
+    const events = servicesOf(context).variables.watch({ executionId, afterRevision, ...filters, signal: abort.signal })
     const first = await events.next()
     if (first.done) return new Response(null, { headers })
     const { outgoing } = context.env
@@ -64,13 +64,13 @@ export function addEventsRoute(app: Hono<RestEnv>, services: RestServices, logge
 }
 
 /** GET /api/vars/{execution_id}?after_revision=N&wait=30; `closing` ends every wait, with what there is. */
-export function createPoll(services: RestServices, closing?: AbortSignal): (context: Context<RestEnv>) => Promise<Response> {
+export function createPoll(closing?: AbortSignal): (context: Context<RestEnv>) => Promise<Response> {
   return async (context) => {
     const executionId = executionIdOf(context)
     const afterRevision = wholeNumber(context.req.query('after_revision'), 'after_revision') ?? 0
     const waitSeconds = wholeNumber(context.req.query('wait'), 'wait', MAX_WAIT_SECONDS) ?? 0
     const abort = requestAbort(context)
-    const { revision, changes } = await services.variables.poll({
+    const { revision, changes } = await servicesOf(context).variables.poll({
       executionId,
       afterRevision,
       ...filtersOf(context),

@@ -1,0 +1,119 @@
+import { TransientError } from '../core/errors.js'
+import type { Principal } from '../core/principal.js'
+import type { Services } from '../orchestrator/services.js'
+import { type Ending, untilEnding } from './ending.js'
+import { POLICY } from './policy.js'
+import type { Deed, Rule } from './rule.js'
+
+/** On whose behalf services are called. */
+export interface Caller {
+  readonly principal: Principal
+  readonly ending: Ending
+  /** Told of what the caller did, after it was done. */
+  readonly note: (deed: Deed) => void
+}
+
+type Method = (...args: readonly unknown[]) => unknown
+
+/**
+ * The same services, where every call is checked against the policy first, carries the caller's name, and ends with
+ * the caller's session. The doors get nothing else, so that none can forget.
+ */
+export function servicesFor(services: Services, caller: Caller): Services {
+  const bound = Object.entries(POLICY).map(([name, rules]) => {
+    const service = services[name as keyof Services] as unknown as Record<string, Method>
+    const methods = Object.entries(rules as Record<string, Rule>).map(([method, rule]) => {
+      const call = service[method]
+      if (call === undefined) throw new Error(`the policy names ${name}.${method}, which is no method`)
+      return [method, bindMethod(`${name}.${method}`, { call, rule, caller })] as const
+    })
+    return [name, Object.fromEntries(methods)] as const
+  })
+  return Object.fromEntries(bound) as unknown as Services
+}
+
+interface Bound {
+  readonly call: Method
+  readonly rule: Rule
+  readonly caller: Caller
+}
+
+function bindMethod(name: string, { call, rule, caller }: Bound): Method {
+  const { principal, ending } = caller
+  return (...given) => {
+    if (ending.reason !== null) throw ending.reason
+    if (isHidden(principal, rule, given)) {
+      if (rule.whenHidden === 'null') return Promise.resolve(null)
+      throw new TransientError('NOT_FOUND', 'there is no such execution or task for this credential')
+    }
+    if (rule.right === 'nobody' || !principal.rights.has(rule.right)) throw forbidden(principal, name, rule.right)
+    if (principal.executions !== null && rule.execution === undefined) {
+      if (rule.whenHidden === 'null') return Promise.resolve(null)
+      throw new TransientError('FORBIDDEN', `"${principal.name}" is bound to single executions: ${name} is about all of them`)
+    }
+    const args = rule.actor === undefined ? given : rule.actor(principal.actor, ...given)
+    if (rule.isStream) return stream(call, args, { rule, ending })
+    const result = rule.signal === undefined ? call(...args) : waiting(call, args, { rule, ending })
+    return rule.deed === undefined ? result : noted(result, args, { deed: rule.deed, note: caller.note })
+  }
+}
+
+/** Whether the execution or the task that the call is about does not exist for the caller. */
+function isHidden({ executions, taskId }: Principal, rule: Rule, args: readonly unknown[]): boolean {
+  if (executions === null || rule.execution === undefined) return false
+  const about = rule.execution(...args)
+  if (about === null || !executions.includes(about)) return true
+  return taskId !== null && rule.task !== undefined && rule.task(...args) !== taskId
+}
+
+function forbidden({ name, role }: Principal, method: string, right: string): TransientError {
+  if (right === 'nobody') return new TransientError('FORBIDDEN', `${method} is not for callers of the API`)
+  return new TransientError('FORBIDDEN', `"${name}" with the role ${role} may not do this: it needs the right "${right}"`, {
+    details: { right },
+  })
+}
+
+interface Ended {
+  readonly rule: Rule
+  readonly ending: Ending
+}
+
+async function* stream(
+  call: Method,
+  args: readonly unknown[],
+  { rule, ending }: Ended,
+): AsyncGenerator<unknown, void, undefined> {
+  const { signal, release } = untilEnding(ending, rule.signal?.of(...args))
+  try {
+    yield* call(...(rule.signal?.put(signal, ...args) ?? args)) as AsyncGenerator<unknown, void, undefined>
+  } catch (error) {
+    // A source may reject with the abort that the end of the session is.
+    throw ending.reason ?? error
+  } finally {
+    release()
+  }
+  if (ending.reason !== null) throw ending.reason
+}
+
+async function waiting(call: Method, args: readonly unknown[], { rule, ending }: Ended): Promise<unknown> {
+  const { signal, release } = untilEnding(ending, rule.signal?.of(...args))
+  try {
+    const result = await call(...(rule.signal?.put(signal, ...args) ?? args))
+    if (ending.reason !== null) throw ending.reason
+    return result
+  } finally {
+    release()
+  }
+}
+
+interface Noted {
+  readonly deed: NonNullable<Rule['deed']>
+  readonly note: (deed: Deed) => void
+}
+
+async function noted(result: unknown, args: readonly unknown[], { deed, note }: Noted): Promise<unknown> {
+  const value = await result
+  const done = deed(value, ...args)
+  if (done !== null) note(done)
+  return value
+}

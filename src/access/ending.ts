@@ -1,0 +1,48 @@
+import type { TransientError } from '../core/errors.js'
+
+/** The end of a session, once: what is open then ends with the reason. */
+export interface Ending {
+  /** null while the credential is good. */
+  readonly reason: TransientError | null
+  end(reason: TransientError): void
+  /** Calls back when it ends, at once when it has. Answers how to forget the listener. */
+  onEnd(listener: () => void): () => void
+}
+
+export function createEnding(): Ending {
+  const listeners = new Set<() => void>()
+  let reason: TransientError | null = null
+  return {
+    get reason() {
+      return reason
+    },
+    end(given) {
+      if (reason !== null) return
+      reason = given
+      const told = [...listeners]
+      listeners.clear()
+      for (const listener of told) listener()
+    },
+    onEnd(listener) {
+      if (reason === null) listeners.add(listener)
+      else listener()
+      return () => listeners.delete(listener)
+    },
+  }
+}
+
+/** A signal that also aborts when the session ends; `release` forgets both sources. */
+export function untilEnding(ending: Ending, outer: AbortSignal | undefined): { signal: AbortSignal; release(): void } {
+  const abort = new AbortController()
+  const stop = (): void => abort.abort()
+  const forget = ending.onEnd(stop)
+  if (outer?.aborted) stop()
+  else outer?.addEventListener('abort', stop, { once: true })
+  return {
+    signal: abort.signal,
+    release() {
+      forget()
+      outer?.removeEventListener('abort', stop)
+    },
+  }
+}

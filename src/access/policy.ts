@@ -1,0 +1,130 @@
+import type { ExecutionId } from '../core/ids.js'
+import type { TaskTicket } from '../orchestrator/orchestrator.js'
+import { parseTaskId } from '../tasks/record.js'
+import type { WriteRequest, WriteResult } from '../variables/requests.js'
+import type { Deed, Policy } from './rule.js'
+
+/** Who may do what: the one table. docs/security.md says the same in words. */
+export const POLICY: Policy = {
+  variables: {
+    read: { right: 'read_variables', execution: first },
+    find: { right: 'read_variables', execution: first, whenHidden: 'null' },
+    all: { right: 'read_variables', execution: first },
+    list: { right: 'read_variables', execution: requested },
+    search: { right: 'read_variables' },
+    history: { right: 'read_variables', execution: requested },
+    values: { right: 'read_variables', execution: first },
+    write: {
+      right: 'write',
+      execution: requested,
+      actor: (actor, request) => [{ ...request, actor }],
+      deed: writeDeed,
+    },
+    deleteAll: {
+      right: 'write',
+      execution: first,
+      actor: (actor, executionId) => [executionId, actor],
+      deed: ({ deletedCount: count }, executionId) =>
+        count === 0 ? null : { ...about('variables.deleted', executionId), count },
+    },
+    watch: {
+      right: 'read_variables',
+      execution: requested,
+      isStream: true,
+      signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
+    },
+    poll: {
+      right: 'read_variables',
+      execution: requested,
+      signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
+    },
+  },
+  executions: {
+    find: { right: 'read', execution: first, whenHidden: 'null' },
+    get: { right: 'read', execution: first },
+    list: { right: 'read' },
+    steps: { right: 'read', execution: first },
+    iterations: { right: 'read', execution: first },
+    watch: {
+      right: 'read',
+      execution: first,
+      isStream: true,
+      signal: { of: (_id, signal) => signal, put: (signal, id) => [id, signal] },
+    },
+    watchAll: {
+      right: 'read',
+      isStream: true,
+      signal: { of: (_filter, signal) => signal, put: (signal, filter) => [filter, signal] },
+    },
+  },
+  catalog: {
+    register: {
+      right: 'register',
+      deed: ({ path, version }) => ({ ...about('playbook.registered', null), subject: `${path}@${version}` }),
+    },
+    find: { right: 'read', whenHidden: 'null' },
+    get: { right: 'read' },
+    model: { right: 'nobody' },
+    list: { right: 'read' },
+    validate: { right: 'read' },
+  },
+  orchestrator: {
+    start: {
+      right: 'run',
+      deed: ({ id, playbookPath, playbookVersion }) => ({
+        ...about('execution.started', id),
+        subject: `${playbookPath}@${playbookVersion}`,
+      }),
+    },
+    cancel: {
+      right: 'run',
+      execution: first,
+      actor: (actor, id, reason) => [id, reason, actor],
+      deed: (_execution, id) => about('execution.cancelled', id),
+    },
+    rerun: {
+      right: 'run',
+      actor: (actor, request) => [{ ...request, actor }],
+      deed: ({ id }, request) => ({ ...about('execution.rerun', id), subject: request.id }),
+    },
+    claim: {
+      right: 'work',
+      signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
+    },
+    heartbeat: { right: 'work', execution: ofTask, task: taskOf },
+    release: { right: 'work', execution: ofTask, task: taskOf },
+    complete: { right: 'work', execution: ofTask, task: taskOf },
+    run: { right: 'nobody' },
+    drain: { right: 'nobody' },
+  },
+  // What a template sees as `env` no reader of variables sees otherwise.
+  templates: { render: { right: 'run', execution: ({ executionId }) => executionId } },
+}
+
+function first(executionId: ExecutionId): ExecutionId {
+  return executionId
+}
+
+function requested({ executionId }: { readonly executionId: ExecutionId }): ExecutionId {
+  return executionId
+}
+
+function taskOf({ taskId }: TaskTicket): string {
+  return taskId
+}
+
+function ofTask({ taskId }: TaskTicket): ExecutionId {
+  return parseTaskId(taskId).executionId
+}
+
+function about(action: string, executionId: ExecutionId | null): Deed {
+  return { action, executionId, subject: null, count: 1 }
+}
+
+function writeDeed({ outcomes }: WriteResult, { executionId, writes }: WriteRequest): Deed | null {
+  const changed = outcomes.filter(({ isChanged }) => isChanged)
+  const [only] = changed
+  if (only === undefined) return null
+  const action = writes.every(({ operation }) => operation === 'delete') ? 'variables.deleted' : 'variables.written'
+  return { action, executionId, subject: changed.length === 1 ? only.name : null, count: changed.length }
+}

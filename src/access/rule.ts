@@ -1,0 +1,44 @@
+import type { ExecutionId } from '../core/ids.js'
+import type { Right } from '../core/principal.js'
+import type { Services } from '../orchestrator/services.js'
+
+/** What a caller did, for the audit; null in a rule: nothing worth keeping. */
+export interface Deed {
+  readonly action: string
+  readonly executionId: ExecutionId | null
+  readonly subject: string | null
+  /** How many variables it was about; 1 for what is no write. */
+  readonly count: number
+}
+
+/** Who may call a method of a service, and what of its arguments is the caller's. */
+export interface Rule<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
+  /** `nobody`: not for callers of the API, whoever they are. */
+  readonly right: Right | 'nobody'
+  /** The one execution that the call is about. Without it a caller who is bound to executions may not call at all. */
+  readonly execution?: (...args: Args) => ExecutionId | null
+  /** The one task that it is about. */
+  readonly task?: (...args: Args) => string
+  /** What one may not see is NOT_FOUND; a method that answers null for what is not there answers that. */
+  readonly whenHidden?: 'null'
+  /** Writes the caller into the arguments, whatever the door put there. */
+  readonly actor?: (actor: string, ...args: Args) => Args
+  /** A call that waits or streams stops with this signal, which also ends with the session. */
+  readonly signal?: {
+    readonly of: (...args: Args) => AbortSignal | undefined
+    readonly put: (signal: AbortSignal, ...args: Args) => Args
+  }
+  readonly isStream?: boolean
+  readonly deed?: (result: Result, ...args: Args) => Deed | null
+}
+
+type RuleOf<Method> = Method extends (...args: infer Args) => infer Result
+  ? Result extends AsyncGenerator
+    ? Rule<Args, never> & Required<Pick<Rule<Args>, 'signal'>> & { readonly isStream: true }
+    : Rule<Args, Awaited<Result>> & { readonly isStream?: never }
+  : never
+
+/** One rule for every method of every service: a method without one does not compile. */
+export type Policy = {
+  readonly [Name in keyof Services]: { readonly [Method in keyof Services[Name]]: RuleOf<Services[Name][Method]> }
+}

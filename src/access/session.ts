@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto'
+import type { Principal } from '../core/principal.js'
+import type { Services } from '../orchestrator/services.js'
+import { servicesFor } from './bind.js'
+import { createEnding, type Ending } from './ending.js'
+import type { Deed } from './rule.js'
+
+/** One credential at work: who it is, and services that do what that caller may. */
+export interface Session {
+  /** Sessions with the same id see the same. */
+  readonly id: string
+  readonly principal: Principal
+  /** Every call is checked. */
+  readonly services: Services
+  /** Ends with the credential. */
+  readonly ending: Ending
+}
+
+/** What a caller did, and who it was. */
+export type NoteDeed = (principal: Principal, deed: Deed) => void
+
+export interface SessionParts {
+  readonly services: Services
+  readonly note: NoteDeed
+}
+
+export function createSession(principal: Principal, { services, note }: SessionParts): Session {
+  const ending = createEnding()
+  return {
+    id: randomUUID(),
+    principal,
+    ending,
+    services: servicesFor(services, { principal, ending, note: (deed) => note(principal, deed) }),
+  }
+}
