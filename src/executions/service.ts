@@ -2,6 +2,7 @@ import type { StepBus } from '../bus/bus.js'
 import type { Page } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
+import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
 import { createExecutionFeed } from './feed.js'
 import type { ExecutionFilter, PageRequest } from './filter.js'
@@ -23,7 +24,10 @@ export interface ExecutionsService {
   steps(id: ExecutionId, page: PageRequest): Promise<Page<StepRunRecord>>
   /** The iterations of one visit, by index. */
   iterations(id: ExecutionId, run: number, page: PageRequest): Promise<Page<StepRunRecord>>
-  /** The current state first, then the newest after every event, coalesced for a slow reader. Ends when the execution has. */
+  /**
+   * The current state first, then the newest after every event, coalesced for a slow reader. Ends when the execution has; an
+   * unknown one is waited for, as it may be born by a write.
+   */
   watch(id: ExecutionId, signal: AbortSignal): AsyncGenerator<ExecutionRecord, void, undefined>
   /** The same over all executions that match: their current state first, newest last, then each that changes. */
   watchAll(filter: ExecutionFilter | null, signal: AbortSignal): AsyncGenerator<ExecutionRecord, void, undefined>
@@ -42,6 +46,7 @@ const POLL_MS = 1000
 /** Reads of executions from the database; the bus only wakes the watchers. */
 export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL_MS }: ExecutionsOptions): ExecutionsService {
   const feed = createExecutionFeed({ db, bus, pollMs })
+  const watching = { db, feed, share: createSharedCalls() }
   return {
     find: (id) => findExecution(db, id),
     async get(id) {
@@ -52,7 +57,7 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
     list: (filter, page) => pageExecutions(db, { filter, variableFilter, page }),
     steps: (executionId, page) => pageStepRuns(db, { executionId, parentRun: null, page }),
     iterations: (executionId, parentRun, page) => pageStepRuns(db, { executionId, parentRun, page }),
-    watch: (id, signal) => watchExecution(id, { db, feed, signal }),
-    watchAll: (filter, signal) => watchExecutions({ db, feed, signal, filter, variableFilter }),
+    watch: (id, signal) => watchExecution(id, { ...watching, signal }),
+    watchAll: (filter, signal) => watchExecutions({ ...watching, signal, filter, variableFilter }),
   }
 }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTransientError, TransientError } from '../core/errors.js'
+import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
+import { type JsonObject, stringifyJson } from '../core/json.js'
+import type { SharedCalls } from '../core/shared-calls.js'
 import { isFinished } from '../core/status.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionFeed } from './feed.js'
@@ -12,6 +14,8 @@ import { findExecution } from './store.js'
 interface WatchParts {
   readonly db: Database
   readonly feed: ExecutionFeed
+  /** Who is woken for the same reads it together. */
+  readonly share: SharedCalls
   readonly signal: AbortSignal
 }
 
@@ -25,23 +29,22 @@ const BATCH = 250
 /** Executions whose last state sent is remembered, so that a late or repeated wake-up sends nothing twice. */
 const MAX_REMEMBERED = 10_000
 
-/** One execution's states: the current one, then the newest after every event, until it has ended. */
+/** One execution's states: the current one, then the newest after every event, until it has ended. An unknown one is waited for. */
 export async function* watchExecution(
   id: ExecutionId,
-  { db, feed, signal }: WatchParts,
+  { db, feed, share, signal }: WatchParts,
 ): AsyncGenerator<ExecutionRecord, void, undefined> {
   const waker = createWaker(signal)
   const stop = feed.listen(id, waker.wake)
   try {
-    let current = await findExecution(db, id)
-    if (current === null) throw new TransientError('NOT_FOUND', `there is no execution ${id}`)
-    yield current
-    while (!isFinished(current.status) && (await waker.wait())) {
-      const next = await patiently(() => findExecution(db, id), signal)
-      if (!next || next.eventSeq <= current.eventSeq) continue
-      current = next
+    let seen = -1
+    do {
+      const current = await patiently(() => share(id, () => findExecution(db, id)), signal)
+      if (!current || current.eventSeq <= seen) continue
+      seen = current.eventSeq
       yield current
-    }
+      if (isFinished(current.status)) return
+    } while (await waker.wait())
   } finally {
     stop()
     waker.close()
@@ -50,7 +53,7 @@ export async function* watchExecution(
 
 /** All matching executions' states: the current ones, newest last, then each that changes. */
 export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
-  const { db, feed, signal, filter, variableFilter } = parts
+  const { db, feed, share, signal, filter, variableFilter } = parts
   const waker = createWaker(signal)
   let changed = new Set<ExecutionId>()
   const stop = feed.listen('*', (id) => {
@@ -65,7 +68,8 @@ export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<Exe
       changed = new Set()
       for (let at = 0; at < ids.length; at += BATCH) {
         const batch = ids.slice(at, at + BATCH)
-        const found = await patiently(() => readMatching(db, { filter, variableFilter, ids: batch }), signal)
+        const read = () => readMatching(db, { filter, variableFilter, ids: batch })
+        const found = await patiently(() => share(keyOf({ filter, ids: batch }), read), signal)
         for (const execution of found ?? []) if (isNews(execution)) yield execution
       }
     }
@@ -75,18 +79,32 @@ export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<Exe
   }
 }
 
-async function* readAll({ db, signal, filter, variableFilter }: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
-  let after: Awaited<ReturnType<typeof readExecutionsAfter>>['next'] = null
+type Slice = Awaited<ReturnType<typeof readExecutionsAfter>>
+
+async function* readAll({
+  db,
+  share,
+  signal,
+  filter,
+  variableFilter,
+}: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
+  let after: Slice['next'] = null
   do {
-    const batch: Awaited<ReturnType<typeof readExecutionsAfter>> = await readExecutionsAfter(db, {
-      filter,
-      variableFilter,
-      after,
-      limit: BATCH,
-    })
-    yield* batch.executions
-    after = batch.next
+    const place: Slice['next'] = after
+    const read = () => readExecutionsAfter(db, { filter, variableFilter, after: place, limit: BATCH })
+    const slice: Slice = await share(keyOf({ filter, after: place }), read)
+    yield* slice.executions
+    after = slice.next
   } while (after !== null && !signal.aborted)
+}
+
+/** What a read asks for, as text. */
+function keyOf({ filter, ...place }: { readonly filter: ExecutionFilter | null; readonly [key: string]: unknown }): string {
+  const times = {
+    startedAfter: filter?.startedAfter?.toISOString() ?? null,
+    startedBefore: filter?.startedBefore?.toISOString() ?? null,
+  }
+  return stringifyJson({ ...place, filter: filter && { ...filter, ...times } } as JsonObject)
 }
 
 /** Says of each state whether it is newer than what was last sent of that execution. */

@@ -12,7 +12,7 @@ import { createYoga } from 'graphql-yoga'
 import { createWatchGroups } from '../variables/watch-groups.js'
 import type { GraphQLContext } from './context.js'
 import { clientErrors, type ReportFault } from './errors.js'
-import { groupKey } from './group-key.js'
+import { groupOf } from './group-key.js'
 import { schema } from './index.js'
 import { findOverLimits, parseDocument } from './limits.js'
 import { failedStream, type ResultMessage, type ResultStream, streamResults, type WatchPlace } from './result-stream.js'
@@ -92,9 +92,9 @@ export function createPipeline(report: ReportFault): Pipeline {
 
     async function perform(): Promise<Outcome> {
       const first = await run({ after: null, event: null })
-      const key = operation && groupKey({ request, operation, viewer: context.session.id })
-      if (first.kind !== 'stream' || key === null || key === undefined) return first
-      return { kind: 'stream', messages: groups.watch({ key, own: first.messages, open: (after) => reopen(run, after) }) }
+      const group = operation && groupOf({ request, operation, viewer: context.session.id })
+      if (first.kind !== 'stream' || !group) return first
+      return { kind: 'stream', messages: groups.watch({ ...group, own: first.messages, open: (after) => reopen(run, after) }) }
     }
     return { schema, document, operation, perform }
   }

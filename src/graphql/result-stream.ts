@@ -1,6 +1,5 @@
 import type { ExecutionResult, GraphQLFormattedError } from 'graphql'
 import { TransientError } from '../core/errors.js'
-import type { WatchEvent } from '../variables/service.js'
 import type { MessageStream, Positioned } from '../variables/watch-group.js'
 import { clientErrors, type ReportFault } from './errors.js'
 import { LIMITS } from './limits.js'
@@ -17,11 +16,13 @@ export interface ResultMessage extends Positioned {
 
 export type ResultStream = MessageStream<ResultMessage>
 
-/** Where a watch is to begin, and the event that its source gave last: a result itself may say neither. */
+type Place = Pick<Positioned, 'kind' | 'revision'>
+
+/** Where a watch is to begin, and where its source has come: a result itself may say neither. */
 export interface WatchPlace {
   /** Goes before the argument of the document, which says where the client began. */
   readonly after: number | null
-  event: WatchEvent | null
+  event: Place | null
 }
 
 interface StreamParts {
@@ -89,8 +90,6 @@ export function failedStream(errors: readonly GraphQLFormattedError[], after: nu
     },
   }
 }
-
-type Place = Pick<Positioned, 'kind' | 'revision'>
 
 function createMessage(text: string, { kind, revision }: Place, errors: ResultMessage['errors'] = null): ResultMessage {
   let bytes: Buffer | null = null

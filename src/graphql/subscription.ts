@@ -1,16 +1,34 @@
+type Open<T> = (signal: AbortSignal) => AsyncGenerator<T, void, undefined>
+
 /**
- * A source stream that ends at once when its reader leaves. `return()` of a bare async generator waits behind the
- * `next()` that is pending, which for an idle watch is for ever; here it aborts the generator first.
- * The first event is awaited, so that a refused watch (REVISION_GONE, VALIDATION) fails the subscription itself. `onTaken` is told
- * of each item just before it is executed.
+ * A source stream that ends at once when its reader leaves. The first event is awaited, so that a refused watch (REVISION_GONE,
+ * VALIDATION) fails the subscription itself. `onTaken` is told of each item just before it is executed.
  */
-export async function openStream<T>(
-  open: (signal: AbortSignal) => AsyncGenerator<T, void, undefined>,
-  onTaken: (item: T) => void = () => undefined,
-): Promise<AsyncGenerator<T, void, undefined>> {
+export async function openStream<T>(open: Open<T>, onTaken?: (item: T) => void): Promise<AsyncGenerator<T, void, undefined>> {
   const abort = new AbortController()
   const source = open(abort.signal)
-  let first: IteratorResult<T, void> | null = await source.next()
+  return createStream({ source, abort, first: await source.next(), onTaken })
+}
+
+/** The same where the first item may be long in coming: the subscription stands before it. */
+export function openPatientStream<T>(open: Open<T>, onTaken?: (item: T) => void): AsyncGenerator<T, void, undefined> {
+  const abort = new AbortController()
+  return createStream({ source: open(abort.signal), abort, first: null, onTaken })
+}
+
+interface StreamParts<T> {
+  readonly source: AsyncGenerator<T, void, undefined>
+  readonly abort: AbortController
+  readonly first: IteratorResult<T, void> | null
+  readonly onTaken: ((item: T) => void) | undefined
+}
+
+/**
+ * `return()` of a bare async generator waits behind the `next()` that is pending, which for an idle watch is for ever; here it
+ * aborts the generator first.
+ */
+function createStream<T>({ source, abort, first: given, onTaken }: StreamParts<T>): AsyncGenerator<T, void, undefined> {
+  let first = given
 
   async function close(): Promise<IteratorResult<T, void>> {
     abort.abort()
@@ -23,7 +41,7 @@ export async function openStream<T>(
     async next() {
       const taken = first ?? (await source.next())
       first = null
-      if (!taken.done) onTaken(taken.value)
+      if (!taken.done) onTaken?.(taken.value)
       return taken
     },
     return: close,

@@ -33,8 +33,13 @@ interface JsonAnswer {
 }
 
 /** An answer whose numbers keep all their digits. */
-export function answerJson(body: JsonObject | null, { status = 200, headers = {} }: JsonAnswer = {}): Response {
-  return new Response(stringifyJson(body), {
+export function answerJson(body: JsonObject | null, answer: JsonAnswer = {}): Response {
+  return answerText(stringifyJson(body), answer)
+}
+
+/** The same from its text. */
+export function answerText(text: string, { status = 200, headers = {} }: JsonAnswer = {}): Response {
+  return new Response(text, {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
   })

@@ -1,76 +1,70 @@
-import { toProblem } from '../contract/problem.js'
-import type { WatchEventBody } from '../contract/variables.js'
-import type { TransientError } from '../core/errors.js'
-import { type JsonObject, stringifyJson } from '../core/json.js'
-import type { WatchEvent } from '../variables/service.js'
-import { changeBody } from './bodies.js'
+import type { MessageStream } from '../variables/watch-group.js'
+import type { EventMessage } from './event-messages.js'
 
 const STALLED_AFTER_MS = 30_000
+/** What is there already goes along, up to a size. */
+const BATCH_BYTES = 64 * 1024
 
 interface EventStreamOptions {
-  /** Its first event was already taken, so that an error before it has an HTTP status of its own. */
-  readonly first: WatchEvent
-  readonly events: AsyncGenerator<WatchEvent, void, undefined>
-  readonly abort: AbortController
-  /** What a client may see of an error in mid-stream. */
-  readonly toClientError: (error: unknown) => TransientError
+  /** The first message was already taken, so that an error before it has an HTTP status of its own. */
+  readonly first: EventMessage
+  readonly messages: MessageStream<EventMessage>
   readonly stalledAfterMs?: number
   /** Cuts a stalled reader off; without it the stream fails. */
   readonly cut?: (() => void) | undefined
 }
 
-function frame(event: WatchEvent): string {
-  const body: WatchEventBody = { revision: event.revision, changes: event.changes.map(changeBody) }
-  return `event: ${event.kind}\nid: ${event.revision}\ndata: ${stringifyJson(body as JsonObject)}\n\n`
-}
-
 /**
- * Watch events as server-sent events. The next event is fetched only when the socket has taken the one before: a slow
- * reader is never skipped and costs one message. One that takes nothing for 30 s is cut off, and resumes.
+ * Watch events as server-sent events. More is taken only when the socket has taken what was before: a slow reader is never
+ * skipped and costs a fixed buffer. One that takes nothing for 30 s is cut off, and resumes.
  */
 export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
-  const { first, events, abort, toClientError, stalledAfterMs = STALLED_AFTER_MS, cut } = options
-  const encoder = new TextEncoder()
-  let next: WatchEvent | null = first
+  const { first, messages, stalledAfterMs = STALLED_AFTER_MS, cut } = options
+  let next: EventMessage | null = first
   let stalled: NodeJS.Timeout | undefined
+  let isStopped = false
 
-  async function stop(): Promise<void> {
+  function stop(): void {
     clearTimeout(stalled)
-    abort.abort()
-    await events.return(undefined)
+    isStopped = true
+    messages.close()
   }
 
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         clearTimeout(stalled)
-        try {
-          const event = next ?? (await events.next()).value
-          next = null
-          // The reader has gone: its stream is closed already.
-          if (abort.signal.aborted) return
-          if (event === undefined) {
-            controller.close()
-            return
-          }
-          controller.enqueue(encoder.encode(frame(event)))
-          stalled = setTimeout(() => {
-            // A stream that fails would be logged by the HTTP adapter as a fault of ours.
-            if (cut) cut()
-            else controller.error(new Error('the reader took nothing for too long'))
-            void stop()
-          }, stalledAfterMs)
-          stalled.unref()
-        } catch (thrown) {
-          if (abort.signal.aborted) return
-          const problem = stringifyJson(toProblem(toClientError(thrown)))
-          controller.enqueue(encoder.encode(`event: problem\ndata: ${problem}\n\n`))
+        const message = next ?? (await messages.next())
+        next = null
+        // The reader has gone: its stream is closed already.
+        if (isStopped) return
+        const batch = message === null ? [] : takeBatch(messages, message)
+        if (batch.length > 0) controller.enqueue(Buffer.concat(batch.map((one) => one.buffer())))
+        if ((batch.at(-1)?.kind ?? 'end') === 'end') {
           controller.close()
-          await stop()
+          return stop()
         }
+        stalled = setTimeout(() => {
+          // A stream that fails would be logged by the HTTP adapter as a fault of ours.
+          if (cut) cut()
+          else controller.error(new Error('the reader took nothing for too long'))
+          stop()
+        }, stalledAfterMs)
+        stalled.unref()
       },
       cancel: stop,
     },
     { highWaterMark: 0 },
   )
+}
+
+function takeBatch(messages: MessageStream<EventMessage>, first: EventMessage): EventMessage[] {
+  const batch = [first]
+  for (let bytes = first.bytes; bytes < BATCH_BYTES && batch.at(-1)?.kind !== 'end'; ) {
+    const next = messages.takeReady()
+    if (next === null) break
+    batch.push(next)
+    bytes += next.bytes
+  }
+  return batch
 }

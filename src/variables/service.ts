@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../core/clock.js'
 import type { Page } from '../core/cursor.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import type { JsonValue } from '../core/json.js'
+import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database, Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
@@ -57,7 +58,7 @@ export interface VariablesService {
   deleteAll(executionId: ExecutionId, actor: string): Promise<{ readonly revision: number; readonly deletedCount: number }>
   /** The six guarantees of contract.md ("Watch"): pulls from the change log by revision; the bus only wakes. */
   watch(request: WatchRequest): AsyncGenerator<WatchEvent, void, undefined>
-  /** Long-poll: the changes after a revision, as soon as there are any, or none at the end of `waitMs`. */
+  /** Long-poll: the changes after a revision, as soon as there are any, or none at the end of `waitMs`. Who gets the same gets the same array. */
   poll(request: PollRequest): Promise<{ readonly revision: number; readonly changes: readonly ChangeRecord[] }>
 }
 
@@ -72,7 +73,7 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
   const countedRead = createReadQueue({ sql: db, clock })
   const queuedWrite = createWriteQueue({ db, bus, clock })
   const wakeUp = createWakeUps({ bus, findPositions: (ids) => findPositions(db, ids) })
-  const watching = { sql: db, wakeUp }
+  const watching = { sql: db, share: createSharedCalls(), wakeUp }
 
   /** A name that no variable could have is the caller's fault, unless a database taken over from NoETL holds it. */
   async function byName(executionId: ExecutionId, name: string, read: typeof countedRead): Promise<VariableRecord | null> {

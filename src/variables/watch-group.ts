@@ -47,12 +47,15 @@ interface GroupOptions<M> {
   readonly source: MessageStream<M>
   /** Everything up to here was taken from the source. */
   readonly position: number
+  /** Each message says all: a member that is behind gets the newest only. */
+  readonly isNewestOnly: boolean
   /** The group takes no more members. */
   readonly onOver: () => void
 }
 
 /** Members of one stream: it is read once, into a buffer of fixed size. A slow member leaves rather than stopping the others. */
-export function createWatchGroup<M extends Positioned>({ source, position, onOver }: GroupOptions<M>): WatchGroup<M> {
+export function createWatchGroup<M extends Positioned>(options: GroupOptions<M>): WatchGroup<M> {
+  const { source, position, isNewestOnly, onOver } = options
   const slots: Slot<M>[] = []
   /** The number of `slots[0]`, and the position before it. */
   let base = 0
@@ -141,14 +144,21 @@ export function createWatchGroup<M extends Positioned>({ source, position, onOve
     let isClosed = false
     let ring: (() => void) | null = null
 
-    function takeNow(): Taken<M> | null {
-      if (isClosed) return 'over'
-      if (cursor < base) return 'left'
+    function step(): Slot<M> | undefined {
       const slot = slots[cursor - base]
-      if (slot === undefined) return isOver ? 'over' : null
+      if (slot === undefined) return undefined
       cursor += 1
       slot.pending -= 1
       if (cursor - 1 === base) tookOldest?.()
+      return slot
+    }
+
+    function takeNow(): Taken<M> | null {
+      if (isClosed) return 'over'
+      if (cursor < base) return 'left'
+      while (isNewestOnly && cursor < base + slots.length - 1) step()
+      const slot = step()
+      if (slot === undefined) return isOver ? 'over' : null
       return { message: slot.message }
     }
 

@@ -5,6 +5,8 @@ export interface Grouping<M> {
   readonly key: string
   /** A stream of one's own, from where the client asked to begin. */
   readonly own: MessageStream<M>
+  /** Each message says all: a member that is behind gets the newest only. */
+  readonly isNewestOnly?: boolean
   /** Another one, after a revision. */
   readonly open: (after: number) => Promise<MessageStream<M>>
 }
@@ -21,7 +23,7 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
   const groups = new Map<string, WatchGroup<M>>()
 
   /** A seat in the group; where there is no group, one is founded on the stream given. */
-  function sit(key: string, position: number, own: MessageStream<M>): Seat<M> | null {
+  function sit({ key, isNewestOnly = false }: Grouping<M>, position: number, own: MessageStream<M>): Seat<M> | null {
     const existing = groups.get(key)
     if (existing !== undefined) {
       const seat = existing.join(position)
@@ -30,7 +32,7 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
     }
     const group = createWatchGroup<M>({
       source: own,
-      position,
+      ...{ position, isNewestOnly },
       onOver: () => {
         if (groups.get(key) === group) groups.delete(key)
       },
@@ -39,15 +41,15 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
     return group.join(position)
   }
 
-  function watch({ key, own: first, open }: Grouping<M>): MessageStream<M> {
-    let own: MessageStream<M> | null = first
+  function watch(grouping: Grouping<M>): MessageStream<M> {
+    let own: MessageStream<M> | null = grouping.own
     let seat: Seat<M> | null = null
     let position: number | null = null
     let isClosed = false
 
     async function take(): Promise<M | null> {
       if (own !== null && position !== null) {
-        seat = sit(key, position, own)
+        seat = sit(grouping, position, own)
         if (seat !== null) own = null
       }
       if (seat === null) return own === null ? null : own.next()
@@ -55,7 +57,7 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
       if (taken === 'over') return null
       if (taken !== 'left') return taken.message
       seat = null
-      own = await open(position ?? 0)
+      own = await grouping.open(position ?? 0)
       if (isClosed) own.close()
       return isClosed ? null : own.next()
     }

@@ -57,6 +57,8 @@ export interface PullRequest {
 }
 
 export interface Pulled {
+  readonly changes: readonly ChangeRecord[]
+  /** The same by revision. */
   readonly sets: readonly ChangeSetRecord[]
   /** Everything up to here was looked at; null when there is nothing after `after`. */
   readonly upTo: number | null
@@ -92,7 +94,7 @@ export async function pullChanges(sql: Sql, { executionId, after, names, types }
   checkKept(after, Number(rows[0]?.oldest_revision ?? 0))
   const upTo = rows[0]?.up_to ?? null
   const changes = rows.filter((row) => row.revision !== null).map((row) => toChange(executionId, row))
-  return { sets: byRevision(changes), upTo: upTo === null ? null : Number(upTo) }
+  return { changes, sets: byRevision(changes), upTo: upTo === null ? null : Number(upTo) }
 }
 
 function byRevision(changes: readonly ChangeRecord[]): ChangeSetRecord[] {

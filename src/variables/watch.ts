@@ -1,5 +1,7 @@
 import { isTransientError, TransientError } from '../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
+import { type JsonObject, stringifyJson } from '../core/json.js'
+import type { SharedCalls } from '../core/shared-calls.js'
 import type { Sql } from '../db/database.js'
 import type { ChangeRecord } from './record.js'
 import type { PollRequest, WatchEvent, WatchRequest } from './requests.js'
@@ -14,6 +16,8 @@ const RETRY_MS = 500
 
 export interface WatchDependencies {
   readonly sql: Sql
+  /** Who stands at the same place with the same filter reads on together, through whatever door. */
+  readonly share: SharedCalls
   readonly wakeUp: (executionId: ExecutionId) => WakeUp
 }
 
@@ -41,7 +45,7 @@ export async function* watchVariables(
     yield { kind: 'subscribed', executionId, revision: cursor, changes: [] }
     while (!signal.aborted) {
       wakeUp.arm()
-      const pulled = await pullPatiently(deps.sql, { ...filter, after: cursor })
+      const pulled = await pullPatiently(deps, { ...filter, after: cursor })
       const { sets, upTo } = pulled ?? { sets: [], upTo: null }
       for (const { revision, changes } of sets) {
         if (signal.aborted) return
@@ -64,13 +68,17 @@ export async function* watchVariables(
 }
 
 /** The next changes; null while the database does not answer, which costs a watcher time and nothing else. */
-async function pullPatiently(sql: Sql, request: PullRequest): Promise<Pulled | null> {
+async function pullPatiently(deps: WatchDependencies, request: PullRequest): Promise<Pulled | null> {
   try {
-    return await pullChanges(sql, request)
+    return await pullTogether(deps, request)
   } catch (error) {
     if (isTransientError(error) && error.code === 'OVERLOADED') return null
     throw error
   }
+}
+
+function pullTogether({ sql, share }: WatchDependencies, request: PullRequest): Promise<Pulled> {
+  return share(stringifyJson({ ...request } as JsonObject), () => pullChanges(sql, request))
 }
 
 /** One turn of a watch: the next changes as soon as there are any, or none once the wait is over. */
@@ -87,9 +95,8 @@ export async function pollVariables(
   try {
     for (;;) {
       wakeUp.arm()
-      const { sets, upTo } = await pullChanges(deps.sql, { ...filter, after: cursor })
+      const { changes, upTo } = await pullTogether(deps, { ...filter, after: cursor })
       cursor = upTo ?? cursor
-      const changes = sets.flatMap((set) => set.changes)
       const leftMs = endsAt - performance.now()
       if (changes.length > 0 || signal.aborted) return { revision: cursor, changes }
       if (upTo !== null) continue

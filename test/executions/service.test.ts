@@ -191,12 +191,22 @@ describeEachDatabase('executions', (open) => {
     expect(await watching.next()).toEqual({ done: true, value: undefined })
   })
 
-  test('watch of a finished execution sends it once; of an unknown one is NOT_FOUND', async () => {
+  test('watch of a finished execution sends it once; an unknown one is waited for, by hint or by poll', async () => {
     await start('53', null, 'cancelled')
     const seen: string[] = []
     for await (const { status } of executions.watch('53', new AbortController().signal)) seen.push(status)
     expect(seen).toEqual(['cancelled'])
-    await expect(executions.watch('404', new AbortController().signal).next()).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    for (const [id, isHinted] of [
+      ['404', true],
+      ['405', false],
+    ] as const) {
+      const waiting = executions.watch(id, new AbortController().signal)
+      const first = waiting.next()
+      await sleep(80)
+      await move(id, 'running', isHinted)
+      expect((await first).value).toMatchObject({ id, status: 'running', eventSeq: 1 })
+      await waiting.return(undefined)
+    }
   })
 
   test('an abort ends every watch and removes its listeners', async () => {

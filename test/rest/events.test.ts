@@ -1,21 +1,39 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { TransientError } from '../../src/core/errors.js'
+import { eventMessages } from '../../src/rest/event-messages.js'
 import { eventStream } from '../../src/rest/events.js'
 import type { WatchEvent } from '../../src/variables/service.js'
 
 const bookmark = (revision: number): WatchEvent => ({ kind: 'bookmark', executionId: '1', revision, changes: [] })
 
-function open(events: AsyncGenerator<WatchEvent, void, undefined>, stalledAfterMs?: number) {
-  const abort = new AbortController()
-  const stream = eventStream({
-    first: bookmark(1),
-    events,
-    abort,
-    toClientError: (error) => error as TransientError,
-    ...(stalledAfterMs === undefined ? {} : { stalledAfterMs }),
+type Events = AsyncGenerator<WatchEvent, void, undefined>
+
+interface OpenOptions {
+  readonly stalledAfterMs?: number
+  readonly cut?: () => void
+}
+
+/** A stream that begins with a bookmark, then has the given events. */
+async function open(events: (signal: AbortSignal) => Events, options: OpenOptions = {}) {
+  const faults: unknown[] = []
+  let watched: AbortSignal | null = null
+  async function* begun(signal: AbortSignal): Events {
+    watched = signal
+    yield bookmark(1)
+    yield* events(signal)
+  }
+  const messages = eventMessages({
+    open: begun,
+    toClientError: (error) => {
+      faults.push(error)
+      return error as TransientError
+    },
   })
-  return { abort, reader: stream.getReader() }
+  const first = await messages.next()
+  if (first === null) throw new Error('there is a first event')
+  const reader = eventStream({ first, messages, ...options }).getReader()
+  return { reader, faults, isAborted: () => watched?.aborted === true }
 }
 
 const text = (chunk: { value?: Uint8Array | undefined }): string => Buffer.from(chunk.value ?? []).toString()
@@ -26,7 +44,7 @@ describe('eventStream', () => {
     async function* endless() {
       for (;;) yield bookmark(++produced)
     }
-    const { reader } = open(endless())
+    const { reader } = await open(endless)
     expect(text(await reader.read())).toBe('event: bookmark\nid: 1\ndata: {"revision":1,"changes":[]}\n\n')
     await sleep(20)
     expect(produced).toBe(0)
@@ -40,17 +58,14 @@ describe('eventStream', () => {
     async function* endless() {
       for (;;) yield bookmark(2)
     }
-    const abort = new AbortController()
-    const toClientError = (error: unknown) => error as TransientError
     const cut = () => {
       cuts += 1
     }
-    const stream = eventStream({ first: bookmark(1), events: endless(), abort, toClientError, stalledAfterMs: 20, cut })
-    const reader = stream.getReader()
+    const { reader, isAborted } = await open(endless, { stalledAfterMs: 20, cut })
     await reader.read()
     await sleep(80)
     expect(cuts).toBe(1)
-    expect(abort.signal.aborted).toBe(true)
+    expect(isAborted()).toBe(true)
     await reader.cancel()
   })
 
@@ -63,27 +78,21 @@ describe('eventStream', () => {
         isStopped = true
       }
     }
-    const { reader, abort } = open(endless(), 30)
+    const { reader, isAborted } = await open(endless, { stalledAfterMs: 30 })
     await reader.read()
     await reader.read()
     await sleep(100)
     await expect(reader.read()).rejects.toThrow()
-    expect(abort.signal.aborted).toBe(true)
+    expect(isAborted()).toBe(true)
     expect(isStopped).toBe(true)
   })
 
   it('stops watching when the reader goes while it waits', async () => {
-    const abort = new AbortController()
-    async function* waiting(): AsyncGenerator<WatchEvent, void, undefined> {
-      await new Promise((resolve) => abort.signal.addEventListener('abort', resolve))
+    async function* waiting(signal: AbortSignal): Events {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
       yield* []
     }
-    const faults: unknown[] = []
-    const toClientError = (error: unknown) => {
-      faults.push(error)
-      return error as TransientError
-    }
-    const reader = eventStream({ first: bookmark(1), events: waiting(), abort, toClientError }).getReader()
+    const { reader, faults } = await open(waiting)
     await reader.read()
     const pending = reader.read()
     await reader.cancel()
@@ -94,10 +103,10 @@ describe('eventStream', () => {
 
   it('says why it cannot go on, and ends', async () => {
     // biome-ignore lint/correctness/useYield: it fails before it has anything to yield
-    async function* gone(): AsyncGenerator<WatchEvent, void, undefined> {
+    async function* gone(): Events {
       throw new TransientError('REVISION_GONE', 'trimmed', { details: { oldestRevision: 5 } })
     }
-    const { reader } = open(gone())
+    const { reader } = await open(gone)
     await reader.read()
     const last = text(await reader.read())
     expect(last).toMatch(/^event: problem\ndata: \{.*"oldest_revision":5.*"code":"REVISION_GONE"/)

@@ -1,7 +1,7 @@
 import { parseExecutionId } from '../../core/ids.js'
 import type { ExecutionError, ExecutionRecord } from '../../executions/record.js'
 import { builder } from '../builder.js'
-import { openStream } from '../subscription.js'
+import { openPatientStream, openStream } from '../subscription.js'
 import { ExecutionStatusEnum } from './enums.js'
 import { checkedExecutionFilter, checkedVariableFilter, ExecutionFilterInput } from './filters.js'
 import { NodeInterface } from './node.js'
@@ -81,11 +81,17 @@ builder.subscriptionFields((t) => ({
   executionChanged: t.field({
     type: ExecutionType,
     authScopes: { read: true },
-    description: 'The current state first, then the newest after every event, coalesced for a slow reader.',
+    description:
+      'The current state first, then the newest after every event, coalesced for a slow reader. An unknown execution is waited for.',
     args: { id: t.arg.id({ required: true }) },
-    subscribe: (_root, args, { services }) => {
+    subscribe: (_root, args, { services, place }) => {
       const id = parseExecutionId(args.id, 'id')
-      return openStream((signal) => services.executions.watch(id, signal))
+      return openPatientStream(
+        (signal) => services.executions.watch(id, signal),
+        ({ eventSeq }) => {
+          if (place) place.event = { kind: 'changed', revision: eventSeq }
+        },
+      )
     },
     resolve: (execution) => execution,
   }),

@@ -1,9 +1,13 @@
 import type { Context, Hono } from 'hono'
 import type { PolledChangesResponse } from '../../contract/variables.js'
-import { type JsonObject, LosslessNumber } from '../../core/json.js'
+import { type JsonObject, LosslessNumber, stringifyJson } from '../../core/json.js'
 import type { VariableType } from '../../core/status.js'
+import type { ChangeRecord } from '../../variables/record.js'
+import type { MessageStream } from '../../variables/watch-group.js'
+import { createWatchGroups } from '../../variables/watch-groups.js'
 import { changeBody } from '../bodies.js'
-import { answerJson, type RestEnv, type RestLogger, servicesOf } from '../context.js'
+import { answerText, type RestEnv, type RestLogger, servicesOf } from '../context.js'
+import { type EventMessage, eventMessages } from '../event-messages.js'
 import { eventStream } from '../events.js'
 import { toClientError } from '../problem.js'
 import { commaList, variableType, wholeNumber } from '../query.js'
@@ -42,8 +46,17 @@ function requestAbort(context: Context): AbortController {
   return abort
 }
 
+/** A request that is gone before its stream began has nobody who closes it. */
+function closeWith(signal: AbortSignal, messages: MessageStream<EventMessage>): void {
+  if (signal.aborted) messages.close()
+  else signal.addEventListener('abort', () => messages.close(), { once: true })
+}
+
 /** GET /api/vars/{execution_id}/events; before the routes of a single variable, whose name would else be `events`. */
 export function addEventsRoute(app: Hono<RestEnv>, logger: RestLogger): void {
+  const groups = createWatchGroups<EventMessage>()
+  const clientError = (error: unknown) => toClientError(error, logger)
+
   app.get(EVENTS_PATH, async (context, next) => {
     if (asksForVariable(context)) return next()
     const executionId = executionIdOf(context)
@@ -52,19 +65,31 @@ export function addEventsRoute(app: Hono<RestEnv>, logger: RestLogger): void {
     const filters = filtersOf(context)
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
     if (context.req.method === 'HEAD') return new Response(null, { headers })
-    const abort = requestAbort(context)
-    const events = servicesOf(context).variables.watch({ executionId, afterRevision, ...filters, signal: abort.signal })
-    const first = await events.next()
-    if (first.done) return new Response(null, { headers })
+    const { id: viewer, services } = context.env.session
+    const watchFrom = (after: number | undefined) =>
+      eventMessages({
+        open: (signal) => services.variables.watch({ executionId, afterRevision: after, ...filters, signal }),
+        toClientError: clientError,
+      })
+    const key = stringifyJson([viewer, executionId, filters.names ?? null, filters.types ?? null])
+    const messages = groups.watch({ key, own: watchFrom(afterRevision), open: async (after) => watchFrom(after) })
+    closeWith(context.req.raw.signal, messages)
+    const first = await messages.next()
+    if (first === null) return new Response(null, { headers })
+    if (first.error !== null) {
+      messages.close()
+      throw first.error
+    }
     const { outgoing } = context.env
     const cut = outgoing && (() => void outgoing.destroy())
-    const stream = eventStream({ first: first.value, events, abort, cut, toClientError: (error) => toClientError(error, logger) })
-    return new Response(stream, { headers })
+    return new Response(eventStream({ first, messages, cut }), { headers })
   })
 }
 
 /** GET /api/vars/{execution_id}?after_revision=N&wait=30; `closing` ends every wait, with what there is. */
 export function createPoll(closing?: AbortSignal): (context: Context<RestEnv>) => Promise<Response> {
+  /** Those who were given the same changes get the same text. */
+  const texts = new WeakMap<readonly ChangeRecord[], string>()
   return async (context) => {
     const executionId = executionIdOf(context)
     const afterRevision = wholeNumber(context.req.query('after_revision'), 'after_revision') ?? 0
@@ -78,11 +103,22 @@ export function createPoll(closing?: AbortSignal): (context: Context<RestEnv>) =
       signal: closing ? AbortSignal.any([abort.signal, closing]) : abort.signal,
     })
     abort.abort()
-    const body: PolledChangesResponse = {
-      execution_id: new LosslessNumber(executionId),
-      revision,
-      changes: changes.map((change) => ({ ...changeBody(change), revision: change.revision })),
-    }
-    return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
+    const text = texts.get(changes) ?? polledText(executionId, { revision, changes })
+    if (changes.length > 0) texts.set(changes, text)
+    return answerText(text, { headers: { revision: String(revision) } })
   }
+}
+
+interface Polled {
+  readonly revision: number
+  readonly changes: readonly ChangeRecord[]
+}
+
+function polledText(executionId: string, { revision, changes }: Polled): string {
+  const body: PolledChangesResponse = {
+    execution_id: new LosslessNumber(executionId),
+    revision,
+    changes: changes.map((change) => ({ ...changeBody(change), revision: change.revision })),
+  }
+  return stringifyJson(body as JsonObject)
 }

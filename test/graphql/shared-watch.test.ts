@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, it, vi } from 'vitest'
+import { createEnding } from '../../src/access/ending.js'
+import type { Session } from '../../src/access/session.js'
+import { createMemoryBus } from '../../src/bus/index.js'
+import { ANONYMOUS } from '../../src/core/principal.js'
+import { createExecutionsService } from '../../src/executions/service.js'
+import { contextOf } from '../../src/graphql/context.js'
+import { createPipeline } from '../../src/graphql/pipeline.js'
+import type { ResultMessage, ResultStream } from '../../src/graphql/result-stream.js'
+import type { Services } from '../../src/orchestrator/services.js'
+import { variableFilterSql } from '../../src/variables/filter-sql.js'
+import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
+import { type CountingDatabase, countingDatabase } from '../support/counting-database.js'
+import { describeEachDatabase } from '../support/database.js'
+import { newId, set, write } from '../variables/support.js'
+
+const SUBSCRIBERS = 50
+const CHANGES = 5
+const VARIABLES = `subscription ($id: ID!, $after: Revision) { variableChanged(executionId: $id, afterRevision: $after) {
+  kind revision changes { name value } } }`
+const EXECUTION = 'subscription ($id: ID!) { executionChanged(id: $id) { id status revision } }'
+const EXECUTIONS = 'subscription { executionsChanged { id revision } }'
+
+describeEachDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
+  let reads: CountingDatabase
+  let variables: VariablesService
+  let mine: Session
+  let others: Session
+  let subscribe: (query: string, given?: object, session?: Session) => Promise<ResultStream>
+  beforeAll(async () => {
+    reads = countingDatabase(await open())
+    const bus = createMemoryBus()
+    variables = createVariablesService({ db: reads.db, bus })
+    const executions = createExecutionsService({ db: reads.db, bus, variableFilter: variableFilterSql, pollMs: 60_000 })
+    const services = { variables, executions } as unknown as Services
+    const pipeline = createPipeline(() => undefined)
+    const principal = ANONYMOUS
+    mine = { id: 'mine', ...{ principal, services }, ending: createEnding() }
+    others = { ...mine, id: 'others' }
+    subscribe = async (query, given = {}, session = mine) => {
+      const prepared = pipeline.prepare({ query, variables: { ...given } }, contextOf(session))
+      if (!('perform' in prepared)) throw new Error(JSON.stringify(prepared.errors))
+      const outcome = await prepared.perform()
+      if (outcome.kind !== 'stream') throw new Error(JSON.stringify(outcome))
+      return outcome.messages
+    }
+  })
+
+  /** Opens them one after another, gathers what each gets, and waits until each has so many messages. */
+  async function openAll(query: string, given: object) {
+    const streams: ResultStream[] = []
+    const taken: ResultMessage[][] = []
+    for (let index = 0; index < SUBSCRIBERS; index += 1) {
+      const stream = await subscribe(query, given)
+      const messages: ResultMessage[] = []
+      streams.push(stream)
+      taken.push(messages)
+      void (async () => {
+        for (let next = await stream.next(); next !== null; next = await stream.next()) messages.push(next)
+      })()
+    }
+    const until = (isThere: (messages: ResultMessage[]) => boolean) =>
+      vi.waitFor(() => expect(taken.filter(isThere)).toHaveLength(SUBSCRIBERS), { timeout: 10_000, interval: 5 })
+    await until((messages) => messages.length > 0)
+    await sleep(50)
+    reads.count('')
+    return { taken, until, close: () => streams.map((stream) => stream.close()) }
+  }
+
+  async function change(id: string, from: number): Promise<void> {
+    for (let value = from; value < from + CHANGES; value += 1) {
+      await write(variables, id, set('n', value))
+      await sleep(20)
+    }
+  }
+
+  it('variableChanged: each change is read, executed and serialised once', async () => {
+    const id = newId()
+    const { taken, until, close } = await openAll(VARIABLES, { id, after: 0 })
+    await change(id, 1)
+    await until((messages) => messages.length === 1 + CHANGES)
+    expect(reads.count('WITH ahead')).toBeLessThanOrEqual(2 * CHANGES + 2)
+    const [first] = taken
+    for (const messages of taken) for (const at of [1, 2, 3, 4, 5]) expect(messages[at]).toBe(first?.[at])
+    close()
+  })
+
+  it('executionChanged: the same, but for those with other rights', async () => {
+    const id = newId()
+    await write(variables, id, set('n', 0))
+    const { taken, until, close } = await openAll(EXECUTION, { id })
+    await change(id, 1)
+    await until((messages) => messages.at(-1)?.text.includes(`"revision":${1 + CHANGES}`) ?? false)
+    expect(reads.count('FROM transient.execution WHERE id = $1')).toBeLessThanOrEqual(2 * CHANGES + 2)
+    const last = taken[0]?.at(-1)
+    for (const messages of taken) expect(messages.at(-1)).toBe(last)
+    const other = await subscribe(EXECUTION, { id }, others)
+    expect((await other.next())?.text).toBe(last?.text)
+    const next = other.next()
+    await write(variables, id, set('n', 99))
+    await until((messages) => messages.at(-1)?.text.includes(`"revision":${2 + CHANGES}`) ?? false)
+    expect(await next).not.toBe(taken[0]?.at(-1))
+    other.close()
+    close()
+  })
+
+  it('executionChanged of an execution that nobody knows: it is waited for, and leaving ends the wait', async () => {
+    const id = newId()
+    const gone = await subscribe(EXECUTION, { id })
+    const never = gone.next()
+    const stream = await subscribe(EXECUTION, { id })
+    const first = stream.next()
+    await sleep(30)
+    gone.close()
+    expect(await never).toBeNull()
+    await write(variables, id, set('n', 1))
+    expect((await first)?.text).toContain(`"id":"${id}"`)
+    stream.close()
+  })
+
+  it('executionsChanged: what changed is read once for all', async () => {
+    const id = newId()
+    await write(variables, id, set('n', 0))
+    const { until, close } = await openAll(EXECUTIONS, {})
+    await change(id, 1)
+    const last = `"id":"${id}","revision":${1 + CHANGES}`
+    await until((messages) => messages.at(-1)?.text.includes(last) ?? false)
+    expect(reads.count('id = ANY')).toBeLessThanOrEqual(4 * CHANGES + 2)
+    close()
+  })
+})

@@ -1,0 +1,29 @@
+import type { Database, SqlParameter } from '../../src/db/database.js'
+
+export interface CountingDatabase {
+  readonly db: Database
+  /** Statements read outside of transactions, since the last call, whose text has the word. */
+  count(word: string): number
+}
+
+/** The same database, which counts what is read through it. */
+export function countingDatabase(db: Database): CountingDatabase {
+  let texts: string[] = []
+  return {
+    db: {
+      ...db,
+      get prisma() {
+        return db.prisma
+      },
+      rows: async <Row>(text: string, ...parameters: SqlParameter[]) => {
+        texts.push(text)
+        return db.rows<Row>(text, ...parameters)
+      },
+    },
+    count(word) {
+      const found = texts.filter((text) => text.includes(word)).length
+      texts = []
+      return found
+    },
+  }
+}
