@@ -32,7 +32,7 @@ export interface ConnectionOptions {
 
 export interface Connection {
   receive(text: string): Promise<void>
-  /** The socket is gone: every operation ends. */
+  /** The socket is gone, or is being closed: every operation ends, and nothing is received any more. */
   closed(): void
 }
 
@@ -48,6 +48,7 @@ interface Operation {
 export function createConnection({ socket, pipeline, report, authorize }: ConnectionOptions): Connection {
   const operations = new Map<string, Operation>()
   let isInitialised = false
+  let isClosed = false
   let context: GraphQLContext | null = null
   let initialising: Promise<void> = Promise.resolve()
   const initTimeout = setTimeout(
@@ -56,6 +57,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   )
 
   async function receive(text: string): Promise<void> {
+    if (isClosed) return
     const message = parseMessage(text)
     if (message === null) return socket.close(CloseCode.BadRequest, 'Invalid message received')
     switch (message.type) {
@@ -159,6 +161,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   }
 
   function closed(): void {
+    isClosed = true
     clearTimeout(initTimeout)
     for (const id of operations.keys()) stop(id)
   }

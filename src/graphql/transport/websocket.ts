@@ -9,10 +9,13 @@ import { LIMITS } from '../limits.js'
 import type { Pipeline } from '../pipeline.js'
 import { createConnection, type Socket } from './connection.js'
 
-const TICK_MS = 6_000
+const TICK_MS = 2_000
+const TICKS_PER_PING = 6
 /** How long a reader may take nothing before it is told to come back (1013); it resumes by revision. */
 const STALL_MS = 30_000
 const CLOSE_GRACE_MS = 2_000
+/** The close frame waits behind what the reader has not taken: who goes on within this time still learns why it was closed. */
+const STALLED_GRACE_MS = 10_000
 const TRY_AGAIN_LATER = 1013
 const GOING_AWAY = 1001
 const INTERNAL_ERROR = 1011
@@ -42,7 +45,7 @@ export function createWebSocketDoor({ pipeline, report, authorize }: WebSocketOp
 
   server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
     if (socket.protocol === '') return socket.close(4406, 'Subprotocol not acceptable')
-    const guarded = watchProgress(socket, request.socket)
+    const guarded = watchProgress(socket, request.socket, () => connection.closed())
     const connection = createConnection({
       socket: guarded,
       pipeline,
@@ -68,13 +71,13 @@ export function createWebSocketDoor({ pipeline, report, authorize }: WebSocketOp
       server.handleUpgrade(request, socket, head, (client) => server.emit('connection', client, request))
     },
     close: () => {
-      for (const client of server.clients) closeSoon(client, GOING_AWAY, 'Going away')
+      for (const client of server.clients) closeSoon(client, { code: GOING_AWAY, reason: 'Going away', graceMs: CLOSE_GRACE_MS })
     },
   }
 }
 
 /** Sends with back-pressure, pings an idle reader, and closes one that takes nothing. */
-function watchProgress(socket: WebSocket, line: Duplex): Socket & { stop(): void } {
+function watchProgress(socket: WebSocket, line: Duplex, onStalled: () => void): Socket & { stop(): void } {
   let pending = 0
   let progressAt = Date.now()
   let isPonged = true
@@ -86,10 +89,16 @@ function watchProgress(socket: WebSocket, line: Duplex): Socket & { stop(): void
   const timer = setInterval(() => {
     ticks += 1
     if (pending > 0) {
-      if (Date.now() - progressAt > STALL_MS) closeSoon(socket, TRY_AGAIN_LATER, 'Slow reader: resume from the last revision')
+      if (Date.now() - progressAt < STALL_MS || socket.readyState !== socket.OPEN) return
+      onStalled()
+      closeSoon(socket, {
+        code: TRY_AGAIN_LATER,
+        reason: 'Slow reader: resume from the last revision',
+        graceMs: STALLED_GRACE_MS,
+      })
       return
     }
-    if (ticks % 2 === 1) return
+    if (ticks % TICKS_PER_PING > 0) return
     if (!isPonged) return socket.terminate()
     isPonged = false
     socket.ping()
@@ -121,7 +130,13 @@ function watchProgress(socket: WebSocket, line: Duplex): Socket & { stop(): void
   }
 }
 
-function closeSoon(socket: WebSocket, code: number, reason: string): void {
+interface Closing {
+  readonly code: number
+  readonly reason: string
+  readonly graceMs: number
+}
+
+function closeSoon(socket: WebSocket, { code, reason, graceMs }: Closing): void {
   socket.close(code, reason)
-  setTimeout(() => socket.terminate(), CLOSE_GRACE_MS).unref()
+  setTimeout(() => socket.terminate(), graceMs).unref()
 }
