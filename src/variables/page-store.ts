@@ -147,13 +147,18 @@ export async function searchPage(sql: Sql, filter: VariableFilter, page: PageReq
   return toPage({ rows, first, after, keep: toVariable, key: (row) => [row.position, row.var_name] })
 }
 
-/** The change log in the order of revisions. */
+/**
+ * The change log in the order of revisions, whole revisions only: of what was trimmed, the rows that are kept so that the past
+ * can be read are no history.
+ */
 export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Page<ChangeRecord>> {
   const first = pageSize(request.first)
   const after = readCursor(request.after, [isCounterText, isCounterText])
   const name = request.name ?? null
   const parameters: SqlParameter[] = [parseExecutionId(request.executionId)]
-  const condition = `h.execution_id = $1::bigint ${name === null ? '' : `AND h.var_name = $${parameters.push(name)}::text`}`
+  const condition = `h.execution_id = $1::bigint
+     AND h.revision > COALESCE((SELECT e.oldest_revision FROM transient.execution e WHERE e.id = $1::bigint), 0)
+     ${name === null ? '' : `AND h.var_name = $${parameters.push(name)}::text`}`
   const next = parameters.length
   const rows = await sql.rows<Keyed<ChangeRow>>(
     `SELECT total.count AS total, page.*

@@ -40,8 +40,14 @@ describeEachDatabase('retention', (open) => {
           else expect(await service.values(id, revision)).toEqual(values)
         }
         const history = (await service.history({ executionId: id })).items
-        expect(history.filter((change) => change.revision > oldest)).toHaveLength(execution?.historyCount ?? 0)
-        expect(history.filter((change) => change.revision <= oldest)).toHaveLength(Object.keys(past[oldest] ?? {}).length)
+        expect(history).toHaveLength(execution?.historyCount ?? 0)
+        expect(history.every((change) => change.revision > oldest)).toBe(true)
+        const [base] = await db.rows<{ readonly count: bigint }>(
+          'SELECT count(*) AS count FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision <= $2::bigint',
+          id,
+          String(oldest),
+        )
+        expect(Number(base?.count)).toBe(Object.keys(past[oldest] ?? {}).length)
       }),
       { numRuns: 8 },
     )
