@@ -6,6 +6,7 @@ import type { Doors } from './doors.js'
 import { refuse } from './refusal.js'
 
 const GRACE_MS = 1_000
+const KEEP_ALIVE_MS = 12_000
 
 /** A port that is taken before anything else is opened: two servers on one port fail early, and PORT 0 is known to all. */
 export interface Listener {
@@ -23,7 +24,9 @@ export interface Listener {
  */
 export async function listen({ host, port }: Pick<Config, 'host' | 'port'>): Promise<Listener> {
   let doors: Doors | null = null
-  const server = createServer((request: IncomingMessage, response: ServerResponse) => {
+  // A peer that has gone without a word is found where nothing is on its way to it; else TCP's own retries find it.
+  const alive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
+  const server = createServer(alive, (request: IncomingMessage, response: ServerResponse) => {
     if (doors !== null) return doors.request(request, response)
     refuse(request, response, new TransientError('OVERLOADED', 'The server is starting; try again in a moment'))
   })

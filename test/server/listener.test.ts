@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Listener, listen } from '../../src/server/listener.js'
 
@@ -26,4 +28,19 @@ it('while the server starts every door says OVERLOADED in its own words', async 
   expect(graphql.headers.get('retry-after')).toBe('1')
   expect(await graphql.json()).toMatchObject({ errors: [{ extensions: { code: 'OVERLOADED' } }] })
   expect((await fetch(`${listener.url}/health/ready`)).status).toBe(503)
+})
+
+it.runIf(process.platform === 'linux')('asks TCP to look after silent connections', async () => {
+  const socket = connect(listener.port, '127.0.0.1')
+  await new Promise((resolve) => socket.once('connect', resolve))
+  const port = (number: number | undefined): string => `:${(number ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n')
+  const ours = lines
+    .map((line) => line.trim().split(/\s+/))
+    .find(([, local, remote]) => local?.endsWith(port(listener.port)) && remote?.endsWith(port(socket.localPort)))
+  // Field 5 is the timer that runs: 02 is keep-alive, and when it goes off in hundredths of a second.
+  const [timer, when] = (ours?.[5] ?? '').split(':')
+  expect(timer).toBe('02')
+  expect(Number.parseInt(when ?? '', 16)).toBeLessThanOrEqual(1_200)
+  socket.destroy()
 })
