@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { beforeAll, expect, it } from 'vitest'
 import { createMemoryBus } from '../../src/bus/index.js'
+import { TransientError } from '../../src/core/errors.js'
 import type { JsonValue } from '../../src/core/json.js'
-import type { Database } from '../../src/db/database.js'
+import type { Database, SqlParameter } from '../../src/db/database.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
 import { describeEachDatabase } from '../support/database.js'
@@ -158,6 +160,62 @@ describeEachDatabase('a watch', (open) => {
     await watch.until((events) => events.at(-1)?.revision === 4)
     await watch.stop()
     expect(watch.changed().map((event) => event.changes.length)).toEqual([1, 500, 20, 1])
+  })
+
+  it('reads ahead so many rows or bytes and no more, however much there is', async () => {
+    const id = newId()
+    const small = Array.from({ length: 450 }, (_, index) => write(service, id, set(`s${index}`, index)))
+    await Promise.all(small)
+    const large = Array.from({ length: 20 }, (_, index) => write(service, id, set(`l${index}`, `${index}${'x'.repeat(200_000)}`)))
+    await Promise.all(large)
+    const pages: { readonly rows: number; readonly bytes: number }[] = []
+    const observed: Database = {
+      ...db,
+      get prisma() {
+        return db.prisma
+      },
+      rows: async <Row>(text: string, ...values: SqlParameter[]) => {
+        const rows = await db.rows<Row>(text, ...values)
+        const bytes = JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).length
+        if (text.includes('WITH ahead')) pages.push({ rows: rows.length, bytes })
+        return rows
+      },
+    }
+    const watch = openWatch(createService(observed), { executionId: id, afterRevision: 0 })
+    await watch.until((events) => events.at(-1)?.revision === 470, 20_000)
+    await watch.stop()
+    expect(Math.max(...pages.map(({ rows }) => rows))).toBe(200)
+    // A mebibyte of values, and what stands around them.
+    expect(Math.max(...pages.map(({ bytes }) => bytes))).toBeLessThan(1.2 * 1024 * 1024)
+    expect(Math.max(...pages.map(({ bytes }) => bytes))).toBeGreaterThan(0.7 * 1024 * 1024)
+  })
+
+  it('lives on while the database does not answer, and misses nothing', async () => {
+    const id = newId()
+    let isAway = false
+    let refused = 0
+    const shaky: Database = {
+      ...db,
+      get prisma() {
+        return db.prisma
+      },
+      rows: async <Row>(text: string, ...values: SqlParameter[]) => {
+        if (!isAway) return db.rows<Row>(text, ...values)
+        refused += 1
+        throw new TransientError('OVERLOADED', 'the database does not answer')
+      },
+    }
+    const watch = openWatch(createService(shaky), { executionId: id })
+    await watch.until((events) => events.length === 1)
+    for (let value = 1; value <= 10; value += 1) {
+      isAway = value > 3 && value < 8
+      await write(service, id, set('a', value))
+      await sleep(isAway ? 300 : 20)
+    }
+    await watch.until((events) => events.at(-1)?.revision === 10)
+    await watch.stop()
+    expect(refused).toBeGreaterThan(0)
+    expect(watch.changed().map((event) => event.revision)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 
   it('polls: at once, after a wait, or nothing at its end', async () => {

@@ -29,8 +29,9 @@ it('100,000 changes by 8 writers on 4 executions over 2 instances reach 4 roamin
   const { urls } = fleet
   const recorder = createRecorder('many')
   const random = createRandom('many')
-  // On a machine that is busy with other things as well, in proportion.
-  const allowedMs = WITHIN_MS * Math.max(1, (loadavg()[0] ?? 0) / availableParallelism())
+  // On a machine that was busy with other things beforehand, in proportion.
+  const load = loadavg()[0] ?? 0
+  const allowedMs = WITHIN_MS * Math.max(1, load / availableParallelism())
   const began = performance.now()
   const watchers = EXECUTIONS.map((executionId, index) =>
     startWatcher({
@@ -67,7 +68,7 @@ it('100,000 changes by 8 writers on 4 executions over 2 instances reach 4 roamin
   const visits = watchers.reduce((sum, watcher) => sum + watcher.connections(), 0)
   const revisions = [...last.values()].reduce((sum, revision) => sum + revision, 0)
   console.info(
-    `${CHANGES} changes in ${revisions} revisions, ${visits} connections, written in ${Math.round(writtenMs)} ms, all there after ${Math.round(tookMs)} ms (allowed: ${Math.round(allowedMs)})`,
+    `${CHANGES} changes in ${revisions} revisions, ${visits} connections, written in ${Math.round(writtenMs)} ms, all there after ${Math.round(tookMs)} ms; the limit is ${WITHIN_MS} ms, here ${Math.round(allowedMs)} ms (load ${load.toFixed(1)} on ${availableParallelism()} cores)`,
   )
   expect(checkAll(evidence)).toEqual([])
   expect(evidence.writes).toHaveLength(revisions)
