@@ -1,2 +1,0 @@
--- The database that postgres steps use as "default"; never the product's own.
-CREATE DATABASE steps;
