@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { StepBus } from '../bus/index.js'
 import type { Database } from '../db/index.js'
 
@@ -7,6 +8,9 @@ export interface Readiness {
   /** From the end of the start until the drain begins. */
   isOpen: boolean
 }
+
+/** A part that is silent this long is taken for gone: whoever asks shall know within 2 s, also of a frozen server. */
+const PATIENCE_MS = 1500
 
 interface HealthParts {
   readonly readiness: Readiness
@@ -19,15 +23,19 @@ export function createHealth({ readiness, db, bus }: HealthParts) {
   return async (path: string, response: ServerResponse): Promise<void> => {
     if (path === '/health/live') return send(response, 200, { status: 'live' })
     if (!readiness.isOpen) return send(response, 503, { status: 'draining' })
-    const isDatabaseUp = await db.rows('SELECT 1').then(
-      () => true,
-      () => false,
-    )
-    const { isHealthy } = await bus.health()
+    const [isDatabaseUp, isHealthy] = await Promise.all([
+      isInTime(db.rows('SELECT 1').then(() => true)),
+      isInTime(bus.health().then((state) => state.isHealthy)),
+    ])
     const status = isDatabaseUp && isHealthy ? 'ready' : 'unavailable'
     const checks = { database: isDatabaseUp ? 'up' : 'down', bus: isHealthy ? 'up' : 'down' }
     send(response, status === 'ready' ? 200 : 503, { status, ...checks })
   }
+}
+
+async function isInTime(check: Promise<boolean>): Promise<boolean> {
+  const answered = check.catch(() => false)
+  return Promise.race([answered, sleep(PATIENCE_MS, false, { ref: false })])
 }
 
 function send(response: ServerResponse, status: number, body: object): void {
