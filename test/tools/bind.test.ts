@@ -47,6 +47,12 @@ describe('templates in SQL', () => {
     expect(() => bound(sql, { n: 5 })).toThrow(message)
   })
 
+  it('leaves nothing that cannot be stored, also where a template is the second word', () => {
+    const [statement] = bindSql('SELECT {n} + 22', { n: 20 }, {})
+    expect(statement?.words).toEqual(['SELECT', '+'])
+    expect(JSON.stringify(statement)).not.toContain('u0000')
+  })
+
   it('binds params by name and position, and leaves casts, slices, strings and comments alone', () => {
     const params = { id: 5, name: 'x' }
     expect(bound("select :id, %(name)s, ':id', x::int -- :id", {}, params)).toEqual([

@@ -29,7 +29,7 @@ export function isSignificant(token: SqlToken): boolean {
 /** The first words of a statement, in upper case. */
 export function firstWords(tokens: readonly SqlToken[], count: number): string[] {
   return tokens
-    .filter(isSignificant)
+    .filter((token) => isSignificant(token) && token.type !== 'hole')
     .slice(0, count)
     .map((token) => token.text.toUpperCase())
 }
