@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type ExecutionResult,
+  execute,
   type FormattedExecutionResult,
   GraphQLError,
   type GraphQLFormattedError,
@@ -11,12 +12,14 @@ import {
 import { createYoga } from 'graphql-yoga'
 import { createWatchGroups } from '../variables/watch-groups.js'
 import type { GraphQLContext } from './context.js'
+import { createDocumentCache, hasPageVariable, type KnownDocument } from './document-cache.js'
 import { clientErrors, type ReportFault } from './errors.js'
 import { groupOf } from './group-key.js'
 import { schema } from './index.js'
 import { findOverLimits, parseDocument } from './limits.js'
 import { failedStream, type ResultMessage, type ResultStream, streamResults, type WatchPlace } from './result-stream.js'
 import { isStream } from './subscription.js'
+import { createTextPlanner } from './text-plan.js'
 
 /** What a client asks, on any transport; variables hold every digit (core/json). */
 export interface OperationRequest {
@@ -53,36 +56,55 @@ export function createPipeline(report: ReportFault): Pipeline {
     logging: false,
     graphiql: false,
     landingPage: false,
+    // Documents are kept here, bounded by their size.
+    parserAndValidationCache: false,
     plugins: [{ onParse: ({ setParseFn }: { setParseFn(parse: typeof parseDocument): void }) => setParseFn(parseDocument) }],
   })
+  const planner = createTextPlanner(schema)
+  const documents = createDocumentCache()
 
   const groups = createWatchGroups<ResultMessage>()
 
-  function prepare(request: OperationRequest, context: GraphQLContext) {
-    const { parse, validate, execute, subscribe, contextFactory } = yoga.getEnveloped({ ...context } as never)
-    const refuse = (errors: readonly unknown[]) => ({ errors: clientErrors(errors, report) })
-    let document: DocumentNode
-    try {
-      document = parse(request.query) as DocumentNode
-    } catch (error) {
-      return refuse([error])
+  /** A document that parses, is within the limits and valid; or what is wrong with it. */
+  function known(text: string, variables: Readonly<Record<string, unknown>>): KnownDocument | readonly unknown[] {
+    const found = documents.get(text)
+    if (found !== undefined) {
+      const overLimits = found.isCostFixed ? [] : findOverLimits(found.document, variables)
+      return overLimits.length > 0 ? overLimits : found
     }
+    const { parse, validate } = yoga.getEnveloped({} as never)
+    try {
+      const document = parse(text) as DocumentNode
+      const overLimits = findOverLimits(document, variables)
+      if (overLimits.length > 0) return overLimits
+      const invalid = validate(schema, document) as readonly GraphQLError[]
+      if (invalid.length > 0) return invalid
+      const made = { document, plan: planner.plan(document), isCostFixed: !hasPageVariable(document) }
+      documents.set(text, made)
+      return made
+    } catch (error) {
+      return [error]
+    }
+  }
+
+  function prepare(request: OperationRequest, context: GraphQLContext) {
+    const refuse = (errors: readonly unknown[]) => ({ errors: clientErrors(errors, report) })
     const variables = request.variables ?? {}
-    const overLimits = findOverLimits(document, variables)
-    if (overLimits.length > 0) return refuse(overLimits)
-    const invalid = validate(schema, document) as readonly GraphQLError[]
-    if (invalid.length > 0) return refuse(invalid)
+    const found = known(request.query, variables)
+    if (!('document' in found)) return refuse(found)
+    const { document, plan } = found
     const operation = getOperationAST(document, request.operationName)
     if (!operation) return refuse([unknownOperation(request.operationName)])
     const operationName = operation.name?.value
-    const parts = { schema, document, variableValues: variables, ...(operationName !== undefined && { operationName }) }
+    const parts = { variableValues: variables, ...(operationName !== undefined && { operationName }) }
 
     async function run(place: WatchPlace): Promise<Outcome> {
       try {
-        const contextValue = { ...(await contextFactory()), place }
         if (operation?.operation !== 'subscription')
-          return outcome((await execute({ ...parts, contextValue })) as ExecutionResult, report)
-        const results: unknown = await subscribe({ ...parts, contextValue })
+          return outcome(await execute({ ...parts, schema: planner.schema, document: plan, contextValue: context }), report)
+        const { subscribe, contextFactory } = yoga.getEnveloped({ ...context } as never)
+        const contextValue = { ...(await contextFactory()), place }
+        const results: unknown = await subscribe({ ...parts, schema, document, contextValue })
         if (!isStream<ExecutionResult>(results)) return outcome(results as ExecutionResult, report)
         return { kind: 'stream', messages: streamResults({ results, place, report }) }
       } catch (error) {

@@ -1,6 +1,7 @@
 import type { ObjectRef } from '@pothos/core'
 import type { Page } from '../../core/cursor.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 
 type Types = typeof builder.$inferSchemaTypes
 
@@ -14,8 +15,8 @@ const PageInfoType = builder.objectRef<Page<unknown>>('PageInfo').implement({
   fields: (t) => ({
     hasNextPage: t.exposeBoolean('hasNextPage'),
     hasPreviousPage: t.exposeBoolean('hasPreviousPage'),
-    startCursor: t.string({ nullable: true, resolve: (page) => page.cursors[0] ?? null }),
-    endCursor: t.string({ nullable: true, resolve: (page) => page.cursors.at(-1) ?? null }),
+    startCursor: t.string({ nullable: true, extensions: PLAIN, resolve: (page) => page.cursors[0] ?? null }),
+    endCursor: t.string({ nullable: true, extensions: PLAIN, resolve: (page) => page.cursors.at(-1) ?? null }),
   }),
 })
 
@@ -25,18 +26,19 @@ export function connectionType<Node, Shape extends Page<Node> = Page<Node>>(noun
   edge.implement({
     fields: (t) => ({
       cursor: t.exposeString('cursor'),
-      node: t.field({ type: node, resolve: (parent) => parent.node as never }),
+      node: t.field({ type: node, extensions: PLAIN, resolve: (parent) => parent.node as never }),
     }),
   })
   return builder.objectRef<Shape>(`${noun}Connection`).implement({
     fields: (t) => ({
       edges: t.field({
         type: [edge],
+        extensions: PLAIN,
         resolve: (page) => page.items.map((item, index) => ({ cursor: page.cursors[index] ?? '', node: item })),
       }),
-      nodes: t.field({ type: [node], resolve: (page) => page.items as never }),
-      pageInfo: t.field({ type: PageInfoType, resolve: (page) => page }),
-      totalCount: t.int({ resolve: (page) => page.totalCount }),
+      nodes: t.field({ type: [node], extensions: PLAIN, resolve: (page) => page.items as never }),
+      pageInfo: t.field({ type: PageInfoType, extensions: PLAIN, resolve: (page) => page }),
+      totalCount: t.int({ extensions: PLAIN, resolve: (page) => page.totalCount }),
     }),
   })
 }

@@ -1,6 +1,7 @@
 import type { PlaybookRecord } from '../../catalog/record.js'
 import type { ParseReport, Problem } from '../../playbook/model.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 import { ProblemSeverityEnum } from './enums.js'
 import { NodeInterface, nodeId } from './node.js'
 import { connectionType, pageArguments } from './page.js'
@@ -10,7 +11,7 @@ PlaybookType.implement({
   description: 'One version of a YAML program.',
   interfaces: [NodeInterface],
   fields: (t) => ({
-    id: t.id({ resolve: ({ path, version }) => nodeId('Playbook', path, String(version)) }),
+    id: t.id({ extensions: PLAIN, resolve: ({ path, version }) => nodeId('Playbook', path, String(version)) }),
     path: t.exposeString('path'),
     version: t.exposeInt('version'),
     name: t.exposeString('name'),

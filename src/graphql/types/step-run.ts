@@ -1,5 +1,6 @@
 import type { StepRunRecord } from '../../executions/record.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 import { StepStatusEnum } from './enums.js'
 import { ExecutionErrorType, ExecutionType } from './execution.js'
 import { connectionType, pageArguments } from './page.js'
@@ -10,7 +11,7 @@ const StepRunConnection = connectionType<StepRunRecord>('StepRun', StepRunType)
 StepRunType.implement({
   description: 'A visit of a step, or one iteration of it.',
   fields: (t) => ({
-    id: t.id({ resolve: ({ executionId, run }) => `${executionId}-${run}` }),
+    id: t.id({ extensions: PLAIN, resolve: ({ executionId, run }) => `${executionId}-${run}` }),
     iteration: t.exposeInt('iteration', { nullable: true, description: 'Index from 0; null for a visit itself.' }),
     iterations: t.field({
       type: StepRunConnection,

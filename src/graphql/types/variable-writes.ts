@@ -4,6 +4,7 @@ import { type JsonValue, numberText } from '../../core/json.js'
 import type { VariableWrite } from '../../variables/record.js'
 import type { WriteOutcome, WriteResult } from '../../variables/service.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 import { VariableTypeEnum } from './enums.js'
 import { VariableType } from './variable.js'
 
@@ -57,9 +58,10 @@ const DeleteVariableInput = builder.inputType('DeleteVariableInput', {
 
 const UpsertVariablePayload = builder.objectRef<WriteResult>('UpsertVariablePayload').implement({
   fields: (t) => ({
-    variable: t.field({ type: VariableType, resolve: (result) => writtenVariable(onlyOutcome(result)) }),
+    variable: t.field({ type: VariableType, extensions: PLAIN, resolve: (result) => writtenVariable(onlyOutcome(result)) }),
     revision: t.expose('revision', { type: 'Revision' }),
     changed: t.boolean({
+      extensions: PLAIN,
       description: 'false when value, type and source step were already so: nothing was written.',
       resolve: (result) => onlyOutcome(result).isChanged,
     }),
@@ -68,14 +70,14 @@ const UpsertVariablePayload = builder.objectRef<WriteResult>('UpsertVariablePayl
 
 const UpsertVariablesPayload = builder.objectRef<WriteResult>('UpsertVariablesPayload').implement({
   fields: (t) => ({
-    variables: t.field({ type: [VariableType], resolve: (result) => result.outcomes.map(writtenVariable) }),
+    variables: t.field({ type: [VariableType], extensions: PLAIN, resolve: (result) => result.outcomes.map(writtenVariable) }),
     revision: t.expose('revision', { type: 'Revision' }),
   }),
 })
 
 const DeleteVariablePayload = builder.objectRef<WriteResult>('DeleteVariablePayload').implement({
   fields: (t) => ({
-    deleted: t.boolean({ resolve: (result) => onlyOutcome(result).isChanged }),
+    deleted: t.boolean({ extensions: PLAIN, resolve: (result) => onlyOutcome(result).isChanged }),
     revision: t.expose('revision', { type: 'Revision' }),
   }),
 })

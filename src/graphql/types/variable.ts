@@ -2,6 +2,7 @@ import type { Page } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { ChangeRecord, VariableRecord } from '../../variables/record.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 import { ChangeOperationEnum, VariableTypeEnum } from './enums.js'
 import { checkedVariableFilter, VariableFilterInput } from './filters.js'
 import { NodeInterface, nodeId } from './node.js'
@@ -12,7 +13,7 @@ VariableType.implement({
   description: 'A named JSON value of one execution.',
   interfaces: [NodeInterface],
   fields: (t) => ({
-    id: t.id({ resolve: ({ executionId, name }) => nodeId('Variable', executionId, name) }),
+    id: t.id({ extensions: PLAIN, resolve: ({ executionId, name }) => nodeId('Variable', executionId, name) }),
     executionId: t.exposeID('executionId'),
     name: t.exposeString('name'),
     value: t.expose('value', { type: 'JSON', nullable: true }),
@@ -57,6 +58,7 @@ builder.objectField(VariableConnection, 'revision', (t) =>
     type: 'Revision',
     nullable: true,
     description: 'The point to watch from; null across executions.',
+    extensions: PLAIN,
     resolve: (page) => page.revision ?? null,
   }),
 )

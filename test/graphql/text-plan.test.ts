@@ -1,0 +1,165 @@
+import {
+  buildSchema,
+  execute,
+  type FormattedExecutionResult,
+  type GraphQLFieldConfig,
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  parse,
+} from 'graphql'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createDocumentCache } from '../../src/graphql/document-cache.js'
+import { PLAIN } from '../../src/graphql/printer.js'
+import { stringifyResult } from '../../src/graphql/result.js'
+import { createTextPlanner } from '../../src/graphql/text-plan.js'
+import { type InProcessServer, startInProcess } from './server.js'
+
+let server: InProcessServer
+beforeAll(async () => {
+  server = await startInProcess()
+})
+afterAll(async () => {
+  await server?.close()
+})
+
+const VARIABLE =
+  'id executionId name value type sourceStep revision version accessCount createdAt updatedAt accessedAt __typename'
+const CHANGE = 'revision name operation value previousValue type sourceStep actor changedAt'
+
+// A document with a fragment is executed by graphql-js all the way down; the same without one is printed.
+describe('what is printed is what graphql-js answers', () => {
+  beforeAll(async () => {
+    const values = [
+      '1',
+      '1.0',
+      '507861119290048685507861119290048685',
+      '"é \\" \\\\ \\u2028 \\ud83d\\ude00"',
+      'null',
+      '{"a": [1.50, {}]}',
+      '[]',
+      'true',
+    ]
+    const list = values.map((value, index) => `{ "name": "v${index}", "value": ${value} }`).join()
+    await server.ask(
+      'mutation ($v: [VariableValueInput!]!) { upsertVariables(input: { executionId: "301", variables: $v }) { revision } }',
+      `{"v": [${list}]}`,
+    )
+    await server.ask('mutation { deleteVariable(input: { executionId: "301", name: "v7" }) { deleted } }')
+  })
+
+  it.each([
+    `variables(executionId: "301") { nodes { ${VARIABLE} } totalCount revision pageInfo { hasNextPage endCursor startCursor } }`,
+    `variables(executionId: "301", first: 2) { edges { cursor node { n: name, value } } other: totalCount }`,
+    'variables(executionId: "302") { nodes { name } edges { cursor } pageInfo { startCursor } }',
+    `variableHistory(executionId: "301") { nodes { ${CHANGE} } totalCount }`,
+    'executions { nodes { id status workload playbook { path } error { code } variables(first: 1) { nodes { name value } } } totalCount }',
+    'execution(id: "301") { id error { code } parent { id } createdAt finishedAt variables { nodes { value } } }',
+    'execution(id: "303") { id }',
+    'variables(executionId: "301", first: 251) { totalCount }',
+    'variables(executionId: "0") { nodes { name } }',
+    'a: variables(executionId: "301", first: 1) { nodes { name } } b: variables(executionId: "0") { totalCount }',
+    'validatePlaybook(source: "") { valid problems { message line } }',
+  ])('%s', async (selection) => {
+    const printed = await server.ask(`{ ${selection} }`)
+    const resolved = await server.ask(`{ ...Whole } fragment Whole on Query { ${selection} }`)
+    const bare = ({ text }: { text: string }) => text.replaceAll(/"locations":\[[^\]]*\],?/g, '')
+    expect(bare(printed)).toBe(bare(resolved))
+  })
+
+  it('skips and includes as asked', async () => {
+    const query = 'query ($on: Boolean!) { variables(executionId: "301") @include(if: $on) { totalCount } __typename }'
+    expect((await server.ask(query, '{"on": false}')).data).toEqual({ __typename: 'Query' })
+    expect((await server.ask(query, '{"on": true}')).data).toEqual({ variables: { totalCount: 7 }, __typename: 'Query' })
+  })
+
+  it('merges what stands twice', async () => {
+    const answer = await server.ask('{ variables(executionId: "301", first: 1) { nodes { name } nodes { value } } }')
+    expect(answer.data).toEqual({ variables: { nodes: [{ name: 'v0', value: 1 }] } })
+  })
+})
+
+interface Fake {
+  readonly [name: string]: unknown
+}
+
+/** A small schema whose plain fields fail as one likes. */
+function faultySchema(): GraphQLSchema {
+  const schema = buildSchema(
+    'type Query { page: Page } type Page { items: [Item!]! item: Item } type Item { name: String! bad: Int }',
+  )
+  const fieldsOf = (type: string) => (schema.getType(type) as GraphQLObjectType).getFields()
+  const plain = (type: string, name: string, resolve?: GraphQLFieldConfig<Fake, unknown>['resolve']) => {
+    const field = fieldsOf(type)[name]
+    if (field === undefined) throw new Error(`${type} has no ${name}`)
+    field.extensions = PLAIN
+    if (resolve) field.resolve = resolve
+  }
+  plain('Item', 'bad', () => {
+    throw new Error('planted')
+  })
+  return schema
+}
+
+describe('a fault while printing', () => {
+  const schema = faultySchema()
+  const planner = createTextPlanner(schema)
+  const answer = async (query: string, rootValue: unknown) => {
+    const printed = await execute({ schema: planner.schema, document: planner.plan(parse(query)), rootValue })
+    const resolved = await execute({ schema, document: parse(query), rootValue })
+    return [printed, resolved] as FormattedExecutionResult[]
+  }
+
+  it.each([
+    ['a null where none may be', '{ page { items { name } } }', { page: { items: [{ name: 'a' }, { name: null }] } }],
+    ['a null in a list', '{ page { items { name } } }', { page: { items: [null] } }],
+    ['a list that is none', '{ page { items { name } } }', { page: { items: null } }],
+  ])('%s has the place where it was', async (_title, query, root) => {
+    const [printed, resolved] = await answer(query, root)
+    expect(printed?.data).toEqual(resolved?.data)
+    expect(printed?.errors?.map(({ message, path }) => ({ message, path }))).toEqual(
+      resolved?.errors?.map(({ message, path }) => ({ message, path })),
+    )
+  })
+
+  it('of a resolver has its place and its cause', async () => {
+    const [printed] = await answer('{ page { items { bad } } }', { page: { items: [{}] } })
+    expect(printed?.errors?.[0]).toMatchObject({
+      message: 'planted',
+      path: ['page', 'items', 0, 'bad'],
+      originalError: { message: 'planted' },
+    })
+  })
+
+  it('nothing but the faulty field is lost', async () => {
+    const [printed] = await answer('{ page { item { bad } } other: page { items { name } } }', { page: { item: {}, items: [] } })
+    expect(stringifyResult(printed as FormattedExecutionResult)).toContain('"data":{"page":null,"other":{"items":[]}}')
+  })
+})
+
+describe('the documents that are kept', () => {
+  const known = (text: string) => ({ document: parse(text), plan: parse(text), isCostFixed: true })
+
+  it('are bounded by their size, the last used kept longest', () => {
+    const cache = createDocumentCache(30)
+    for (const text of ['{ aaaaaaaa }', '{ bbbbbbbb }']) cache.set(text, known(text))
+    expect(cache.get('{ aaaaaaaa }')).toBeDefined()
+    cache.set('{ cccccccc }', known('{ cccccccc }'))
+    expect(cache.get('{ bbbbbbbb }')).toBeUndefined()
+    expect(cache.get('{ aaaaaaaa }')).toBeDefined()
+  })
+
+  it('are never long', () => {
+    const cache = createDocumentCache()
+    const long = `{ a } # ${'x'.repeat(40_000)}`
+    cache.set(long, known(long))
+    expect(cache.get(long)).toBeUndefined()
+  })
+
+  it('a page size in a variable is measured at every request', async () => {
+    const query =
+      'query ($first: Int) { executions(first: $first) { nodes { variables(first: $first) { nodes { id name value type } } } } }'
+    expect((await server.ask(query, '{"first": 2}')).errors).toEqual([])
+    expect((await server.ask(query, '{"first": 250}')).errors[0]?.message).toContain('cost')
+    expect((await server.ask(query, '{"first": 2}')).errors).toEqual([])
+  })
+})
