@@ -101,7 +101,10 @@ export function createPipeline(report: ReportFault): Pipeline {
     async function run(place: WatchPlace): Promise<Outcome> {
       try {
         if (operation?.operation !== 'subscription')
-          return outcome(await execute({ ...parts, schema: planner.schema, document: plan, contextValue: context }), report)
+          return outcome(
+            await execute({ ...parts, schema: planner.schema, document: plan, contextValue: { ...context } }),
+            report,
+          )
         const { subscribe, contextFactory } = yoga.getEnveloped({ ...context } as never)
         const contextValue = { ...(await contextFactory()), place }
         const results: unknown = await subscribe({ ...parts, schema, document, contextValue })

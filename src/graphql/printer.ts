@@ -67,7 +67,14 @@ interface Part {
   readonly print: Printer
 }
 
+/** Who may see a guarded type or field is decided while it is resolved: it is never printed past that. */
+function isGuarded({ extensions }: { readonly extensions: Readonly<Record<string, unknown>> }): boolean {
+  const options = extensions['pothosOptions']
+  return typeof options === 'object' && options !== null && 'authScopes' in options && options.authScopes !== undefined
+}
+
 function objectPrinter(type: GraphQLObjectType, { selectionSet }: FieldNode): Printer | null {
+  if (isGuarded(type)) return null
   const parts: Part[] = []
   for (const selection of selectionSet?.selections ?? []) {
     if (selection.kind !== Kind.FIELD || selection.directives?.length || selection.arguments?.length) return null
@@ -101,12 +108,10 @@ function fieldPart(type: GraphQLObjectType, node: FieldNode): Pick<Part, 'read' 
 }
 
 /** How a plain field is read from its parent; null for any other. */
-function readerOf({
-  name,
-  args,
-  resolve = defaultFieldResolver,
-  extensions,
-}: GraphQLField<unknown, unknown>): Part['read'] | null {
+function readerOf(field: GraphQLField<unknown, unknown>): Part['read'] | null {
+  const { name, args, resolve = defaultFieldResolver, extensions } = field
+  // A plugin of Pothos stands before the resolver.
+  if (isGuarded(field) || extensions['pothosResolveWrapped'] === true) return null
   const exposed = extensions['pothosExposedField']
   if (exposed !== undefined || resolve === defaultFieldResolver) {
     const property = String(exposed ?? name)

@@ -1,3 +1,5 @@
+import SchemaBuilder from '@pothos/core'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import {
   buildSchema,
   execute,
@@ -133,6 +135,33 @@ describe('a fault while printing', () => {
   it('nothing but the faulty field is lost', async () => {
     const [printed] = await answer('{ page { item { bad } } other: page { items { name } } }', { page: { item: {}, items: [] } })
     expect(stringifyResult(printed as FormattedExecutionResult)).toContain('"data":{"page":null,"other":{"items":[]}}')
+  })
+})
+
+describe('what only some may see', () => {
+  const builder = new SchemaBuilder<{ AuthScopes: { high: boolean } }>({
+    plugins: [ScopeAuthPlugin],
+    scopeAuth: { authScopes: () => ({ high: false }) },
+  })
+  const Open = builder.objectRef<{ secret: string; name: string }>('Open').implement({
+    fields: (t) => ({ name: t.exposeString('name'), secret: t.exposeString('secret', { authScopes: { high: true } }) }),
+  })
+  const Closed = builder.objectRef<{ name: string }>('Closed').implement({
+    authScopes: { high: true },
+    fields: (t) => ({ name: t.exposeString('name') }),
+  })
+  builder.queryType({
+    fields: (t) => ({
+      open: t.field({ type: Open, nullable: true, resolve: () => ({ name: 'a', secret: 'b' }) }),
+      closed: t.field({ type: Closed, nullable: true, resolve: () => ({ name: 'a' }) }),
+    }),
+  })
+  const planner = createTextPlanner(builder.toSchema())
+
+  it.each(['{ open { name secret } }', '{ closed { name } }'])('is never printed past the check: %s', async (query) => {
+    const { data, errors } = await execute({ schema: planner.schema, document: planner.plan(parse(query)), contextValue: {} })
+    expect(errors?.[0]?.message ?? JSON.stringify(data)).toContain('Not authorized')
+    expect(JSON.stringify(data)).not.toContain('"b"')
   })
 })
 
