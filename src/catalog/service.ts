@@ -7,7 +7,7 @@ import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
 import type { ToolDefinition } from '../tools/tool.js'
 import { createModelCache } from './model-cache.js'
 import type { PlaybookRecord } from './record.js'
-import { findPlaybook, insertNextVersion, pagePlaybooks } from './store.js'
+import { findPlaybook, insertNextVersion, pagePlaybooks, pageVersions } from './store.js'
 
 export interface PageRequest {
   readonly first?: number | null | undefined
@@ -29,6 +29,8 @@ export interface CatalogService {
   model(path: string, version: number): Promise<Playbook>
   /** Latest versions by path. */
   list(page: PageRequest): Promise<Page<PlaybookRecord>>
+  /** The versions of one path, newest first; none for an unknown path. */
+  versions(path: string, page: PageRequest): Promise<Page<PlaybookRecord>>
   /** Never evaluates anything. */
   validate(source: string): ParseReport
 }
@@ -97,6 +99,7 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
       return model
     },
     list: (page) => pagePlaybooks(db, page),
+    versions: (path, page) => pageVersions(db, path.replaceAll('\0', ''), page),
     validate(source) {
       checkSize(source)
       return report(source)

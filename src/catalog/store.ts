@@ -21,6 +21,8 @@ interface PageQuery {
   readonly after?: string | null | undefined
 }
 
+/** Above every version. */
+const MAX_VERSION = 2 ** 31
 const COLUMNS = 'path, version, name, source, registered_at'
 
 /** One version of a playbook, by default the latest. */
@@ -71,6 +73,30 @@ export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<Pla
   return {
     items: shown.map(toPlaybook),
     cursors: shown.map((row) => encodeCursor([row.path])),
+    hasNextPage: rows.length > size,
+    hasPreviousPage: cursor !== null,
+    totalCount: Number(counted[0]?.count ?? 0),
+  }
+}
+
+/** The versions of one path, newest first. */
+export async function pageVersions(sql: Sql, path: string, page: PageQuery): Promise<Page<PlaybookRecord>> {
+  const size = pageSize(page.first)
+  const cursor = page.after ?? null
+  const before = cursor === null ? MAX_VERSION : Number(decodeCursor(cursor, 1)[0])
+  const counted = await sql.rows<{ count: bigint }>(
+    'SELECT count(*) AS count FROM transient.playbook WHERE path = $1::text',
+    path,
+  )
+  const rows = await sql.rows<PlaybookRow>(
+    `SELECT ${COLUMNS} FROM transient.playbook WHERE path = $1::text AND version < $2::bigint ORDER BY version DESC LIMIT ${size + 1}`,
+    path,
+    Number.isSafeInteger(before) ? before : 0,
+  )
+  const shown = rows.slice(0, size)
+  return {
+    items: shown.map(toPlaybook),
+    cursors: shown.map((row) => encodeCursor([String(row.version)])),
     hasNextPage: rows.length > size,
     hasPreviousPage: cursor !== null,
     totalCount: Number(counted[0]?.count ?? 0),

@@ -66,3 +66,18 @@ export interface StepRunRecord {
   readonly startedAt: Date | null
   readonly finishedAt: Date | null
 }
+
+/** One row of `transient.event`: an immutable fact, such as `step.completed` with its routes in `data`. */
+export interface EventRecord {
+  readonly executionId: ExecutionId
+  readonly seq: number
+  /** The execution's revision after the event's transaction. */
+  readonly revision: number
+  readonly name: string
+  readonly step: string | null
+  /** The visit or iteration that it is about. */
+  readonly run: number | null
+  readonly attempt: number | null
+  readonly data: JsonObject | null
+  readonly occurredAt: Date
+}

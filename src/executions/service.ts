@@ -4,10 +4,11 @@ import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
+import { findLiveSteps, pageEvents } from './event-store.js'
 import { createExecutionFeed } from './feed.js'
 import type { ExecutionFilter, PageRequest } from './filter.js'
 import { pageExecutions, pageStepRuns, type VariableFilterSql } from './page-store.js'
-import type { ExecutionRecord, StepRunRecord } from './record.js'
+import type { EventRecord, ExecutionRecord, StepRunRecord } from './record.js'
 import { findExecution } from './store.js'
 import { watchExecution, watchExecutions } from './watch.js'
 
@@ -24,6 +25,10 @@ export interface ExecutionsService {
   steps(id: ExecutionId, page: PageRequest): Promise<Page<StepRunRecord>>
   /** The iterations of one visit, by index. */
   iterations(id: ExecutionId, run: number, page: PageRequest): Promise<Page<StepRunRecord>>
+  /** What happened, oldest first; with `run`, to one visit or iteration. */
+  events(id: ExecutionId, run: number | null, page: PageRequest): Promise<Page<EventRecord>>
+  /** The names of the steps that run now; empty once the execution has ended. */
+  currentSteps(execution: ExecutionRecord): Promise<string[]>
   /**
    * The current state first, then the newest after every event, coalesced for a slow reader. Ends when the execution has; an
    * unknown one is waited for, as it may be born by a write.
@@ -57,6 +62,8 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
     list: (filter, page) => pageExecutions(db, { filter, variableFilter, page }),
     steps: (executionId, page) => pageStepRuns(db, { executionId, parentRun: null, page }),
     iterations: (executionId, parentRun, page) => pageStepRuns(db, { executionId, parentRun, page }),
+    events: (executionId, run, page) => pageEvents(db, { executionId, run, page }),
+    currentSteps: async ({ id, status }) => (status === 'running' ? findLiveSteps(db, id) : []),
     watch: (id, signal) => watchExecution(id, { ...watching, signal }),
     watchAll: (filter, signal) => watchExecutions({ ...watching, signal, filter, variableFilter }),
   }

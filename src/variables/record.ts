@@ -31,6 +31,8 @@ export interface ChangeRecord {
   readonly previousValue: JsonValue
   readonly type: VariableType
   readonly sourceStep: string | null
+  /** The variable's version after this change. */
+  readonly version: number
   /** `step:<name>`, `api:<key name>` or `system`. */
   readonly actor: string
   readonly changedAt: Date

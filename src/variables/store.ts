@@ -28,6 +28,7 @@ export interface ChangeRow {
   readonly var_type: VariableType
   readonly source_step: string | null
   readonly actor: string
+  readonly version: number
   readonly changed_at: Date
 }
 
@@ -37,7 +38,7 @@ export const VARIABLE_COLUMNS = `t.execution_id, t.var_name, t.var_type, t.var_v
 
 /** Of the alias `h`. */
 export const CHANGE_COLUMNS = `h.revision, h.seq, h.var_name, h.operation, h.value::text AS value,
-  h.previous_value::text AS previous_value, h.var_type, h.source_step, h.actor, h.changed_at`
+  h.previous_value::text AS previous_value, h.var_type, h.source_step, h.actor, h.version, h.changed_at`
 
 export function toVariable(row: VariableRow): VariableRecord {
   return {
@@ -67,6 +68,7 @@ export function toChange(executionId: ExecutionId, row: ChangeRow): ChangeRecord
     type: row.var_type,
     sourceStep: row.source_step,
     actor: row.actor,
+    version: row.version,
     changedAt: row.changed_at,
   }
 }

@@ -45,6 +45,10 @@ ExecutionType.implement({
       description: 'The execution that this one is a rerun of.',
       resolve: ({ rerunOf }, _args, { services }) => (rerunOf === null ? null : services.executions.find(rerunOf)),
     }),
+    currentSteps: t.stringList({
+      description: 'The steps that run now; empty once it has ended.',
+      resolve: (execution, _args, { services }) => services.executions.currentSteps(execution),
+    }),
     stepCount: t.exposeInt('stepCount', { description: 'Visits of steps so far; iterations do not count.' }),
     variableCount: t.exposeInt('variableCount'),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),

@@ -1,10 +1,12 @@
 import type { PlaybookRecord } from '../../catalog/record.js'
-import type { ParseReport, Problem } from '../../playbook/model.js'
+import type { Services } from '../../orchestrator/services.js'
+import type { ParseReport, Playbook, Problem } from '../../playbook/model.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { ProblemSeverityEnum } from './enums.js'
 import { NodeInterface, nodeId } from './node.js'
 import { connectionType, pageArguments } from './page.js'
+import { PlaybookStepType } from './playbook-step.js'
 
 export const PlaybookType = builder.objectRef<PlaybookRecord>('Playbook')
 PlaybookType.implement({
@@ -17,8 +19,28 @@ PlaybookType.implement({
     name: t.exposeString('name'),
     source: t.exposeString('source'),
     registeredAt: t.expose('registeredAt', { type: 'DateTime' }),
+    description: t.string({
+      nullable: true,
+      resolve: async (playbook, _args, { services }) => (await modelOf(playbook, services)).description,
+    }),
+    workload: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The defaults, templates unrendered; what is given at start is merged over them.',
+      resolve: async (playbook, _args, { services }) => (await modelOf(playbook, services)).workload,
+    }),
+    startStep: t.string({ resolve: async (playbook, _args, { services }) => (await modelOf(playbook, services)).startStep }),
+    steps: t.field({
+      type: [PlaybookStepType],
+      description: 'The graph: every step with where it may lead.',
+      resolve: async (playbook, _args, { services }) => [...(await modelOf(playbook, services)).steps],
+    }),
   }),
 })
+
+function modelOf({ path, version }: PlaybookRecord, services: Services): Promise<Playbook> {
+  return services.catalog.model(path, version)
+}
 
 const PlaybookConnection = connectionType<PlaybookRecord>('Playbook', PlaybookType)
 
@@ -54,6 +76,12 @@ builder.queryFields((t) => ({
     description: 'The latest version of each, by path.',
     args: pageArguments,
     resolve: (_root, page, { services }) => services.catalog.list(page),
+  }),
+  playbookVersions: t.field({
+    type: PlaybookConnection,
+    description: 'The versions of one path, newest first.',
+    args: { path: t.arg.string({ required: true }), ...pageArguments },
+    resolve: (_root, { path, ...page }, { services }) => services.catalog.versions(path, page),
   }),
   validatePlaybook: t.field({
     type: PlaybookReport,

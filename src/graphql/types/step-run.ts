@@ -5,7 +5,7 @@ import { StepStatusEnum } from './enums.js'
 import { ExecutionErrorType, ExecutionType } from './execution.js'
 import { connectionType, pageArguments } from './page.js'
 
-const StepRunType = builder.objectRef<StepRunRecord>('StepRun')
+export const StepRunType = builder.objectRef<StepRunRecord>('StepRun')
 const StepRunConnection = connectionType<StepRunRecord>('StepRun', StepRunType)
 
 StepRunType.implement({

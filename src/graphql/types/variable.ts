@@ -1,5 +1,6 @@
 import type { Page } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
+import { type JsonValue, jsonSize, stringifyJson } from '../../core/json.js'
 import type { ChangeRecord, VariableRecord } from '../../variables/record.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
@@ -7,6 +8,13 @@ import { ChangeOperationEnum, VariableTypeEnum } from './enums.js'
 import { checkedVariableFilter, VariableFilterInput } from './filters.js'
 import { NodeInterface, nodeId } from './node.js'
 import { connectionType, pageArguments } from './page.js'
+
+const PREVIEW_LENGTH = 200
+const MAX_PREVIEW_LENGTH = 10_000
+
+function previewOf(value: JsonValue, length: number | null | undefined): string {
+  return stringifyJson(value).slice(0, Math.max(0, Math.min(length ?? PREVIEW_LENGTH, MAX_PREVIEW_LENGTH)))
+}
 
 export const VariableType = builder.objectRef<VariableRecord>('Variable')
 VariableType.implement({
@@ -17,6 +25,13 @@ VariableType.implement({
     executionId: t.exposeID('executionId'),
     name: t.exposeString('name'),
     value: t.expose('value', { type: 'JSON', nullable: true }),
+    preview: t.string({
+      args: { length: t.arg.int({ defaultValue: PREVIEW_LENGTH }) },
+      description:
+        'The beginning of the value as compact JSON: at most 10,000 characters, for lists that need not carry large values.',
+      resolve: ({ value }, { length }) => previewOf(value, length),
+    }),
+    size: t.int({ description: 'UTF-8 length of the value as compact JSON.', resolve: ({ value }) => jsonSize(value) }),
     type: t.expose('type', { type: VariableTypeEnum }),
     sourceStep: t.exposeString('sourceStep', { nullable: true, description: 'The step that last changed it.' }),
     revision: t.expose('revision', {
@@ -43,6 +58,17 @@ VariableChangeType.implement({
     operation: t.expose('operation', { type: ChangeOperationEnum }),
     value: t.expose('value', { type: 'JSON', nullable: true, description: 'null when deleted.' }),
     previousValue: t.expose('previousValue', { type: 'JSON', nullable: true }),
+    preview: t.string({
+      nullable: true,
+      args: { length: t.arg.int({ defaultValue: PREVIEW_LENGTH }) },
+      description: 'As `Variable.preview`; null when deleted.',
+      resolve: ({ operation, value }, { length }) => (operation === 'delete' ? null : previewOf(value, length)),
+    }),
+    size: t.int({
+      description: '0 when deleted.',
+      resolve: ({ operation, value }) => (operation === 'delete' ? 0 : jsonSize(value)),
+    }),
+    version: t.exposeInt('version', { description: "The variable's version after this change." }),
     type: t.expose('type', { type: VariableTypeEnum }),
     sourceStep: t.exposeString('sourceStep', { nullable: true }),
     actor: t.exposeString('actor', { description: 'Who wrote it: step:<name>, api:<key name>, or system.' }),

@@ -1,0 +1,42 @@
+import type { EventRecord } from '../../executions/record.js'
+import { builder } from '../builder.js'
+import { ExecutionType } from './execution.js'
+import { connectionType, pageArguments } from './page.js'
+import { StepRunType } from './step-run.js'
+
+const EventType = builder.objectRef<EventRecord>('ExecutionEvent').implement({
+  description: 'An immutable fact, in the past tense.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: '`step.completed`, `step.retried`, `execution.failed` …' }),
+    revision: t.expose('revision', { type: 'Revision', description: "The execution's revision after it." }),
+    step: t.exposeString('step', { nullable: true }),
+    attempt: t.exposeInt('attempt', { nullable: true }),
+    data: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'What there is to say: `error`, `delay_ms`, `routes` (each `when` with its outcome), `skipped_vars`.',
+      resolve: ({ data }) => data,
+    }),
+    occurredAt: t.expose('occurredAt', { type: 'DateTime' }),
+  }),
+})
+
+const EventConnection = connectionType<EventRecord>('ExecutionEvent', EventType)
+
+builder.objectField(ExecutionType, 'events', (t) =>
+  t.field({
+    type: EventConnection,
+    description: 'What happened, oldest first.',
+    args: pageArguments,
+    resolve: ({ id }, page, { services }) => services.executions.events(id, null, page),
+  }),
+)
+
+builder.objectField(StepRunType, 'events', (t) =>
+  t.field({
+    type: EventConnection,
+    description: 'What happened to it: attempts, retries, and why it led where it did.',
+    args: pageArguments,
+    resolve: ({ executionId, run }, page, { services }) => services.executions.events(executionId, run, page),
+  }),
+)

@@ -1,0 +1,50 @@
+import type { Step, Transition } from '../../playbook/model.js'
+import { builder } from '../builder.js'
+
+/** One arrow of the graph: an entry of `next` or `case`, once for each of its targets. */
+interface Arrow {
+  readonly transition: Transition
+  readonly to: string
+  readonly isCase: boolean
+}
+
+const TransitionType = builder.objectRef<Arrow>('PlaybookTransition').implement({
+  description: 'Where a step may lead.',
+  fields: (t) => ({
+    to: t.exposeString('to'),
+    when: t.string({ nullable: true, description: 'null fires always.', resolve: ({ transition }) => transition.when }),
+    isElse: t.boolean({
+      description: 'Fires when no entry with a `when` did.',
+      resolve: ({ transition }) => transition.isElse,
+    }),
+    isCase: t.exposeBoolean('isCase', { description: 'Of `case`: the first match only.' }),
+    at: t.string({
+      description: "The path in the document, as in the events' routes.",
+      resolve: ({ transition }) => transition.at,
+    }),
+  }),
+})
+
+export const PlaybookStepType = builder.objectRef<Step>('PlaybookStep').implement({
+  description: 'A named node of a playbook.',
+  fields: (t) => ({
+    name: t.exposeString('name'),
+    description: t.exposeString('description', { nullable: true }),
+    kind: t.string({
+      nullable: true,
+      description: 'The tool that it runs; null: only vars and routing.',
+      resolve: ({ tool }) => tool?.kind ?? null,
+    }),
+    isIterator: t.boolean({ resolve: ({ loop }) => loop !== null }),
+    maxAttempts: t.int({ resolve: ({ retry }) => retry?.maxAttempts ?? 1 }),
+    pool: t.exposeString('pool'),
+    transitions: t.field({
+      type: [TransitionType],
+      resolve: ({ cases, next }) => [...arrowsOf(cases ?? [], true), ...arrowsOf(next, false)],
+    }),
+  }),
+})
+
+function arrowsOf(transitions: readonly Transition[], isCase: boolean): Arrow[] {
+  return transitions.flatMap((transition) => transition.targets.map(({ step }) => ({ transition, to: step, isCase })))
+}
