@@ -1,37 +1,37 @@
-// schema.graphql, and from it the typed documents of the client: `npm run codegen`.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+// schema.graphql, and from it the typed documents of the client and of the console: `npm run codegen`.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { codegen } from '@graphql-codegen/core'
 import * as typedDocumentNode from '@graphql-codegen/typed-document-node'
 import * as operations from '@graphql-codegen/typescript-operations'
 import { parse, printSchema } from 'graphql'
 import { schema } from './src/graphql/index.js'
 
-const DOCUMENTS = 'src/sdk/documents'
-const OUTPUT = 'src/sdk/generated'
-
 const printed = `${printSchema(schema)}\n`
 writeFileSync('schema.graphql', printed)
 
-const files = existsSync(DOCUMENTS) ? readdirSync(DOCUMENTS).filter((file) => file.endsWith('.graphql')) : []
-const documents = files.sort().map((file) => ({ location: file, document: parse(readFileSync(`${DOCUMENTS}/${file}`, 'utf8')) }))
+const config = {
+  avoidOptionals: { field: true, inputValue: false },
+  enumsAsTypes: true,
+  immutableTypes: true,
+  strictScalars: true,
+  skipTypename: true,
+  useTypeImports: true,
+  scalars: {
+    DateTime: 'string',
+    ID: { input: 'string', output: 'string' },
+    JSON: '../../core/json.js#JsonValue',
+    Revision: 'number',
+  },
+}
 
-if (documents.length > 0) {
-  const config = {
-    avoidOptionals: { field: true, inputValue: false },
-    enumsAsTypes: true,
-    immutableTypes: true,
-    strictScalars: true,
-    skipTypename: true,
-    useTypeImports: true,
-    scalars: {
-      DateTime: 'string',
-      ID: { input: 'string', output: 'string' },
-      JSON: '../../core/json.js#JsonValue',
-      Revision: 'number',
-    },
-  }
+/** `<folder>/generated/graphql.ts` from `<folder>/documents/*.graphql`. */
+async function generate(folder: string): Promise<number> {
+  const files = readdirSync(`${folder}/documents`).filter((file) => file.endsWith('.graphql'))
+  const documents = files
+    .sort()
+    .map((file) => ({ location: file, document: parse(readFileSync(`${folder}/documents/${file}`, 'utf8')) }))
   const output = await codegen({
-    filename: `${OUTPUT}/graphql.ts`,
+    filename: `${folder}/generated/graphql.ts`,
     schema: parse(printed),
     documents,
     config,
@@ -42,7 +42,10 @@ if (documents.length > 0) {
       documents: typedDocumentNode,
     },
   })
-  mkdirSync(OUTPUT, { recursive: true })
-  writeFileSync(`${OUTPUT}/graphql.ts`, output)
+  mkdirSync(`${folder}/generated`, { recursive: true })
+  writeFileSync(`${folder}/generated/graphql.ts`, output)
+  return documents.length
 }
-console.info(`schema.graphql and ${documents.length} documents are current`)
+
+const counts = [await generate('src/sdk'), await generate('src/console')]
+console.info(`schema.graphql and ${counts.join(' + ')} documents are current`)

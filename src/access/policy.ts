@@ -45,6 +45,8 @@ export const POLICY: Policy = {
     list: { right: 'read' },
     steps: { right: 'read', execution: first },
     iterations: { right: 'read', execution: first },
+    events: { right: 'read', execution: first },
+    currentSteps: { right: 'read', execution: ({ id }) => id },
     watch: {
       right: 'read',
       execution: first,
@@ -64,8 +66,9 @@ export const POLICY: Policy = {
     },
     find: { right: 'read', whenHidden: 'null' },
     get: { right: 'read' },
-    model: { right: 'nobody' },
+    model: { right: 'read' },
     list: { right: 'read' },
+    versions: { right: 'read' },
     validate: { right: 'read' },
   },
   orchestrator: {

@@ -22,8 +22,6 @@ export interface DoorsOptions {
   readonly metrics: Metrics
   readonly logger: Logger
   readonly health: (path: string, response: ServerResponse) => Promise<void>
-  /** Where this server listens. */
-  readonly url: string
 }
 
 /** Everything that answers on the port. */
@@ -35,7 +33,7 @@ export interface Doors {
 }
 
 /** Builds the doors: GraphQL, REST, health, metrics and the page, each behind the same guard. */
-export function createDoors({ sessions, guard, metrics, logger, health, url }: DoorsOptions): Doors {
+export function createDoors({ sessions, guard, metrics, logger, health }: DoorsOptions): Doors {
   const report: ReportFault = (id, fault) => logger.error({ err: fault, errorId: id }, 'a GraphQL operation failed')
   const pipeline = createPipeline(report)
   const graphql = createHttpHandler({ pipeline, report })
@@ -60,7 +58,7 @@ export function createDoors({ sessions, guard, metrics, logger, health, url }: D
     guard.checkPlace(request)
     if (path.startsWith('/health/'))
       return path === '/health/live' || path === '/health/ready' ? health(path, response) : unknown(path)
-    if (isRead(request) && path === '/') return sendConsole(response, url)
+    if (isRead(request) && (await sendConsole(request, response, path))) return
     if (isRead(request) && path === '/graphql' && request.headers.accept?.includes('text/html')) return sendGraphiql(response)
     const session = await sessions.authenticate(guard.credentialOf(request))
     if (path === '/graphql') return graphql(request, response, contextOf(session))

@@ -96,7 +96,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const sessions = createSessions({ services, adminKey: config.adminKey, note: () => undefined })
   const guard = createGuard({ ...config, sessions })
   const health = createHealth({ readiness, db, bus })
-  listener.open(createDoors({ sessions, guard, metrics, logger, health, url: listener.url }))
+  listener.open(createDoors({ sessions, guard, metrics, logger, health }))
   await orchestrator.run()
   closing.add('steps', () => orchestrator.drain())
   closing.add('requests', listener.close)

@@ -1,9 +1,19 @@
-import { randomBytes } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
-import { renderPage } from '../console/page.js'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type ConsoleFiles, readConsoleFiles } from './console-files.js'
 
-const STRICT =
-  "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// Scripts come from the console's own files only. Styles too, but for the few that its libraries make at run time: these
+// carry the nonce of the page.
+const consolePolicy = (nonce: string) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
 // GraphiQL comes whole from its package, scripts and workers inline; nothing of it depends on a request.
 const GRAPHIQL_POLICY = [
   "default-src 'self'",
@@ -17,11 +27,28 @@ const GRAPHIQL_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The page at `/`. */
-export function sendConsole(response: ServerResponse, url: string): void {
-  const nonce = randomBytes(16).toString('base64')
-  const policy = `${STRICT}; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'`
-  sendHtml(response, { html: renderPage({ nonce, url }), policy })
+const NOT_BUILT = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Transient</title></head>
+<body><h1>Transient</h1><p>The console is not built: run <code>npm ci</code> and <code>npm run build</code>, then start again.</p>
+<p>The API is at <a href="/graphql">/graphql</a> and /api.</p></body></html>
+`
+
+/** The addresses that the console shows something at; its other paths are files. */
+const PLACES = /^\/(?:(?:executions|playbooks|playground|compare)(?:\/.*)?)?$/
+
+let files: ConsoleFiles | null = null
+
+/** Answers a request for the console: its page at any of its addresses, or one of its files. False when it is neither. */
+export async function sendConsole(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> {
+  files ??= readConsoleFiles()
+  if (path.startsWith('/assets/')) {
+    const isGzipAccepted = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+    return files.send(path, { response, isGzipAccepted })
+  }
+  if (!PLACES.test(path)) return false
+  const { html, nonce } = files.page() ?? { html: NOT_BUILT, nonce: '' }
+  sendHtml(response, { html, policy: consolePolicy(nonce) })
+  return true
 }
 
 let graphiql: Promise<string> | null = null

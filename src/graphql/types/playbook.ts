@@ -79,6 +79,7 @@ builder.queryFields((t) => ({
   }),
   playbookVersions: t.field({
     type: PlaybookConnection,
+    authScopes: { read: true },
     description: 'The versions of one path, newest first.',
     args: { path: t.arg.string({ required: true }), ...pageArguments },
     resolve: (_root, { path, ...page }, { services }) => services.catalog.versions(path, page),

@@ -1,0 +1,34 @@
+import { MantineProvider } from '@mantine/core'
+import { lazy, Suspense } from 'react'
+import { BrowserRouter, Navigate, Route, Routes } from 'react-router'
+import { Provider } from 'urql'
+import { ExecutionsPage } from '../executions/executions-page.js'
+import { client } from '../lib/client.js'
+import { NotFound } from './not-found.js'
+import { Shell } from './shell.js'
+import { Loading } from './states.js'
+import { styleNonce, theme, variables } from './theme.js'
+
+const ExecutionPage = lazy(() => import('../execution/execution-page.js').then((module) => ({ default: module.ExecutionPage })))
+
+/** The addresses of the console. The server answers each of them with the same page. */
+export function App() {
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={styleNonce}>
+      <Provider value={client}>
+        <BrowserRouter>
+          <Shell>
+            <Suspense fallback={<Loading what="the page" />}>
+              <Routes>
+                <Route path="/" element={<Navigate to="/executions" replace />} />
+                <Route path="/executions" element={<ExecutionsPage />} />
+                <Route path="/executions/:id" element={<ExecutionPage />} />
+                <Route path="*" element={<NotFound />} />
+              </Routes>
+            </Suspense>
+          </Shell>
+        </BrowserRouter>
+      </Provider>
+    </MantineProvider>
+  )
+}

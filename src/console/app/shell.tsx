@@ -1,0 +1,58 @@
+import { ActionIcon, Anchor, Group, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { IconMoon, IconSun } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
+import { Link, NavLink } from 'react-router'
+import icon from '../icon.svg'
+import { ConnectionBadge } from './connection-badge.js'
+import { Login } from './login.js'
+import classes from './shell.module.css'
+
+const PLACES = [{ to: '/executions', title: 'Executions' }]
+
+/** What surrounds every page. */
+export function Shell({ children }: { children: ReactNode }) {
+  return (
+    <div className={classes['shell']}>
+      <a className={classes['skip']} href="#main">
+        Skip to the content
+      </a>
+      <header className={classes['header']}>
+        <Anchor component={Link} to="/executions" className={classes['brand']} underline="never">
+          <img src={icon} alt="" width={24} height={24} />
+          <span>Transient</span>
+        </Anchor>
+        <nav aria-label="Console" className={classes['nav']}>
+          {PLACES.map(({ to, title }) => (
+            <NavLink key={to} to={to} className={classes['place'] ?? ''}>
+              {title}
+            </NavLink>
+          ))}
+          <a href="/graphql" className={classes['place']}>
+            API
+          </a>
+        </nav>
+        <Group gap="xs" wrap="nowrap" className={classes['tools']}>
+          <ConnectionBadge />
+          <SchemeSwitch />
+          <Login />
+        </Group>
+      </header>
+      <main id="main" className={classes['main']} tabIndex={-1}>
+        {children}
+      </main>
+    </div>
+  )
+}
+
+function SchemeSwitch() {
+  const { setColorScheme } = useMantineColorScheme()
+  const scheme = useComputedColorScheme('light')
+  const other = scheme === 'light' ? 'dark' : 'light'
+  return (
+    <Tooltip label={`Change to ${other}`}>
+      <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Change to ${other}`} onClick={() => setColorScheme(other)}>
+        {scheme === 'light' ? <IconMoon size={18} /> : <IconSun size={18} />}
+      </ActionIcon>
+    </Tooltip>
+  )
+}

@@ -1,0 +1,48 @@
+import { Alert, Center, Group, Loader, Stack, Text } from '@mantine/core'
+import { IconAlertTriangle, IconCloudOff, IconLock } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
+import type { Fault } from '../lib/faults.js'
+
+/** Something is on its way. */
+export function Loading({ what }: { what: string }) {
+  return (
+    <Center p="xl" role="status">
+      <Group gap="sm">
+        <Loader size="sm" />
+        <Text c="dimmed">Loading {what} …</Text>
+      </Group>
+    </Center>
+  )
+}
+
+const ICONS: Readonly<Record<string, typeof IconLock>> = {
+  UNREACHABLE: IconCloudOff,
+  UNAUTHENTICATED: IconLock,
+  FORBIDDEN: IconLock,
+}
+
+/** What went wrong, in place: the server's words, and what to do. */
+export function FaultNote({ fault, title, children }: { fault: Fault; title?: string; children?: ReactNode }) {
+  const Icon = ICONS[fault.code] ?? IconAlertTriangle
+  return (
+    <Alert color="red" variant="light" icon={<Icon size={18} />} title={title ?? fault.message} role="alert">
+      {title !== undefined && <Text size="sm">{fault.message}</Text>}
+      <Text size="sm" c="dimmed">
+        {fault.hint}
+      </Text>
+      {children}
+    </Alert>
+  )
+}
+
+/** There is nothing here, and what to do about it. */
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <Center p="xl">
+      <Stack align="center" gap="xs" maw={520} ta="center">
+        <Text fw={600}>{title}</Text>
+        {children}
+      </Stack>
+    </Center>
+  )
+}

@@ -1,0 +1,47 @@
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core'
+
+const indigo: MantineColorsTuple = [
+  '#eef1fd',
+  '#dbe1fa',
+  '#b6c2f4',
+  '#8fa0ee',
+  '#6d83e7',
+  '#566ee0',
+  '#4c5fd7',
+  '#3f50bd',
+  '#3646a6',
+  '#2b3a8f',
+]
+
+/** How everything looks; the colours of states are in app.css. */
+export const theme = createTheme({
+  colors: { indigo },
+  primaryColor: 'indigo',
+  primaryShade: { light: 6, dark: 5 },
+  autoContrast: true,
+  defaultRadius: 'md',
+  cursorType: 'pointer',
+  fontFamily: 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif',
+  fontFamilyMonospace: 'ui-monospace, "JetBrains Mono", "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  headings: {
+    fontWeight: '650',
+    sizes: { h1: { fontSize: '1.35rem' }, h2: { fontSize: '1.05rem' }, h3: { fontSize: '0.95rem' } },
+  },
+  components: {
+    Tooltip: { defaultProps: { openDelay: 350, withArrow: true } },
+    Drawer: { defaultProps: { position: 'right', removeScrollProps: { removeScrollBar: false } } },
+    Modal: { defaultProps: { centered: true, removeScrollProps: { removeScrollBar: false } } },
+  },
+})
+
+/** Dimmed text that still has a contrast of 4.5 on every ground it stands on. */
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: { '--mantine-color-dimmed': '#5a6472', '--mantine-color-placeholder': '#6b7280' },
+  dark: { '--mantine-color-dimmed': '#a0a9b8', '--mantine-color-placeholder': '#8b94a3' },
+})
+
+/** The nonce that the server put into the page, for the few styles that are made at run time. */
+export function styleNonce(): string {
+  return document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? ''
+}

@@ -1,0 +1,128 @@
+import { ActionIcon, Anchor, Button, CopyButton, Group, Text, Title, Tooltip } from '@mantine/core'
+import { IconCheck, IconCopy, IconPlayerStopFilled } from '@tabler/icons-react'
+import type { ReactNode } from 'react'
+import { Link } from 'react-router'
+import { useMutation } from 'urql'
+import { FaultNote } from '../app/states.js'
+import { CancelDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
+import { describeError } from '../lib/faults.js'
+import { isEnded } from '../live/execution-feed.js'
+import { StatusBadge } from '../ui/status-badge.js'
+import { Duration, Time } from '../ui/ticking.js'
+import classes from './execution-head.module.css'
+import { Relatives } from './relatives.js'
+
+/** What it is, how it stands, and what can be done with it. */
+export function ExecutionHead({ head }: { head: ExecutionHeadFragment }) {
+  const [{ error, fetching }, cancel] = useMutation(CancelDocument)
+  const fault = describeError(error)
+  return (
+    <header className={classes['head']}>
+      <Group justify="space-between" gap="sm">
+        <Group gap="sm">
+          <Title order={1}>{head.playbook?.path ?? 'No playbook'}</Title>
+          <StatusBadge status={head.status} />
+        </Group>
+        <Group gap="xs">
+          {!isEnded(head.status) && (
+            <Button
+              size="xs"
+              variant="default"
+              loading={fetching}
+              leftSection={<IconPlayerStopFilled size={13} />}
+              onClick={() => void cancel({ id: head.id, reason: 'cancelled in the console' })}
+            >
+              Cancel
+            </Button>
+          )}
+        </Group>
+      </Group>
+      <Group gap="lg" className={classes['facts']}>
+        <Fact name="Execution">
+          <span className="mono">{head.id}</span>
+          <CopyId id={head.id} />
+        </Fact>
+        {head.playbook && <Fact name="Version">{head.playbook.version}</Fact>}
+        <Fact name="Started">
+          <Time iso={head.createdAt} />
+        </Fact>
+        <Fact name="Duration">
+          <Duration from={head.createdAt} to={head.finishedAt} />
+        </Fact>
+        <Fact name="Steps">{head.stepCount}</Fact>
+        {head.currentSteps.length > 0 && (
+          <Fact name="Now">
+            <code>{head.currentSteps.join(', ')}</code>
+          </Fact>
+        )}
+        <Relatives head={head} />
+      </Group>
+      {fault && <FaultNote fault={fault} title="It was not cancelled" />}
+      {head.error && <Failure head={head} />}
+    </header>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <span className={classes['fact']}>
+      <span className={classes['name']}>{name}</span>
+      {children}
+    </span>
+  )
+}
+
+function CopyId({ id }: { id: string }) {
+  return (
+    <CopyButton value={id}>
+      {({ copied, copy }) => (
+        <Tooltip label={copied ? 'Copied' : 'Copy the id'}>
+          <ActionIcon size="xs" variant="subtle" color="gray" aria-label="Copy the id" onClick={copy}>
+            {copied ? <IconCheck size={13} /> : <IconCopy size={13} />}
+          </ActionIcon>
+        </Tooltip>
+      )}
+    </CopyButton>
+  )
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  TEMPLATE_UNDEFINED: 'Give the variable a value, or handle its absence with the filter default; then rerun from this step.',
+  TEMPLATE_ERROR: 'Correct the expression in the playbook, or the variable that it reads; then rerun from this step.',
+  TEMPLATE_FORBIDDEN: 'The expression asks for something that templates may not do: rewrite it.',
+  TOOL_FAILED:
+    "Look at the step's result and log. If the cause is gone, rerun from this step; if it passes by itself, give the step a retry.",
+  TIMEOUT: 'Give the step a longer timeout, or make its work smaller.',
+  STEP_LIMIT: 'A cycle did not end: check the conditions that should leave it.',
+}
+
+function Failure({ head }: { head: ExecutionHeadFragment }) {
+  const { error } = head
+  if (!error) return null
+  return (
+    <div className={classes['failure']} role="alert">
+      <Text size="sm" fw={650}>
+        {error.step === null ? (
+          'The execution failed'
+        ) : (
+          <>
+            Step{' '}
+            <Anchor component={Link} to={`?step=${encodeURIComponent(error.step)}`} size="sm" underline="always" inherit>
+              {error.step}
+            </Anchor>{' '}
+            failed{error.attempt === null ? '' : ` at attempt ${error.attempt}`}
+          </>
+        )}{' '}
+        <code className={classes['code']}>{error.code}</code>
+      </Text>
+      <Text size="sm" className={classes['message']}>
+        {error.message}
+      </Text>
+      {ADVICE[error.code] !== undefined && (
+        <Text size="sm" c="dimmed">
+          {ADVICE[error.code]}
+        </Text>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,42 @@
+import { Anchor, Menu } from '@mantine/core'
+import { Link } from 'react-router'
+import { useQuery } from 'urql'
+import { ChildrenDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
+import { plural } from '../lib/format.js'
+import { StatusBadge } from '../ui/status-badge.js'
+
+/** Links to the execution that started this one, to the one that it repeats, and to those that it started. */
+export function Relatives({ head }: { head: ExecutionHeadFragment }) {
+  const [{ data }] = useQuery({ query: ChildrenDocument, variables: { id: head.id } })
+  const children = data?.executions
+  return (
+    <>
+      {head.parent && (
+        <Anchor component={Link} to={`/executions/${head.parent.id}`} size="sm" underline="always">
+          ↑ parent {head.parent.playbook?.path ?? head.parent.id}
+        </Anchor>
+      )}
+      {head.rerunOf && (
+        <Anchor component={Link} to={`/executions/${head.rerunOf.id}`} size="sm" underline="always">
+          ↺ rerun of {head.rerunOf.id}
+        </Anchor>
+      )}
+      {children && children.totalCount > 0 && (
+        <Menu>
+          <Menu.Target>
+            <Anchor component="button" size="sm" underline="always">
+              ↓ {plural(children.totalCount, 'child execution')}
+            </Anchor>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {children.nodes.map(({ id, status, playbook }) => (
+              <Menu.Item key={id} component={Link} to={`/executions/${id}`} rightSection={<StatusBadge status={status} />}>
+                {playbook?.path ?? id}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,66 @@
+import {
+  type AnyVariables,
+  Client,
+  type Exchange,
+  makeErrorResult,
+  makeResult,
+  type Operation,
+  stringifyDocument,
+} from '@urql/core'
+import { filter, fromPromise, mergeMap, pipe, takeUntil } from 'wonka'
+import { isJsonObject, type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
+import { demandLogin, session } from '../app/session.js'
+
+type Send = ReturnType<typeof makeResult>
+
+async function send(operation: Operation<unknown, AnyVariables>): Promise<Send> {
+  const { key } = session.get()
+  try {
+    const response = await fetch(operation.context.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/graphql-response+json, application/json',
+        ...(key !== null && { authorization: `Bearer ${key}` }),
+      },
+      body: stringifyJson({
+        query: stringifyDocument(operation.query),
+        variables: (operation.variables ?? {}) as JsonValue,
+      }),
+    })
+    const body = parseJson(await response.text())
+    if (response.status === 401) demandLogin(messageOf(body))
+    if (isJsonObject(body) && ('data' in body || 'errors' in body)) return makeResult(operation, body as never, response)
+    return makeErrorResult(operation, new Error(messageOf(body)), response)
+  } catch (error) {
+    return makeErrorResult(operation, error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+/** Of a problem (RFC 9457) or of the first GraphQL error. */
+function messageOf(body: JsonValue): string {
+  const errors = isJsonObject(body) ? body['errors'] : null
+  const first = Array.isArray(errors) ? (errors[0] ?? null) : body
+  if (!isJsonObject(first)) return 'The server answered something else than JSON.'
+  const message = first['detail'] ?? first['message']
+  return typeof message === 'string' ? message : 'The server refused without a reason.'
+}
+
+/** Queries and mutations over HTTP, like urql's own exchange, but numbers keep their digits in both directions. */
+const exactExchange: Exchange = () => (operations) =>
+  pipe(
+    operations,
+    filter(({ kind }) => kind === 'query' || kind === 'mutation'),
+    mergeMap((operation) => {
+      const isTornDown = filter<Operation>(({ kind, key }) => kind === 'teardown' && key === operation.key)
+      return pipe(fromPromise(send(operation)), takeUntil(pipe(operations, isTornDown)))
+    }),
+  )
+
+/** What is shown is either asked for anew or followed by a subscription, so nothing is cached. */
+export const client = new Client({
+  url: '/graphql',
+  exchanges: [exactExchange],
+  requestPolicy: 'network-only',
+  preferGetMethod: false,
+})

@@ -1,0 +1,16 @@
+import { createStore } from '../lib/store.js'
+
+/** Where the page that is open stands with what it shows. */
+export interface LivePlace {
+  /** Everything up to here is shown. */
+  readonly revision: number
+  /** The newest that the server told of. */
+  readonly target: number
+  /** Of the first reading. */
+  readonly loaded: number
+  readonly total: number
+  readonly isLoaded: boolean
+}
+
+/** null on pages that show no one execution. */
+export const livePlace = createStore<LivePlace | null>(null)
