@@ -103,6 +103,53 @@ describeEachDatabase('claims', (open) => {
     expect(await complete(again)).toMatchObject({ isAccepted: true })
   })
 
+  it('refuse a completion for another execution, another attempt or a finished task, and change nothing by it', async () => {
+    const playbook = source()
+    const [one, other] = [await engine.start(playbook), await engine.start(playbook)]
+    const held = [await claim(5000), await claim(5000)]
+    const task = held.find((each) => each?.executionId === one.id)
+    const stranger = held.find((each) => each?.executionId === other.id)
+    if (!task || !stranger) throw new Error('both were to be claimed')
+    const ticket = { taskId: task.id, attempt: task.attempt, token: task.token, result: 'wrong' }
+    const next = task.id.replace(/-1$/, '-2')
+    for (const wrong of [{ taskId: stranger.id }, { token: stranger.token }, { attempt: 2 }]) {
+      await expect(engine.orchestrator.complete({ ...ticket, ...wrong })).rejects.toMatchObject({ code: 'CONFLICT' })
+    }
+    await expect(engine.orchestrator.complete({ ...ticket, taskId: next, attempt: 2 })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+    const before = await db.rows(
+      'SELECT execution_id, status, result FROM transient.step_run WHERE execution_id = $1::bigint',
+      one.id,
+    )
+    expect(before).toMatchObject([{ status: 'running', result: null }])
+    expect(await complete(task)).toMatchObject({ isAccepted: true })
+    expect(await complete(stranger)).toMatchObject({ isAccepted: true })
+    expect((await engine.ended(one.id)).status).toBe('completed')
+    const late = { ...ticket, token: stranger.token }
+    await expect(engine.orchestrator.complete(late)).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(await engine.orchestrator.complete(ticket), 'a repeated report is answered, and dropped').toMatchObject({
+      isAccepted: false,
+    })
+    const results = await db.rows('SELECT result::text AS result FROM transient.step_run WHERE execution_id = $1::bigint', one.id)
+    expect(results).toEqual([{ result: '1' }])
+  })
+
+  it('refuse the completion of a step whose execution was cancelled', async () => {
+    const { id } = await engine.start(source())
+    const task = await claim(5000)
+    await engine.orchestrator.cancel(id, null, 'test')
+    await expect(complete(task)).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect((await engine.ended(id)).status).toBe('cancelled')
+  })
+
+  it('find nothing in a pool that no step names, and are refused the pool of the server itself', async () => {
+    pool = 'nobody-knows-it'
+    expect(await claim(0)).toBeNull()
+    pool = '_system'
+    await expect(claim(0)).rejects.toMatchObject({ code: 'VALIDATION', message: expect.stringContaining('no pool of workers') })
+  })
+
   it('end with TOOL_FAILED when every worker was lost, also where none is left', async () => {
     const { id } = await engine.start(source())
     for (let delivery = 1; delivery <= 2; delivery += 1) {
