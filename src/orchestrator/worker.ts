@@ -58,7 +58,15 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
 
   async function hold(task: ClaimedTask): Promise<void> {
     const controller = new AbortController()
-    const beatNow = () => beat(task, controller)
+    let isBeating = false
+    // One at a time: while the task's row is locked by another, heartbeats that pile up would take every connection.
+    const beatNow = () => {
+      if (isBeating) return
+      isBeating = true
+      void beat(task, controller).finally(() => {
+        isBeating = false
+      })
+    }
     running.set(task.id, { controller, beat: beatNow })
     const heartbeat = setInterval(beatNow, leaseMs / 3)
     try {
@@ -72,8 +80,8 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
     }
   }
 
-  function beat(task: ClaimedTask, controller: AbortController): void {
-    attempts.extend({ taskId: task.id, attempt: task.attempt, token: task.token }).catch((error: unknown) => {
+  function beat(task: ClaimedTask, controller: AbortController): Promise<unknown> {
+    return attempts.extend({ taskId: task.id, attempt: task.attempt, token: task.token }).catch((error: unknown) => {
       logger.warn({ task: task.id, reason: errorMessage(error) }, 'lease lost')
       if (isTransientError(error) && error.code === 'CONFLICT') controller.abort()
     })
