@@ -73,7 +73,7 @@ async function saveOldest(tx: Sql, id: ExecutionId, oldestRevision: number): Pro
 export async function deleteTrimmed(sql: Sql, id: ExecutionId): Promise<void> {
   await deleteInBatches(
     sql,
-    `DELETE FROM noetl.transient_history WHERE ctid = ANY(ARRAY(
+    `DELETE FROM noetl.transient_history WHERE execution_id = $1::bigint AND ctid = ANY(ARRAY(
        SELECT h.ctid FROM noetl.transient_history h JOIN transient.execution e ON e.id = h.execution_id
        WHERE h.execution_id = $1::bigint AND h.revision <= e.oldest_revision AND (h.operation = 'delete' OR EXISTS (
          SELECT 1 FROM noetl.transient_history later WHERE later.execution_id = h.execution_id AND later.var_name = h.var_name
@@ -142,13 +142,13 @@ export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void
   for (const table of ['noetl.transient_history', 'transient.event']) {
     await deleteInBatches(
       db,
-      `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${kept} LIMIT ${BATCH}))`,
+      `DELETE FROM ${table} WHERE execution_id = $1::bigint AND ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${kept} LIMIT ${BATCH}))`,
       id,
     )
   }
   for (const table of ['transient.task', 'transient.step_run']) {
     const some = `SELECT ctid FROM ${table} WHERE execution_id = $1::bigint LIMIT ${BATCH}`
-    await deleteInBatches(db, `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(${some}))`, id)
+    await deleteInBatches(db, `DELETE FROM ${table} WHERE execution_id = $1::bigint AND ctid = ANY(ARRAY(${some}))`, id)
   }
   await db.transaction(async (tx) => {
     const execution = await lockExecution(tx, id)
@@ -156,7 +156,11 @@ export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void
   })
 }
 
-/** Rests after each batch as long as the batch took: on a database with one connection writers get every other moment. */
+/**
+ * Rests after each batch as long as the batch took: on a database with one connection writers get every other moment.
+ * A statement that deletes by `ctid` also names the execution: in a partitioned table (docs/scaling.md) a ctid is a row's place in
+ * its partition only, and another execution's row has the same.
+ */
 async function deleteInBatches(sql: Sql, statement: string, id: ExecutionId): Promise<void> {
   for (;;) {
     const began = performance.now()
