@@ -14,10 +14,15 @@ const MAKE_FOLDER = `
  * because the embedded database takes seconds of both cores to be born.
  */
 export function setup(): () => void {
-  if (!existsSync(`${ROOT}/scripts/build.mjs`)) throw new Error('scripts/build.mjs is missing: nothing to start')
-  execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  build()
   const folder = mkdtempSync(join(tmpdir(), 'transient-fresh-'))
   execFileSync(process.execPath, ['--input-type=module', '-e', MAKE_FOLDER, folder], { cwd: ROOT, stdio: 'inherit' })
   process.env['TEST_FRESH_FOLDER'] = folder
   return () => rmSync(folder, { recursive: true, force: true })
+}
+
+/** Builds dist/. */
+export function build(): void {
+  if (!existsSync(`${ROOT}/scripts/build.mjs`)) throw new Error('scripts/build.mjs is missing: nothing to start')
+  execFileSync(process.execPath, ['scripts/build.mjs'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
 }

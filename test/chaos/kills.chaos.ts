@@ -1,0 +1,105 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createRandom } from '../support/random.js'
+import { checkAll, countRepeats } from './checkers.js'
+import { type EffectSink, openEffectSink } from './effects.js'
+import { type Fleet, startFleet, type Victim } from './fleet.js'
+import { startKiller } from './killer.js'
+import { startPatiently } from './patient.js'
+import { CHILD, randomPlaybooks } from './random-playbooks.js'
+import { type ExecutionLog, type Expected, expectedLike, keep, readExecutions, untilEnded } from './record.js'
+import { tenSteps, tenStepsExpected } from './ten-steps.js'
+
+const EXECUTIONS = 80
+const RANDOM = 50
+const AT_ONCE = 8
+
+let fleet: Fleet | null
+let sink: EffectSink
+let folder: string
+
+beforeAll(async () => {
+  fleet = await startFleet({ servers: 2, workers: 3 })
+  if (fleet === null) return
+  folder = mkdtempSync(join(tmpdir(), 'transient-effects-'))
+  sink = await openEffectSink(fleet.effectsUrl, join(folder, 'effects.log'))
+})
+afterAll(async () => {
+  await sink?.close()
+  await fleet?.close()
+  if (folder) rmSync(folder, { recursive: true, force: true })
+})
+
+function victimsOf({ servers, workers }: Fleet): Victim[] {
+  return [...servers.map((server, index) => ({ ...server, name: `server ${index}` })), ...workers]
+}
+
+it(`${EXECUTIONS} executions of 10 steps, and a process killed or frozen every 120 to 320 ms until they are done`, async (context) => {
+  if (fleet === null) return context.skip()
+  const { url, databaseUrl, client } = fleet
+  const path = await client.register(tenSteps(sink))
+  const killer = startKiller(victimsOf(fleet), createRandom('kills'))
+  const began = performance.now()
+  const logs = await runAll({ url, databaseUrl, paths: Array.from({ length: EXECUTIONS }, () => path), purpose: 'ten steps' })
+  const tookMs = performance.now() - began
+  await killer.stop()
+  const effects = await sink.list()
+  const executions = logs.map((log) => ({ ...log, expected: tenStepsExpected(log.id) }))
+  const evidence = keep('kills', { faults: killer.faults, effects, executions })
+  const kills = killer.faults.filter(({ signal }) => signal === 'SIGKILL').length
+  console.info(
+    `${executions.length} executions in ${Math.round(tookMs)} ms, through ${kills} kills and ${killer.faults.length - kills} freezes; ${countRepeats(effects)} of ${effects.length} effects were repeats`,
+  )
+  expect(executions).toHaveLength(EXECUTIONS)
+  expect(checkAll(evidence)).toEqual([])
+})
+
+it(`${RANDOM} random playbooks leave the same variables under kills as without`, async (context) => {
+  if (fleet === null) return context.skip()
+  const { url, databaseUrl, client } = fleet
+  const random = createRandom('random playbooks')
+  await client.register(CHILD)
+  const paths: string[] = []
+  for (const source of randomPlaybooks(RANDOM, Math.floor(random() * 2 ** 31))) paths.push(await client.register(source))
+  const calm = await runAll({ url, paths, purpose: 'calm', databaseUrl })
+  expect(calm.map(({ status }) => status)).toEqual(paths.map(() => 'completed'))
+
+  const killer = startKiller(victimsOf(fleet), random)
+  const disturbed = await runAll({ url, paths, purpose: 'disturbed', databaseUrl })
+  await killer.stop()
+  const executions = disturbed.map((log, index) => ({ ...log, expected: likeCalm(calm[index] as ExecutionLog) }))
+  console.info(
+    `${RANDOM} random playbooks, ${executions.reduce((sum, { runs }) => sum + runs.length, 0)} runs, ${killer.faults.length} faults`,
+  )
+  expect(checkAll(keep('random', { faults: killer.faults, effects: [], executions }))).toEqual([])
+})
+
+/** Which iteration came last is a matter of luck; all else is not. */
+function likeCalm(log: ExecutionLog): Expected {
+  const expected = expectedLike(log)
+  return { ...expected, loose: Object.keys(expected.values).filter((name) => /_(item|index)$/.test(name)) }
+}
+
+interface Running {
+  readonly url: string
+  readonly databaseUrl: string
+  readonly paths: readonly string[]
+  readonly purpose: string
+}
+
+/** Runs each playbook once; the logs are in the order of the paths. */
+async function runAll({ url, databaseUrl, paths, purpose }: Running): Promise<ExecutionLog[]> {
+  const ids: string[] = []
+  let next = 0
+  const lanes = Array.from({ length: AT_ONCE }, async () => {
+    for (let index = next++; index < paths.length; index = next++) {
+      ids[index] = await startPatiently(url, { path: paths[index] ?? '', key: `${purpose} ${index}` })
+    }
+  })
+  await Promise.all(lanes)
+  await untilEnded(databaseUrl, ids)
+  const logs = await readExecutions(databaseUrl, ids)
+  return ids.map((id) => logs.find((log) => log.id === id) as ExecutionLog)
+}

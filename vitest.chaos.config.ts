@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config'
+
+/** `npm run test:chaos`: real processes, a PostgreSQL and a NATS that die, one scenario at a time. Below 4 minutes. */
+export default defineConfig({
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+  test: {
+    name: 'chaos',
+    include: ['test/chaos/**/*.chaos.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    setupFiles: ['./test/support/seed.ts'],
+    globalSetup: ['./test/chaos/setup.ts'],
+  },
+})
