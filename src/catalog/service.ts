@@ -94,6 +94,9 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
       const known = models.get(key)
       if (known !== undefined) return known
       const { source } = await get(path, version)
+      // Others may have asked for the same meanwhile.
+      const made = models.get(key)
+      if (made !== undefined) return made
       const model = parse(source)
       models.set(key, { model, bytes: Buffer.byteLength(source) })
       return model

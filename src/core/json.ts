@@ -103,3 +103,16 @@ export function isSameJson(left: JsonValue, right: JsonValue): boolean {
   if (keys.length !== Object.keys(right).length) return false
   return keys.every((key) => Object.hasOwn(right, key) && isSameJson(left[key] as JsonValue, right[key] as JsonValue))
 }
+
+/**
+ * The value as `jsonb` gives it back: numbers canonical, keys by length and then by bytes. What is read without having been
+ * stored yet looks the same as what was.
+ */
+export function asStored(value: JsonValue): JsonValue {
+  if (isJsonNumber(value)) return Number.isSafeInteger(value) && !Object.is(value, -0) ? value : toJsonNumber(numberText(value))
+  if (Array.isArray(value)) return value.map(asStored)
+  if (!isJsonObject(value)) return value
+  const entries = Object.entries(value).map(([key, item]) => ({ key, bytes: Buffer.from(key), item }))
+  entries.sort((left, right) => left.bytes.length - right.bytes.length || Buffer.compare(left.bytes, right.bytes))
+  return Object.fromEntries(entries.map(({ key, item }) => [key, asStored(item)]))
+}

@@ -9,7 +9,8 @@ export const EXECUTION_COLUMNS = `id, status, playbook_path, playbook_version, w
   event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, error::text AS error,
   parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, created_at, created_at::text AS created_text, finished_at`
 
-const STATE_COLUMNS = ['workload', 'payload', 'inherited'].reduce(
+/** The same without what may be large. */
+export const STATE_COLUMNS = ['workload', 'payload', 'inherited'].reduce(
   (columns, name) => columns.replace(`${name}::text AS ${name}`, `NULL::text AS ${name}`),
   EXECUTION_COLUMNS,
 )
@@ -118,13 +119,17 @@ export async function lockExecution(tx: Sql, id: ExecutionId): Promise<Execution
   return row === undefined ? null : toExecution(row)
 }
 
-/** The same without what never changes after the start (workload, payload, inherited: null here), which may be large. */
-export async function lockExecutionState(tx: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
-  const [row] = await tx.rows<ExecutionRow>(
-    `SELECT ${STATE_COLUMNS} FROM transient.execution WHERE id = $1::bigint FOR NO KEY UPDATE`,
-    id,
+/**
+ * Several, in the order of their ids, without what never changes after the start (workload, payload, inherited: null here), which may
+ * be large. Without `isPatient` those that others hold are left out.
+ */
+export async function lockExecutionStates(tx: Sql, ids: readonly ExecutionId[], isPatient: boolean): Promise<ExecutionRecord[]> {
+  const rows = await tx.rows<ExecutionRow>(
+    `SELECT ${STATE_COLUMNS} FROM transient.execution WHERE id = ANY($1::bigint[]) ORDER BY id
+     FOR NO KEY UPDATE ${isPatient ? '' : 'SKIP LOCKED'}`,
+    ids,
   )
-  return row === undefined ? null : toExecution(row)
+  return rows.map(toExecution)
 }
 
 /** The same for a write that may be the execution's birth: without a playbook it is running from its first variable on. */
@@ -173,20 +178,6 @@ export async function insertExecution(tx: Sql, execution: NewExecution): Promise
 export async function updateExecution(tx: Sql, id: ExecutionId, patch: ExecutionPatch): Promise<void> {
   const { sql, parameters } = updateOf(id, patch)
   await tx.run(sql, ...parameters)
-}
-
-/** `appendEvents` and `updateExecution` as one statement: a step's transaction is made of round trips. Answers the new `event_seq`. */
-export async function appendAndUpdate(tx: Sql, append: AppendRequest, patch: Omit<ExecutionPatch, 'eventSeq'>): Promise<number> {
-  const eventSeq = append.eventSeq + append.events.length
-  const update = updateOf(append.executionId, { ...patch, eventSeq })
-  const at = update.parameters.length
-  await tx.run(
-    `WITH appended AS (${insertEvents({ executionId: '$1', revision: `$${at + 1}`, rows: `$${at + 2}` })}) ${update.sql}`,
-    ...update.parameters,
-    append.revision,
-    eventRows(append),
-  )
-  return eventSeq
 }
 
 /** $1 is the execution's id. */

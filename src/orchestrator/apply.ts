@@ -1,15 +1,14 @@
 import { isTransientError } from '../core/errors.js'
-import type { ExecutionStatus } from '../core/status.js'
-import type { Sql } from '../db/database.js'
-import type { ExecutionError, ExecutionRecord } from '../executions/record.js'
-import { appendAndUpdate } from '../executions/store.js'
+import { asStored, type JsonObject } from '../core/json.js'
 import type { Step } from '../playbook/model.js'
 import { SYSTEM_POOL, type TaskRecord } from '../tasks/record.js'
-import { awaitChild, finishTask, insertTasks, type NewTask, withdrawTasks } from '../tasks/store.js'
-import { applyChangeSet } from '../variables/write.js'
+import type { NewTask } from '../tasks/store.js'
+import { foldChangeSet } from '../variables/fold.js'
+import { keepFolded } from '../variables/variables-draft.js'
+import { stepValue } from './context.js'
+import { type Draft, isLive, newVisit, type RunChange, taskKeyText } from './draft.js'
 import { effectiveCall } from './prepare.js'
-import { endRuns, finishRun, insertIterations, insertVisit, saveLog, saveLoop, startRun } from './run-store.js'
-import type { Command, Decision, EventDraft, Rejection, Snapshot } from './types.js'
+import type { Command, Decision, EventDraft, Rejection, RunState, Snapshot } from './types.js'
 
 export interface ApplyRequest {
   readonly snapshot: Snapshot
@@ -18,88 +17,63 @@ export interface ApplyRequest {
   readonly now: Date
   readonly newId: () => string
   readonly log: string | null
+  /** The task was never offered, as its step runs in the transaction that opened it: it has no row. */
+  readonly isVirtual: boolean
+  /** How many steps one transaction may chain. */
+  readonly chainLimit: number
 }
 
-/** What is done after the commit: idempotent or lossy, all of it. */
-export interface Effects {
-  readonly execution: ExecutionRecord
-  readonly tasks: readonly NewTask[]
-  readonly withdrawn: readonly TaskRecord[]
-  /** The task that now waits for a child execution. */
-  readonly waiting: TaskRecord | null
-  readonly call: Decision['call']
-  /** Whether variables changed: the execution has a new revision. */
-  readonly isChanged: boolean
-}
-
-interface Draft {
-  readonly tx: Sql
+interface Applying {
+  readonly draft: Draft
   readonly snapshot: Snapshot
   readonly request: ApplyRequest
-  /** The execution's event_seq after this transaction. */
+  /** The execution's `event_seq` after this decision. */
   readonly seq: number
-  readonly tasks: NewTask[]
-  readonly withdrawn: TaskRecord[]
-  runSeq: number
-  stepCount: number
-  status: ExecutionStatus
-  error: ExecutionError | null
-  isWaiting: boolean
 }
 
-/** Carries out a decision inside the transaction that holds the execution's lock: one change set, events, runs, tasks. */
-export async function applyDecision(tx: Sql, request: ApplyRequest): Promise<Effects> {
+/** Carries out a decision on the draft of its execution: one change set, events, runs, tasks. Answers the decision that stood. */
+export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
-  const { decision, written } = await writeVariables(tx, request)
-  const execution = { ...snapshot.execution, ...written }
+  const decision = foldVariables(draft, request)
+  const { eventSeq, revision } = draft.execution
   const events = [...decision.events, ...endEvents(decision)]
-  const draft: Draft = {
-    tx,
-    snapshot,
-    request,
-    seq: execution.eventSeq + events.length,
-    tasks: [],
-    withdrawn: [],
-    runSeq: execution.runSeq,
-    stepCount: execution.stepCount,
-    status: execution.status,
-    error: execution.error,
-    isWaiting: false,
-  }
+  const seq = eventSeq + events.length
+  for (const [index, event] of events.entries()) draft.events.push({ ...event, seq: eventSeq + index + 1, revision })
+  patch(draft, { eventSeq: seq })
   const isOver = !decision.call && !decision.commands.some((command) => command.type === 'start_child')
-  if (isOver) await finishTask(tx, snapshot.task)
-  for (const command of decision.commands) await carryOut(draft, command)
-  await insertTasks(tx, draft.tasks)
-  const { id, revision } = execution
-  const { runSeq, stepCount, status, error } = draft
-  const finishedAt = status === 'running' ? null : now
-  const append = { executionId: id, eventSeq: execution.eventSeq, revision, events }
-  const eventSeq = await appendAndUpdate(tx, append, { ...written, runSeq, stepCount, status, error, finishedAt })
-  return {
-    execution: { ...execution, runSeq, stepCount, status, error, eventSeq, finishedAt },
-    tasks: draft.tasks,
-    withdrawn: draft.withdrawn,
-    waiting: draft.isWaiting ? snapshot.task : null,
-    call: decision.call,
-    isChanged: revision !== snapshot.execution.revision,
-  }
+  if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null }, null)
+  for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
+  if (draft.execution.status !== 'running') patch(draft, { finishedAt: now })
+  return decision
 }
 
 /** The change set, with up to two further decisions when it is refused (over a limit, not storable). */
-async function writeVariables(tx: Sql, request: ApplyRequest) {
+function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
+  const { present, tombstones } = draft.variables
+  const actor = `step:${snapshot.step.name}`
   let rejection: Rejection | null = null
   for (;;) {
     const decision = request.decide(rejection)
+    if (decision.writes.length === 0) return decision
     try {
-      const actor = `step:${snapshot.step.name}`
-      const applied = await applyChangeSet(tx, { execution: snapshot.execution, writes: decision.writes, actor, now })
-      return { decision, written: applied.execution }
+      const { execution } = draft
+      const folded = foldChangeSet({ execution, present, tombstones, writes: decision.writes, actor, now })
+      keepFolded(draft.variables, folded)
+      const { revision, variableCount, variableBytes, changes } = folded
+      const values = changes.map((change) => [change.name, asStored(change.value)])
+      if (values.length > 0) draft.vars = { ...draft.vars, ...(Object.fromEntries(values) as JsonObject) }
+      patch(draft, { revision, variableCount, variableBytes, historyCount: execution.historyCount + changes.length })
+      return decision
     } catch (error) {
       if (!isTransientError(error) || rejection?.dropped === 'all') throw error
       rejection = { error, dropped: rejection ? 'all' : 'block' }
     }
   }
+}
+
+function patch(draft: Draft, changed: Partial<Draft['execution']>): void {
+  draft.execution = { ...draft.execution, ...changed }
 }
 
 function endEvents(decision: Decision): EventDraft[] {
@@ -110,66 +84,114 @@ function endEvents(decision: Decision): EventDraft[] {
   })
 }
 
-async function carryOut(draft: Draft, command: Command): Promise<void> {
-  const { tx, snapshot, seq } = draft
-  const executionId = snapshot.execution.id
+export function changeTask(draft: Draft, task: TaskRecord, leaseMs: number | null): void {
+  draft.tasks.set(taskKeyText(task), task)
+  draft.taskChanges.set(taskKeyText(task), { task, leaseMs })
+}
+
+function changeRun(draft: Draft, run: number, change: Partial<RunState>): RunChange {
+  const before = draft.runs.get(run)
+  if (!before) throw new Error(`run ${run} was not loaded`)
+  const state = { ...before, ...change }
+  draft.runs.set(run, state)
+  const kept = draft.runChanges.get(run) ?? {
+    ...{ state, openedSeq: null, isStarted: false, finishedSeq: null, isLoopChanged: false },
+  }
+  kept.state = state
+  draft.runChanges.set(run, kept)
+  return kept
+}
+
+function carryOut(applying: Applying, command: Command): void {
+  const { draft, snapshot, seq } = applying
   switch (command.type) {
     case 'start_run':
-      return startRun(tx, executionId, command)
+      changeRun(draft, command.run, { status: 'running', attempts: command.attempt, isPrepared: true }).isStarted = true
+      return
     case 'finish_run':
-      return finishRun(tx, executionId, { ...command, log: draft.request.log, finishedSeq: seq })
+      return finishRun(applying, command)
     case 'retry':
-      return retry(draft, command.delayMs)
+      return retry(applying, command.delayMs)
     case 'open_visit':
-      return openVisit(draft, command)
+      return openVisit(applying, command)
     case 'open_loop':
-      return openLoop(draft, command)
+      return openLoop(applying, command)
     case 'save_loop':
-      return saveLoop(tx, executionId, command)
+      changeRun(draft, command.run, { loop: command.loop }).isLoopChanged = true
+      return
     case 'open_iteration':
-      draft.tasks.push(iterationTask(snapshot, command.run))
+      draft.newTasks.push(iterationTask(snapshot, command.run))
       return
     case 'join_loop':
-      draft.tasks.push(joinTask(snapshot, command.run))
+      draft.newTasks.push(joinTask(snapshot, command.run))
       return
     case 'withdraw_iterations':
-      draft.withdrawn.push(...(await withdrawTasks(tx, executionId, command.run)))
-      return endRuns(tx, executionId, { parentRun: command.run, finishedSeq: seq })
-    case 'start_child':
-      draft.isWaiting = true
-      return awaitChild(tx, snapshot.task, { ...command, childId: draft.request.newId() })
+      draft.ending = { parentRun: command.run, finishedSeq: seq }
+      return
+    case 'start_child': {
+      const childId = applying.request.newId()
+      const task: TaskRecord = { ...snapshot.task, status: 'waiting', childId, input: command.input, leaseUntil: null }
+      changeTask(draft, task, command.timeoutMs)
+      draft.waiting.push(task)
+      return
+    }
     case 'end_execution':
-      draft.status = command.status
-      draft.error = command.error
-      draft.withdrawn.push(...(await withdrawTasks(tx, executionId)))
-      return endRuns(tx, executionId, { parentRun: null, finishedSeq: seq })
+      patch(draft, { status: command.status, error: command.error })
+      draft.chain.length = 0
+      // A completed execution has no live visit left, so nothing to end either.
+      if (command.status !== 'completed') draft.ending = { parentRun: null, finishedSeq: seq }
+      return
   }
 }
 
-async function retry(draft: Draft, delayMs: number): Promise<void> {
-  const { task, run, execution } = draft.snapshot
+function finishRun({ draft, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
+  const { run, status, result, envelope, error } = command
+  const before = draft.runs.get(run)
+  const kept = changeRun(draft, run, { status, result, envelope, error, log: request.log ?? before?.log ?? null })
+  kept.finishedSeq = seq
+  if (kept.state.iteration !== null) return
+  if (before && isLive(before.status)) draft.liveVisits -= 1
+  const { step } = kept.state
+  const visit = kept.state.visit === 0 ? Number.POSITIVE_INFINITY : kept.state.visit
+  if (visit < (draft.stepVisits.get(step) ?? 0)) return
+  draft.stepVisits.set(step, visit)
+  draft.steps = { ...draft.steps, [step]: stepValue(asStored(result), asStored(envelope) as JsonObject) }
+}
+
+function retry({ draft, snapshot, request }: Applying, delayMs: number): void {
+  const { task, run, execution } = snapshot
   const { pool, kind } = task
-  draft.tasks.push({ executionId: execution.id, run: run.run, attempt: task.attempt + 1, pool, kind, delayMs })
-  if (draft.request.log) await saveLog(draft.tx, execution.id, { run: run.run, log: draft.request.log })
+  draft.newTasks.push({ executionId: execution.id, run: run.run, attempt: task.attempt + 1, pool, kind, delayMs })
+  if (request.log) changeRun(draft, run.run, { log: request.log })
 }
 
-async function openVisit(draft: Draft, { step, args }: Extract<Command, { type: 'open_visit' }>): Promise<void> {
-  draft.runSeq += 1
-  draft.stepCount += 1
-  const executionId = draft.snapshot.execution.id
-  await insertVisit(draft.tx, { executionId, run: draft.runSeq, step: step.name, args, openedSeq: draft.seq })
-  draft.tasks.push(visitTask({ ...draft.snapshot, step }, draft.runSeq))
+function openVisit({ draft, request, seq }: Applying, { step, args }: Extract<Command, { type: 'open_visit' }>): void {
+  const { id, runSeq, stepCount } = draft.execution
+  const run = runSeq + 1
+  patch(draft, { runSeq: run, stepCount: stepCount + 1 })
+  const state = newVisit(id, { run, step, args: asStored(args) as JsonObject })
+  draft.runs.set(run, state)
+  draft.runChanges.set(run, { state, openedSeq: seq, isStarted: false, finishedSeq: null, isLoopChanged: false })
+  draft.liveVisits += 1
+  const isChained = step.tool === null && step.loop === null && draft.chained < request.chainLimit
+  if (isChained) {
+    draft.chained += 1
+    draft.chain.push({ run, step })
+  } else {
+    draft.newTasks.push(visitTask({ ...draft, step }, run))
+  }
 }
 
-async function openLoop(draft: Draft, { items, loop }: Extract<Command, { type: 'open_loop' }>): Promise<void> {
-  const { tx, snapshot } = draft
-  await saveLoop(tx, snapshot.execution.id, { run: snapshot.run.run, loop })
-  await insertIterations(tx, { visit: snapshot.run, state: loop, items, openedSeq: draft.seq })
-  draft.runSeq += items.length
-  for (let index = 0; index < loop.opened; index += 1) draft.tasks.push(iterationTask(snapshot, loop.firstRun + index))
+function openLoop({ draft, snapshot, seq }: Applying, { items, loop }: Extract<Command, { type: 'open_loop' }>): void {
+  changeRun(draft, snapshot.run.run, { loop }).isLoopChanged = true
+  draft.iterationInserts.push({ visit: snapshot.run, state: loop, items, openedSeq: seq })
+  patch(draft, { runSeq: draft.execution.runSeq + items.length })
+  for (let index = 0; index < loop.opened; index += 1) draft.newTasks.push(iterationTask(snapshot, loop.firstRun + index))
 }
 
-type Placed = Pick<Snapshot, 'playbook' | 'step' | 'execution'>
+interface Placed extends Pick<Snapshot, 'playbook' | 'step'> {
+  readonly execution: Pick<Snapshot['execution'], 'id'>
+}
 
 /** The task that starts a visit: the orchestrator's own for iterators and steps without a tool. */
 export function visitTask({ playbook, step, execution }: Placed, run: number): NewTask {

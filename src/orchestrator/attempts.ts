@@ -1,22 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
-import type { Database, Sql } from '../db/database.js'
-import type { ExecutionRecord } from '../executions/record.js'
-import { lockExecutionState } from '../executions/store.js'
+import type { Database } from '../db/database.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { extendLease, findTask, forgetEnsured, leaseTask, releaseLease, saveInput } from '../tasks/store.js'
-import type { Backstop } from '../template/index.js'
-import { applyDecision, type Effects } from './apply.js'
-import { evaluatingTransaction } from './backstop.js'
+import { extendLease, findTask, forgetEnsured, releaseLease } from '../tasks/store.js'
+import { createAdvanceQueue } from './advance-queue.js'
+import { changeTask } from './apply.js'
 import { decide } from './decide.js'
-import type { OrchestratorDependencies } from './dependencies.js'
-import type { ExecutionLookup, KnownExecution } from './lookup.js'
-import type { Phase } from './needs.js'
+import type { ChainLimits, OrchestratorDependencies } from './dependencies.js'
+import type { Effects } from './draft.js'
+import type { ExecutionLookup } from './lookup.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js'
 import { prepare } from './prepare.js'
 import { loadRun } from './run-store.js'
-import { loadSnapshot } from './snapshot.js'
 import { storableText, unstorableReason } from './storable.js'
 import type { Decision, Outcome, Rejection, RunState, Snapshot } from './types.js'
 
@@ -52,86 +48,50 @@ export interface Attempts {
   completeWaiting(key: TaskKey, outcome: Outcome): Promise<void>
 }
 
-interface Step {
-  readonly tx: Sql
-  readonly execution: ExecutionRecord
-  readonly known: KnownExecution
-  readonly task: TaskRecord
-  readonly phase: Phase
-  readonly log: string | null
-  readonly backstop: Backstop
-  readonly decide: (snapshot: Snapshot, rejection: Rejection | null) => Decision
-}
+const CHAIN: ChainLimits = { steps: 32, ms: 100 }
 
-/** Begins and ends attempts: one transaction each, under the execution's lock (architecture.md, "The one truth"). */
+/** Begins and ends attempts, each under its execution's lock (architecture.md, "The one truth"). */
 export function createAttempts(deps: AttemptsDependencies): Attempts {
-  const { db, clock, limits, newId, env, leaseMs, lookup, settle } = deps
-
-  async function advance({
-    tx,
-    execution: locked,
-    known: { playbook, input },
-    task,
-    phase,
-    log,
-    backstop,
-    ...step
-  }: Step): Promise<Effects & { snapshot: Snapshot }> {
-    const now = clock.now()
-    const execution = { ...locked, ...input }
-    const load = (isComplete: boolean) => loadSnapshot(tx, { execution, playbook, task, phase, env, backstop, isComplete })
-    let snapshot = await load(false)
-    if (!snapshot) throw new Error(`task ${formatTaskId(task)} belongs to no run`)
-    let decision = step.decide(snapshot, null)
-    if (failsAsUndefined(decision)) {
-      snapshot = (await load(true)) ?? snapshot
-      decision = step.decide(snapshot, null)
-    }
-    const current = snapshot
-    const decideOn = (rejection: Rejection | null) => (rejection === null ? decision : step.decide(current, rejection))
-    const effects = await applyDecision(tx, { snapshot: current, decide: decideOn, now, newId, log })
-    return { ...effects, snapshot: current }
-  }
+  const { db, clock, limits, leaseMs, lookup } = deps
+  const advance = createAdvanceQueue({ ...deps, chain: deps.chain ?? CHAIN })
 
   async function begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null> {
     const known = await lookup.of(key.executionId)
     if (!known) return null
-    const begun = await evaluatingTransaction(deps, async (tx, backstop) => {
-      const execution = await lockExecutionState(tx, key.executionId)
-      if (execution?.status !== 'running') return null
-      const task = await leaseTask(tx, key, { workerId: worker.id, token: randomUUID(), leaseMs })
-      if (!task) {
-        // The bus has given its message away: were the holder dead, nobody but the relay would offer the task again.
-        await forgetEnsured(tx, [key])
-        return null
-      }
-      const start = (snapshot: Snapshot, rejection: Rejection | null) =>
-        prepare({ snapshot, limits, rejection, now: clock.now() })
-      const effects = await advance({ tx, execution, known, task, phase: 'prepare', log: null, backstop, decide: start })
-      if (worker.isRemote && effects.call) await saveInput(tx, key, { ...effects.call })
-      return effects
+    const start = (snapshot: Snapshot, rejection: Rejection | null) => prepare({ snapshot, limits, rejection, now: clock.now() })
+    return advance({
+      ...{ key, known, phase: 'prepare' },
+      async perform({ draft, task, isFree, leaseUntil, advance: decided, forget }) {
+        if (draft.execution.status !== 'running') return null
+        if (!task || !isFree) {
+          forget()
+          return null
+        }
+        const leased = { ...task, token: randomUUID(), workerId: worker.id, deliveries: task.deliveries + 1, leaseUntil }
+        const { decision, snapshot } = await decided(leased, { log: null, decide: start })
+        if (!decision.call) return null
+        changeTask(draft, worker.isRemote ? { ...leased, input: { ...decision.call } } : leased, leaseMs)
+        return claimedTask(snapshot, { ...decision.call, leaseMs })
+      },
     })
-    if (!begun) return null
-    await settle(begun)
-    return begun.call ? claimedTask(begun.snapshot, { ...begun.call, leaseMs }) : null
   }
 
   async function end(request: { key: TaskKey; outcome: Outcome; log: string | null; isExpected: (task: TaskRecord) => boolean }) {
-    const { key, outcome, log } = request
+    const { key, outcome, log, isExpected } = request
     const known = await lookup.of(key.executionId)
-    if (!known) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
-    const ended = await evaluatingTransaction(deps, async (tx, backstop) => {
-      const execution = await lockExecutionState(tx, key.executionId)
-      const task = await findTask(tx, key)
-      if (!execution || !task) throw new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
-      if (!request.isExpected(task) || execution.status !== 'running') return { revision: execution.revision, effects: null }
-      const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) =>
-        decide({ snapshot, outcome, limits, rejection, now: clock.now() })
-      const effects = await advance({ tx, execution, known, task, phase: 'end', log, backstop, decide: decideEnd })
-      return { revision: effects.execution.revision, effects }
+    const unknown = () => new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
+    if (!known) throw unknown()
+    const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) =>
+      decide({ snapshot, outcome, limits, rejection, now: clock.now() })
+    return advance({
+      ...{ key, known, phase: 'end' },
+      async perform({ draft, task, advance: decided }) {
+        if (!task) throw unknown()
+        const isAccepted = isExpected(task) && draft.execution.status === 'running'
+        if (isAccepted) await decided(task, { log, decide: decideEnd })
+        return { isAccepted, revision: draft.execution.revision }
+      },
     })
-    if (ended.effects) await settle(ended.effects)
-    return { isAccepted: ended.effects !== null, revision: ended.revision }
   }
 
   async function held(ticket: TaskTicket, touch: (key: TaskKey) => Promise<TaskRecord | null>): Promise<TaskRecord> {
@@ -171,11 +131,6 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       await end({ key, outcome, log: null, isExpected: (task) => task.status === 'waiting' })
     },
   }
-}
-
-/** Whether a decision fails the attempt for an undefined name: it is then made again with everything loaded, for its suggestions. */
-function failsAsUndefined(decision: Decision): boolean {
-  return decision.commands.some((command) => command.type === 'finish_run' && command.error?.code === 'TEMPLATE_UNDEFINED')
 }
 
 function ticketKey(ticket: TaskTicket): TaskKey {

@@ -8,7 +8,7 @@ import type { Attempts } from './attempts.js'
 import { failure } from './decide.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import { loadFinalResult } from './result-store.js'
-import { type Begun, beginExecution } from './start.js'
+import { type Begun, beginExecution, type StartDependencies } from './start.js'
 import type { Outcome } from './types.js'
 
 export interface Children {
@@ -18,7 +18,7 @@ export interface Children {
   expire(task: TaskRecord): Promise<void>
 }
 
-interface ChildrenDependencies extends Pick<OrchestratorDependencies, 'db' | 'catalog' | 'clock' | 'env' | 'elapsedMs'> {
+interface ChildrenDependencies extends StartDependencies, Pick<OrchestratorDependencies, 'catalog'> {
   readonly attempts: () => Attempts
   readonly announce: (begun: Begun) => Promise<void>
 }

@@ -5,20 +5,22 @@ import { isFinished } from '../core/status.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { formatTaskId, parseTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { forgetEnsured, type NewTask, voidLeases } from '../tasks/store.js'
-import type { Effects } from './apply.js'
 import { createAttempts } from './attempts.js'
 import { cancelExecution } from './cancel.js'
 import { createChildren } from './children.js'
 import { createClaims } from './claims.js'
 import type { OrchestratorDependencies } from './dependencies.js'
+import type { Effects } from './draft.js'
 import { createExecutionLookup } from './lookup.js'
 import type { ClaimedTask, Orchestrator, TaskTicket } from './orchestrator.js'
 import { createRelay } from './relay.js'
 import { planRerun } from './rerun.js'
 import { type Begun, beginExecution, payloadOf } from './start.js'
+import { createStartQueue } from './start-queue.js'
 import { createEmbeddedWorker, embeddedWorkerId } from './worker.js'
 
-const SYSTEM_CONCURRENCY = 4
+/** Work of the orchestrator's own holds no worker, and what comes at the same time shares a transaction. */
+const SYSTEM_CONCURRENCY = 64
 const DRAIN_GRACE_MS = 5000
 
 /** Builds the orchestrator; nothing runs until `run()`. */
@@ -31,7 +33,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   const claims = createClaims({ db, begin: beginRemotely, release, pollMs: deps.claimPollMs })
   const bus: StepBus = { ...deps.bus, ensure: offer }
   const worker = createEmbeddedWorker({ ...deps, attempts })
-  const children = createChildren({ ...deps, attempts: () => attempts, announce })
+  const starting = { ...deps, insert: createStartQueue(db) }
+  const children = createChildren({ ...starting, attempts: () => attempts, announce })
   const relay = createRelay({ ...deps, bus, resume: children.resume, expire: children.expire, giveUp, cancelOrphan })
 
   /** Workers of this process hear it from the bus, those outside from their waiting claims. */
@@ -96,9 +99,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     for (const task of effects.tasks) dispatch(task)
     withdraw(effects.withdrawn)
     hint(effects.execution)
-    if (effects.isChanged) deps.observer?.changeSetWritten()
-    const { waiting } = effects
-    if (waiting) await guarded(() => children.resume(waiting))
+    for (let count = 0; count < effects.changeSets; count += 1) deps.observer?.changeSetWritten()
+    for (const task of effects.waiting) await guarded(() => children.resume(task))
     await cancelChildren(effects.withdrawn)
     if (isFinished(effects.execution.status)) await ended(effects.execution)
   }
@@ -152,7 +154,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       const payload = payloadOf(request)
       const record = await catalog.get(request.path, request.version ?? null)
       const playbook = await catalog.model(record.path, record.version)
-      const begun = await beginExecution(deps, {
+      const begun = await beginExecution(starting, {
         id: deps.newId(),
         playbook,
         path: record.path,
@@ -167,7 +169,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     cancel,
     async rerun(request) {
       const beginning = await planRerun({ db, model: catalog.model, newId: deps.newId }, request)
-      const begun = await beginExecution(deps, beginning)
+      const begun = await beginExecution(starting, beginning)
       await announce(begun)
       return begun.execution
     },

@@ -19,6 +19,12 @@ export interface OrchestratorObserver {
   stepEnded(fields: { readonly kind: string; readonly status: 'success' | 'error'; readonly seconds: number }): void
 }
 
+/** How far one transaction goes on with steps without a tool that follow one another: executions are locked meanwhile. */
+export interface ChainLimits {
+  readonly steps: number
+  readonly ms: number
+}
+
 export interface OrchestratorDependencies {
   readonly db: Database
   readonly bus: StepBus
@@ -34,6 +40,8 @@ export interface OrchestratorDependencies {
   readonly processId?: string | null
   /** How long a task that another process offers, or whose lease ran out, may go unnoticed by waiting claims; 500 where absent. */
   readonly claimPollMs?: number
+  /** 32 steps and 100 ms where absent. */
+  readonly chain?: ChainLimits
   /** Tasks that this process runs at once. */
   readonly concurrency: number
   /** What the setting TEMPLATE_ENV lets templates read as `env`. */

@@ -15,6 +15,73 @@ export const EVERYTHING: Needs = { vars: 'all', steps: 'all' }
 /** `prepare`: what the start of an attempt reads. `end`: what its end reads. */
 export type Phase = 'prepare' | 'end'
 
+/** What is loaded at once: what a step reads and writes, and what steps do that may follow it in the same transaction. */
+export interface Reach extends Needs {
+  readonly written: ReadonlySet<string>
+}
+
+const reaches = new WeakMap<Step, Map<Phase, Reach>>()
+
+/**
+ * What a step needs in a phase, together with the steps without a tool that it may lead to, as these are run in the transaction
+ * that opens them. Kept per step.
+ */
+export function reachOf(playbook: Playbook, step: Step, phase: Phase): Reach {
+  const known = reaches.get(step) ?? new Map<Phase, Reach>()
+  reaches.set(step, known)
+  const reach = known.get(phase) ?? findReach(playbook, step, phase)
+  known.set(phase, reach)
+  return reach
+}
+
+function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
+  const own = needsOf(playbook, step, phase)
+  const reach: { vars: Set<string> | 'all'; steps: Set<string> | 'all'; written: Set<string> } = {
+    vars: own.vars === 'all' ? 'all' : new Set(own.vars),
+    steps: own.steps === 'all' ? 'all' : new Set(own.steps),
+    written: new Set<string>(),
+  }
+  const leadsOn = phase === 'end' || (step.tool === null && step.loop === null)
+  // Where a tool is to run first, it is seldom more.
+  for (const name of leadsOn ? writtenBy(step) : step.vars.before.map((entry) => entry.name)) reach.written.add(name)
+  const followers = leadsOn ? followersOf(playbook, step) : []
+  for (const follower of followers) {
+    const needs = needsOf(playbook, follower, 'prepare')
+    reach.vars = united(reach.vars, needs.vars)
+    reach.steps = united(reach.steps, needs.steps)
+    for (const name of writtenBy(follower)) reach.written.add(name)
+  }
+  return reach
+}
+
+/** Steps without a tool that may follow, over others of their kind. */
+function followersOf(playbook: Playbook, step: Step): Step[] {
+  const byName = new Map(playbook.steps.map((entry) => [entry.name, entry]))
+  const found = new Set<Step>()
+  const visit = (from: Step) => {
+    for (const { targets } of [...from.next, ...(from.cases ?? [])]) {
+      for (const target of targets) {
+        const follower = byName.get(target.step)
+        if (!follower || follower.tool || follower.loop || found.has(follower)) continue
+        found.add(follower)
+        visit(follower)
+      }
+    }
+  }
+  visit(step)
+  return [...found]
+}
+
+function united(left: Set<string> | 'all', right: ReadonlySet<string> | 'all'): Set<string> | 'all' {
+  return left === 'all' || right === 'all' ? 'all' : new Set([...left, ...right])
+}
+
+/** Every variable that a step may write; an iterator keeps four of its own. */
+function writtenBy(step: Step): string[] {
+  const named = [...step.vars.before, ...step.vars.after, ...(step.loop?.taskVars ?? [])].map((entry) => entry.name)
+  return step.loop ? [...named, ...['total', 'count', 'index', 'item'].map((suffix) => `${step.name}_${suffix}`)] : named
+}
+
 const cache = new WeakMap<Step, Map<Phase, Needs>>()
 
 /** What a step reads in a phase, found from its templates without running them; kept per step. */

@@ -8,20 +8,29 @@ import { stepValue } from './context.js'
 import { parsed } from './run-store.js'
 import type { IterationResult } from './types.js'
 
-/** The latest result of each named step that has finished. */
-export async function loadSteps(tx: Sql, executionId: ExecutionId, names: readonly string[]): Promise<Record<string, StepValue>> {
-  if (names.length === 0) return {}
-  const rows = await tx.rows<{ step: string; result: string | null; envelope: string }>(
-    `SELECT s.name AS step, r.result::text AS result, r.envelope::text AS envelope
-     FROM jsonb_array_elements_text($2::jsonb) AS s (name)
+export interface FinishedStep {
+  readonly executionId: ExecutionId
+  readonly step: string
+  readonly visit: number
+  readonly value: StepValue
+}
+
+/** The latest result of each of these steps that has finished. */
+export async function loadFinishedSteps(
+  tx: Sql,
+  keys: readonly { readonly executionId: ExecutionId; readonly name: string }[],
+): Promise<FinishedStep[]> {
+  if (keys.length === 0) return []
+  const rows = await tx.rows<{ execution_id: bigint; step: string; visit: number; result: string | null; envelope: string }>(
+    `SELECT s.execution_id, s.name AS step, r.visit, r.result::text AS result, r.envelope::text AS envelope
+     FROM json_to_recordset($1::json) AS s (execution_id bigint, name text)
      CROSS JOIN LATERAL (
-       SELECT result, envelope FROM transient.step_run
-       WHERE execution_id = $1::bigint AND step = s.name AND iteration IS NULL AND envelope IS NOT NULL
+       SELECT visit, result, envelope FROM transient.step_run
+       WHERE execution_id = s.execution_id AND step = s.name AND iteration IS NULL AND envelope IS NOT NULL
        ORDER BY visit DESC LIMIT 1) AS r`,
-    executionId,
-    JSON.stringify(names),
+    JSON.stringify(keys.map(({ executionId, name }) => ({ execution_id: executionId, name }))),
   )
-  return Object.fromEntries(rows.map((row) => [row.step, stepOf(row)]))
+  return rows.map((row) => ({ executionId: String(row.execution_id), step: row.step, visit: row.visit, value: stepOf(row) }))
 }
 
 /** The results that a rerun goes on from: `{step: {result, envelope}}`. */

@@ -1,21 +1,21 @@
 import { isTransientError, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../core/json.js'
-import type { Sql } from '../db/database.js'
-import type { ExecutionError, ExecutionRecord } from '../executions/record.js'
-import { appendEvents, findExecution, insertExecution, updateExecution } from '../executions/store.js'
+import type { ExecutionRecord } from '../executions/record.js'
+import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
-import { insertTasks, type NewTask } from '../tasks/store.js'
-import { type Backstop, createContext, renderTree } from '../template/index.js'
+import type { NewTask } from '../tasks/store.js'
+import { type Backstop, createContext, EvaluationTimeout, renderTree } from '../template/index.js'
+import { writeChanges } from '../variables/change-store.js'
+import { foldChangeSet } from '../variables/fold.js'
 import type { VariableWrite } from '../variables/record.js'
 import { isStorableText } from '../variables/validate.js'
-import { applyChangeSet } from '../variables/write.js'
 import { visitTask } from './apply.js'
-import { evaluatingTransaction } from './backstop.js'
+import { type Birth, insertBirths, jsonText } from './birth-store.js'
 import { jobOf } from './context.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import type { StartRequest } from './orchestrator.js'
-import { insertVisit } from './run-store.js'
+import type { InsertBirth } from './start-queue.js'
 import { claimIdempotencyKey, findIdempotent } from './start-store.js'
 import { checkStorable, unstorableReason } from './storable.js'
 
@@ -47,7 +47,10 @@ export interface Begun {
   readonly tasks: readonly NewTask[]
 }
 
-type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs'>
+export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs'> & {
+  /** Those that come at the same time share a statement. */
+  readonly insert: InsertBirth
+}
 
 /**
  * Creates an execution with its first task, in one transaction. Idempotent by the execution's id, and by the
@@ -55,19 +58,22 @@ type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' |
  * @throws TransientError CONFLICT when the key was used with another path or workload, VALIDATION when it is no key
  */
 export async function beginExecution(deps: StartDependencies, beginning: Beginning): Promise<Begun> {
-  const { path, payload, requestedVersion: version = null } = beginning
-  const idempotencyKey = beginning.idempotencyKey ?? null
-  if (idempotencyKey !== null) checkIdempotencyKey(idempotencyKey)
-  const known = idempotencyKey !== null ? await findIdempotent(deps.db, idempotencyKey) : null
+  const { id, path, payload, requestedVersion: version = null } = beginning
+  const key = beginning.idempotencyKey ?? null
+  if (key !== null) checkIdempotencyKey(key)
+  const known = key !== null ? await findIdempotent(deps.db, key) : null
   if (known) return repeatedStart(deps, known, beginning)
-  const begun = await evaluatingTransaction(deps, async (tx, backstop) => {
-    if (idempotencyKey !== null) {
-      const isFree = await claimIdempotencyKey(tx, { key: idempotencyKey, executionId: beginning.id, path, version, payload })
-      if (!isFree) return null
-    }
-    return insertBeginning(tx, { ...deps, backstop }, beginning)
+  const birth = planBirth(deps, beginning)
+  const tasks = birth.task ? [birth.task] : []
+  if (key === null && birth.changes.length === 0) return { execution: await deps.insert(birth), tasks }
+  const execution = await deps.db.transaction(async (tx) => {
+    if (key !== null && !(await claimIdempotencyKey(tx, { key, executionId: id, path, version, payload }))) return null
+    const [inserted] = await insertBirths(tx, [birth])
+    const changes = birth.changes.map((change) => ({ ...change, isBorn: true }))
+    if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [] })
+    return inserted ?? null
   })
-  return begun ?? beginExecution(deps, beginning)
+  return execution ? { execution, tasks } : beginExecution(deps, beginning)
 }
 
 /** An empty key would look like none; a longer one would not fit its index. */
@@ -89,77 +95,63 @@ async function repeatedStart(
   throw new TransientError('CONFLICT', message, { details: { executionId: known.executionId } })
 }
 
-async function insertBeginning(
-  tx: Sql,
-  deps: StartDependencies & { backstop: Backstop },
-  beginning: Beginning,
-): Promise<Begun | null> {
+/** What the execution is born with: its first visit and task, or, where its workload cannot be rendered, its failure. */
+function planBirth(deps: StartDependencies, beginning: Beginning): Birth {
   const { id, playbook, path, version, payload, parent, rerun } = beginning
   const now = deps.clock.now()
+  const job = jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now })
   const { workload, fault } = rerun?.workload
     ? { workload: rerun.workload, fault: null }
-    : renderWorkload({
-        playbook,
-        payload,
-        env: deps.env,
-        backstop: deps.backstop,
-        job: jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now }),
-      })
-  const inserted = await insertExecution(tx, {
-    id,
-    status: 'running',
-    playbookPath: path,
-    playbookVersion: version,
-    workload,
-    payload,
-    parentId: parent?.id ?? null,
-    parentTaskId: parent?.taskId ?? null,
-    depth: parent?.depth ?? 0,
-    rerunOf: rerun?.of ?? null,
-    inherited: rerun?.inherited ?? null,
-  })
-  if (fault) return { execution: await failAtStart(tx, inserted, { fault, now }), tasks: [] }
-  return openFirstVisit(tx, { execution: inserted, beginning, now })
+    : withSecondTry(deps, (backstop) => renderWorkload({ playbook, payload, env: deps.env, backstop, job }))
+  const origin = {
+    ...{ id, playbookPath: path, playbookVersion: version, workload, payload, depth: parent?.depth ?? 0 },
+    ...{ parentId: parent?.id ?? null, parentTaskId: parent?.taskId ?? null },
+    ...{ rerunOf: rerun?.of ?? null, inherited: rerun?.inherited ?? null },
+  }
+  const texts = { workload: jsonText(workload), payload: jsonText(payload) }
+  return { origin, texts, ...(fault ? failedBirth(fault, now) : openBirth(id, beginning, now)) }
 }
 
-async function openFirstVisit(
-  tx: Sql,
-  { execution, beginning, now }: { execution: ExecutionRecord; beginning: Beginning; now: Date },
-): Promise<Begun> {
-  const { playbook, rerun } = beginning
+type Outset = Omit<Birth, 'origin' | 'texts'>
+
+function openBirth(id: ExecutionId, { playbook, rerun }: Beginning, now: Date): Outset {
   const first = rerun?.step ?? playbook.startStep
   const step = playbook.steps.find((candidate) => candidate.name === first)
   if (!step) throw new TransientError('VALIDATION', `the playbook has no step "${first}"`, { details: { field: 'fromStep' } })
-  const { id } = execution
-  const writes = rerun?.writes ?? []
-  const written = await applyChangeSet(tx, { execution, writes, actor: rerun?.actor ?? 'system', now })
+  const unborn = { id, revision: 0, variableCount: 0, variableBytes: 0 }
+  const nothing = { present: new Map(), tombstones: new Map() }
+  const { revision, variableCount, variableBytes, changes } = foldChangeSet({
+    ...{ execution: unborn, ...nothing, writes: rerun?.writes ?? [], actor: rerun?.actor ?? 'system', now },
+  })
   const data: JsonObject = rerun ? { rerun_of: rerun.of, from_step: first } : {}
-  const { revision } = written.execution
-  const events = [{ name: 'execution.started', data }]
-  const eventSeq = await appendEvents(tx, { executionId: id, eventSeq: execution.eventSeq, revision, events })
-  await insertVisit(tx, { executionId: id, run: 1, step: step.name, args: rerun?.args ?? {}, openedSeq: eventSeq })
-  const task = visitTask({ playbook, step, execution }, 1)
-  await insertTasks(tx, [task])
-  const patch = { ...written.execution, eventSeq, runSeq: 1, stepCount: 1 }
-  await updateExecution(tx, id, patch)
-  return { execution: { ...execution, ...patch }, tasks: [task] }
+  return {
+    ...{ status: 'running', error: null, finishedAt: null, revision, variableCount, variableBytes, changes },
+    events: [{ name: 'execution.started', data }],
+    visit: { step: step.name, args: rerun?.args ?? {} },
+    task: visitTask({ playbook, step, execution: { id } }, 1),
+  }
 }
 
-async function failAtStart(
-  tx: Sql,
-  execution: ExecutionRecord,
-  { fault, now }: { fault: TransientError; now: Date },
-): Promise<ExecutionRecord> {
-  const error: ExecutionError = { code: fault.code, message: fault.message, step: null, attempt: null }
-  const events = [
-    { name: 'execution.started' },
-    { name: 'execution.failed', data: { error: { code: error.code, message: error.message } } },
-  ]
-  const { eventSeq: before, revision } = execution
-  const eventSeq = await appendEvents(tx, { executionId: execution.id, eventSeq: before, revision, events })
-  const patch = { status: 'failed' as const, error, eventSeq, finishedAt: now }
-  await updateExecution(tx, execution.id, patch)
-  return { ...execution, ...patch }
+function failedBirth(fault: TransientError, now: Date): Outset {
+  const { code, message } = fault
+  return {
+    ...{ status: 'failed', error: { code, message, step: null, attempt: null }, finishedAt: now, changes: [] },
+    ...{ revision: 0, variableCount: 0, variableBytes: 0, visit: null, task: null },
+    events: [
+      { name: 'execution.started', data: null },
+      { name: 'execution.failed', data: { error: { code, message } } },
+    ],
+  }
+}
+
+/** The clock stops an evaluation only when it does so twice: the machine may have hung. */
+function withSecondTry<T>({ elapsedMs = () => performance.now() }: StartDependencies, evaluate: (backstop: Backstop) => T): T {
+  try {
+    return evaluate({ elapsedMs, isLastTry: false })
+  } catch (error) {
+    if (!(error instanceof EvaluationTimeout)) throw error
+    return evaluate({ elapsedMs, isLastTry: true })
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ExecutionId } from '../core/ids.js'
-import { type JsonObject, parseJson, stringifyJson } from '../core/json.js'
+import { type JsonObject, parseJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
 import type { TaskKey, TaskRecord, TaskStatus } from './record.js'
 
@@ -10,7 +10,7 @@ export interface NewTask extends TaskKey {
   readonly delayMs: number
 }
 
-interface TaskRow {
+export interface TaskRow {
   execution_id: bigint
   run: number
   attempt: number
@@ -29,7 +29,8 @@ interface TaskRow {
 const COLUMNS = `execution_id, run, attempt, pool, kind, status, not_before, lease_until, token, worker_id, deliveries,
   child_id, input::text AS input`
 
-function fromRow(row: TaskRow): TaskRecord {
+/** The record of a row. */
+export function toTask(row: TaskRow): TaskRecord {
   return {
     executionId: String(row.execution_id),
     run: row.run,
@@ -47,25 +48,10 @@ function fromRow(row: TaskRow): TaskRecord {
   }
 }
 
-export async function insertTasks(tx: Sql, tasks: readonly NewTask[]): Promise<void> {
-  if (tasks.length === 0) return
-  await tx.run(
-    `INSERT INTO transient.task (execution_id, run, attempt, pool, kind, not_before, ensured_at)
-     SELECT execution_id, run, attempt, pool, kind, now() + delay_ms * interval '1 millisecond',
-       CASE WHEN delay_ms = 0 THEN now() END
-     FROM json_to_recordset($1::json)
-       AS t (execution_id bigint, run integer, attempt integer, pool text, kind text, delay_ms double precision)`,
-    JSON.stringify(
-      tasks.map((task) => ({
-        execution_id: task.executionId,
-        run: task.run,
-        attempt: task.attempt,
-        pool: task.pool,
-        kind: task.kind,
-        delay_ms: task.delayMs,
-      })),
-    ),
-  )
+/** A new task as a row of JSON. */
+export function newTaskRow(task: NewTask) {
+  const { executionId: execution_id, run, attempt, pool, kind, delayMs: delay_ms } = task
+  return { execution_id, run, attempt, pool, kind, delay_ms }
 }
 
 export async function findTask(sql: Sql, key: TaskKey): Promise<TaskRecord | null> {
@@ -75,38 +61,16 @@ export async function findTask(sql: Sql, key: TaskKey): Promise<TaskRecord | nul
     key.run,
     key.attempt,
   )
-  return rows[0] ? fromRow(rows[0]) : null
+  return rows[0] ? toTask(rows[0]) : null
 }
 
 export interface Lease {
-  readonly workerId: string
   readonly token: string
   readonly leaseMs: number
 }
 
-/**
- * Leases an open, due task that nobody holds, by the database's clock, and counts the delivery.
- * null when it is taken, done or not due.
- */
-export async function leaseTask(tx: Sql, key: TaskKey, lease: Lease): Promise<TaskRecord | null> {
-  const rows = await tx.rows<TaskRow>(
-    `UPDATE transient.task
-     SET token = $4, worker_id = $5, deliveries = deliveries + 1, lease_until = now() + $6 * interval '1 millisecond'
-     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND not_before <= now()
-       AND (lease_until IS NULL OR lease_until < now())
-     RETURNING ${COLUMNS}`,
-    key.executionId,
-    key.run,
-    key.attempt,
-    lease.token,
-    lease.workerId,
-    lease.leaseMs,
-  )
-  return rows[0] ? fromRow(rows[0]) : null
-}
-
 /** Extends a lease that is still held; null when it is not. */
-export async function extendLease(sql: Sql, key: TaskKey, lease: Omit<Lease, 'workerId'>): Promise<TaskRecord | null> {
+export async function extendLease(sql: Sql, key: TaskKey, lease: Lease): Promise<TaskRecord | null> {
   const rows = await sql.rows<TaskRow>(
     `UPDATE transient.task SET lease_until = now() + $5 * interval '1 millisecond'
      WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND token = $4
@@ -117,7 +81,7 @@ export async function extendLease(sql: Sql, key: TaskKey, lease: Omit<Lease, 'wo
     lease.token,
     lease.leaseMs,
   )
-  return rows[0] ? fromRow(rows[0]) : null
+  return rows[0] ? toTask(rows[0]) : null
 }
 
 /** Gives a lease back that is still held: the task waits again, and this delivery does not count. null when it is not held. */
@@ -132,49 +96,7 @@ export async function releaseLease(sql: Sql, key: TaskKey, token: string): Promi
     key.attempt,
     token,
   )
-  return rows[0] ? fromRow(rows[0]) : null
-}
-
-/** The fence: `open` or `waiting` becomes `done`, once. */
-export async function finishTask(tx: Sql, key: TaskKey): Promise<boolean> {
-  const count = await tx.run(
-    `UPDATE transient.task SET status = 'done', finished_at = now(), lease_until = NULL
-     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status IN ('open', 'waiting')`,
-    key.executionId,
-    key.run,
-    key.attempt,
-  )
-  return count === 1
-}
-
-/** Keeps what a worker outside was given, so that a heartbeat can answer with the whole task. */
-export async function saveInput(tx: Sql, key: TaskKey, input: JsonObject): Promise<void> {
-  await tx.run(
-    'UPDATE transient.task SET input = $4::jsonb WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3',
-    key.executionId,
-    key.run,
-    key.attempt,
-    stringifyJson(input),
-  )
-}
-
-/** Lets a task wait for a child execution; it holds no worker meanwhile. `timeoutMs`: its lease is its deadline. */
-export async function awaitChild(
-  tx: Sql,
-  key: TaskKey,
-  child: { readonly childId: ExecutionId; readonly input: JsonObject; readonly timeoutMs: number | null },
-): Promise<void> {
-  await tx.run(
-    `UPDATE transient.task SET status = 'waiting', child_id = $4::bigint, input = $5::jsonb,
-       lease_until = now() + $6::double precision * interval '1 millisecond'
-     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`,
-    key.executionId,
-    key.run,
-    key.attempt,
-    child.childId,
-    stringifyJson(child.input),
-    child.timeoutMs,
-  )
+  return rows[0] ? toTask(rows[0]) : null
 }
 
 /** Withdraws an execution's unfinished tasks, or only those of some runs; returns what was withdrawn. */
@@ -188,7 +110,7 @@ export async function withdrawTasks(tx: Sql, executionId: ExecutionId, parentRun
     executionId,
     parentRun,
   )
-  return rows.map(fromRow)
+  return rows.map(toTask)
 }
 
 /** Open, due tasks that are neither leased nor ensured within a lease time; marks them as ensured. */
@@ -205,7 +127,7 @@ export async function takeDueTasks(sql: Sql, leaseMs: number, limit: number): Pr
     leaseMs,
     limit,
   )
-  return rows.map(fromRow)
+  return rows.map(toTask)
 }
 
 /** The bus does not have these tasks (null: may have lost any): the relay offers them as soon as nobody holds them. */
@@ -227,7 +149,7 @@ export async function listClaimable(sql: Sql, pool: string, limit: number): Prom
     pool,
     limit,
   )
-  return rows.map(fromRow)
+  return rows.map(toTask)
 }
 
 /** Tasks that wait for a child that has ended, or that was never made (the process died in between). */
@@ -239,7 +161,7 @@ export async function listResumable(sql: Sql, limit: number): Promise<TaskRecord
      LIMIT $1`,
     limit,
   )
-  return rows.map(fromRow)
+  return rows.map(toTask)
 }
 
 /** Tasks whose child has run longer than their timeout. */
@@ -248,7 +170,7 @@ export async function listOverdue(sql: Sql, limit: number): Promise<TaskRecord[]
     `SELECT ${COLUMNS} FROM transient.task WHERE status = 'waiting' AND lease_until < now() LIMIT $1`,
     limit,
   )
-  return rows.map(fromRow)
+  return rows.map(toTask)
 }
 
 /** Child executions that still run although nobody waits for them: their parent, or the task that started them, has ended. */

@@ -12,11 +12,11 @@ import {
   removeExecutions,
   type VariableKey,
 } from './batch-store.js'
-import { type ChangedEvent, type StoredChange, writeChanges } from './change-store.js'
+import { type ChangedEvent, writeChanges } from './change-store.js'
 import { foldChangeSet } from './fold.js'
 import { keyOf } from './key.js'
-import type { VariableRecord } from './record.js'
 import type { WriteRequest, WriteResult } from './requests.js'
+import { createVariablesDraft, keepFolded, type VariablesDraft } from './variables-draft.js'
 
 export interface BatchRequest {
   /** Change sets of any executions; those of one execution apply in order. */
@@ -36,14 +36,9 @@ export interface BatchResult {
 }
 
 /** One execution while its change sets are folded. */
-interface Draft {
+interface Draft extends VariablesDraft {
   execution: LockedExecution
   readonly existed: boolean
-  readonly present: Map<string, VariableRecord>
-  readonly tombstones: Map<string, number>
-  /** Names of variables that this batch created. */
-  readonly born: Set<string>
-  readonly changes: StoredChange[]
   readonly events: ChangedEvent[]
 }
 
@@ -91,7 +86,7 @@ async function openDrafts(tx: Sql, requests: readonly WriteRequest[], isPatient:
 }
 
 function newDraft(execution: LockedExecution, existed: boolean): Draft {
-  return { execution, existed, present: new Map(), tombstones: new Map(), born: new Set(), changes: [], events: [] }
+  return { ...createVariablesDraft(), execution, existed, events: [] }
 }
 
 function unborn(id: ExecutionId): LockedExecution {
@@ -127,15 +122,7 @@ function foldInto(draft: Draft, { writes, actor }: WriteRequest, now: Date): Bat
       now,
     })
     if (changes.length === 0) return { result: { revision, outcomes } }
-    for (const change of changes) {
-      if (!present.has(change.name)) draft.born.add(change.name)
-      draft.changes.push({ ...change, isBorn: draft.born.has(change.name) })
-    }
-    for (const { name, variable } of outcomes) {
-      if (variable) present.set(name, variable)
-      else present.delete(name)
-    }
-    for (const { name, operation, version } of changes) if (operation === 'delete') tombstones.set(name, version)
+    keepFolded(draft, { changes, outcomes })
     const eventSeq = execution.eventSeq + 1
     const historyCount = execution.historyCount + changes.length
     draft.execution = { ...execution, revision, variableCount, variableBytes, eventSeq, historyCount }

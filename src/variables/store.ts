@@ -102,17 +102,6 @@ export async function lockVariables(
   return new Map(rows.map((row) => [row.var_name, toVariable(row)]))
 }
 
-/** The versions at which the named variables were last deleted. */
-export async function findTombstones(tx: Sql, executionId: ExecutionId, names: readonly string[]): Promise<Map<string, number>> {
-  if (names.length === 0) return new Map()
-  const rows = await tx.rows<{ readonly var_name: string; readonly version: number }>(
-    'SELECT var_name, version FROM transient.tombstone WHERE execution_id = $1::bigint AND var_name = ANY($2::text[])',
-    executionId,
-    names,
-  )
-  return new Map(rows.map((row) => [row.var_name, row.version]))
-}
-
 export interface ReadCount {
   readonly executionId: ExecutionId
   readonly name: string

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { medianOf, report, tableOf } from './lib/report.js'
 import { bullmq, type Contender, dbos, engine, type Measured } from './steps/contenders.js'
 import type { EngineRequest } from './steps/engine.js'
 import { ensurePeers, peerVersion } from './support/peers.js'
@@ -13,6 +14,8 @@ import { ensurePeers, peerVersion } from './support/peers.js'
  */
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
+/** 10,000 iterations take their time: 0 leaves them out. */
+const ITERATION_ROUNDS = Number(process.env['BENCH_ITERATIONS'] ?? 1)
 const FLOWS = { executions: 100, steps: 20 }
 const POSTGRES = process.env['TEST_DATABASE_URL'] ?? 'postgresql://postgres@127.0.0.1:5432/postgres'
 const REDIS = process.env['BENCH_REDIS_URL'] ?? 'redis://127.0.0.1:6379'
@@ -25,34 +28,34 @@ interface Row {
 }
 
 const rateOf = ({ request }: Row, { seconds }: Measured): number => (request.executions * request.steps) / seconds
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-const medianRate = (row: Row): number => median(row.results.map((result) => rateOf(row, result)))
+const medianRate = (row: Row): number => medianOf(row.results.map((result) => rateOf(row, result)))
 
 function row(name: string, contender: Contender, request: EngineRequest): Row {
   return { name, contender, request, results: [] }
 }
 
 async function interleaved(rows: readonly Row[], rounds: number): Promise<void> {
-  for (const { contender, request } of rows) await contender.run({ ...request, executions: Math.min(request.executions, 20) })
+  const small = rows.filter(({ request }) => request.executions * request.steps < 10_000)
+  for (const { contender, request } of small) await contender.run({ ...request, executions: Math.min(request.executions, 20) })
   for (let round = 0; round < rounds; round += 1) {
     for (const { contender, request, results } of rows) results.push(await contender.run(request))
   }
 }
 
-function print(rows: readonly Row[], unit: string): void {
-  console.info(`\n| who | ${unit}/s, median | rounds | CPU per ${unit}, µs | of its server, µs | RSS, MB |`)
-  console.info('|---|---|---|---|---|---|')
-  for (const one of rows) {
+function tableFor(rows: readonly Row[], unit: string): string {
+  const columns = ['who', `${unit}s/s, median`, 'rounds', `CPU per ${unit}, µs`, 'of its server, µs', 'RSS, MB']
+  const lines = rows.map((one) => {
     const count = one.request.executions * one.request.steps
     const rates = one.results.map((result) => Math.round(rateOf(one, result)))
-    const cpu = median(one.results.map((result) => (result.cpuSeconds * 1e6) / count))
-    const server = median(one.results.map((result) => (result.serverCpuSeconds * 1e6) / count))
+    const cpu = medianOf(one.results.map((result) => (result.cpuSeconds * 1e6) / count))
+    const server = medianOf(one.results.map((result) => (result.serverCpuSeconds * 1e6) / count))
     const rss = Math.max(...one.results.map((result) => result.rss)) / 1e6
-    const cells = [one.name, Math.round(medianRate(one)), rates.join(' '), Math.round(cpu), Math.round(server), Math.round(rss)]
-    console.info(`| ${cells.join(' | ')} |`)
-  }
+    return [one.name, Math.round(medianRate(one)), rates.join(' '), Math.round(cpu), Math.round(server), Math.round(rss)]
+  })
+  return tableOf(columns, lines)
 }
+
+const ratio = (left: Row, right: Row): string => (medianRate(left) / medianRate(right)).toFixed(2)
 
 /** A database of its own, and what drops it. */
 async function createDatabase(client: pg.Client): Promise<{ url: string; drop: () => Promise<unknown> }> {
@@ -64,7 +67,7 @@ async function createDatabase(client: pg.Client): Promise<{ url: string; drop: (
 }
 
 /** Nothing of what ran may be missing: every step has its run, its two events, and its change. */
-async function checkRecorded(url: string, rows: readonly Row[]): Promise<void> {
+async function checkRecorded(url: string, rows: readonly Row[]): Promise<string> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const steps = (wanted: readonly Row[]) =>
@@ -80,7 +83,45 @@ async function checkRecorded(url: string, rows: readonly Row[]): Promise<void> {
   if (JSON.stringify(counted[0]) !== JSON.stringify(expected)) {
     throw new Error(`recorded ${JSON.stringify(counted[0])}, expected ${JSON.stringify(expected)}`)
   }
-  console.info(`\nrecorded: ${JSON.stringify(expected)}`)
+  return `Recorded, and counted after the runs: ${runs} step runs, ${expected.events} events of theirs, ${expected.changes} changes of variables.`
+}
+
+interface Stage {
+  readonly databases: { readonly ours: string; readonly theirs: string }
+  readonly folder: string
+}
+
+async function measureFlows({ databases, folder }: Stage): Promise<{ body: string[]; postgres: Contender; embedded: Contender }> {
+  const postgres = await engine(databases.ours, folder)
+  const embedded = await engine(null, folder)
+  const peers = { bullmq: await bullmq(REDIS), dbos: await dbos(databases.theirs) }
+  const noop = row('Transient, no-op', postgres, { kind: 'noop', ...FLOWS })
+  const vars = row('Transient, each step writes a variable', postgres, { kind: 'vars', ...FLOWS })
+  const python = row('Transient, python', postgres, { kind: 'python', ...FLOWS })
+  const jobs = row('BullMQ', peers.bullmq, { kind: 'noop', ...FLOWS })
+  const flows = row('DBOS', peers.dbos, { kind: 'noop', ...FLOWS })
+  const small = row('Transient, embedded, no-op', embedded, { kind: 'noop', ...FLOWS })
+  const smallVars = row('Transient, embedded, variables', embedded, { kind: 'vars', ...FLOWS })
+  const rows = [noop, jobs, vars, flows, small, python, smallVars]
+  await interleaved(rows, ROUNDS)
+  const recorded = await checkRecorded(databases.ours, [noop, vars, python])
+  for (const contender of [peers.bullmq, peers.dbos]) await contender.end()
+  const sentences = [
+    `No-op steps: ${ratio(noop, jobs)} of BullMQ, ${ratio(noop, flows)} of DBOS; embedded ${ratio(small, noop)} of PostgreSQL.`,
+    `With a variable each: ${ratio(vars, jobs)} of BullMQ, ${ratio(vars, flows)} of DBOS; embedded ${ratio(smallVars, vars)} of PostgreSQL.`,
+  ]
+  return { body: [tableFor(rows, 'step'), sentences.join(' '), recorded], postgres, embedded }
+}
+
+async function measureIterations(name: string, contender: Contender): Promise<string[]> {
+  const sizes = [100, 10_000].map((steps) => row(`${name}, ${steps} items`, contender, { kind: 'loop', executions: 1, steps }))
+  await interleaved(sizes, ITERATION_ROUNDS)
+  const [first, last] = sizes
+  if (!first || !last) throw new Error('two sizes are compared')
+  return [
+    tableFor(sizes, 'iteration'),
+    `From 100 to 10,000 items an iteration costs ${ratio(first, last)} times as much (${name}).`,
+  ]
 }
 
 async function main(): Promise<void> {
@@ -93,53 +134,23 @@ async function main(): Promise<void> {
   const ours = await createDatabase(client)
   const theirs = await createDatabase(client)
   const folder = await mkdtemp(join(tmpdir(), 'transient-bench-'))
-  console.info(
-    `${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}, PostgreSQL ${settings[0].version}, fsync ${settings[0].fsync}, ` +
-      `BullMQ ${peerVersion('bullmq')}, DBOS ${peerVersion('@dbos-inc/dbos-sdk')}`,
-  )
-
-  const postgres = await engine(ours.url, folder)
-  const embedded = await engine(null, folder)
-  const peers = { bullmq: await bullmq(REDIS), dbos: await dbos(theirs.url) }
-  const noop = row('Transient, no-op', postgres, { kind: 'noop', ...FLOWS })
-  const vars = row('Transient, each step writes a variable', postgres, { kind: 'vars', ...FLOWS })
-  const python = row('Transient, python', postgres, { kind: 'python', ...FLOWS })
-  const jobs = row('BullMQ', peers.bullmq, { kind: 'noop', ...FLOWS })
-  const flows = row('DBOS', peers.dbos, { kind: 'noop', ...FLOWS })
-  const small = row('Transient, embedded, no-op', embedded, { kind: 'noop', ...FLOWS })
-  const smallVars = row('Transient, embedded, variables', embedded, { kind: 'vars', ...FLOWS })
-  const rows = [noop, jobs, vars, flows, small, python, smallVars]
-  await interleaved(rows, ROUNDS)
-  print(rows, 'step')
-  const ratio = (left: Row, right: Row) => (medianRate(left) / medianRate(right)).toFixed(2)
-  console.info(
-    `\nno-op: ${ratio(noop, jobs)} x BullMQ, ${ratio(noop, flows)} x DBOS; embedded ${ratio(small, noop)} of PostgreSQL`,
-  )
-  console.info(
-    `variables: ${ratio(vars, jobs)} x BullMQ, ${ratio(vars, flows)} x DBOS; embedded ${ratio(smallVars, vars)} of PostgreSQL`,
-  )
-  await checkRecorded(ours.url, [noop, vars, python])
-
-  for (const [name, contender] of [
-    ['PostgreSQL', postgres],
-    ['embedded', embedded],
-  ] as const) {
-    const sizes = [100, 1_000, 10_000].map((steps) =>
-      row(`${name}, ${steps} items`, contender, { kind: 'loop', executions: 1, steps }),
-    )
-    await interleaved(sizes, ROUNDS)
-    print(sizes, 'iteration')
-    const [first, , last] = sizes
-    if (first && last) console.info(`\n100 -> 10,000 items: an iteration costs ${ratio(first, last)} x`)
+  try {
+    const { body, postgres, embedded } = await measureFlows({ databases: { ours: ours.url, theirs: theirs.url }, folder })
+    if (ITERATION_ROUNDS > 0) body.push(...(await measureIterations('PostgreSQL', postgres)))
+    if (ITERATION_ROUNDS > 0) body.push(...(await measureIterations('embedded', embedded)))
+    for (const contender of [postgres, embedded]) await contender.end()
+    const again = await engine(null, folder)
+    body.push(`Start on the existing embedded folder: ${again.startedInSeconds.toFixed(2)} s until ready.`)
+    await again.end()
+    const [{ version, fsync }] = settings
+    const peers = [`BullMQ ${peerVersion('bullmq')}`, `DBOS ${peerVersion('@dbos-inc/dbos-sdk')}`]
+    const versions = [`PostgreSQL ${version} (fsync ${fsync})`, ...peers]
+    report({ name: 'steps', command: 'npm run bench:steps', versions, body })
+  } finally {
+    for (const database of [ours, theirs]) await database.drop()
+    await client.end()
+    await rm(folder, { recursive: true })
   }
-
-  for (const contender of [postgres, embedded, peers.bullmq, peers.dbos]) await contender.end()
-  const again = await engine(null, folder)
-  console.info(`\nstart on the existing embedded folder: ${again.startedInSeconds.toFixed(2)} s until ready`)
-  await again.end()
-  for (const database of [ours, theirs]) await database.drop()
-  await client.end()
-  await rm(folder, { recursive: true })
 }
 
 await main()

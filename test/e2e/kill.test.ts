@@ -18,7 +18,7 @@ const PLAYBOOK = JSON.stringify({
       step: 'count',
       tool: {
         kind: 'python',
-        code: 'import time\ntime.sleep(0.02)\nresult = {"seen": counter}',
+        code: 'import time\ntime.sleep(0.04)\nresult = {"seen": counter}',
         args: { counter: '{{ vars.counter }}' },
       },
       vars: { counter: '{{ vars.counter + 1 }}', seen: '{{ result.seen }}' },

@@ -12,7 +12,7 @@ import { type Engine, openEngine, testToolbox } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
 
 /** Every n-th statement of a run is a moment of death; CRASH_STRIDE=1 tries them all. */
-const STRIDE = Number(process.env['CRASH_STRIDE'] ?? 97)
+const STRIDE = Number(process.env['CRASH_STRIDE'] ?? 29)
 
 /** The last statement of the dead may commit after the living one looked: then its lease must run out. */
 const LEASE_MS = 1000

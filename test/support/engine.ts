@@ -9,6 +9,7 @@ import type { Database } from '../../src/db/database.js'
 import type { ExecutionRecord } from '../../src/executions/record.js'
 import { findExecution } from '../../src/executions/store.js'
 import { createOrchestrator } from '../../src/orchestrator/create.js'
+import type { ChainLimits } from '../../src/orchestrator/dependencies.js'
 import type { Orchestrator } from '../../src/orchestrator/orchestrator.js'
 import type { Limits } from '../../src/orchestrator/types.js'
 import { createToolbox, TOOLS, type Toolbox } from '../../src/tools/index.js'
@@ -42,6 +43,7 @@ export interface EngineOptions extends Partial<Limits> {
   readonly toolbox?: Toolbox
   readonly leaseMs?: number
   readonly claimPollMs?: number
+  readonly chain?: ChainLimits
   /** A bus that it shares with others; closed with the engine. By default it has its own, in process. */
   readonly bus?: StepBus
   /** Names it among several on one database. */
@@ -67,7 +69,16 @@ export function testToolbox(): Toolbox {
 /** The whole engine on a database, in this process, with real tools. */
 export async function openEngine(
   db: Database,
-  { elapsedMs, claimPollMs, toolbox: given, leaseMs = 30_000, bus = createMemoryBus(), processId, ...limits }: EngineOptions = {},
+  {
+    elapsedMs,
+    claimPollMs,
+    chain,
+    toolbox: given,
+    leaseMs = 30_000,
+    bus = createMemoryBus(),
+    processId,
+    ...limits
+  }: EngineOptions = {},
 ): Promise<Engine> {
   const catalog = createCatalogService({ db, tools: TOOLS })
   const variables = createVariablesService({ db, bus })
@@ -84,6 +95,7 @@ export async function openEngine(
     limits: { ...LIMITS, ...limits },
     leaseMs,
     ...(claimPollMs ? { claimPollMs } : {}),
+    ...(chain ? { chain } : {}),
     ...(processId ? { processId } : {}),
     concurrency: 8,
     env: { REGION: 'eu' },

@@ -1,0 +1,147 @@
+import type { ExecutionId } from '../core/ids.js'
+import type { Database } from '../db/database.js'
+import { EvaluationTimeout } from '../template/index.js'
+import { type AdvanceAnswer, type AdvanceDependencies, type AdvanceRequest, type AdvanceResult, advanceBatch } from './advance.js'
+import { evaluatingTransaction } from './backstop.js'
+import { type Effects, effectsOf } from './draft.js'
+
+/** Tasks in one transaction, at most. */
+const MAX_TASKS = 32
+/** Beyond that, tasks gather while the transactions run: that is what makes the batches. */
+const MAX_TRANSACTIONS = 2
+
+interface Item {
+  readonly request: AdvanceRequest<unknown>
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+export interface AdvanceQueueDependencies extends AdvanceDependencies {
+  readonly db: Database
+  readonly elapsedMs?: (() => number) | undefined
+  /** After the commit. */
+  readonly settle: (effects: Effects) => Promise<void>
+}
+
+export type Advance = <T>(request: AdvanceRequest<T>) => Promise<T>
+
+interface Attempt {
+  /** Whether the last try came as far as its commit. */
+  isDecided: boolean
+}
+
+/**
+ * Group commit of steps: what is to be decided at the same time shares a transaction, without a timer. An execution is never in
+ * two transactions of one queue at once; one that another transaction holds is waited for apart from the rest.
+ */
+export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
+  const { db, settle } = deps
+  const pending = new Map<ExecutionId, Item[]>()
+  const inFlight = new Set<ExecutionId>()
+  let running = 0
+
+  function pump(): void {
+    while (running < MAX_TRANSACTIONS) {
+      const batch = take()
+      if (batch.length === 0) return
+      running += 1
+      void run(batch).finally(() => {
+        running -= 1
+        pump()
+      })
+    }
+  }
+
+  /** Executions in the order in which they came, each with all that waits for it. */
+  function take(): Item[] {
+    const batch: Item[] = []
+    for (const [id, items] of pending) {
+      if (batch.length >= MAX_TASKS) break
+      if (inFlight.has(id)) continue
+      inFlight.add(id)
+      const taken = items.splice(0, MAX_TASKS - batch.length)
+      batch.push(...taken)
+      if (items.length === 0) pending.delete(id)
+    }
+    return batch
+  }
+
+  async function run(batch: readonly Item[]): Promise<void> {
+    const attempt: Attempt = { isDecided: false }
+    const isPatient = new Set(batch.map((item) => item.request.key.executionId)).size === 1
+    try {
+      const result = await db.transaction((tx) => {
+        attempt.isDecided = false
+        return decideOn(batch, isPatient, attempt)(tx, { elapsedMs: deps.elapsedMs ?? now, isLastTry: false })
+      })
+      finish(batch, result)
+    } catch (error) {
+      // A commit that failed may have happened. Anything else is one task's: each for itself, so that none fails its neighbours.
+      if (attempt.isDecided || (batch.length === 1 && !(error instanceof EvaluationTimeout))) {
+        release(batch)
+        for (const item of batch) item.reject(error)
+      } else {
+        void oneByOne(batch)
+      }
+    }
+  }
+
+  function decideOn(batch: readonly Item[], isPatient: boolean, attempt: Attempt) {
+    return async (...[tx, backstop]: Parameters<Parameters<typeof evaluatingTransaction<AdvanceResult>>[1]>) => {
+      const result = await advanceBatch(tx, deps, { requests: batch.map((item) => item.request), isPatient, backstop })
+      attempt.isDecided = true
+      return result
+    }
+  }
+
+  async function oneByOne(items: readonly Item[]): Promise<void> {
+    for (const item of items) {
+      try {
+        const result = await evaluatingTransaction(deps, decideOn([item], true, { isDecided: false }))
+        finish([item], result, { isHeld: true })
+      } catch (error) {
+        item.reject(error)
+      }
+    }
+    release(items)
+    pump()
+  }
+
+  /** What was committed is announced, and each caller answered after that. */
+  function finish(batch: readonly Item[], { answers, drafts }: AdvanceResult, { isHeld = false } = {}): void {
+    const busy = batch.filter((_, index) => answers[index] === 'busy')
+    const held = new Set(busy.map((item) => item.request.key.executionId))
+    if (!isHeld) release(batch.filter((item) => !held.has(item.request.key.executionId)))
+    const settled = new Map<ExecutionId, Promise<void>>()
+    for (const [id, draft] of drafts) if (draft.execution !== draft.before) settled.set(id, settle(effectsOf(draft)))
+    for (const [index, item] of batch.entries()) {
+      const answer = answers[index] ?? 'busy'
+      if (answer === 'busy') continue
+      const after = settled.get(item.request.key.executionId) ?? Promise.resolve()
+      after.then(() => respond(item, answer), item.reject)
+    }
+    if (busy.length > 0) void oneByOne(busy)
+  }
+
+  function release(batch: readonly Item[]): void {
+    for (const { request } of batch) inFlight.delete(request.key.executionId)
+  }
+
+  return <T>(request: AdvanceRequest<T>) =>
+    new Promise<T>((resolve, reject) => {
+      const item: Item = { request, resolve: resolve as (value: unknown) => void, reject }
+      const waiting = pending.get(request.key.executionId)
+      if (waiting) waiting.push(item)
+      else pending.set(request.key.executionId, [item])
+      queueMicrotask(pump)
+    })
+}
+
+function now(): number {
+  return performance.now()
+}
+
+function respond(item: Item, answer: Exclude<AdvanceAnswer, 'busy'>): void {
+  if ('error' in answer) item.reject(answer.error)
+  else item.resolve(answer.value)
+}

@@ -1,0 +1,103 @@
+import type { Sql } from '../db/database.js'
+import { findTombstonesOf, lockVariablesOf, type VariableKey } from '../variables/batch-store.js'
+import { loadValues, loadValuesOf } from '../variables/values-store.js'
+import type { Draft } from './draft.js'
+import type { Reach } from './needs.js'
+import { inheritedSteps, loadFinishedSteps } from './result-store.js'
+
+/** Something that a draft needs before a decision can be made. */
+export interface Wanted {
+  readonly draft: Draft
+  readonly reach: Reach
+}
+
+/** Loads the variables and results that decisions may look at, of many executions at once; what is loaded already is left out. */
+export async function loadReach(tx: Sql, wanted: readonly Wanted[]): Promise<void> {
+  const byId = new Map(wanted.map(({ draft }) => [draft.execution.id, draft]))
+  const draftOf = (id: string): Draft => byId.get(id) as Draft
+  await loadWritten(
+    tx,
+    keysOf(wanted, ({ draft, reach }) => missing(draft.loaded.written, reach.written)),
+    draftOf,
+  )
+  await loadRead(tx, wanted, draftOf)
+  await loadSteps(tx, wanted, draftOf)
+}
+
+type DraftOf = (id: string) => Draft
+
+/** What may be written is locked: no counted read slips between its access count and the write. */
+async function loadWritten(tx: Sql, keys: readonly VariableKey[], draftOf: DraftOf): Promise<void> {
+  if (keys.length === 0) return
+  const absent = new Map(keys.map((key) => [`${key.executionId} ${key.name}`, key]))
+  for (const variable of await lockVariablesOf(tx, keys)) {
+    const { executionId, name, value } = variable
+    const draft = draftOf(executionId)
+    draft.variables.present.set(name, variable)
+    draft.vars = { ...draft.vars, [name]: value }
+    absent.delete(`${executionId} ${name}`)
+  }
+  for (const { executionId, name, version } of await findTombstonesOf(tx, [...absent.values()])) {
+    draftOf(executionId).variables.tombstones.set(name, version)
+  }
+  for (const { executionId, name } of keys) {
+    const { loaded } = draftOf(executionId)
+    loaded.written.add(name)
+    if (loaded.vars !== 'all') loaded.vars.add(name)
+  }
+}
+
+async function loadRead(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): Promise<void> {
+  for (const { draft, reach } of wanted) {
+    if (reach.vars !== 'all' || draft.loaded.vars === 'all') continue
+    // What was loaded before may have changed here since.
+    draft.vars = { ...(await loadValues(tx, draft.execution.id, null)), ...draft.vars }
+    for (const { name, operation } of draft.variables.changes) if (operation === 'delete') delete draft.vars[name]
+    draft.loaded.vars = 'all'
+  }
+  const keys = keysOf(wanted, ({ draft: { loaded }, reach }) =>
+    loaded.vars === 'all' || reach.vars === 'all' ? [] : missing(loaded.vars, reach.vars),
+  )
+  for (const { executionId, name, value } of await loadValuesOf(tx, keys)) {
+    const draft = draftOf(executionId)
+    draft.vars = { ...draft.vars, [name]: value }
+  }
+  for (const { executionId, name } of keys) {
+    const { vars } = draftOf(executionId).loaded
+    if (vars !== 'all') vars.add(name)
+  }
+}
+
+async function loadSteps(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): Promise<void> {
+  const keys = keysOf(wanted, ({ draft: { loaded, playbook }, reach }) => {
+    if (loaded.steps === 'all') return []
+    const names = playbook.steps.map((step) => step.name)
+    const { steps } = reach
+    return missing(loaded.steps, new Set(steps === 'all' ? names : names.filter((name) => steps.has(name))))
+  })
+  for (const { executionId, name } of keys) {
+    const draft = draftOf(executionId)
+    draft.steps = { ...inheritedSteps(draft.execution.inherited, [name]), ...draft.steps }
+    if (draft.loaded.steps !== 'all') draft.loaded.steps.add(name)
+  }
+  for (const { executionId, step, visit, value } of await loadFinishedSteps(tx, keys)) {
+    const draft = draftOf(executionId)
+    if (visit < (draft.stepVisits.get(step) ?? 0)) continue
+    draft.stepVisits.set(step, visit)
+    draft.steps = { ...draft.steps, [step]: value }
+  }
+}
+
+function missing(loaded: ReadonlySet<string>, names: ReadonlySet<string>): string[] {
+  return [...names].filter((name) => !loaded.has(name))
+}
+
+/** In the order of executions and names, each once. */
+function keysOf(wanted: readonly Wanted[], namesOf: (one: Wanted) => readonly string[]): VariableKey[] {
+  const keys = new Map<string, VariableKey>()
+  for (const one of wanted) {
+    const executionId = one.draft.execution.id
+    for (const name of namesOf(one)) keys.set(`${executionId} ${name}`, { executionId, name })
+  }
+  return [...keys.values()]
+}
