@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { createRandom } from '../support/random.js'
 import { checkAll, countRepeats } from './checkers.js'
 import { type EffectSink, openEffectSink } from './effects.js'
@@ -41,6 +41,7 @@ it(`${EXECUTIONS} executions of 10 steps, and a process killed or frozen every 1
   const { url, databaseUrl, client } = fleet
   const path = await client.register(tenSteps(sink))
   const killer = startKiller(victimsOf(fleet), createRandom('kills'))
+  onTestFinished(killer.stop)
   const began = performance.now()
   const logs = await runAll({ url, databaseUrl, paths: Array.from({ length: EXECUTIONS }, () => path), purpose: 'ten steps' })
   const tookMs = performance.now() - began
@@ -67,6 +68,7 @@ it(`${RANDOM} random playbooks leave the same variables under kills as without`,
   expect(calm.map(({ status }) => status)).toEqual(paths.map(() => 'completed'))
 
   const killer = startKiller(victimsOf(fleet), random)
+  onTestFinished(killer.stop)
   const disturbed = await runAll({ url, paths, purpose: 'disturbed', databaseUrl })
   await killer.stop()
   const executions = disturbed.map((log, index) => ({ ...log, expected: likeCalm(calm[index] as ExecutionLog) }))
