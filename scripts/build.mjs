@@ -16,7 +16,7 @@ const isBundled = (file) => file.startsWith(join('src', 'console'))
 const all = filesBelow('src')
 const files = all.filter((file) => !isBundled(file))
 const core = files.filter((file) => file.startsWith(join('src', 'core')))
-const consoleBuild = buildConsole([...all.filter(isBundled), ...core])
+const consoleBuild = buildConsole([...all.filter(isBundled), ...core, ...filesBelow('examples')])
 await build({
   entryPoints: files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts')),
   outdir: 'dist',

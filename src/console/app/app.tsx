@@ -10,6 +10,9 @@ import { Loading } from './states.js'
 import { styleNonce, theme, variables } from './theme.js'
 
 const ExecutionPage = lazy(() => import('../execution/execution-page.js').then((module) => ({ default: module.ExecutionPage })))
+const PlaybooksPage = lazy(() => import('../playbooks/playbooks-page.js').then((module) => ({ default: module.PlaybooksPage })))
+const PlaybookPage = lazy(() => import('../playbooks/playbook-page.js').then((module) => ({ default: module.PlaybookPage })))
+const EditorPage = lazy(() => import('../playbooks/editor-page.js').then((module) => ({ default: module.EditorPage })))
 
 /** The addresses of the console. The server answers each of them with the same page. */
 export function App() {
@@ -23,6 +26,9 @@ export function App() {
                 <Route path="/" element={<Navigate to="/executions" replace />} />
                 <Route path="/executions" element={<ExecutionsPage />} />
                 <Route path="/executions/:id" element={<ExecutionPage />} />
+                <Route path="/playbooks" element={<PlaybooksPage />} />
+                <Route path="/playbooks/view" element={<PlaybookPage />} />
+                <Route path="/playbooks/edit" element={<EditorPage />} />
                 <Route path="*" element={<NotFound />} />
               </Routes>
             </Suspense>

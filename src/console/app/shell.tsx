@@ -7,7 +7,10 @@ import { ConnectionBadge } from './connection-badge.js'
 import { Login } from './login.js'
 import classes from './shell.module.css'
 
-const PLACES = [{ to: '/executions', title: 'Executions' }]
+const PLACES = [
+  { to: '/executions', title: 'Executions' },
+  { to: '/playbooks', title: 'Playbooks' },
+]
 
 /** What surrounds every page. */
 export function Shell({ children }: { children: ReactNode }) {

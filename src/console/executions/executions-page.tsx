@@ -1,6 +1,6 @@
 import { Anchor, Button, Group, Text, Title } from '@mantine/core'
 import { IconPlayerPlayFilled } from '@tabler/icons-react'
-import { useCallback, useMemo, useState } from 'react'
+import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
 import { Empty, FaultNote, Loading } from '../app/states.js'
@@ -14,6 +14,8 @@ import { ExecutionsTable } from './executions-table.js'
 import { FilterBar } from './filter-bar.js'
 import { type Filters, readFilters, toQuery, writeFilters } from './filters.js'
 import { StartDialog } from './start-dialog.js'
+
+const ExampleOffer = lazy(() => import('../examples/example-offer.js').then((module) => ({ default: module.ExampleOffer })))
 
 /** All executions, live, filtered by what stands in the address. */
 export function ExecutionsPage() {
@@ -43,7 +45,7 @@ export function ExecutionsPage() {
       {view.fault && <FaultNote fault={view.fault} />}
       {chosen.size > 0 && <BulkBar rows={view.rows} chosen={chosen} onChoose={setChosen} />}
       {!view.isLoaded && !view.fault && <Loading what="executions" />}
-      {view.isLoaded && view.rows.length === 0 && <NoRows isFiltered={isFiltered} onStart={() => setStarting(true)} />}
+      {view.isLoaded && view.rows.length === 0 && <NoRows isFiltered={isFiltered} />}
       {view.rows.length > 0 && (
         <ExecutionsTable rows={view.rows} hasMore={view.hasMore} onMore={feed.more} chosen={chosen} onChoose={setChosen} />
       )}
@@ -52,7 +54,7 @@ export function ExecutionsPage() {
   )
 }
 
-function NoRows({ isFiltered, onStart }: { isFiltered: boolean; onStart: () => void }) {
+function NoRows({ isFiltered }: { isFiltered: boolean }) {
   const [, setSearch] = useSearchParams()
   if (isFiltered)
     return (
@@ -67,13 +69,8 @@ function NoRows({ isFiltered, onStart }: { isFiltered: boolean; onStart: () => v
       </Empty>
     )
   return (
-    <Empty title="No executions yet">
-      <Text size="sm" c="dimmed">
-        An execution is one run of a playbook. Start one, and watch its steps and variables as they change.
-      </Text>
-      <Button mt="xs" onClick={onStart}>
-        Start an execution
-      </Button>
-    </Empty>
+    <Suspense fallback={<Loading what="the examples" />}>
+      <ExampleOffer kicker="Nothing has run here yet" />
+    </Suspense>
   )
 }

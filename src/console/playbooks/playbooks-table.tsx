@@ -1,0 +1,91 @@
+import { ActionIcon, Button, Tooltip } from '@mantine/core'
+import { IconPencil, IconPlayerPlayFilled } from '@tabler/icons-react'
+import { useState } from 'react'
+import { Link } from 'react-router'
+import type { PlaybookRowFragment } from '../generated/graphql.js'
+import { plural } from '../lib/format.js'
+import { editorPlace, playbookPlace } from '../lib/places.js'
+import { Time } from '../ui/ticking.js'
+import classes from './playbooks-table.module.css'
+
+interface PlaybooksTableProps {
+  readonly rows: readonly PlaybookRowFragment[]
+  readonly mayRun: boolean
+  readonly onStart: (path: string) => void
+}
+
+const STEP = 200
+
+/** By path. A long list is shown in parts: who looks for one types a piece of its path. */
+export function PlaybooksTable({ rows, mayRun, onStart }: PlaybooksTableProps) {
+  const [limit, setLimit] = useState(STEP)
+  return (
+    <section className={`panel ${classes['scroller']}`} aria-label="Playbooks">
+      <table className={classes['table']}>
+        <thead>
+          <tr>
+            <th scope="col">Playbook</th>
+            <th scope="col" data-column="about">
+              About
+            </th>
+            <th scope="col" data-column="version">
+              Version
+            </th>
+            <th scope="col" data-column="registered">
+              Registered
+            </th>
+            <th scope="col" data-column="actions">
+              <span className={classes['unseen']}>Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, limit).map((row) => (
+            <Row key={row.path} row={row} mayRun={mayRun} onStart={onStart} />
+          ))}
+        </tbody>
+      </table>
+      {rows.length > limit && (
+        <Button variant="subtle" fullWidth onClick={() => setLimit(limit + STEP)}>
+          Show {plural(Math.min(STEP, rows.length - limit), 'more playbook')}
+        </Button>
+      )}
+    </section>
+  )
+}
+
+interface RowProps extends Omit<PlaybooksTableProps, 'rows'> {
+  readonly row: PlaybookRowFragment
+}
+
+function Row({ row: { path, name, description, version, registeredAt }, mayRun, onStart }: RowProps) {
+  return (
+    <tr className={classes['row']} data-playbook={path}>
+      <td>
+        <Link to={playbookPlace(path)} className={classes['link']}>
+          <span className={classes['path']}>{path}</span>
+          {name !== path && <span className={classes['name']}>{name}</span>}
+        </Link>
+      </td>
+      <td data-column="about">{description ?? ''}</td>
+      <td data-column="version">{version}</td>
+      <td data-column="registered">
+        <Time iso={registeredAt} />
+      </td>
+      <td data-column="actions">
+        <Tooltip label="Edit">
+          <ActionIcon component={Link} to={editorPlace({ path })} variant="subtle" color="gray" aria-label={`Edit ${path}`}>
+            <IconPencil size={16} />
+          </ActionIcon>
+        </Tooltip>
+        {mayRun && (
+          <Tooltip label="Start an execution">
+            <ActionIcon variant="subtle" aria-label={`Start ${path}`} onClick={() => onStart(path)}>
+              <IconPlayerPlayFilled size={15} />
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </td>
+    </tr>
+  )
+}
