@@ -1,3 +1,4 @@
+import { createBatcher } from '../core/batcher.js'
 import type { Page } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
@@ -7,7 +8,7 @@ import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
 import type { ToolDefinition } from '../tools/tool.js'
 import { createModelCache } from './model-cache.js'
 import type { PlaybookRecord } from './record.js'
-import { findPlaybook, insertNextVersion, pagePlaybooks, pageVersions } from './store.js'
+import { findPlaybook, findVersions, insertNextVersion, pagePlaybooks, pageVersions } from './store.js'
 
 export interface PageRequest {
   readonly first?: number | null | undefined
@@ -49,13 +50,17 @@ const MAX_VERSION = 2 ** 31 - 1
 /** The catalog over the database. */
 export function createCatalogService({ db, tools }: CatalogOptions): CatalogService {
   const models = createModelCache(MODEL_CACHE_BYTES)
+  const findVersion = createBatcher<{ readonly path: string; readonly version: number }, PlaybookRecord | null>({
+    groupOf: () => '',
+    load: async (versions) => (await findVersions(db, versions)).map((playbook) => () => playbook),
+  })
 
   const find = async (path: string, version?: number | null): Promise<PlaybookRecord | null> => {
     if ((version ?? 1) < 0) {
       throw new TransientError('VALIDATION', `version: ${version} is negative`, { details: { field: 'version' } })
     }
     if (path.includes('\0') || !isVersion(version ?? 1)) return null
-    return findPlaybook(db, path, version ?? null)
+    return version === null || version === undefined ? findPlaybook(db, path, null) : findVersion({ path, version })
   }
 
   const get = async (path: string, version?: number | null): Promise<PlaybookRecord> => {

@@ -41,6 +41,21 @@ export async function findPlaybook(sql: Sql, path: string, version: number | nul
   return row === undefined ? null : toPlaybook(row)
 }
 
+/** Versions of playbooks; null where there is none. */
+export async function findVersions(
+  sql: Sql,
+  versions: readonly { readonly path: string; readonly version: number }[],
+): Promise<(PlaybookRecord | null)[]> {
+  const rows = await sql.rows<PlaybookRow>(
+    `SELECT ${COLUMNS} FROM transient.playbook
+     WHERE (path, version) IN (SELECT k.path, k.version FROM unnest($1::text[], $2::integer[]) AS k(path, version))`,
+    versions.map(({ path }) => path),
+    versions.map(({ version }) => String(version)),
+  )
+  const found = new Map(rows.map((row) => [`${row.version} ${row.path}`, toPlaybook(row)]))
+  return versions.map(({ path, version }) => found.get(`${version} ${path}`) ?? null)
+}
+
 /** Inserts the next version of a path, unless the latest has this source already. Registrations of one path wait for each other. */
 export function insertNextVersion(db: Database, { path, name, source }: NewPlaybook): Promise<PlaybookRecord> {
   return db.transaction(async (tx) => {

@@ -3,6 +3,7 @@ import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
+import { rowsByKey } from '../db/keyed.js'
 import type { PageRequest } from './filter.js'
 import type { EventRecord } from './record.js'
 
@@ -17,7 +18,7 @@ interface EventRow {
   readonly occurred_at: Date
 }
 
-interface EventQuery {
+export interface EventQuery {
   readonly executionId: ExecutionId
   /** Only those of one visit or iteration; null for all. */
   readonly run: number | null
@@ -26,42 +27,51 @@ interface EventQuery {
 
 const MAX_SEQ = 2n ** 63n - 1n
 
-/** One page of an execution's events, oldest first. */
-export async function pageEvents(sql: Sql, { executionId, run, page }: EventQuery): Promise<Page<EventRecord>> {
-  const size = pageSize(page.first)
-  const cursor = page.after ?? null
-  const scope = 'execution_id = $1::bigint AND ($2::integer IS NULL OR run = $2::integer)'
-  const counted = await sql.rows<{ count: bigint }>(
-    `SELECT count(*) AS count FROM transient.event WHERE ${scope}`,
-    executionId,
-    run,
-  )
-  const rows = await sql.rows<EventRow>(
-    `SELECT seq, revision, name, step, run, attempt, data::text AS data, occurred_at FROM transient.event
-     WHERE ${scope} AND seq > $3::bigint ORDER BY seq LIMIT ${size + 1}`,
-    executionId,
-    run,
-    cursor === null ? '0' : seqOf(cursor),
-  )
-  const shown = rows.slice(0, size)
-  return {
-    items: shown.map((row) => toEvent(executionId, row)),
-    cursors: shown.map((row) => encodeCursor([String(row.seq)])),
-    hasNextPage: rows.length > size,
-    hasPreviousPage: cursor !== null,
-    totalCount: Number(counted[0]?.count ?? 0),
+/** One page of events for each query, oldest first. The queries differ in their keys alone. */
+export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): Promise<(() => Page<EventRecord>)[]> {
+  const [example] = queries
+  if (example === undefined) return []
+  const isOfRuns = example.run !== null
+  const size = pageSize(example.page.first)
+  const cursor = example.page.after ?? null
+  const scope = isOfRuns ? 'execution_id = $1::bigint AND run = $2::integer' : 'execution_id = $1::bigint'
+  const keyed = {
+    keyTypes: isOfRuns ? (['bigint', 'integer'] as const) : (['bigint'] as const),
+    keys: queries.map(({ executionId, run }) => (run === null ? [executionId] : [executionId, run])),
   }
+  const counted = await rowsByKey<{ count: bigint }>(sql, {
+    ...keyed,
+    text: `SELECT count(*) AS count FROM transient.event WHERE ${scope}`,
+  })
+  const found = await rowsByKey<EventRow>(sql, {
+    ...keyed,
+    text: `SELECT seq, revision, name, step, run, attempt, data::text AS data, occurred_at FROM transient.event
+      WHERE ${scope} AND seq > $${keyed.keyTypes.length + 1}::bigint ORDER BY seq LIMIT ${size + 1}`,
+    rest: [cursor === null ? '0' : seqOf(cursor)],
+  })
+  return queries.map(({ executionId }, index) => () => {
+    const rows = found[index] ?? []
+    const shown = rows.slice(0, size)
+    return {
+      items: shown.map((row) => toEvent(executionId, row)),
+      cursors: shown.map((row) => encodeCursor([String(row.seq)])),
+      hasNextPage: rows.length > size,
+      hasPreviousPage: cursor !== null,
+      totalCount: Number(counted[index]?.[0]?.count ?? 0),
+    }
+  })
 }
 
-/** The names of the steps that run now, in the order in which they were reached. */
-export async function findLiveSteps(sql: Sql, executionId: ExecutionId): Promise<string[]> {
-  const rows = await sql.rows<{ readonly step: string }>(
-    `SELECT step FROM transient.step_run
-     WHERE execution_id = $1::bigint AND iteration IS NULL AND status IN ('pending', 'running')
-     GROUP BY step ORDER BY min(run) LIMIT 100`,
-    executionId,
-  )
-  return rows.map(({ step }) => step)
+/** Of each execution the names of the steps that run now, in the order in which they were reached. */
+export async function findLiveSteps(sql: Sql, executionIds: readonly ExecutionId[]): Promise<string[][]> {
+  const found = await rowsByKey<{ readonly step: string }>(sql, {
+    text: `SELECT step FROM transient.step_run
+      WHERE execution_id = $1::bigint AND iteration IS NULL AND status IN ('pending', 'running')
+      GROUP BY step ORDER BY min(run) LIMIT 100`,
+    keyTypes: ['bigint'],
+    keys: executionIds.map((id) => [id]),
+  })
+  return found.map((rows) => rows.map(({ step }) => step))
 }
 
 function seqOf(cursor: string): string {

@@ -5,6 +5,7 @@ import type { ExecutionId } from '../core/ids.js'
 import type { JsonObject } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'
 import type { Sql, SqlParameter } from '../db/database.js'
+import { rowsByKey } from '../db/keyed.js'
 import type { ExecutionFilter, PageRequest } from './filter.js'
 import type { ExecutionError, ExecutionRecord, StepRunRecord } from './record.js'
 import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from './store.js'
@@ -37,7 +38,7 @@ interface StepRow {
   readonly finished_at: Date | null
 }
 
-interface StepQuery {
+export interface StepQuery {
   readonly executionId: ExecutionId
   /** The visit whose iterations are asked for; null for the visits themselves. */
   readonly parentRun: number | null
@@ -112,31 +113,42 @@ export async function readMatching(
   return rows.map(toExecution)
 }
 
-/** One page of step runs: the visits in order, or one visit's iterations by index. */
-export async function pageStepRuns(sql: Sql, { executionId, parentRun, page }: StepQuery): Promise<Page<StepRunRecord>> {
-  const size = pageSize(page.first)
-  const key = parentRun === null ? 'run' : 'iteration'
-  const scope =
-    parentRun === null
-      ? 'execution_id = $1::bigint AND iteration IS NULL'
-      : 'execution_id = $1::bigint AND parent_run = $2::integer AND iteration IS NOT NULL'
-  const scoped: SqlParameter[] = parentRun === null ? [executionId] : [executionId, parentRun]
-  const cursor = page.after ?? null
+/** One page of step runs for each query: the visits in order, or one visit's iterations by index. The queries differ in their keys alone. */
+export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): Promise<(() => Page<StepRunRecord>)[]> {
+  const [example] = queries
+  if (example === undefined) return []
+  const isOfVisits = example.parentRun === null
+  const size = pageSize(example.page.first)
+  const order = isOfVisits ? 'run' : 'iteration'
+  const scope = isOfVisits
+    ? 'execution_id = $1::bigint AND iteration IS NULL'
+    : 'execution_id = $1::bigint AND parent_run = $2::integer AND iteration IS NOT NULL'
+  const cursor = example.page.after ?? null
   const after = cursor === null ? -1 : decodeNumberCursor(cursor)
-  const counted = await sql.rows<{ count: bigint }>(`SELECT count(*) AS count FROM transient.step_run WHERE ${scope}`, ...scoped)
-  const rows = await sql.rows<StepRow>(
-    `SELECT ${STEP_COLUMNS} FROM transient.step_run WHERE ${scope} AND ${key} > $${scoped.length + 1}::integer ORDER BY ${key} LIMIT ${size + 1}`,
-    ...scoped,
-    after,
-  )
-  const shown = rows.slice(0, size)
-  return {
-    items: shown.map(toStepRun),
-    cursors: shown.map((row) => encodeCursor([String(row[key])])),
-    hasNextPage: rows.length > size,
-    hasPreviousPage: cursor !== null,
-    totalCount: Number(counted[0]?.count ?? 0),
+  const keyed = {
+    keyTypes: isOfVisits ? (['bigint'] as const) : (['bigint', 'integer'] as const),
+    keys: queries.map(({ executionId, parentRun }) => (parentRun === null ? [executionId] : [executionId, parentRun])),
   }
+  const counted = await rowsByKey<{ count: bigint }>(sql, {
+    ...keyed,
+    text: `SELECT count(*) AS count FROM transient.step_run WHERE ${scope}`,
+  })
+  const found = await rowsByKey<StepRow>(sql, {
+    ...keyed,
+    text: `SELECT ${STEP_COLUMNS} FROM transient.step_run
+      WHERE ${scope} AND ${order} > $${keyed.keyTypes.length + 1}::integer ORDER BY ${order} LIMIT ${size + 1}`,
+    rest: [after],
+  })
+  return found.map((rows, index) => () => {
+    const shown = rows.slice(0, size)
+    return {
+      items: shown.map(toStepRun),
+      cursors: shown.map((row) => encodeCursor([String(row[order])])),
+      hasNextPage: rows.length > size,
+      hasPreviousPage: cursor !== null,
+      totalCount: Number(counted[index]?.[0]?.count ?? 0),
+    }
+  })
 }
 
 function executionConditions({ filter, variableFilter }: Query) {

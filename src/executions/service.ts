@@ -1,15 +1,16 @@
 import type { StepBus } from '../bus/bus.js'
+import { createBatcher } from '../core/batcher.js'
 import type { Page } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
-import type { ExecutionId } from '../core/ids.js'
+import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
-import { findLiveSteps, pageEvents } from './event-store.js'
+import { type EventQuery, findLiveSteps, pagesOfEvents } from './event-store.js'
 import { createExecutionFeed } from './feed.js'
 import type { ExecutionFilter, PageRequest } from './filter.js'
-import { pageExecutions, pageStepRuns, type VariableFilterSql } from './page-store.js'
+import { pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
 import type { EventRecord, ExecutionRecord, StepRunRecord } from './record.js'
-import { findExecution } from './store.js'
+import { findExecution, findExecutions } from './store.js'
 import { watchExecution, watchExecutions } from './watch.js'
 
 export type { ExecutionFilter, PageRequest } from './filter.js'
@@ -52,18 +53,34 @@ const POLL_MS = 1000
 export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL_MS }: ExecutionsOptions): ExecutionsService {
   const feed = createExecutionFeed({ db, bus, pollMs })
   const watching = { db, feed, share: createSharedCalls() }
+  const found = createBatcher<ExecutionId, ExecutionRecord | null>({
+    groupOf: () => '',
+    load: async (ids) => (await findExecutions(db, ids)).map((execution) => () => execution),
+  })
+  const stepRuns = createBatcher<StepQuery, Page<StepRunRecord>>({
+    groupOf: ({ parentRun, page: { first, after } }) => JSON.stringify([parentRun === null, first, after]),
+    load: (queries) => pagesOfStepRuns(db, queries),
+  })
+  const events = createBatcher<EventQuery, Page<EventRecord>>({
+    groupOf: ({ run, page: { first, after } }) => JSON.stringify([run === null, first, after]),
+    load: (queries) => pagesOfEvents(db, queries),
+  })
+  const liveSteps = createBatcher<ExecutionId, string[]>({
+    groupOf: () => '',
+    load: async (ids) => (await findLiveSteps(db, ids)).map((steps) => () => steps),
+  })
   return {
-    find: (id) => findExecution(db, id),
+    find: async (id) => found(parseExecutionId(id)),
     async get(id) {
       const execution = await findExecution(db, id)
       if (execution === null) throw new TransientError('NOT_FOUND', `there is no execution ${id}`)
       return execution
     },
     list: (filter, page) => pageExecutions(db, { filter, variableFilter, page }),
-    steps: (executionId, page) => pageStepRuns(db, { executionId, parentRun: null, page }),
-    iterations: (executionId, parentRun, page) => pageStepRuns(db, { executionId, parentRun, page }),
-    events: (executionId, run, page) => pageEvents(db, { executionId, run, page }),
-    currentSteps: async ({ id, status }) => (status === 'running' ? findLiveSteps(db, id) : []),
+    steps: (executionId, page) => stepRuns({ executionId, parentRun: null, page }),
+    iterations: (executionId, parentRun, page) => stepRuns({ executionId, parentRun, page }),
+    events: (executionId, run, page) => events({ executionId, run, page }),
+    currentSteps: async ({ id, status }) => (status === 'running' ? liveSteps(id) : []),
     watch: (id, signal) => watchExecution(id, { ...watching, signal }),
     watchAll: (filter, signal) => watchExecutions({ ...watching, signal, filter, variableFilter }),
   }

@@ -191,6 +191,16 @@ function updateOf(id: ExecutionId, patch: ExecutionPatch): { sql: string; parame
   return { sql, parameters: [id, ...names.map((name) => patchParameter(name, patch))] }
 }
 
+/** Executions, not locked; null where there is none. */
+export async function findExecutions(sql: Sql, ids: readonly ExecutionId[]): Promise<(ExecutionRecord | null)[]> {
+  const rows = await sql.rows<ExecutionRow>(
+    `SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = ANY($1::bigint[])`,
+    ids,
+  )
+  const found = new Map(rows.map((row) => [String(row.id), toExecution(row)]))
+  return ids.map((id) => found.get(id) ?? null)
+}
+
 /** One execution, not locked. */
 export async function findExecution(sql: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
   const [row] = await sql.rows<ExecutionRow>(`SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = $1::bigint`, id)

@@ -3,6 +3,7 @@ import { TransientError } from '../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { type JsonValue, parseJson } from '../core/json.js'
 import type { Sql, SqlParameter } from '../db/database.js'
+import { rowsByKey } from '../db/keyed.js'
 import type { VariableFilter } from './filter.js'
 import { variableFilterSql } from './filter-sql.js'
 import type { ChangeRecord, VariableRecord } from './record.js'
@@ -94,20 +95,27 @@ export async function variableValues(
 
 type Keyed<Row> = Row & { readonly position: string; readonly total: bigint | null }
 
-/** One page of an execution's variables by (created_at, name), with revision and total of the same snapshot. */
-export async function variablePage(sql: Sql, request: ListRequest): Promise<Page<VariableRecord> & { revision: number }> {
-  const first = pageSize(request.first)
-  const asOf = request.asOf ?? null
-  const after = readCursor(request.after, [isTimestamp, isStorableText])
-  const source = sourceAt(parseExecutionId(request.executionId), asOf)
-  const parameters = [...source.parameters]
-  const filter = variableFilterSql(request.filter ?? {}, parameters.length + 1)
-  parameters.push(...filter.parameters)
-  const next = parameters.length
+type VariablePage = Page<VariableRecord> & { revision: number }
+
+/**
+ * One page of each execution's variables by (created_at, name), with revision and total of the same snapshot. The requests
+ * differ in the execution alone.
+ */
+export async function variablePages(sql: Sql, requests: readonly ListRequest[]): Promise<(() => VariablePage)[]> {
+  const [example] = requests
+  if (example === undefined) return []
+  const first = pageSize(example.first)
+  const asOf = example.asOf ?? null
+  const after = readCursor(example.after, [isTimestamp, isStorableText])
+  const keys = requests.map(({ executionId }) => [parseExecutionId(executionId)])
+  const source = sourceAt(parseExecutionId(example.executionId), asOf)
+  const rest = source.parameters.slice(1)
+  const filter = variableFilterSql(example.filter ?? {}, rest.length + 2)
+  rest.push(...filter.parameters)
+  const next = rest.length + 1
   // Without a filter the execution's own counter is the total; then the rows need to be found only once.
   const isCounted = asOf === null && filter.parameters.length === 0 && filter.sql === 'TRUE'
-  const rows = await sql.rows<Keyed<VariableRow & Present>>(
-    `WITH matching AS ${isCounted ? 'NOT MATERIALIZED' : 'MATERIALIZED'} (
+  const text = `WITH matching AS ${isCounted ? 'NOT MATERIALIZED' : 'MATERIALIZED'} (
        SELECT t.* FROM ${source.table} t WHERE t.execution_id = $1::bigint AND ${filter.sql}
      )
      SELECT e.revision AS present, e.oldest_revision,
@@ -118,12 +126,15 @@ export async function variablePage(sql: Sql, request: ListRequest): Promise<Page
        ${after ? `WHERE (t.created_at, t.var_name) > ($${next + 1}::timestamptz, $${next + 2}::text)` : ''}
        ORDER BY t.created_at, t.var_name LIMIT ${first + 1}
      ) page ON TRUE
-     ORDER BY page.created_at, page.var_name`,
-    ...parameters,
-    ...(after ?? []),
-  )
-  const revision = revisionOf(rows[0], asOf)
-  return { ...toPage({ rows, first, after, keep: toVariable, key: (row) => [row.position, row.var_name] }), revision }
+     ORDER BY page.created_at, page.var_name`
+  const found = await rowsByKey<Keyed<VariableRow & Present>>(sql, {
+    ...{ text, keyTypes: ['bigint'], keys },
+    rest: [...rest, ...(after ?? [])],
+  })
+  return found.map((rows) => () => {
+    const revision = revisionOf(rows[0], asOf)
+    return { ...toPage({ rows, first, after, keep: toVariable, key: (row) => [row.position, row.var_name] }), revision }
+  })
 }
 
 /** Across executions, by (execution id, name). */

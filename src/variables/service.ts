@@ -1,15 +1,16 @@
 import type { StepBus } from '../bus/bus.js'
+import { createBatcher } from '../core/batcher.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import type { Page } from '../core/cursor.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
-import type { JsonValue } from '../core/json.js'
+import { type JsonValue, stringifyJson } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database, Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
 import { checkRunning } from './batch.js'
 import type { VariableFilter } from './filter.js'
-import { allVariables, historyPage, searchPage, variablePage, variableValues } from './page-store.js'
+import { allVariables, historyPage, searchPage, variablePages, variableValues } from './page-store.js'
 import { createReadQueue } from './read-queue.js'
 import type { ChangeRecord, VariableRecord } from './record.js'
 import type {
@@ -72,6 +73,10 @@ export interface VariablesOptions {
 export function createVariablesService({ db, bus, clock = systemClock }: VariablesOptions): VariablesService {
   const countedRead = createReadQueue({ sql: db, clock })
   const queuedWrite = createWriteQueue({ db, bus, clock })
+  const listed = createBatcher<ListRequest, Page<VariableRecord> & { readonly revision: number }>({
+    groupOf: ({ executionId: _, ...rest }) => stringifyJson(rest as unknown as JsonValue),
+    load: (requests) => variablePages(db, requests),
+  })
   const wakeUp = createWakeUps({ bus, findPositions: (ids) => findPositions(db, ids) })
   const watching = { sql: db, share: createSharedCalls(), wakeUp }
 
@@ -87,7 +92,7 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
     read: (executionId, name) => byName(executionId, name, countedRead),
     find: (executionId, name) => byName(executionId, name, (id, wanted) => findVariable(db, id, wanted)),
     all: async (executionId) => allVariables(db, parseExecutionId(executionId)),
-    list: (request) => variablePage(db, request),
+    list: async (request) => listed({ ...request, executionId: parseExecutionId(request.executionId) }),
     search: (filter, page) => searchPage(db, filter, page),
     history: async (request) => {
       if (request.name !== null && request.name !== undefined) checkStorableName(request.name)

@@ -1,5 +1,6 @@
 import type { Hint, StepBus } from '../bus/bus.js'
 import type { Clock } from '../core/clock.js'
+import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { Database } from '../db/database.js'
 import { applyBatch, type BatchAnswer } from './batch.js'
@@ -9,6 +10,8 @@ import type { WriteRequest, WriteResult } from './requests.js'
 const MAX_WRITES = 200
 /** Beyond that, writes gather while the transactions run: that is what makes the batches. */
 const MAX_TRANSACTIONS = 3
+/** Variables that may wait at once; beyond, callers are told to come back, before memory and their patience run out. */
+const MAX_WAITING = 20_000
 
 interface Item {
   readonly request: WriteRequest
@@ -23,6 +26,7 @@ interface CommitOptions {
 }
 
 export interface WriteQueueOptions {
+  readonly maxWaiting?: number
   readonly db: Database
   readonly bus: StepBus
   readonly clock: Clock
@@ -30,12 +34,15 @@ export interface WriteQueueOptions {
 
 /**
  * Group commit: change sets that come at the same time share a transaction, without a timer, and each keeps its own revision
- * and answer. An execution is never in two transactions of one queue at once.
+ * and answer. An execution is never in two transactions of one queue at once. Rejects with OVERLOADED when too many wait.
  */
-export function createWriteQueue({ db, bus, clock }: WriteQueueOptions): (request: WriteRequest) => Promise<WriteResult> {
+export function createWriteQueue(options: WriteQueueOptions): (request: WriteRequest) => Promise<WriteResult> {
+  const { db, bus, clock, maxWaiting = MAX_WAITING } = options
   const pending = new Map<ExecutionId, Item[]>()
   const inFlight = new Set<ExecutionId>()
   let running = 0
+  /** Of all that have no answer yet. */
+  let waiting = 0
 
   function pump(): void {
     while (running < MAX_TRANSACTIONS) {
@@ -91,14 +98,24 @@ export function createWriteQueue({ db, bus, clock }: WriteQueueOptions): (reques
     return answers
   }
 
-  return (request) =>
-    new Promise((resolve, reject) => {
-      const item = { request, resolve, reject }
-      const waiting = pending.get(request.executionId)
-      if (waiting) waiting.push(item)
-      else pending.set(request.executionId, [item])
-      queueMicrotask(pump)
-    })
+  return async (request) => {
+    const size = sizeOfRequest(request)
+    if (waiting > 0 && waiting + size > maxWaiting) {
+      throw new TransientError('OVERLOADED', `${waiting} writes wait already; try again in a moment`)
+    }
+    waiting += size
+    try {
+      return await new Promise((resolve, reject) => {
+        const item = { request, resolve, reject }
+        const queued = pending.get(request.executionId)
+        if (queued) queued.push(item)
+        else pending.set(request.executionId, [item])
+        queueMicrotask(pump)
+      })
+    } finally {
+      waiting -= size
+    }
+  }
 }
 
 /** After a commit nothing may fail any more: a lost hint costs a watcher a second. */
@@ -133,7 +150,11 @@ function take(pending: Map<ExecutionId, Item[]>, inFlight: Set<ExecutionId>): It
 }
 
 function sizeOf(item: Item | undefined): number {
-  return Math.max(item?.request.writes.length ?? 0, 1)
+  return item === undefined ? 1 : sizeOfRequest(item.request)
+}
+
+function sizeOfRequest({ writes }: WriteRequest): number {
+  return Math.max(writes.length, 1)
 }
 
 /** False when the item has no answer yet. */

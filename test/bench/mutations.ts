@@ -1,6 +1,7 @@
-import { type LoadRequest, type Measured, runLoad } from './lib/load.js'
+import { COLUMNS, type Contender, contender, figure, measureAll, rowOf } from './lib/contender.js'
+import { type LoadRequest, runLoad } from './lib/load.js'
 import { findPgbench, runPgbench } from './lib/pgbench.js'
-import { type Cell, medianOf, report, tableOf } from './lib/report.js'
+import { report, tableOf } from './lib/report.js'
 import { openStage, type Stage } from './lib/stage.js'
 import { upsertStatement } from './lib/yardstick-sql.js'
 
@@ -26,16 +27,9 @@ function request(url: string, { query, input }: { query: string; input: string }
   return { url, path: '/graphql', headers: JSON_HEADERS, body, connections, seconds: SECONDS, ...DRAWN }
 }
 
-interface Contender {
-  readonly name: string
-  readonly connections: number
-  run(): Promise<Partial<Measured> & Pick<Measured, 'perSecond'>>
-  readonly rounds: (Partial<Measured> & Pick<Measured, 'perSecond'>)[]
-}
-
 function contenders({ server, postgraphile, databaseUrl }: Stage): Contender[] {
   const found: Contender[] = []
-  const add = (name: string, connections: number, run: Contender['run']) => found.push({ name, connections, run, rounds: [] })
+  const add = (name: string, connections: number, run: Contender['run']) => found.push(contender(name, connections, run))
   const ours = { query: OURS, input: '{"executionId":"@execution","name":"@name","value":@value}' }
   const theirs = { query: THEIRS, input: '{"execution":"@execution","name":@name,"value":"@value"}' }
   add('Transient', 32, () => runLoad(request(server.url, ours, 32), server.pid()))
@@ -66,19 +60,6 @@ function contenders({ server, postgraphile, databaseUrl }: Stage): Contender[] {
   return found
 }
 
-function figure(contender: Contender | undefined, name: keyof Measured): number {
-  return medianOf((contender?.rounds ?? []).map((round) => Number(round[name])))
-}
-
-function rowOf(contender: Contender): Cell[] {
-  const show = (name: keyof Measured, digits: number): string => {
-    const value = figure(contender, name)
-    return Number.isNaN(value) ? '–' : value.toFixed(digits)
-  }
-  const { name, connections } = contender
-  return [name, connections, show('perSecond', 0), show('p50', 2), show('p99', 2), show('cpuMicros', 0), show('residentMib', 0)]
-}
-
 function verdicts(all: readonly Contender[]): string {
   const [ours, pgbench, postgraphile] = ['Transient', 'pgbench', 'PostGraphile'].map((name) =>
     all.find((one) => one.name === name && one.connections === 32),
@@ -96,24 +77,9 @@ async function main(): Promise<void> {
   const stage = await openStage()
   try {
     const all = contenders(stage)
-    // Rounds are interleaved, so that a busy neighbour slows all of them; the first only warms up.
-    for (let round = 0; round <= ROUNDS; round += 1) {
-      for (const one of all) {
-        const measured = await one.run()
-        if (round > 0) one.rounds.push(measured)
-        console.info(round, one.name, one.connections, measured)
-      }
-    }
+    await measureAll(all, ROUNDS)
     const versions = [stage.postgresVersion, ...(stage.postgraphile === null ? [] : [stage.postgraphile.version])]
-    const columns = [
-      'who',
-      'connections',
-      'writes/s',
-      'p50, ms',
-      'p99, ms',
-      'CPU of the server per write, µs',
-      'RSS of the server, MiB',
-    ]
+    const columns = ['who', 'connections', 'writes/s', ...COLUMNS]
     report({
       name: 'mutations',
       command: 'npm run bench:mutations',

@@ -1,10 +1,13 @@
 import fc from 'fast-check'
 import { beforeAll, expect, it } from 'vitest'
+import { createMemoryBus } from '../../src/bus/index.js'
+import { systemClock } from '../../src/core/clock.js'
 import { isSameJson, type JsonValue } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
 import { findExecution, lockExecution } from '../../src/executions/store.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
+import { createWriteQueue } from '../../src/variables/write-queue.js'
 import { describeEachDatabase } from '../support/database.js'
 import { createService, increment, newId, remove, set, write } from './support.js'
 
@@ -124,5 +127,39 @@ describeEachDatabase('writes that share a transaction', (open) => {
     await blocked
     expect(order).toEqual(['free', 'held 1', 'held 2'])
     expect(await service.find(held, 'a')).toMatchObject({ value: 2, version: 3 })
+  })
+
+  it('beyond what may wait is told to come back, and nobody who waited is harmed', async () => {
+    const queue = createWriteQueue({ db, bus: createMemoryBus({ onError: () => undefined }), clock: systemClock, maxWaiting: 20 })
+    const id = newId()
+    const answers = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, index) => queue({ executionId: id, writes: [set(`v${index}`, index)], actor: 'api:test' })),
+    )
+    expect(answers.map(({ status }) => status)).toEqual([...Array(20).fill('fulfilled'), ...Array(10).fill('rejected')])
+    expect(answers.at(-1)).toMatchObject({ reason: { code: 'OVERLOADED' } })
+    expect((await service.all(id)).revision).toBe(20)
+    await expect(queue({ executionId: id, writes: [set('later', 1)], actor: 'api:test' })).resolves.toMatchObject({
+      revision: 21,
+    })
+  })
+
+  it('a change set larger than what may wait is alone in the queue, not refused for ever', async () => {
+    const queue = createWriteQueue({ db, bus: createMemoryBus({ onError: () => undefined }), clock: systemClock, maxWaiting: 2 })
+    const writes = ['a', 'b', 'c'].map((name) => set(name, 1))
+    await expect(queue({ executionId: newId(), writes, actor: 'api:test' })).resolves.toMatchObject({ revision: 1 })
+  })
+
+  it('one bad row among 200 good ones fails alone, in one transaction', async () => {
+    const ids = Array.from({ length: 200 }, () => newId())
+    const bad = newId()
+    const answers = await Promise.allSettled([
+      ...ids.slice(0, 100).map((id) => write(service, id, set('a', 1))),
+      write(service, bad, set('a', '\u0000')),
+      ...ids.slice(100).map((id) => write(service, id, set('a', 1))),
+    ])
+    expect(answers.filter(({ status }) => status === 'rejected')).toEqual([
+      expect.objectContaining({ reason: expect.objectContaining({ code: 'VALIDATION' }) }),
+    ])
+    expect(answers[100]?.status).toBe('rejected')
   })
 })

@@ -76,6 +76,7 @@ async function sendOutcome(response: ServerResponse, { outcome, type, refusedSta
   if (outcome.kind === 'stream') return sendStream(response, outcome.messages)
   const result = outcome.kind === 'refused' ? { errors: outcome.errors } : outcome.result
   if (type === EVENTS_TYPE) return sendOnly(response, stringifyResult(result))
+  if (result.errors?.some(({ extensions }) => extensions?.['code'] === 'OVERLOADED')) response.setHeader('retry-after', '1')
   const status = outcome.kind === 'result' ? 200 : type === GRAPHQL_TYPE ? 400 : refusedStatus
   sendJson(response, { result, type, status })
 }

@@ -9,9 +9,9 @@ const latencies: number[] = []
 let failure: string | null = null
 let isOver = false
 
-function fill(text: string, { executions, names }: LoadRequest): string {
+function fill(text: string, { executions, names, firstExecution = 1 }: LoadRequest): string {
   return text
-    .replace('@execution', String(1 + randomInt(executions)))
+    .replace('@execution', String(firstExecution + randomInt(executions)))
     .replace('@name', `v${1 + randomInt(names)}`)
     .replace('@number', String(1 + randomInt(names)))
     .replace('@value', String(randomInt(1_000_000_000)))

@@ -15,6 +15,8 @@ export interface LoadRequest {
   readonly connections: number
   readonly seconds: number
   readonly executions: number
+  /** 1 without it. */
+  readonly firstExecution?: number
   readonly names: number
 }
 

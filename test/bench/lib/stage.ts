@@ -21,7 +21,7 @@ export interface Stage {
 }
 
 /** @throws Error when no PostgreSQL is reachable */
-export async function openStage(): Promise<Stage> {
+export async function openStage({ hasPostgraphile = true } = {}): Promise<Stage> {
   const postgres = await findPostgres()
   if (postgres === null) throw new Error('a PostgreSQL is needed: set TEST_DATABASE_URL')
   const [ownDatabaseUrl, databaseUrl] = [await postgres.createDatabase(), await postgres.createDatabase()]
@@ -29,7 +29,7 @@ export async function openStage(): Promise<Stage> {
   await (await startTestServer({ env: { DATABASE_URL: databaseUrl } })).close()
   const postgresVersion = await prepare(databaseUrl)
   const server = await startTestServer({ env: { DATABASE_URL: ownDatabaseUrl } })
-  const postgraphile = await startPostgraphile(databaseUrl)
+  const postgraphile = hasPostgraphile ? await startPostgraphile(databaseUrl) : null
   return {
     ...{ server, postgraphile, databaseUrl, ownDatabaseUrl, postgresVersion },
     async close() {

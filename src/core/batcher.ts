@@ -1,0 +1,59 @@
+/** One question of a batch, and who waits for its answer. */
+interface Waiting<Query, Value> {
+  readonly query: Query
+  resolve(value: Value): void
+  reject(error: unknown): void
+}
+
+export interface BatcherOptions<Query, Value> {
+  /** Only questions of one group are asked together. */
+  readonly groupOf: (query: Query) => string
+  /** One answer for each question, in order; calling it may throw, which concerns that question alone. */
+  readonly load: (queries: readonly Query[]) => Promise<readonly (() => Value)[]>
+}
+
+/** Questions asked together, at most. */
+const MAX_QUERIES = 500
+
+/**
+ * Asks together what is asked at the same time: all nested fields of a list, or several callers. A question waits for one
+ * `setImmediate` at most.
+ */
+export function createBatcher<Query, Value>({ groupOf, load }: BatcherOptions<Query, Value>): (query: Query) => Promise<Value> {
+  let groups = new Map<string, Waiting<Query, Value>[]>()
+
+  function flush(): void {
+    const ready = groups
+    groups = new Map()
+    for (const group of ready.values()) {
+      for (let from = 0; from < group.length; from += MAX_QUERIES) void answer(group.slice(from, from + MAX_QUERIES))
+    }
+  }
+
+  async function answer(batch: readonly Waiting<Query, Value>[]): Promise<void> {
+    try {
+      const answers = await load(batch.map(({ query }) => query))
+      for (const [index, one] of batch.entries()) settle(one, answers[index])
+    } catch (error) {
+      for (const one of batch) one.reject(error)
+    }
+  }
+
+  return (query) =>
+    new Promise((resolve, reject) => {
+      if (groups.size === 0) setImmediate(flush)
+      const group = groupOf(query)
+      const waiting = groups.get(group)
+      if (waiting) waiting.push({ query, resolve, reject })
+      else groups.set(group, [{ query, resolve, reject }])
+    })
+}
+
+function settle<Query, Value>({ resolve, reject }: Waiting<Query, Value>, answer: (() => Value) | undefined): void {
+  try {
+    if (answer === undefined) throw new Error('a batch answered fewer questions than it was asked')
+    resolve(answer())
+  } catch (error) {
+    reject(error)
+  }
+}
