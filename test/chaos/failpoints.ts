@@ -18,17 +18,21 @@ export interface Failpoint {
 }
 
 /** `act` is the second run, makes the first revision, and dies in its third iteration. */
-const RUN = '2'
+const RUN = 2
 const ACTED_AT = 1
 export const DIES_IN_ITERATION = 3
 
 type Transaction = readonly Statement[]
 
 const isCommit = ({ text }: Statement): boolean => text === 'COMMIT'
-const isLock = ({ text, parameters }: Statement, id: string): boolean => /FOR NO KEY UPDATE/.test(text) && parameters[0] === id
-/** Hands the task to a worker; what the worker runs is prepared in the same transaction. */
-const isLease = ({ text, parameters }: Statement, id: string): boolean =>
-  /deliveries = deliveries \+ 1/.test(text) && parameters[0] === id && parameters[1] === RUN
+const isLock = ({ text, parameters }: Statement, id: string): boolean =>
+  /FOR NO KEY UPDATE/.test(text) && parameters[0]?.includes(id) === true
+/** Hands the task to a worker; what the worker runs is prepared in the same transaction. Of the statement that writes all, its tasks. */
+const isLease = ({ text, parameters }: Statement, id: string): boolean => {
+  if (!/deliveries = u\.deliveries/.test(text)) return false
+  const tasks = JSON.parse(parameters[4] ?? '[]') as { execution_id: string; run: number; status: string }[]
+  return tasks.some((task) => task.execution_id === id && task.run === RUN && task.status === 'open')
+}
 
 /** The end of the transaction that begins the run. */
 const begins = (id: string) => (statement: Statement, transaction: Transaction) =>
@@ -37,7 +41,9 @@ const begins = (id: string) => (statement: Statement, transaction: Transaction) 
 /** The end of a transaction that writes what `act` does to its variable. */
 const ends = (id: string) => (statement: Statement, transaction: Transaction) =>
   isCommit(statement) &&
-  transaction.some(({ parameters }) => parameters.some((text) => text?.includes(id) && text.includes('"name":"acted"')))
+  transaction.some(({ parameters }) =>
+    parameters.some((text) => text?.includes(id) && text.includes('"name":"acted","operation":"set"')),
+  )
 
 export const FAILPOINTS: readonly Failpoint[] = [
   {
