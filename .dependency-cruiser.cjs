@@ -7,6 +7,8 @@ const FLOORS = [
   ['playbook'],
   ['contract'],
   ['db', 'bus'],
+  ['audit'],
+  ['keys'],
   ['catalog'],
   ['executions'],
   ['variables'],

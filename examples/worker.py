@@ -8,21 +8,29 @@ stopping = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
 
 
-def post(path, body, timeout=40):
-    request = urllib.request.Request(f"{URL}/api/tasks/{path}", json.dumps(body).encode(), HEADERS, method="POST")
+def post(path, body, timeout=40, headers=HEADERS):
+    request = urllib.request.Request(f"{URL}/api/{path}", json.dumps(body).encode(), headers, method="POST")
     with urllib.request.urlopen(request, timeout=timeout) as answer:
         return json.load(answer)
 
 
+def set_variables(task, values):
+    """Writes variables of the task's execution while it runs, as its step: the task's token is the credential for that."""
+    bearer = {**HEADERS, "authorization": f"Bearer {task['token']}"}
+    return post(f"vars/{task['execution_id']}", {"variables": values, "source_step": task["step"]}, headers=bearer)
+
+
 def handle(task, lost):
     """What this worker can do. `lost` is set when the task is no longer ours: a long job should look at it and stop."""
-    return {"sum": sum(task["input"].get("args", {}).get("numbers", [])), "pid": os.getpid(), "key": task["idempotency_key"]}
+    numbers = task["input"].get("args", {}).get("numbers", [])
+    set_variables(task, {"numbers_seen": len(numbers)})
+    return {"sum": sum(numbers), "pid": os.getpid(), "key": task["idempotency_key"]}
 
 
 def keep_lease(task, ticket, done, lost):
     while not done.wait(task["lease_ms"] / 3000):
         try:
-            post(f"{task['id']}/heartbeat", ticket, timeout=10)
+            post(f"tasks/{task['id']}/heartbeat", ticket, timeout=10)
         except urllib.error.HTTPError as error:
             if error.code in (404, 409):  # another worker has it, or it was withdrawn
                 return lost.set()
@@ -39,7 +47,7 @@ def run(task):
         report = {"error": {"code": "TOOL_FAILED", "message": f"{type(error).__name__}: {error}"}}
     while not lost.is_set():  # repeating a completion is harmless
         try:
-            return post(f"{task['id']}/complete", {**ticket, **report}), done.set()
+            return post(f"tasks/{task['id']}/complete", {**ticket, **report}), done.set()
         except OSError as error:
             code = getattr(error, "code", 503)
             if code in (404, 409) or (code < 500 and code != 429 and "error" in report):
@@ -52,7 +60,7 @@ def run(task):
 
 while not stopping.is_set():
     try:
-        task = post("claim", {"pool": POOL, "worker_id": f"python-{os.getpid()}", "wait_ms": 5000})
+        task = post("tasks/claim", {"pool": POOL, "worker_id": f"python-{os.getpid()}", "wait_ms": 5000})
         if task:
             run(task)
     except OSError as error:

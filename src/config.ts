@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { errorMessage } from './core/errors.js'
-import { isJsonObject, type JsonValue, parseJson } from './core/json.js'
+import { type JwtConfig, jwtConfig } from './config/jwt.js'
+import { createReader, type Environment, listOf, type Reader, type Setting } from './config/reader.js'
+import type { JsonValue } from './core/json.js'
 
 /** Every setting of the service. Filled by `loadConfig(env)`, the only reader of process.env. */
 export interface Config {
@@ -14,6 +14,13 @@ export interface Config {
   readonly natsPrefix: string
   readonly natsReplicas: number
   readonly adminKey: string | null
+  /** Tokens of an identity provider; null: none are accepted. */
+  readonly jwt: JwtConfig | null
+  /** Pages of these origins may call, too. */
+  readonly corsOrigins: readonly string[]
+  /** Requests a second and caller; 0: no limit. */
+  readonly rateLimit: number
+  readonly auditDays: number
   readonly allowInsecure: boolean
   readonly allowHosts: readonly string[]
   /** Name to URL of the databases that postgres steps may use. */
@@ -35,15 +42,11 @@ export interface Config {
   readonly logLevel: string
 }
 
-export interface Setting {
-  readonly name: string
-  readonly fallback: string
-  readonly description: string
-}
+export type { Setting } from './config/reader.js'
 
 /** Every setting, as `transient serve --help` lists them. */
 export const SETTINGS: readonly Setting[] = [
-  { name: 'HOST', fallback: '127.0.0.1', description: 'Address to listen on; one that is not loopback needs ADMIN_KEY' },
+  { name: 'HOST', fallback: '127.0.0.1', description: 'Address to listen on; one that is not loopback needs a credential' },
   { name: 'PORT', fallback: '4000', description: 'Port to listen on; 0 takes a free one' },
   { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the embedded database' },
   { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the database is embedded' },
@@ -52,8 +55,30 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'NATS_URL_FILE', fallback: '', description: 'File that holds NATS_URL' },
   { name: 'NATS_PREFIX', fallback: '', description: 'Keeps installations on one NATS apart; one for each database' },
   { name: 'NATS_REPLICAS', fallback: '1', description: 'Servers of a NATS cluster that keep each waiting task' },
-  { name: 'ADMIN_KEY', fallback: '', description: 'Key that every caller must show; without it only loopback may call' },
+  { name: 'ADMIN_KEY', fallback: '', description: 'Key of an admin; once there is a credential every caller needs one' },
   { name: 'ADMIN_KEY_FILE', fallback: '', description: 'File that holds ADMIN_KEY' },
+  { name: 'JWT_ISSUER', fallback: '', description: 'Accept JSON Web Tokens of this issuer (their `iss`)' },
+  { name: 'JWT_AUDIENCE', fallback: '', description: 'What their `aud` must hold' },
+  { name: 'JWT_JWKS_URL', fallback: '', description: 'Where the issuer publishes its keys (https)' },
+  { name: 'JWT_KEYS_FILE', fallback: '', description: 'File with its keys instead: a JWKS, or one public key as PEM' },
+  {
+    name: 'JWT_ALGORITHMS',
+    fallback: 'RS256,ES256,EdDSA',
+    description: 'Signatures that are accepted, by comma; none is symmetric',
+  },
+  {
+    name: 'JWT_ROLE_CLAIM',
+    fallback: 'role',
+    description: 'Claim with the role, or a list of which the highest counts; dots go into objects',
+  },
+  {
+    name: 'JWT_EXECUTIONS_CLAIM',
+    fallback: 'executions',
+    description: 'Claim with the ids of the only executions its bearer sees',
+  },
+  { name: 'CORS_ORIGINS', fallback: '', description: 'Origins whose pages may call this server, by comma' },
+  { name: 'RATE_LIMIT', fallback: '1000', description: 'Requests a second of each caller with a credential; 0: no limit' },
+  { name: 'AUDIT_DAYS', fallback: '365', description: 'Days until an audit entry is removed' },
   { name: 'ALLOW_INSECURE', fallback: '0', description: '1 listens publicly without a key: anyone may run code here' },
   { name: 'ALLOW_HOSTS', fallback: '', description: 'Private hosts the http tool may reach: host, host:port or CIDR, by comma' },
   { name: 'CONNECTIONS', fallback: '{}', description: 'JSON object, name to postgresql:// URL, for postgres steps' },
@@ -72,8 +97,6 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'CONCURRENCY', fallback: '8', description: 'Tasks that this process runs at once; 0: workers over the API run all' },
   { name: 'LOG_LEVEL', fallback: 'info', description: 'trace, debug, info, warn, error, fatal or silent' },
 ]
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** All that is wrong with the settings, at once. */
 export class ConfigError extends Error {
@@ -99,7 +122,7 @@ export function isLoopback(host: string): boolean {
  * @throws ConfigError with all faults together
  */
 export function loadConfig(env: Environment = process.env): Config {
-  const reader = createReader(env)
+  const reader = createReader(env, SETTINGS)
   const { text, integer, seconds, list, flag } = reader
   const templateEnv = list('TEMPLATE_ENV')
   const config: Config = {
@@ -111,6 +134,10 @@ export function loadConfig(env: Environment = process.env): Config {
     natsPrefix: text('NATS_PREFIX'),
     natsReplicas: integer('NATS_REPLICAS', 1, 5),
     adminKey: reader.textOrFile('ADMIN_KEY') || null,
+    jwt: jwtConfig(reader),
+    corsOrigins: origins(reader),
+    rateLimit: integer('RATE_LIMIT', 0, 1_000_000),
+    auditDays: integer('AUDIT_DAYS', 1, 36_500),
     allowInsecure: flag('ALLOW_INSECURE'),
     ...toolConfig(reader),
     templateEnv,
@@ -137,7 +164,7 @@ function checkTogether(config: Config, fault: (message: string) => void): void {
   if (!/^[A-Za-z0-9_-]{0,50}$/.test(config.natsPrefix)) {
     fault('NATS_PREFIX: may hold letters, digits, _ and - only, at most 50')
   }
-  if (!isLoopback(config.host) && config.adminKey === null && !config.allowInsecure) {
+  if (!isLoopback(config.host) && !hasCredential(config) && !config.allowInsecure) {
     fault(
       `HOST: ${config.host} can be reached from other machines, and playbooks run code. Set ADMIN_KEY (or ADMIN_KEY_FILE) so that ` +
         'every caller needs a key, or HOST=127.0.0.1; ALLOW_INSECURE=1 listens without a key all the same',
@@ -149,6 +176,21 @@ function checkTogether(config: Config, fault: (message: string) => void): void {
       fault(`CONNECTIONS: "${name}" is the product's own database (DATABASE_URL); give postgres steps one of their own`)
     }
   }
+}
+
+/** Whether the settings hold a credential, so that every caller needs one. Keys of the database come on top. */
+export function hasCredential({ adminKey, jwt }: Pick<Config, 'adminKey' | 'jwt'>): boolean {
+  return adminKey !== null || jwt !== null
+}
+
+function origins(reader: Reader): string[] {
+  const given = reader.list('CORS_ORIGINS')
+  for (const origin of given) {
+    const isOrigin = /^https?:\/\//.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
+    if (!isOrigin)
+      reader.fault(`CORS_ORIGINS: "${origin}" is no origin like https://console.example (scheme, host and port only)`)
+  }
+  return given
 }
 
 function postgresUrl(reader: Reader): string | null {
@@ -185,61 +227,6 @@ function databaseIdentity(text: string): string | null {
   return `${host}:${url.port || '5432'}${decodeURIComponent(url.pathname === '/' ? `/${url.username}` : url.pathname)}`
 }
 
-const listOf = (text: string): string[] => text.split(',').flatMap((part) => part.trim() || [])
-
-type Reader = ReturnType<typeof createReader>
-
-function createReader(env: Environment) {
-  const faults: string[] = []
-  const fault = (message: string): void => void faults.push(message)
-  const fallbacks = new Map(SETTINGS.map(({ name, fallback }) => [name, fallback]))
-  const text = (name: string): string => env[name]?.trim() || (fallbacks.get(name) ?? '')
-
-  function number(name: string, isRight: (value: number) => boolean, range: string): number {
-    const value = Number(text(name))
-    if (!isRight(value)) fault(`${name}: "${text(name)}" is not ${range}`)
-    return value
-  }
-
-  return {
-    faults,
-    fault,
-    text,
-    integer: (name: string, min: number, max: number): number =>
-      number(name, (value) => Number.isInteger(value) && value >= min && value <= max, `a whole number from ${min} to ${max}`),
-    /** Read in seconds, kept in milliseconds. */
-    seconds: (name: string, max: number): number =>
-      1000 * number(name, (value) => value > 0 && value <= max, `a number of seconds above 0, up to ${max}`),
-    list: (name: string): string[] => listOf(text(name)),
-    flag(name: string): boolean {
-      if (!['0', '1', 'false', 'true'].includes(text(name))) fault(`${name}: "${text(name)}" is neither 1 nor 0`)
-      return text(name) === '1' || text(name) === 'true'
-    },
-    /** A setting, or the content of the file that `<name>_FILE` names. */
-    textOrFile(name: string): string {
-      const file = text(`${name}_FILE`)
-      if (file === '') return text(name)
-      if (env[name]?.trim()) fault(`${name}: set either ${name} or ${name}_FILE, not both`)
-      try {
-        return readFileSync(file, 'utf8').trim()
-      } catch (error) {
-        fault(`${name}_FILE: ${file} cannot be read (${errorMessage(error)})`)
-        return ''
-      }
-    },
-    object(name: string, source: string): Record<string, JsonValue> {
-      try {
-        const value = parseJson(source || '{}')
-        if (isJsonObject(value)) return value
-      } catch {
-        // reported below, without the parser's words, which may show a secret
-      }
-      fault(`${name}: not a JSON object from name to value`)
-      return {}
-    },
-  }
-}
-
 /** What tools need in any process that runs them. */
 export type ToolConfig = Pick<Config, 'connections' | 'credentials' | 'python' | 'allowHosts'>
 
@@ -253,7 +240,7 @@ export const WORKER_SETTINGS: readonly Setting[] = SETTINGS.filter(({ name }) =>
  * @throws ConfigError with all faults together
  */
 export function loadToolConfig(env: Environment = process.env): ToolConfig {
-  const reader = createReader(env)
+  const reader = createReader(env, SETTINGS)
   const config = toolConfig(reader)
   if (reader.faults.length > 0) throw new ConfigError(reader.faults)
   return config
@@ -281,7 +268,7 @@ export interface ClientConfig {
  * @throws ConfigError when the file cannot be read
  */
 export function loadClientConfig(env: Environment = process.env): ClientConfig {
-  const reader = createReader(env)
+  const reader = createReader(env, SETTINGS)
   const key = reader.textOrFile('TRANSIENT_KEY') || null
   if (reader.faults.length > 0) throw new ConfigError(reader.faults)
   return { url: reader.text('TRANSIENT_URL') || 'http://127.0.0.1:4000', key, isColorful: !env['NO_COLOR'] }

@@ -4,6 +4,8 @@ import type { TransientError } from '../core/errors.js'
 export interface Ending {
   /** null while the credential is good. */
   readonly reason: TransientError | null
+  /** Whether anything waits for it: an open stream, a socket. */
+  readonly isWatched: boolean
   end(reason: TransientError): void
   /** Calls back when it ends, at once when it has. Answers how to forget the listener. */
   onEnd(listener: () => void): () => void
@@ -15,6 +17,9 @@ export function createEnding(): Ending {
   return {
     get reason() {
       return reason
+    },
+    get isWatched() {
+      return listeners.size > 0
     },
     end(given) {
       if (reason !== null) return

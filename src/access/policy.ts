@@ -100,6 +100,12 @@ export const POLICY: Policy = {
     run: { right: 'nobody' },
     drain: { right: 'nobody' },
   },
+  keys: {
+    create: { right: 'keys', actor: (actor, request) => [{ ...request, actor }] },
+    list: { right: 'keys' },
+    revoke: { right: 'keys', actor: (actor, id) => [id, actor] },
+  },
+  audit: { list: { right: 'audit' } },
   // What a template sees as `env` no reader of variables sees otherwise.
   templates: { render: { right: 'run', execution: ({ executionId }) => executionId } },
 }

@@ -3,17 +3,20 @@ import type { Principal } from '../core/principal.js'
 import type { Services } from '../orchestrator/services.js'
 import { servicesFor } from './bind.js'
 import { createEnding, type Ending } from './ending.js'
+import { createRate } from './rate.js'
 import type { Deed } from './rule.js'
 
 /** One credential at work: who it is, and services that do what that caller may. */
 export interface Session {
-  /** Sessions with the same id see the same. */
+  /** Sessions with the same id see the same, and end together. */
   readonly id: string
   readonly principal: Principal
   /** Every call is checked. */
   readonly services: Services
   /** Ends with the credential. */
   readonly ending: Ending
+  /** Counts a request. @throws TransientError RATE_LIMITED; the ending's reason when it has ended */
+  admit(): void
 }
 
 /** What a caller did, and who it was. */
@@ -22,14 +25,21 @@ export type NoteDeed = (principal: Principal, deed: Deed) => void
 export interface SessionParts {
   readonly services: Services
   readonly note: NoteDeed
+  /** Requests a second; 0, or left out: no limit. */
+  readonly rateLimit?: number
 }
 
-export function createSession(principal: Principal, { services, note }: SessionParts): Session {
+export function createSession(principal: Principal, { services, note, rateLimit = 0 }: SessionParts): Session {
   const ending = createEnding()
+  const take = createRate(rateLimit)
   return {
     id: randomUUID(),
     principal,
     ending,
     services: servicesFor(services, { principal, ending, note: (deed) => note(principal, deed) }),
+    admit() {
+      if (ending.reason !== null) throw ending.reason
+      take()
+    },
   }
 }

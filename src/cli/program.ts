@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addAccessCommands } from './commands/access.js'
 import { addDemoCommand } from './commands/demo.js'
 import { addExecutionCommands } from './commands/execution.js'
 import { addPlaybookCommands } from './commands/playbook.js'
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   addExecutionCommands(program)
   addVarsCommands(program)
   addTemplateCommands(program)
+  addAccessCommands(program)
   addDemoCommand(program)
   return program
 }

@@ -1,6 +1,8 @@
 import './scalars.js'
+import './types/audit.js'
 import './types/execution.js'
 import './types/execution-runs.js'
+import './types/key.js'
 import './types/me.js'
 import './types/node.js'
 import './types/playbook.js'

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
 import type { Database } from '../db/database.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { extendLease, findTask, forgetEnsured, releaseLease } from '../tasks/store.js'
+import { mintTaskToken } from '../tasks/token.js'
 import { createAdvanceQueue } from './advance-queue.js'
 import { changeTask } from './apply.js'
 import { decide } from './decide.js'
@@ -67,7 +67,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
           forget()
           return null
         }
-        const leased = { ...task, token: randomUUID(), workerId: worker.id, deliveries: task.deliveries + 1, leaseUntil }
+        const leased = { ...task, token: mintTaskToken(key), workerId: worker.id, deliveries: task.deliveries + 1, leaseUntil }
         const { decision, snapshot } = await decided(leased, { log: null, decide: start })
         if (!decision.call) return null
         changeTask(draft, worker.isRemote ? { ...leased, input: { ...decision.call } } : leased, leaseMs)

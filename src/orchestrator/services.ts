@@ -1,14 +1,18 @@
+import type { AuditService } from '../audit/service.js'
 import type { CatalogService } from '../catalog/service.js'
 import type { ExecutionsService } from '../executions/service.js'
+import type { KeysService } from '../keys/service.js'
 import type { VariablesService } from '../variables/service.js'
 import type { Orchestrator } from './orchestrator.js'
 import type { Playground } from './playground.js'
 
-/** What the doors (GraphQL, REST) may use. Built once by the server; every door gets the same. */
+/** What the server does. The doors (GraphQL, REST) get it bound to a caller, with every call checked (src/access). */
 export interface Services {
   readonly variables: VariablesService
   readonly executions: ExecutionsService
   readonly catalog: CatalogService
   readonly orchestrator: Orchestrator
   readonly templates: Playground
+  readonly keys: KeysService
+  readonly audit: AuditService
 }

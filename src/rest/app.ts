@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { RestEnv, RestLogger } from './context.js'
 import { answerUnknownPath, createErrorHandler } from './problem.js'
+import { addAccessRoutes } from './routes/access.js'
 import { addExecutionsRoutes } from './routes/executions.js'
 import { addPlaybooksRoutes } from './routes/playbooks.js'
 import { addTasksRoutes } from './routes/tasks.js'
@@ -26,6 +27,7 @@ export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {
   addPlaybooksRoutes(app)
   addExecutionsRoutes(app)
   addTasksRoutes(app)
+  addAccessRoutes(app)
   // A mounted app's `notFound` is not asked: this route is.
   app.all('/api/*', answerUnknownPath)
   return app

@@ -13,7 +13,7 @@ import {
 } from './generated/graphql.js'
 import { execute, type Variables } from './graphql.js'
 import { type ClientOptions, createHttp } from './http.js'
-import { createTaskCalls, type TaskCalls } from './tasks.js'
+import { createTaskCalls, type TaskCalls, type WorkerTask } from './tasks.js'
 import { type WatchControls, type WatchMessage, type WatchOptions, watchExecution, watchVariables } from './watch.js'
 
 const PAGE = 250
@@ -77,4 +77,12 @@ export function createClient(options: ClientOptions): TransientClient {
     watch: (executionId, watchOptions = {}) => watchVariables(http, executionId, watchOptions),
     watchExecution: (id, controls) => watchExecution(http, id, controls),
   }
+}
+
+/**
+ * A client for the variables of one task's execution, while the task is held: what it writes is written by the task's
+ * step. Its credential is the task's token, so that a worker needs no right to write.
+ */
+export function createTaskClient({ url }: Pick<ClientOptions, 'url'>, task: Pick<WorkerTask, 'token'>): TransientClient {
+  return createClient({ url, key: task.token })
 }

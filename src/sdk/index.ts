@@ -1,7 +1,7 @@
 export { type ErrorCode, isTransientError, TransientError } from '../core/errors.js'
 export type { JsonObject, JsonValue } from '../core/json.js'
 export type { ToolCallContext, ToolOutcome } from '../tools/tool.js'
-export { createClient, type TransientClient } from './client.js'
+export { createClient, createTaskClient, type TransientClient } from './client.js'
 export { type ClientOptions, UnreachableError } from './http.js'
 export type { TaskCalls, WorkerTask } from './tasks.js'
 export { createWorker } from './worker.js'

@@ -11,6 +11,7 @@ import { createPipeline } from '../graphql/pipeline.js'
 import { createHttpHandler } from '../graphql/transport/http.js'
 import { createWebSocketDoor } from '../graphql/transport/websocket.js'
 import { createRestApp } from '../rest/app.js'
+import { answerCors } from './cors.js'
 import { bearerOf, type Guard } from './guard.js'
 import type { Metrics } from './metrics.js'
 import { sendConsole, sendGraphiql } from './pages.js'
@@ -18,6 +19,7 @@ import { knownError, pathOf, refuse } from './refusal.js'
 
 export interface DoorsOptions {
   readonly sessions: Sessions
+  readonly corsOrigins: readonly string[]
   readonly guard: Guard
   readonly metrics: Metrics
   readonly logger: Logger
@@ -33,7 +35,7 @@ export interface Doors {
 }
 
 /** Builds the doors: GraphQL, REST, health, metrics and the page, each behind the same guard. */
-export function createDoors({ sessions, guard, metrics, logger, health }: DoorsOptions): Doors {
+export function createDoors({ sessions, corsOrigins, guard, metrics, logger, health }: DoorsOptions): Doors {
   const report: ReportFault = (id, fault) => logger.error({ err: fault, errorId: id }, 'a GraphQL operation failed')
   const pipeline = createPipeline(report)
   const graphql = createHttpHandler({ pipeline, report })
@@ -58,12 +60,15 @@ export function createDoors({ sessions, guard, metrics, logger, health }: DoorsO
     guard.checkPlace(request)
     if (path.startsWith('/health/'))
       return path === '/health/live' || path === '/health/ready' ? health(path, response) : unknown(path)
+    if (answerCors(request, response, corsOrigins)) return
     if (isRead(request) && (await sendConsole(request, response, path))) return
-    if (isRead(request) && path === '/graphql' && request.headers.accept?.includes('text/html')) return sendGraphiql(response)
     const session = await sessions.authenticate(guard.credentialOf(request))
+    session.admit()
+    if (isRead(request) && path === '/graphql' && request.headers.accept?.includes('text/html')) return sendGraphiql(response)
     if (path === '/graphql') return graphql(request, response, contextOf(session))
     if (path.startsWith('/api/') || path === '/api') return rest(request, response, session)
     if (isRead(request) && path === '/metrics') {
+      if (!session.principal.rights.has('read')) throw new TransientError('FORBIDDEN', 'The metrics need the right "read"')
       response.setHeader('content-type', metrics.contentType)
       response.end(await metrics.text())
       return

@@ -11,12 +11,12 @@ export interface Guard {
   credentialOf(request: IncomingMessage): string | null
 }
 
-interface GuardSettings extends Pick<Config, 'allowInsecure' | 'host'> {
+interface GuardSettings extends Pick<Config, 'allowInsecure' | 'host' | 'corsOrigins'> {
   readonly sessions: Pick<Sessions, 'isOpen'>
 }
 
 /** Builds the guard from the settings. */
-export function createGuard({ sessions, allowInsecure, host }: GuardSettings): Guard {
+export function createGuard({ sessions, allowInsecure, host, corsOrigins }: GuardSettings): Guard {
   // Playbooks run code. Without a credential only the address says who calls, and a name that an attacker's DNS points at
   // loopback must not pass for it.
   const isLocalOnly = (): boolean => sessions.isOpen && (isLoopback(host) || !allowInsecure)
@@ -30,7 +30,7 @@ export function createGuard({ sessions, allowInsecure, host }: GuardSettings): G
       )
     }
     const { origin } = headers
-    if (origin === undefined) return
+    if (origin === undefined || corsOrigins.includes(origin)) return
     const page = parseUrl(origin)
     const isOwn =
       page !== null && (page.host === named?.host || (isLocalName(page.hostname) && page.port === String(socket.localPort)))

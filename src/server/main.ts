@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { createSessions } from '../access/sessions.js'
 import { createCatalogService } from '../catalog/service.js'
-import { type Config, isLoopback } from '../config.js'
+import { type Config, hasCredential, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
 import { createSnowflake } from '../core/ids.js'
 import { createExecutionsService } from '../executions/service.js'
@@ -13,6 +12,7 @@ import { createToolbox, TOOLS } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention.js'
 import { createVariablesService } from '../variables/service.js'
+import { openAccess } from './access.js'
 import { type Closing, createClosing } from './closing.js'
 import { createDoors } from './doors.js'
 import { createGuard } from './guard.js'
@@ -73,7 +73,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     pythonPath: config.python,
     embeddedDatabaseDir: config.databaseUrl === null ? join(config.dataDir, 'steps') : null,
     allowHosts: config.allowHosts,
-    isLoopbackOpen: isLoopback(config.host) && config.adminKey === null,
+    isLoopbackOpen: isLoopback(config.host) && !hasCredential(config),
     ownPort: listener.port,
   })
   closing.add('tools', toolbox.close)
@@ -90,13 +90,15 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     retention: createRetention({ db, historyLimit: config.historyLimit, retentionDays: config.retentionDays }),
   })
   const templates = createPlayground({ db, executions, variables, env })
-  const services: Services = { variables, executions, catalog, orchestrator, templates }
+  const { sessions, services } = await openAccess(config, {
+    ...{ db, logger, closing },
+    services: { variables, executions, catalog, orchestrator, templates },
+  })
 
   const readiness: Readiness = { isOpen: false }
-  const sessions = createSessions({ services, adminKey: config.adminKey, note: () => undefined })
   const guard = createGuard({ ...config, sessions })
   const health = createHealth({ readiness, db, bus })
-  listener.open(createDoors({ sessions, guard, metrics, logger, health }))
+  listener.open(createDoors({ corsOrigins: config.corsOrigins, sessions, guard, metrics, logger, health }))
   await orchestrator.run()
   closing.add('steps', () => orchestrator.drain())
   closing.add('requests', listener.close)
@@ -105,7 +107,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   })
   readiness.isOpen = true
 
-  if (config.adminKey === null && !isLoopback(config.host)) {
+  if (sessions.isOpen && !isLoopback(config.host)) {
     logger.warn('ALLOW_INSECURE=1: anyone who reaches this address may run code here')
   }
   logger.info({ database: db.dialect, node: process.version }, `listening on ${listener.url}`)

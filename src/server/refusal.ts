@@ -26,7 +26,9 @@ export function refuse(request: IncomingMessage, response: ServerResponse, error
     return
   }
   if (error.code === 'UNAUTHENTICATED') response.setHeader('www-authenticate', 'Bearer')
-  if (error.code === 'OVERLOADED') response.setHeader('retry-after', '1')
+  if (error.code === 'OVERLOADED' || error.code === 'RATE_LIMITED') {
+    response.setHeader('retry-after', String(error.details['retryAfter'] ?? 1))
+  }
   if (!request.complete) response.setHeader('connection', 'close')
   request.resume()
   if (pathOf(request) === '/graphql') return sendRefusal(response, error.code, error.message)

@@ -25,7 +25,7 @@ describe('the worker protocol of docs/protocol.md', () => {
 it('transient/sdk is what a program imports', async () => {
   const script = "import('transient/sdk').then((sdk) => console.info(Object.keys(sdk).sort().join()))"
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { cwd: ROOT })
-  expect(stdout.trim()).toBe('TransientError,UnreachableError,createClient,createWorker,isTransientError')
+  expect(stdout.trim()).toBe('TransientError,UnreachableError,createClient,createTaskClient,createWorker,isTransientError')
 })
 
 it('examples/worker.py runs a pool with real Python', async () => {
@@ -49,7 +49,10 @@ it('examples/worker.py runs a pool with real Python', async () => {
   try {
     for (const id of [await server.startExecution(path), await server.startExecution(path)]) {
       expect(await server.untilEnded(id)).toMatchObject({ status: 'COMPLETED', error: null })
-      expect((await server.variables(id))['total']?.value).toBe(6)
+      const variables = await server.variables(id)
+      expect(variables['total']?.value).toBe(6)
+      expect(variables['numbers_seen']).toMatchObject({ value: 3, source_step: 'start' })
+      expect((await server.history(id)).map(({ actor }) => actor)).toEqual(['step:start', 'step:start'])
       expect((await server.steps(id))[0]?.result).toMatchObject({ key: `${id}:start:1:` })
     }
     worker.signal('SIGTERM')

@@ -1,4 +1,4 @@
-import { deepEqual, equal, notEqual, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, type RestAnswer, type TransientClient } from '../support/client.js'
@@ -208,6 +208,30 @@ export const RULES: readonly Rule[] = [
       const task = await bench.claim()
       refused(await bench.post(task, 'complete', { result: 'x'.repeat(1024 * 1024) }), 413, 'TOO_LARGE')
       await finish(bench, task)
+    },
+  },
+  {
+    id: 'S13',
+    title: 'the token of a held task writes the variables of its execution, and no other',
+    async check(bench) {
+      const id = await bench.start()
+      const other = await bench.start()
+      const [task, second] = [await bench.claim(), await bench.claim()]
+      const mine = task.execution_id === id ? id : other
+      const bearer = { authorization: `Bearer ${task.token}` }
+      const write = (execution: string) =>
+        bench.client.rest('POST', `/api/vars/${execution}`, { variables: { seen: true } }, bearer)
+      equal((await write(mine)).status, 200)
+      refused(await write(mine === id ? other : id), 404, 'NOT_FOUND')
+      refused(await bench.client.rest('POST', `/api/executions/${mine}/cancel`, {}, bearer), 403, 'FORBIDDEN')
+      match(String((await bench.client.history(mine))[0]?.actor), /^step:/)
+      await finish(bench, task)
+      await finish(bench, second)
+      const late = async () => (await write(mine)).status
+      for (let tries = 0; (await late()) !== 401; tries += 1) {
+        ok(tries < 50, 'a task that was reported still has a good token')
+        await sleep(100)
+      }
     },
   },
 ]

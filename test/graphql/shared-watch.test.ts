@@ -36,7 +36,7 @@ describeEachDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
     const services = { variables, executions } as unknown as Services
     const pipeline = createPipeline(() => undefined)
     const principal = ANONYMOUS
-    mine = { id: 'mine', ...{ principal, services }, ending: createEnding() }
+    mine = { id: 'mine', ...{ principal, services }, ending: createEnding(), admit: () => undefined }
     others = { ...mine, id: 'others' }
     subscribe = async (query, given = {}, session = mine) => {
       const prepared = pipeline.prepare({ query, variables: { ...given } }, contextOf(session))

@@ -1,9 +1,11 @@
 import { type ServerType, serve } from '@hono/node-server'
 import { createSession } from '../../src/access/session.js'
+import { createAuditLog } from '../../src/audit/service.js'
 import { createCatalogService } from '../../src/catalog/service.js'
 import { ANONYMOUS } from '../../src/core/principal.js'
 import type { Database } from '../../src/db/database.js'
 import { createExecutionsService } from '../../src/executions/service.js'
+import { createKeysService } from '../../src/keys/service.js'
 import { createPlayground } from '../../src/orchestrator/playground.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { createRestApp } from '../../src/rest/app.js'
@@ -50,6 +52,8 @@ export async function startRest(db: Database, change: (services: Services) => Se
     orchestrator: engine.orchestrator,
     catalog: createCatalogService({ db, tools: TOOLS }),
     executions,
+    keys: createKeysService({ db, isConfigured: true, onChanged: async () => undefined }),
+    audit: createAuditLog({ db, days: 365, logger: { warn: () => undefined } }),
     templates: createPlayground({ db, executions, variables: engine.variables, env: {} }),
   })
   const logged: object[] = []

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/access/sessions.js'
+import { adminKeyVerifier } from '../../src/access/verifiers/admin-key.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { createGuard } from '../../src/server/guard.js'
 
@@ -9,10 +10,18 @@ const parts = {
   services: new Proxy({}, { get: () => new Proxy({}, { get: () => () => undefined }) }) as Services,
   note: () => undefined,
 }
-const openSessions = createSessions({ ...parts, adminKey: null })
-const keyedSessions = createSessions({ ...parts, adminKey: KEY })
-const open = createGuard({ sessions: openSessions, allowInsecure: false, host: '127.0.0.1' })
-const keyed = createGuard({ sessions: keyedSessions, allowInsecure: false, host: '0.0.0.0' })
+const taskTokens = { recognises: () => false, verify: async () => null }
+const rest = { ...parts, taskTokens, logger: { warn: () => undefined } }
+const openSessions = createSessions({ ...rest, verifiers: [], isClosed: async () => false })
+const keyedSessions = createSessions({ ...rest, verifiers: [adminKeyVerifier(KEY)], isClosed: async () => true })
+await Promise.all([openSessions.refresh(), keyedSessions.refresh()])
+const open = createGuard({ sessions: openSessions, corsOrigins: [], allowInsecure: false, host: '127.0.0.1' })
+const keyed = createGuard({
+  sessions: keyedSessions,
+  corsOrigins: ['https://listed.example'],
+  allowInsecure: false,
+  host: '0.0.0.0',
+})
 
 function request(headers: Record<string, string>): IncomingMessage {
   return { headers, socket: { localPort: 4000 } } as unknown as IncomingMessage
@@ -69,5 +78,6 @@ describe('with a key', () => {
     expect(() => keyed.checkPlace(request({ host: 'transient.example' }))).not.toThrow()
     expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://transient.example' }))).not.toThrow()
     expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://evil.example' }))).toThrow()
+    expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://listed.example' }))).not.toThrow()
   })
 })

@@ -48,6 +48,7 @@ export interface Change {
   readonly revision: number
   readonly name: string
   readonly value: unknown
+  readonly actor: string
 }
 
 export interface TransientClient {
@@ -72,7 +73,7 @@ const EXECUTION = `query ($id: ID!) { execution(id: $id) { id status revision er
 const STEPS = `query ($id: ID!, $after: String) { execution(id: $id) { steps(first: 100, after: $after) {
   nodes { step status attempts result error { code message } } pageInfo { hasNextPage endCursor } } } }`
 const HISTORY = `query ($id: ID!, $after: String) { variableHistory(executionId: $id, first: 250, after: $after) {
-  nodes { revision name value } pageInfo { hasNextPage endCursor } } }`
+  nodes { revision name value actor } pageInfo { hasNextPage endCursor } } }`
 const REGISTER = 'mutation ($source: String!) { registerPlaybook(source: $source) { path } }'
 const START = 'mutation ($input: StartExecutionInput!) { startExecution(input: $input) { id } }'
 const FINISHED = ['COMPLETED', 'FAILED', 'CANCELLED']

@@ -67,3 +67,13 @@ export type Event = Prisma.EventModel
  * One leased Snowflake machine number.
  */
 export type Machine = Prisma.MachineModel
+/**
+ * Model ApiKey
+ * One key that callers show; of a whole key only its SHA-256 is kept.
+ */
+export type ApiKey = Prisma.ApiKeyModel
+/**
+ * Model Audit
+ * Who did what: one deed, or writes of one caller to one execution that lie close together.
+ */
+export type Audit = Prisma.AuditModel

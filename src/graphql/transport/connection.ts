@@ -12,6 +12,7 @@ import { checkOperation } from './body.js'
 
 const SHARED_FROM_BYTES = 16 * 1024
 const BATCH_BYTES = 64 * 1024
+const END_GRACE_MS = 500
 
 export interface Socket {
   /** Resolves once the message has left this process; its parts are one message. */
@@ -50,6 +51,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   let isInitialised = false
   let isClosed = false
   let context: GraphQLContext | null = null
+  let forget: () => void = () => undefined
   let initialising: Promise<void> = Promise.resolve()
   const initTimeout = setTimeout(
     () => isInitialised || socket.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
@@ -82,6 +84,8 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
     isInitialised = true
     context = await authorize(payload)
     if (context === null) return socket.close(CloseCode.Forbidden, 'Forbidden')
+    // What runs ends with an error of its own first.
+    forget = context.session.ending.onEnd(() => setTimeout(() => socket.close(CloseCode.Forbidden, 'Forbidden'), END_GRACE_MS))
     await socket.send(`{"type":"connection_ack"}`)
   }
 
@@ -110,6 +114,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   /** Sends every result; answers the errors that ended the operation, or null. */
   async function run(id: string, { operation, payload, context }: Run): Promise<readonly GraphQLFormattedError[] | null> {
     try {
+      context.session.admit()
       const prepared = pipeline.prepare(checkOperation(payload), context)
       if ('errors' in prepared) return prepared.errors
       const outcome = await prepared.perform()
@@ -163,6 +168,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   function closed(): void {
     isClosed = true
     clearTimeout(initTimeout)
+    forget()
     for (const id of operations.keys()) stop(id)
   }
 

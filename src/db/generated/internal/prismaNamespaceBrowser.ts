@@ -60,7 +60,9 @@ export const ModelName = {
   StepRun: 'StepRun',
   Task: 'Task',
   Event: 'Event',
-  Machine: 'Machine'
+  Machine: 'Machine',
+  ApiKey: 'ApiKey',
+  Audit: 'Audit'
 } as const
 
 export type ModelName = (typeof ModelName)[keyof typeof ModelName]
@@ -248,6 +250,35 @@ export const MachineScalarFieldEnum = {
 } as const
 
 export type MachineScalarFieldEnum = (typeof MachineScalarFieldEnum)[keyof typeof MachineScalarFieldEnum]
+
+
+export const ApiKeyScalarFieldEnum = {
+  id: 'id',
+  name: 'name',
+  role: 'role',
+  hash: 'hash',
+  createdAt: 'createdAt',
+  createdBy: 'createdBy',
+  expiresAt: 'expiresAt',
+  revokedAt: 'revokedAt',
+  lastUsedAt: 'lastUsedAt'
+} as const
+
+export type ApiKeyScalarFieldEnum = (typeof ApiKeyScalarFieldEnum)[keyof typeof ApiKeyScalarFieldEnum]
+
+
+export const AuditScalarFieldEnum = {
+  seq: 'seq',
+  occurredAt: 'occurredAt',
+  actor: 'actor',
+  keyId: 'keyId',
+  action: 'action',
+  executionId: 'executionId',
+  subject: 'subject',
+  count: 'count'
+} as const
+
+export type AuditScalarFieldEnum = (typeof AuditScalarFieldEnum)[keyof typeof AuditScalarFieldEnum]
 
 
 export const SortOrder = {

@@ -1,0 +1,100 @@
+import type { Page } from '../core/cursor.js'
+import { errorMessage } from '../core/errors.js'
+import type { Database } from '../db/database.js'
+import type { AuditEntry, AuditRequest, NewAuditEntry } from './record.js'
+import { insertEntries, pageEntries, purgeEntries } from './store.js'
+
+/** Who did what. */
+export interface AuditService {
+  /** Newest first. */
+  list(request: AuditRequest): Promise<Page<AuditEntry>>
+}
+
+/** The side that writes: deeds are gathered, and written together a moment later. */
+export interface AuditLog extends AuditService {
+  /** Never waits for the database, so that the audit costs a write nothing. */
+  note(entry: NewAuditEntry): void
+  /** Writes what was gathered. */
+  flush(): Promise<void>
+  /** Removes what AUDIT_DAYS no longer keeps. */
+  purge(): Promise<void>
+  close(): Promise<void>
+}
+
+interface AuditOptions {
+  readonly db: Database
+  readonly days: number
+  readonly logger: { warn(fields: object, message: string): void }
+}
+
+const GATHER_MS = 250
+/** What is kept while the database is away; beyond, the oldest are lost, and the log says so. */
+const MAX_GATHERED = 50_000
+
+/**
+ * The audit over the database. Variable writes of one caller to one execution within a quarter of a second are one
+ * entry with their count: each single one stands in the change log anyhow.
+ */
+export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
+  let gathered = new Map<string, NewAuditEntry>()
+  let timer: NodeJS.Timeout | null = null
+  let lost = 0
+  let number = 0
+  let writing: Promise<void> = Promise.resolve()
+
+  function keep(key: string, entry: NewAuditEntry): void {
+    const same = gathered.get(key)
+    if (same === undefined && gathered.size >= MAX_GATHERED) {
+      lost += 1
+      return
+    }
+    gathered.set(key, same === undefined ? entry : together(same, entry))
+  }
+
+  function note(entry: NewAuditEntry): void {
+    number += 1
+    keep(keyOf(entry, number), entry)
+    timer ??= setTimeout(() => void flush(), GATHER_MS).unref()
+  }
+
+  async function write(): Promise<void> {
+    const entries = gathered
+    if (entries.size === 0) return
+    gathered = new Map()
+    try {
+      await insertEntries(db, [...entries.values()])
+      if (lost > 0) logger.warn({ lost }, 'audit entries were lost while the database was away')
+      lost = 0
+    } catch (error) {
+      logger.warn({ reason: errorMessage(error), entries: entries.size }, 'the audit is not written yet')
+      for (const [key, entry] of entries) keep(key, entry)
+      timer ??= setTimeout(() => void flush(), 10 * GATHER_MS).unref()
+    }
+  }
+
+  function flush(): Promise<void> {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    writing = writing.then(write)
+    return writing
+  }
+
+  return {
+    async list(request) {
+      await flush()
+      return pageEntries(db, request)
+    },
+    note,
+    flush,
+    purge: () => purgeEntries(db, days),
+    close: flush,
+  }
+}
+
+function keyOf({ actor, keyId, action, executionId }: NewAuditEntry, number: number): string {
+  return action.startsWith('variables.') ? `${action} ${executionId} ${keyId} ${actor}` : String(number)
+}
+
+function together(first: NewAuditEntry, next: NewAuditEntry): NewAuditEntry {
+  return { ...next, subject: first.subject === next.subject ? next.subject : null, count: first.count + next.count }
+}

@@ -1,0 +1,143 @@
+import { type Command, Option } from 'commander'
+import { parseExecutionId } from '../../core/ids.js'
+import type { JsonObject } from '../../core/json.js'
+import { ROLES } from '../../core/principal.js'
+import {
+  type ApiKeyFieldsFragment,
+  AuditDocument,
+  CreateApiKeyDocument,
+  ListApiKeysDocument,
+  MeDocument,
+  RevokeApiKeyDocument,
+  type Role,
+} from '../../sdk/generated/graphql.js'
+import { type CommandContext, createContext, snakeKeys } from '../context.js'
+import { UsageError } from '../exit.js'
+import { parseCount, parseWord } from '../value.js'
+
+const KEY_COLUMNS = ['id', 'name', 'role', 'created_at', 'created_by', 'expires_at', 'last_used_at', 'revoked_at']
+const AUDIT_COLUMNS = ['occurred_at', 'actor', 'action', 'execution_id', 'subject', 'count', 'key_id']
+const DAY_MS = 86_400_000
+
+interface CreateOptions {
+  readonly role: string
+  readonly expires?: string
+}
+
+interface AuditOptions {
+  readonly execution?: string
+  readonly actor?: string
+  readonly action?: string
+  readonly since?: string
+  readonly until?: string
+  readonly first: string
+}
+
+/** `whoami`, `key create|list|revoke` and `audit list` */
+export function addAccessCommands(program: Command): void {
+  program
+    .command('whoami')
+    .description('who you are to the server, and what you may do there')
+    .action((_options, command: Command) => showMe(createContext(command)))
+
+  const key = program.command('key').description('make and revoke the keys that callers show')
+  key
+    .command('create <name>')
+    .description('a new key, printed once; two of a name may live at once, so that one can follow the other')
+    .addOption(
+      new Option(
+        '--role <role>',
+        `${ROLES.join(', ')}. An author may register playbooks: that is running code`,
+      ).makeOptionMandatory(),
+    )
+    .option('--expires <when>', 'a time (2027-01-31T00:00:00Z) or a number of days (90d); by default it does not')
+    .action((name: string, options: CreateOptions, command: Command) => createKey(createContext(command), name, options))
+  key
+    .command('list')
+    .description('every key, also those that were revoked; never their secrets')
+    .action((_options, command: Command) => listKeys(createContext(command)))
+  key
+    .command('revoke <id>')
+    .description('end a key within seconds, on every process, with all that is open under it')
+    .action((id: string, _options, command: Command) => revokeKey(createContext(command), id))
+
+  const audit = program.command('audit').description('who did what')
+  audit
+    .command('list')
+    .description('newest first')
+    .option('--execution <execution>', 'about one execution')
+    .option('--actor <actor>', 'by one caller: api:<key name>, jwt:<subject> or step:<name>')
+    .option('--action <action>', 'execution.started, variables.written, key.created, …')
+    .option('--since <time>', 'from this time on')
+    .option('--until <time>', 'before this time')
+    .option('--first <n>', 'how many, at most 250', '50')
+    .action((options: AuditOptions, command: Command) => listAudit(createContext(command), options))
+}
+
+async function showMe({ client, printOne }: CommandContext): Promise<void> {
+  const { me } = await client.request(MeDocument, {})
+  const rights = me.rights.map((right) => right.toLowerCase())
+  printOne({ ...snakeKeys(me), role: me.role.toLowerCase(), rights })
+}
+
+async function createKey(
+  { client, format, print, printOne, say }: CommandContext,
+  name: string,
+  options: CreateOptions,
+): Promise<void> {
+  const role = parseWord(options.role, ROLES, '--role').toUpperCase() as Role
+  const expiresAt = options.expires === undefined ? null : expiryOf(options.expires)
+  const { createApiKey } = await client.request(CreateApiKeyDocument, { input: { name, role, expiresAt } })
+  const { key, secret, closesServer } = createApiKey
+  if (format === 'table') print(secret)
+  else printOne({ ...keyRow(key), secret, closes_server: closesServer })
+  say(
+    `Keep it now: nobody can see it again. Callers show it as "Authorization: Bearer <key>", the command line as TRANSIENT_KEY.`,
+  )
+  if (role === 'AUTHOR' || role === 'ADMIN')
+    say(`With this role one may register playbooks, and so run code on the server and its workers.`)
+  if (closesServer) say(`This is the first credential: from now on every caller needs one, from wherever it calls.`)
+}
+
+async function listKeys({ client, printRows }: CommandContext): Promise<void> {
+  const { apiKeys } = await client.request(ListApiKeysDocument, {})
+  printRows(apiKeys.map(keyRow), KEY_COLUMNS)
+}
+
+async function revokeKey({ client, format, say, printOne }: CommandContext, id: string): Promise<void> {
+  const { revokeApiKey: key } = await client.request(RevokeApiKeyDocument, { id: idOf(id) })
+  if (format === 'table') say(`key ${key.id} of ${key.name} is revoked: what is open under it ends within seconds`)
+  else printOne(keyRow(key))
+}
+
+async function listAudit({ client, printRows }: CommandContext, options: AuditOptions): Promise<void> {
+  const filter = {
+    executionId: options.execution === undefined ? null : parseExecutionId(options.execution, '--execution'),
+    actor: options.actor ?? null,
+    action: options.action ?? null,
+    since: options.since === undefined ? null : timeOf(options.since, '--since'),
+    until: options.until === undefined ? null : timeOf(options.until, '--until'),
+  }
+  const { audit } = await client.request(AuditDocument, { filter, first: parseCount(options.first, '--first') })
+  printRows(audit.nodes.map(snakeKeys), AUDIT_COLUMNS)
+}
+
+function keyRow(key: ApiKeyFieldsFragment): JsonObject {
+  return { ...snakeKeys(key), role: key.role.toLowerCase() }
+}
+
+/** A whole key is taken, too: it names its id, and its secret shall not travel. */
+function idOf(text: string): string {
+  return /^tr_([a-z0-9]{12})_/.exec(text)?.[1] ?? text
+}
+
+function expiryOf(text: string): string {
+  const days = /^(\d{1,5})d$/.exec(text)?.[1]
+  return days === undefined ? timeOf(text, '--expires') : new Date(Date.now() + Number(days) * DAY_MS).toISOString()
+}
+
+function timeOf(text: string, option: string): string {
+  const time = new Date(text)
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time.getTime())) return time.toISOString()
+  throw new UsageError(`${option}: "${text}" is no time like 2027-01-31T00:00:00Z`)
+}

@@ -1,0 +1,63 @@
+import type { Logger } from 'pino'
+import type { NoteDeed } from '../access/session.js'
+import { createSessions, type Sessions } from '../access/sessions.js'
+import type { Verifier } from '../access/verifier.js'
+import { adminKeyVerifier } from '../access/verifiers/admin-key.js'
+import { apiKeyVerifier } from '../access/verifiers/api-key.js'
+import { jwtVerifier } from '../access/verifiers/jwt.js'
+import { taskTokenVerifier } from '../access/verifiers/task-token.js'
+import { createAuditLog } from '../audit/service.js'
+import { type Config, hasCredential } from '../config.js'
+import { errorMessage } from '../core/errors.js'
+import type { Database } from '../db/index.js'
+import { createKeysService } from '../keys/service.js'
+import { hasUnrevokedKey } from '../keys/store.js'
+import type { Services } from '../orchestrator/services.js'
+import type { Closing } from './closing.js'
+
+const PURGE_MS = 3_600_000
+
+export interface Access {
+  readonly sessions: Sessions
+  /** All services, unbound: for this process itself, never for a door. */
+  readonly services: Services
+}
+
+interface AccessParts {
+  readonly db: Database
+  readonly services: Omit<Services, 'keys' | 'audit'>
+  readonly logger: Logger
+  readonly closing: Closing
+}
+
+/** Who may call, by every credential that the settings and the database know, and the audit of what callers do. */
+export async function openAccess(config: Config, { db, services: given, logger, closing }: AccessParts): Promise<Access> {
+  const audit = createAuditLog({ db, days: config.auditDays, logger })
+  closing.add('audit', audit.close)
+  const isConfigured = hasCredential(config)
+  const keys = createKeysService({ db, isConfigured, onChanged: () => sessions.refresh() })
+  const services: Services = { ...given, keys, audit }
+  const note: NoteDeed = ({ actor, keyId }, deed) => audit.note({ ...deed, actor, keyId, occurredAt: new Date() })
+  const sessions = createSessions({
+    ...{ services, note, logger, rateLimit: config.rateLimit },
+    verifiers: verifiersOf(config, db),
+    taskTokens: taskTokenVerifier(db),
+    isClosed: async () => isConfigured || (await hasUnrevokedKey(db)),
+  })
+  closing.add('sessions', async () => sessions.close())
+  await sessions.refresh()
+
+  const purge = (): void =>
+    void audit.purge().catch((error: unknown) => logger.warn({ reason: errorMessage(error) }, 'the audit was not purged'))
+  const purging = setInterval(purge, PURGE_MS).unref()
+  closing.add('purge of the audit', async () => clearInterval(purging))
+  return { sessions, services }
+}
+
+function verifiersOf({ adminKey, jwt }: Config, db: Database): Verifier[] {
+  return [
+    ...(adminKey === null ? [] : [adminKeyVerifier(adminKey)]),
+    apiKeyVerifier(db),
+    ...(jwt === null ? [] : [jwtVerifier(jwt)]),
+  ]
+}

@@ -1,0 +1,131 @@
+import type { JsonObject } from '../../src/core/json.js'
+import type { Right } from '../../src/core/principal.js'
+
+/** What a caller needs, written down a second time, apart from src/access/policy.ts: the matrix compares the two. */
+export type Needed = Right | 'known'
+
+export interface Operation {
+  readonly needs: Needed
+  readonly query: string
+  readonly variables?: (ids: Ids) => JsonObject
+}
+
+export interface Ids {
+  readonly execution: string
+}
+
+export const SOURCE = `apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: matrix, path: matrix}
+workflow: [{step: start, next: [{step: end}]}, {step: end}]
+`
+
+const onExecution = ({ execution }: Ids): JsonObject => ({ id: execution })
+const TICKET = `taskId: "1-1-1", attempt: 1, token: "t"`
+
+/** One valid request for each root field of the schema. */
+export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  'Query.me': { needs: 'known', query: '{ me { name } }' },
+  'Query.node': { needs: 'known', query: '{ node(id: "eA") { id } }' },
+  'Query.apiKeys': { needs: 'keys', query: '{ apiKeys { id } }' },
+  'Query.audit': { needs: 'audit', query: '{ audit { totalCount } }' },
+  'Query.execution': { needs: 'read', query: 'query ($id: ID!) { execution(id: $id) { id } }', variables: onExecution },
+  'Query.executions': { needs: 'read', query: '{ executions { totalCount } }' },
+  'Query.playbook': { needs: 'read', query: '{ playbook(path: "matrix") { path } }' },
+  'Query.playbooks': { needs: 'read', query: '{ playbooks { totalCount } }' },
+  'Query.playbookVersions': { needs: 'read', query: '{ playbookVersions(path: "matrix") { totalCount } }' },
+  'Query.validatePlaybook': { needs: 'read', query: '{ validatePlaybook(source: "") { valid } }' },
+  'Query.renderTemplate': { needs: 'run', query: '{ renderTemplate(template: "x") { value } }' },
+  'Query.variable': {
+    needs: 'read_variables',
+    query: 'query ($id: ID!) { variable(executionId: $id, name: "a") { name } }',
+    variables: onExecution,
+  },
+  'Query.variables': {
+    needs: 'read_variables',
+    query: 'query ($id: ID!) { variables(executionId: $id) { totalCount } }',
+    variables: onExecution,
+  },
+  'Query.searchVariables': { needs: 'read_variables', query: '{ searchVariables(filter: {}) { totalCount } }' },
+  'Query.variableHistory': {
+    needs: 'read_variables',
+    query: 'query ($id: ID!) { variableHistory(executionId: $id) { totalCount } }',
+    variables: onExecution,
+  },
+  'Mutation.startExecution': { needs: 'run', query: 'mutation { startExecution(input: {path: "none"}) { id } }' },
+  'Mutation.cancelExecution': { needs: 'run', query: 'mutation { cancelExecution(id: 5) { id } }' },
+  'Mutation.rerunExecution': { needs: 'run', query: 'mutation { rerunExecution(id: 5) { id } }' },
+  'Mutation.registerPlaybook': { needs: 'register', query: 'mutation { registerPlaybook(source: "") { path } }' },
+  'Mutation.claimTask': { needs: 'work', query: 'mutation { claimTask(input: {workerId: "w", pool: "none"}) { id } }' },
+  'Mutation.heartbeatTask': { needs: 'work', query: `mutation { heartbeatTask(${TICKET}) { id } }` },
+  'Mutation.releaseTask': { needs: 'work', query: `mutation { releaseTask(${TICKET}) }` },
+  'Mutation.completeTask': { needs: 'work', query: `mutation { completeTask(input: {${TICKET}}) { accepted } }` },
+  'Mutation.upsertVariable': {
+    needs: 'write',
+    query: 'mutation ($id: ID!) { upsertVariable(input: {executionId: $id, name: "a", value: 1}) { revision } }',
+    variables: onExecution,
+  },
+  'Mutation.upsertVariables': {
+    needs: 'write',
+    query: 'mutation ($id: ID!) { upsertVariables(input: {executionId: $id, variables: [{name: "a", value: 1}]}) { revision } }',
+    variables: onExecution,
+  },
+  'Mutation.incrementVariable': {
+    needs: 'write',
+    query: 'mutation ($id: ID!) { incrementVariable(input: {executionId: $id, name: "n"}) { revision } }',
+    variables: onExecution,
+  },
+  'Mutation.deleteVariable': {
+    needs: 'write',
+    query: 'mutation ($id: ID!) { deleteVariable(input: {executionId: $id, name: "none"}) { revision } }',
+    variables: onExecution,
+  },
+  'Mutation.deleteVariables': { needs: 'write', query: 'mutation { deleteVariables(executionId: 5) { revision } }' },
+  'Mutation.createApiKey': { needs: 'keys', query: 'mutation { createApiKey(input: {name: "", role: VIEWER}) { secret } }' },
+  'Mutation.revokeApiKey': { needs: 'keys', query: 'mutation { revokeApiKey(id: "none") { id } }' },
+  'Subscription.variableChanged': {
+    needs: 'read_variables',
+    query: 'subscription ($id: ID!) { variableChanged(executionId: $id) { revision } }',
+    variables: onExecution,
+  },
+  'Subscription.executionChanged': {
+    needs: 'read',
+    query: 'subscription ($id: ID!) { executionChanged(id: $id) { id } }',
+    variables: onExecution,
+  },
+  'Subscription.executionsChanged': { needs: 'read', query: 'subscription { executionsChanged { id } }' },
+}
+
+export interface Call {
+  readonly needs: Needed
+  /** With {id} for the execution, where it differs from the route. */
+  readonly path?: string
+  readonly body?: unknown
+  readonly isStream?: true
+}
+
+const TASK_BODY = { attempt: 1, token: 't' }
+
+/** One valid request for each route of the REST API, and of the server beside it. */
+export const ROUTES: Readonly<Record<string, Call>> = {
+  'GET /api/me': { needs: 'known' },
+  'GET /api/keys': { needs: 'keys' },
+  'POST /api/keys': { needs: 'keys', body: { name: '', role: 'viewer' } },
+  'DELETE /api/keys/:id': { needs: 'keys', path: '/api/keys/none' },
+  'GET /api/audit': { needs: 'audit' },
+  'GET /api/vars/:execution_id/events': { needs: 'read_variables', path: '/api/vars/{id}/events', isStream: true },
+  'GET /api/vars/:execution_id': { needs: 'read_variables', path: '/api/vars/{id}' },
+  'POST /api/vars/:execution_id': { needs: 'write', path: '/api/vars/{id}', body: { variables: { a: 1 } } },
+  'DELETE /api/vars/:execution_id': { needs: 'write', path: '/api/vars/5' },
+  'GET /api/vars/:execution_id/:var_name': { needs: 'read_variables', path: '/api/vars/{id}/a' },
+  'DELETE /api/vars/:execution_id/:var_name': { needs: 'write', path: '/api/vars/{id}/none' },
+  'POST /api/playbooks': { needs: 'register', body: { source: SOURCE } },
+  'POST /api/executions': { needs: 'run', body: { path: 'none' } },
+  'GET /api/executions/:id': { needs: 'read', path: '/api/executions/{id}' },
+  'POST /api/executions/:id/cancel': { needs: 'run', path: '/api/executions/5/cancel' },
+  'POST /api/tasks/claim': { needs: 'work', body: { worker_id: 'w', pool: 'none' } },
+  'POST /api/tasks/:id/heartbeat': { needs: 'work', path: '/api/tasks/1-1-1/heartbeat', body: TASK_BODY },
+  'POST /api/tasks/:id/release': { needs: 'work', path: '/api/tasks/1-1-1/release', body: TASK_BODY },
+  'POST /api/tasks/:id/complete': { needs: 'work', path: '/api/tasks/1-1-1/complete', body: TASK_BODY },
+  'GET /metrics': { needs: 'read' },
+}
