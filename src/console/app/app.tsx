@@ -13,6 +13,10 @@ const ExecutionPage = lazy(() => import('../execution/execution-page.js').then((
 const PlaybooksPage = lazy(() => import('../playbooks/playbooks-page.js').then((module) => ({ default: module.PlaybooksPage })))
 const PlaybookPage = lazy(() => import('../playbooks/playbook-page.js').then((module) => ({ default: module.PlaybookPage })))
 const EditorPage = lazy(() => import('../playbooks/editor-page.js').then((module) => ({ default: module.EditorPage })))
+const PlaygroundPage = lazy(() =>
+  import('../playground/playground-page.js').then((module) => ({ default: module.PlaygroundPage })),
+)
+const ComparePage = lazy(() => import('../compare/compare-page.js').then((module) => ({ default: module.ComparePage })))
 
 /** The addresses of the console. The server answers each of them with the same page. */
 export function App() {
@@ -29,6 +33,8 @@ export function App() {
                 <Route path="/playbooks" element={<PlaybooksPage />} />
                 <Route path="/playbooks/view" element={<PlaybookPage />} />
                 <Route path="/playbooks/edit" element={<EditorPage />} />
+                <Route path="/playground" element={<PlaygroundPage />} />
+                <Route path="/compare" element={<ComparePage />} />
                 <Route path="*" element={<NotFound />} />
               </Routes>
             </Suspense>

@@ -1,16 +1,18 @@
 import { ActionIcon, Button, Modal, PasswordInput, Popover, Stack, Text, Tooltip } from '@mantine/core'
 import { IconUser } from '@tabler/icons-react'
 import { type FormEvent, useState } from 'react'
+import { formatFullTime, plural, words } from '../lib/format.js'
 import { useStore } from '../lib/store.js'
-import { logIn, logOut, session } from './session.js'
+import { type Caller, useMe } from './me.js'
+import { demandLogin, logIn, logOut, session, withdrawDemand } from './session.js'
 
 /** Asks for a key where the server wants one; says who one is where one is given. */
 export function Login() {
   const { key, demand } = useStore(session)
   return (
     <>
-      {key !== null && <Account />}
-      <Modal opened={demand !== null} onClose={() => undefined} title="Log in" withCloseButton={false}>
+      <Account />
+      <Modal opened={demand !== null} onClose={withdrawDemand} title="Log in">
         {demand !== null && <KeyForm reason={key === null ? demand : `The key was refused: ${demand}`} />}
       </Modal>
     </>
@@ -44,9 +46,13 @@ function KeyForm({ reason }: { reason: string }) {
   )
 }
 
+/** Who one is and what one may do, also where no key is wanted. */
 function Account() {
+  const me = useMe()
+  const { key } = useStore(session)
+
   return (
-    <Popover withArrow shadow="md">
+    <Popover withArrow shadow="md" width={300} position="bottom-end">
       <Popover.Target>
         <Tooltip label="Who you are">
           <ActionIcon variant="light" size="lg" radius="xl" aria-label="Who you are">
@@ -56,12 +62,38 @@ function Account() {
       </Popover.Target>
       <Popover.Dropdown>
         <Stack gap="xs">
-          <Text size="sm">You are logged in with a key, for this tab only.</Text>
-          <Button size="compact-sm" variant="default" onClick={logOut}>
-            Log out
-          </Button>
+          {me === null ? <Text size="sm">The server has not said who you are.</Text> : <Who me={me} />}
+          {key === null ? (
+            <Button size="compact-sm" variant="default" onClick={() => demandLogin('Act with a key from now on, in this tab.')}>
+              Use a key
+            </Button>
+          ) : (
+            <Button size="compact-sm" variant="default" onClick={logOut}>
+              Log out
+            </Button>
+          )}
         </Stack>
       </Popover.Dropdown>
     </Popover>
+  )
+}
+
+function Who({ me }: { me: Caller }) {
+  return (
+    <>
+      <div>
+        <Text fw={650}>{me.name}</Text>
+        <Text size="sm" c="dimmed">
+          {words(me.role)}; changes are logged as <code>{me.actor}</code>
+        </Text>
+      </div>
+      <Text size="sm">You may: {me.rights.map(words).join(', ') || 'nothing'}.</Text>
+      {me.executionIds !== null && (
+        <Text size="sm">
+          Only {plural(me.executionIds.length, 'execution')}: {me.executionIds.join(', ')}.
+        </Text>
+      )}
+      {me.expiresAt !== null && <Text size="sm">Until {formatFullTime(me.expiresAt)}.</Text>}
+    </>
   )
 }

@@ -27,3 +27,8 @@ export function demandLogin(reason: string): void {
   const { key, demand } = session.get()
   if (demand === null) session.set({ key, demand: reason })
 }
+
+/** One would rather not log in now; the next refusal asks again. */
+export function withdrawDemand(): void {
+  session.set({ key: session.get().key, demand: null })
+}

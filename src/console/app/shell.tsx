@@ -5,11 +5,13 @@ import { Link, NavLink } from 'react-router'
 import icon from '../icon.svg'
 import { ConnectionBadge } from './connection-badge.js'
 import { Login } from './login.js'
+import { may, useMe } from './me.js'
 import classes from './shell.module.css'
 
 const PLACES = [
   { to: '/executions', title: 'Executions' },
   { to: '/playbooks', title: 'Playbooks' },
+  { to: '/playground', title: 'Playground' },
 ]
 
 /** What surrounds every page. */
@@ -30,9 +32,7 @@ export function Shell({ children }: { children: ReactNode }) {
               {title}
             </NavLink>
           ))}
-          <a href="/graphql" className={classes['place']}>
-            API
-          </a>
+          <ApiLink />
         </nav>
         <Group gap="xs" wrap="nowrap" className={classes['tools']}>
           <ConnectionBadge />
@@ -44,6 +44,16 @@ export function Shell({ children }: { children: ReactNode }) {
         {children}
       </main>
     </div>
+  )
+}
+
+/** GraphiQL, for those who may read through the API. It asks for a key of its own. */
+function ApiLink() {
+  if (!may(useMe(), 'READ')) return null
+  return (
+    <a href="/graphql" className={classes['place']} title="Ask the API with GraphiQL">
+      API
+    </a>
   )
 }
 

@@ -3,6 +3,7 @@ import { Link } from 'react-router'
 import { useQuery } from 'urql'
 import { ChildrenDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
+import { comparePlace, playgroundPlace } from '../lib/places.js'
 import { StatusBadge } from '../ui/status-badge.js'
 
 /** Links to the execution that started this one, to the one that it repeats, and to those that it started. */
@@ -11,6 +12,9 @@ export function Relatives({ head }: { head: ExecutionHeadFragment }) {
   const children = data?.executions
   return (
     <>
+      <Anchor component={Link} to={playgroundPlace(head.id)} size="sm" underline="always">
+        try an expression
+      </Anchor>
       {head.parent && (
         <Anchor component={Link} to={`/executions/${head.parent.id}`} size="sm" underline="always">
           ↑ parent {head.parent.playbook?.path ?? head.parent.id}
@@ -19,6 +23,11 @@ export function Relatives({ head }: { head: ExecutionHeadFragment }) {
       {head.rerunOf && (
         <Anchor component={Link} to={`/executions/${head.rerunOf.id}`} size="sm" underline="always">
           ↺ rerun of {head.rerunOf.id}
+        </Anchor>
+      )}
+      {head.rerunOf && (
+        <Anchor component={Link} to={comparePlace(head.rerunOf.id, head.id)} size="sm" underline="always">
+          compare with it
         </Anchor>
       )}
       {children && children.totalCount > 0 && (

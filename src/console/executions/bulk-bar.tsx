@@ -1,10 +1,12 @@
 import { Button, Group, Text } from '@mantine/core'
 import { IconPlayerStopFilled } from '@tabler/icons-react'
 import { useState } from 'react'
+import { Link } from 'react-router'
 import { useMutation } from 'urql'
 import { CancelDocument, type ExecutionRowFragment } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
 import { plural } from '../lib/format.js'
+import { comparePlace } from '../lib/places.js'
 import { isEnded } from '../live/execution-feed.js'
 
 interface BulkBarProps {
@@ -19,6 +21,7 @@ export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
   const [isBusy, setBusy] = useState(false)
   const [note, setNote] = useState('')
   const alive = rows.filter(({ id, status }) => chosen.has(id) && !isEnded(status))
+  const [first, second, third] = chosen
 
   const cancelAll = async () => {
     setBusy(true)
@@ -51,6 +54,11 @@ export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
       >
         Cancel {alive.length} running
       </Button>
+      {second !== undefined && third === undefined && (
+        <Button component={Link} to={comparePlace(first ?? '', second)} size="compact-sm" variant="default">
+          Compare the two
+        </Button>
+      )}
       <Button size="compact-sm" variant="default" onClick={() => onChoose(new Set())}>
         Choose none
       </Button>

@@ -14,3 +14,11 @@ export function playbookPlace(path: string, show: { version?: number; against?: 
 export function editorPlace(of: { path?: string; version?: number; example?: string } = {}): string {
   return place('/playbooks/edit', of)
 }
+
+export function playgroundPlace(execution: string): string {
+  return place('/playground', { execution })
+}
+
+export function comparePlace(left: string, right: string): string {
+  return place('/compare', { left, right })
+}

@@ -21,7 +21,7 @@ export interface Problem {
 interface CodeEditorProps {
   readonly value: string
   readonly onChange: (value: string) => void
-  readonly language: 'json' | 'yaml'
+  readonly language: 'json' | 'yaml' | 'text'
   readonly label: string
   readonly problems?: readonly Problem[]
   /** Goes there, each time that another one is given. */
@@ -29,7 +29,7 @@ interface CodeEditorProps {
 }
 
 const NONE: readonly Problem[] = []
-const LANGUAGES = { json, yaml }
+const LANGUAGES = { json, yaml, text: (): Extension[] => [] }
 
 /** What every editor of the console has. */
 export function baseExtensions(language: CodeEditorProps['language']): Extension[] {
