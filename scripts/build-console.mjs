@@ -21,6 +21,8 @@ export async function buildConsole(files) {
     process.stderr.write('the console is not built: its packages are for development (npm ci without --omit=dev)\n')
     return
   }
+  // A test run has another NODE_ENV, which would bundle React's development build.
+  process.env.NODE_ENV = 'production'
   await vite.build({ configFile: 'vite.console.config.ts', logLevel: 'warn' })
   writeFileSync(STAMP, inputs)
 }

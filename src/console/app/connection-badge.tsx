@@ -42,7 +42,7 @@ export function ConnectionBadge() {
   return (
     <Popover width={280} withArrow shadow="md">
       <Popover.Target>
-        <UnstyledButton className={classes['button']} data-state={state} aria-label={`${TITLES[state]}: about the connection`}>
+        <UnstyledButton className={classes['button']} data-state={state} title="About the connection">
           <span className={classes['dot']} aria-hidden="true" />
           <span className={classes['title']} role="status">
             {TITLES[state]}

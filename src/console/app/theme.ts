@@ -13,11 +13,24 @@ const indigo: MantineColorsTuple = [
   '#2b3a8f',
 ]
 
+const dark: MantineColorsTuple = [
+  '#e6eaf0',
+  '#c9d0da',
+  '#a0a9b8',
+  '#7d8797',
+  '#3d4758',
+  '#2e3746',
+  '#212835',
+  '#181d26',
+  '#11151c',
+  '#0c0f14',
+]
+
 /** How everything looks; the colours of states are in app.css. */
 export const theme = createTheme({
-  colors: { indigo },
+  colors: { indigo, dark },
   primaryColor: 'indigo',
-  primaryShade: { light: 6, dark: 5 },
+  primaryShade: { light: 6, dark: 6 },
   autoContrast: true,
   defaultRadius: 'md',
   cursorType: 'pointer',

@@ -6,14 +6,22 @@ import { useMutation } from 'urql'
 import { FaultNote } from '../app/states.js'
 import { CancelDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
-import { isEnded } from '../live/execution-feed.js'
+import { isEnded, type StepRow } from '../live/execution-feed.js'
+import type { VariableRow } from '../live/variable-table.js'
 import { StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
 import classes from './execution-head.module.css'
 import { Relatives } from './relatives.js'
+import { Rerun } from './rerun-dialog.js'
+
+interface ExecutionHeadProps {
+  readonly head: ExecutionHeadFragment
+  readonly steps: readonly StepRow[]
+  readonly variables: readonly VariableRow[]
+}
 
 /** What it is, how it stands, and what can be done with it. */
-export function ExecutionHead({ head }: { head: ExecutionHeadFragment }) {
+export function ExecutionHead({ head, steps, variables }: ExecutionHeadProps) {
   const [{ error, fetching }, cancel] = useMutation(CancelDocument)
   const fault = describeError(error)
   return (
@@ -24,6 +32,7 @@ export function ExecutionHead({ head }: { head: ExecutionHeadFragment }) {
           <StatusBadge status={head.status} />
         </Group>
         <Group gap="xs">
+          {head.playbook && isEnded(head.status) && <Rerun head={head} steps={steps} variables={variables} />}
           {!isEnded(head.status) && (
             <Button
               size="xs"

@@ -1,7 +1,10 @@
+import { Text } from '@mantine/core'
 import { useEffect } from 'react'
-import { useParams } from 'react-router'
-import { FaultNote, Loading } from '../app/states.js'
-import { createExecutionFeed } from '../live/execution-feed.js'
+import { Link, useParams } from 'react-router'
+import { useQuery } from 'urql'
+import { Empty, FaultNote, Loading } from '../app/states.js'
+import { ExecutionByIdDocument } from '../generated/graphql.js'
+import { createExecutionFeed, isEnded } from '../live/execution-feed.js'
 import { livePlace } from '../live/place.js'
 import { useFeed } from '../live/use-feed.js'
 import { createVariableFeed } from '../live/variable-feed.js'
@@ -19,15 +22,29 @@ export function ExecutionPage() {
   usePlace(variables, head?.revision ?? 0)
 
   if (fault && head === null) return <FaultNote fault={fault} title="This execution cannot be shown" />
-  if (head === null) return <Loading what={`execution ${id}`} />
+  if (head === null) return <Waiting id={id} />
   return (
     <div className={classes['page']}>
-      <ExecutionHead head={head} />
+      <ExecutionHead head={head} steps={steps} variables={variables.rows} />
       <div className={classes['columns']}>
         <StepsPanel head={head} steps={steps} variables={variables.rows} />
-        <VariablesPanel view={variables} />
+        <VariablesPanel id={id} view={variables} isWritable={!isEnded(head.status)} />
       </div>
     </div>
+  )
+}
+
+/** The server waits with us for an execution that it does not know: a write may give birth to it. */
+function Waiting({ id }: { id: string }) {
+  const [{ data }] = useQuery({ query: ExecutionByIdDocument, variables: { id } })
+  if (data?.execution !== null) return <Loading what={`execution ${id}`} />
+  return (
+    <Empty title="There is no such execution">
+      <Text size="sm" c="dimmed">
+        No execution has the id <code>{id}</code>, or it is not yours to see. If a program is about to write its first variable,
+        this page shows it as soon as it does. <Link to="/executions">All executions</Link>
+      </Text>
+    </Empty>
   )
 }
 

@@ -81,7 +81,7 @@ function Conditions({ filters, onChange }: FilterBarProps) {
             key={formatCondition(condition)}
             withRemoveButton
             onRemove={() => remove(index)}
-            removeButtonProps={{ 'aria-label': `Remove ${formatCondition(condition)}`, tabIndex: 0 }}
+            removeButtonProps={{ 'aria-label': `Remove ${formatCondition(condition)}`, 'aria-hidden': false, tabIndex: 0 }}
           >
             <code>{formatCondition(condition)}</code>
           </Pill>

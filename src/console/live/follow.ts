@@ -30,6 +30,8 @@ async function run<Result, Input extends Record<string, unknown>>(
   following: Following<Result, Input>,
   signal: AbortSignal,
 ): Promise<void> {
+  // Not while a component renders: the state of the link is shown elsewhere.
+  await null
   while (!signal.aborted) {
     const outcome = await connect(following, signal)
     if (signal.aborted) return

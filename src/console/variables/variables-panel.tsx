@@ -6,6 +6,7 @@ import { Empty, FaultNote } from '../app/states.js'
 import { formatCount } from '../lib/format.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import type { VariableRow, VariablesView } from '../live/variable-table.js'
+import { VariableDetail } from './variable-detail.js'
 import { VariableLine } from './variable-line.js'
 import classes from './variables-panel.module.css'
 
@@ -25,11 +26,19 @@ function matching(rows: readonly VariableRow[], text: string, step: string): rea
   )
 }
 
+interface VariablesPanelProps {
+  readonly id: string
+  readonly view: VariablesView
+  /** Whether the execution still takes writes. */
+  readonly isWritable: boolean
+}
+
 /** Everything that the execution knows, live. */
-export function VariablesPanel({ view }: { view: VariablesView }) {
+export function VariablesPanel({ id, view, isWritable }: VariablesPanelProps) {
   const [search, setSearch] = useSearchState()
   const text = search.get('q') ?? ''
   const step = search.get('step') ?? ''
+  const chosen = search.get('var') ?? ''
   const deferred = useDeferredValue(text)
   const rows = useMemo(() => matching(view.rows, deferred, step), [view.rows, deferred, step])
   return (
@@ -60,6 +69,17 @@ export function VariablesPanel({ view }: { view: VariablesView }) {
       </Group>
       {view.fault && <FaultNote fault={view.fault} />}
       <Lines rows={rows} isFiltered={rows.length < view.rows.length} isLoaded={view.isLoaded} />
+      {chosen !== '' && (
+        <VariableDetail
+          key={chosen}
+          id={id}
+          name={chosen}
+          row={view.rows.find(({ name }) => name === chosen)}
+          asOf={null}
+          isWritable={isWritable}
+          onClose={() => setSearch({ var: '' })}
+        />
+      )}
     </section>
   )
 }

@@ -10,6 +10,10 @@ const EventType = builder.objectRef<EventRecord>('ExecutionEvent').implement({
     name: t.exposeString('name', { description: '`step.completed`, `step.retried`, `execution.failed` …' }),
     revision: t.expose('revision', { type: 'Revision', description: "The execution's revision after it." }),
     step: t.exposeString('step', { nullable: true }),
+    run: t.exposeInt('run', {
+      nullable: true,
+      description: "Counts the visits and iterations of the execution: the end of a StepRun's id.",
+    }),
     attempt: t.exposeInt('attempt', { nullable: true }),
     data: t.field({
       type: 'JSON',

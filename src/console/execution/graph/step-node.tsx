@@ -1,0 +1,89 @@
+import {
+  IconApi,
+  IconArrowsSplit2,
+  IconBook2,
+  IconBraces,
+  IconBrandPython,
+  IconDatabase,
+  IconFlag,
+  IconPlayerPlay,
+  IconRepeat,
+} from '@tabler/icons-react'
+import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
+import { words } from '../../lib/format.js'
+import type { StepState } from './route.js'
+import classes from './step-node.module.css'
+
+export interface StepData extends Record<string, unknown> {
+  readonly name: string
+  readonly kind: string | null
+  readonly isIterator: boolean
+  readonly isStart: boolean
+  readonly isEnd: boolean
+  readonly state: StepState | null
+  /** Iterations done and to do, where the step is an iterator. */
+  readonly progress: { readonly done: number; readonly total: number } | null
+  readonly isChosen: boolean
+  readonly onChoose: (name: string) => void
+}
+
+export type StepNodeType = Node<StepData, 'step'>
+
+const ICONS: Readonly<Record<string, typeof IconApi>> = {
+  python: IconBrandPython,
+  http: IconApi,
+  postgres: IconDatabase,
+  playbook: IconBook2,
+  workbook: IconBook2,
+}
+
+function iconOf({ kind, isEnd, isStart }: StepData) {
+  if (kind !== null) return ICONS[kind] ?? IconBraces
+  if (isEnd) return IconFlag
+  return isStart ? IconPlayerPlay : IconArrowsSplit2
+}
+
+function stateText({ state, progress }: StepData): string {
+  if (state === null) return 'not reached'
+  const visits = state.visits > 1 ? ` · ${state.visits} visits` : ''
+  const attempts = state.attempts > 1 ? ` · attempt ${state.attempts}` : ''
+  const iterations = progress ? ` · ${progress.done} of ${progress.total}` : ''
+  return `${words(state.status)}${iterations}${visits}${attempts}`
+}
+
+/** One step of the graph, and how it stands. */
+export function StepNode({ data }: NodeProps<StepNodeType>) {
+  const Icon = iconOf(data)
+  const status = data.state?.status ?? 'NONE'
+  return (
+    <>
+      <Handle type="target" position={Position.Top} className={classes['handle'] ?? ''} isConnectable={false} />
+      <button
+        type="button"
+        className={classes['node']}
+        data-status={status}
+        data-chosen={data.isChosen || undefined}
+        data-step={data.name}
+        aria-pressed={data.isChosen}
+        onClick={() => data.onChoose(data.isChosen ? '' : data.name)}
+      >
+        <span className={classes['icon']}>
+          <Icon size={17} aria-hidden="true" />
+        </span>
+        <span className={classes['words']}>
+          <span className={classes['name']}>
+            {data.name}
+            {data.isIterator && <IconRepeat size={13} aria-label="iterator" />}
+          </span>
+          <span className={classes['state']}>{stateText(data)}</span>
+        </span>
+        {data.progress && data.progress.total > 0 && (
+          <span className={classes['bar']} aria-hidden="true">
+            <span style={{ width: `${(100 * data.progress.done) / data.progress.total}%` }} />
+          </span>
+        )}
+      </button>
+      <Handle type="source" position={Position.Bottom} className={classes['handle'] ?? ''} isConnectable={false} />
+    </>
+  )
+}

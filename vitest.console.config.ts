@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+/** `npm run test:console`: the console in Debian's Chromium against real servers, one file after the other. */
+export default defineConfig({
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+  test: {
+    include: ['test/console/**/*.console.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    globalSetup: ['./test/support/build.ts'],
+    setupFiles: ['./test/support/seed.ts'],
+  },
+})
