@@ -22,7 +22,7 @@ export function Shell({ children }: { children: ReactNode }) {
         Skip to the content
       </a>
       <header className={classes['header']}>
-        <Anchor component={Link} to="/executions" className={classes['brand']} underline="never">
+        <Anchor component={Link} to="/executions" className={classes['brand']} underline="never" aria-label="Transient">
           <img src={icon} alt="" width={24} height={24} />
           <span>Transient</span>
         </Anchor>
