@@ -6,8 +6,9 @@ COPY . .
 RUN npm run build
 
 FROM node:20.20-bookworm-slim
+# bubblewrap isolates python steps where the container may make user namespaces; elsewhere /health/ready says "not isolated".
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends python3 \
+  && apt-get install -y --no-install-recommends bubblewrap python3 \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=4000 DATA_DIR=/data

@@ -1,5 +1,6 @@
 import { type JwtConfig, jwtConfig } from './config/jwt.js'
 import { createReader, type Environment, listOf, type Reader, type Setting } from './config/reader.js'
+import { SETTINGS } from './config/settings.js'
 import type { JsonValue } from './core/json.js'
 
 /** Every setting of the service. Filled by `loadConfig(env)`, the only reader of process.env. */
@@ -30,6 +31,8 @@ export interface Config {
   /** The values of the variables that `templateEnv` names: what templates see as `env`. */
   readonly templateEnvValues: Readonly<Record<string, string>>
   readonly python: string
+  readonly pythonSandbox: PythonSandbox
+  readonly pythonMemoryMib: number
   readonly historyLimit: number
   readonly retentionDays: number
   readonly stepLimit: number
@@ -43,60 +46,7 @@ export interface Config {
 }
 
 export type { Setting } from './config/reader.js'
-
-/** Every setting, as `transient serve --help` lists them. */
-export const SETTINGS: readonly Setting[] = [
-  { name: 'HOST', fallback: '127.0.0.1', description: 'Address to listen on; one that is not loopback needs a credential' },
-  { name: 'PORT', fallback: '4000', description: 'Port to listen on; 0 takes a free one' },
-  { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the embedded database' },
-  { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the database is embedded' },
-  { name: 'DATABASE_URL_FILE', fallback: '', description: 'File that holds DATABASE_URL' },
-  { name: 'NATS_URL', fallback: '', description: 'nats:// URLs, by comma; lets several processes share one PostgreSQL' },
-  { name: 'NATS_URL_FILE', fallback: '', description: 'File that holds NATS_URL' },
-  { name: 'NATS_PREFIX', fallback: '', description: 'Keeps installations on one NATS apart; one for each database' },
-  { name: 'NATS_REPLICAS', fallback: '1', description: 'Servers of a NATS cluster that keep each waiting task' },
-  { name: 'ADMIN_KEY', fallback: '', description: 'Key of an admin; once there is a credential every caller needs one' },
-  { name: 'ADMIN_KEY_FILE', fallback: '', description: 'File that holds ADMIN_KEY' },
-  { name: 'JWT_ISSUER', fallback: '', description: 'Accept JSON Web Tokens of this issuer (their `iss`)' },
-  { name: 'JWT_AUDIENCE', fallback: '', description: 'What their `aud` must hold' },
-  { name: 'JWT_JWKS_URL', fallback: '', description: 'Where the issuer publishes its keys (https)' },
-  { name: 'JWT_KEYS_FILE', fallback: '', description: 'File with its keys instead: a JWKS, or one public key as PEM' },
-  {
-    name: 'JWT_ALGORITHMS',
-    fallback: 'RS256,ES256,EdDSA',
-    description: 'Signatures that are accepted, by comma; none is symmetric',
-  },
-  {
-    name: 'JWT_ROLE_CLAIM',
-    fallback: 'role',
-    description: 'Claim with the role, or a list of which the highest counts; dots go into objects',
-  },
-  {
-    name: 'JWT_EXECUTIONS_CLAIM',
-    fallback: 'executions',
-    description: 'Claim with the ids of the only executions its bearer sees',
-  },
-  { name: 'CORS_ORIGINS', fallback: '', description: 'Origins whose pages may call this server, by comma' },
-  { name: 'RATE_LIMIT', fallback: '1000', description: 'Requests a second of each caller with a credential; 0: no limit' },
-  { name: 'AUDIT_DAYS', fallback: '365', description: 'Days until an audit entry is removed' },
-  { name: 'ALLOW_INSECURE', fallback: '0', description: '1 listens publicly without a key: anyone may run code here' },
-  { name: 'ALLOW_HOSTS', fallback: '', description: 'Private hosts the http tool may reach: host, host:port or CIDR, by comma' },
-  { name: 'CONNECTIONS', fallback: '{}', description: 'JSON object, name to postgresql:// URL, for postgres steps' },
-  { name: 'CONNECTIONS_FILE', fallback: '', description: 'File that holds CONNECTIONS' },
-  { name: 'CREDENTIALS', fallback: '{}', description: 'JSON object, name to secret, for the auth of http steps' },
-  { name: 'CREDENTIALS_FILE', fallback: '', description: 'File that holds CREDENTIALS' },
-  { name: 'TEMPLATE_ENV', fallback: '', description: 'Environment variables that templates see as env.<name>, by comma' },
-  { name: 'PYTHON', fallback: 'python3', description: 'Interpreter of python steps' },
-  { name: 'HISTORY_LIMIT', fallback: '1000000', description: 'Change-log rows kept per execution' },
-  { name: 'RETENTION_DAYS', fallback: '30', description: 'Days until a finished execution is purged' },
-  { name: 'STEP_LIMIT', fallback: '10000', description: 'Steps after which an execution fails with STEP_LIMIT' },
-  { name: 'STEP_TIMEOUT', fallback: '300', description: 'Seconds per attempt of a step that names no timeout' },
-  { name: 'CHILD_DEPTH', fallback: '10', description: 'How deep playbooks may call playbooks' },
-  { name: 'LEASE_SECONDS', fallback: '30', description: 'Seconds until a silent worker loses its task' },
-  { name: 'MAX_DELIVERIES', fallback: '10', description: 'Lost leases after which a step fails' },
-  { name: 'CONCURRENCY', fallback: '8', description: 'Tasks that this process runs at once; 0: workers over the API run all' },
-  { name: 'LOG_LEVEL', fallback: 'info', description: 'trace, debug, info, warn, error, fatal or silent' },
-]
+export { SETTINGS } from './config/settings.js'
 
 /** All that is wrong with the settings, at once. */
 export class ConfigError extends Error {
@@ -208,6 +158,15 @@ function natsUrl(reader: Reader): string | null {
   return urls.length === 0 ? null : urls.join(',')
 }
 
+const PYTHON_SANDBOXES = ['auto', 'required', 'off'] as const
+type PythonSandbox = (typeof PYTHON_SANDBOXES)[number]
+
+function pythonSandbox(reader: Reader): PythonSandbox {
+  const found = PYTHON_SANDBOXES.find((name) => name === reader.text('PYTHON_SANDBOX'))
+  if (found === undefined) reader.fault(`PYTHON_SANDBOX: none of ${PYTHON_SANDBOXES.join(', ')}`)
+  return found ?? 'required'
+}
+
 function connections(reader: Reader): Map<string, string> {
   const entries = Object.entries(reader.object('CONNECTIONS', reader.textOrFile('CONNECTIONS')))
   return new Map(
@@ -228,11 +187,17 @@ function databaseIdentity(text: string): string | null {
 }
 
 /** What tools need in any process that runs them. */
-export type ToolConfig = Pick<Config, 'connections' | 'credentials' | 'python' | 'allowHosts'>
+export type ToolConfig = Pick<
+  Config,
+  'connections' | 'credentials' | 'python' | 'pythonSandbox' | 'pythonMemoryMib' | 'allowHosts'
+>
 
 /** The settings that `transient worker` takes from the environment. */
 export const WORKER_SETTINGS: readonly Setting[] = SETTINGS.filter(({ name }) =>
-  ['ALLOW_HOSTS', 'CONNECTIONS', 'CONNECTIONS_FILE', 'CREDENTIALS', 'CREDENTIALS_FILE', 'PYTHON'].includes(name),
+  [
+    ...['ALLOW_HOSTS', 'CONNECTIONS', 'CONNECTIONS_FILE', 'CREDENTIALS', 'CREDENTIALS_FILE'],
+    ...['PYTHON', 'PYTHON_SANDBOX', 'PYTHON_MEMORY_MB'],
+  ].includes(name),
 )
 
 /**
@@ -252,6 +217,8 @@ function toolConfig(reader: Reader): ToolConfig {
     connections: connections(reader),
     credentials: new Map(Object.entries(reader.object('CREDENTIALS', reader.textOrFile('CREDENTIALS')))),
     python: reader.text('PYTHON'),
+    pythonSandbox: pythonSandbox(reader),
+    pythonMemoryMib: reader.integer('PYTHON_MEMORY_MB', 64, 1_048_576),
   }
 }
 
@@ -272,4 +239,11 @@ export function loadClientConfig(env: Environment = process.env): ClientConfig {
   const key = reader.textOrFile('TRANSIENT_KEY') || null
   if (reader.faults.length > 0) throw new ConfigError(reader.faults)
   return { url: reader.text('TRANSIENT_URL') || 'http://127.0.0.1:4000', key, isColorful: !env['NO_COLOR'] }
+}
+
+const PROGRAM_NEEDS = /^(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|USER|SSL_CERT_FILE|SSL_CERT_DIR|LD_LIBRARY_PATH|PYENV_\w+)$/
+
+/** What a program that runs foreign code gets to see of the environment: none of the settings, none of the secrets. */
+export function programEnvironment(env: Environment = process.env): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => PROGRAM_NEEDS.test(name)))
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StepBus } from '../bus/index.js'
 import type { Database } from '../db/index.js'
+import type { Isolation } from '../tools/index.js'
 
 /** Whether this process should get requests. */
 export interface Readiness {
@@ -16,10 +17,15 @@ interface HealthParts {
   readonly readiness: Readiness
   readonly db: Database
   readonly bus: StepBus
+  /** How python steps are kept apart from the machine. */
+  readonly isolation: Isolation
 }
 
-/** `/health/live`: the process runs. `/health/ready`: it may get requests, database and bus answer. */
-export function createHealth({ readiness, db, bus }: HealthParts) {
+/**
+ * `/health/live`: the process runs. `/health/ready`: it may get requests, database and bus answer. It also says whether
+ * python steps are isolated: that is for people to know, and makes no process unready.
+ */
+export function createHealth({ readiness, db, bus, isolation }: HealthParts) {
   return async (path: string, response: ServerResponse): Promise<void> => {
     if (path === '/health/live') return send(response, 200, { status: 'live' })
     if (!readiness.isOpen) return send(response, 503, { status: 'draining' })
@@ -28,7 +34,7 @@ export function createHealth({ readiness, db, bus }: HealthParts) {
       isInTime(bus.health().then((state) => state.isHealthy)),
     ])
     const status = isDatabaseUp && isHealthy ? 'ready' : 'unavailable'
-    const checks = { database: isDatabaseUp ? 'up' : 'down', bus: isHealthy ? 'up' : 'down' }
+    const checks = { database: isDatabaseUp ? 'up' : 'down', bus: isHealthy ? 'up' : 'down', python: isolation }
     send(response, status === 'ready' ? 200 : 503, { status, ...checks })
   }
 }

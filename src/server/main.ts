@@ -8,7 +8,7 @@ import { createExecutionsService } from '../executions/service.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
 import type { Services } from '../orchestrator/services.js'
-import { createToolbox, TOOLS } from '../tools/index.js'
+import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention.js'
 import { createVariablesService } from '../variables/service.js'
@@ -17,10 +17,16 @@ import { type Closing, createClosing } from './closing.js'
 import { createDoors } from './doors.js'
 import { createGuard } from './guard.js'
 import { createHealth, type Readiness } from './health.js'
-import { listen } from './listener.js'
+import { type Listener, listen } from './listener.js'
 import { createLogger } from './logger.js'
 import { createMetrics } from './metrics.js'
 import { openStorage } from './storage.js'
+
+const NOT_ISOLATED =
+  'python steps are not isolated: their code can read what this server can. Install bubblewrap, and let it make namespaces; PYTHON_SANDBOX=required runs none without (docs/security.md)'
+
+const CANNOT_RUN =
+  'python steps cannot run: install python3, or set PYTHON; with PYTHON_SANDBOX=required install bubblewrap, and let it make namespaces'
 
 export interface RunningServer {
   readonly url: string
@@ -62,22 +68,15 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const listener = await listen(config)
   closing.add('connections', listener.close)
 
+  const toolbox = openToolbox(config, listener)
+  closing.add('tools', toolbox.close)
+  // Tried while the database opens; the interpreter is warm afterwards.
+  const trying = toolbox.isolation()
   const { db, machine, bus, processId } = await openStorage(config, { logger, closing, onFatal })
   const metrics = createMetrics(db)
   const variables = metrics.watched(createVariablesService({ db, bus }))
   const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql })
   const catalog = createCatalogService({ db, tools: TOOLS })
-  const toolbox = createToolbox({
-    connections: config.connections,
-    credentials: config.credentials,
-    pythonPath: config.python,
-    embeddedDatabaseDir: config.databaseUrl === null ? join(config.dataDir, 'steps') : null,
-    allowHosts: config.allowHosts,
-    isLoopbackOpen: isLoopback(config.host) && !hasCredential(config),
-    ownPort: listener.port,
-  })
-  closing.add('tools', toolbox.close)
-
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
     ...{ db, bus, catalog, toolbox, env, logger, processId },
@@ -97,7 +96,8 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
 
   const readiness: Readiness = { isOpen: false }
   const guard = createGuard({ ...config, sessions })
-  const health = createHealth({ readiness, db, bus })
+  const isolation = await trying
+  const health = createHealth({ readiness, db, bus, isolation })
   listener.open(createDoors({ corsOrigins: config.corsOrigins, sessions, guard, metrics, logger, health }))
   await orchestrator.run()
   closing.add('steps', () => orchestrator.drain())
@@ -110,6 +110,23 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   if (sessions.isOpen && !isLoopback(config.host)) {
     logger.warn('ALLOW_INSECURE=1: anyone who reaches this address may run code here')
   }
+  if (isolation === 'not isolated') logger.warn(NOT_ISOLATED)
+  if (isolation === 'missing') logger.warn(CANNOT_RUN)
   logger.info({ database: db.dialect, node: process.version }, `listening on ${listener.url}`)
   return { url: listener.url, services, close: closing.run }
+}
+
+/** Opened before the database and closed after it: the steps that run are drained by then. */
+function openToolbox(config: Config, listener: Listener): Toolbox {
+  return createToolbox({
+    connections: config.connections,
+    credentials: config.credentials,
+    pythonPath: config.python,
+    pythonSandbox: config.pythonSandbox,
+    pythonMemoryMib: config.pythonMemoryMib,
+    embeddedDatabaseDir: config.databaseUrl === null ? join(config.dataDir, 'steps') : null,
+    allowHosts: config.allowHosts,
+    isLoopbackOpen: isLoopback(config.host) && !hasCredential(config),
+    ownPort: listener.port,
+  })
 }

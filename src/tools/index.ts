@@ -7,6 +7,7 @@ import { createToolboxOf, type Toolbox } from './toolbox.js'
 import { workbookTool } from './workbook.js'
 
 export { type BoundLog, boundLog } from './bound-log.js'
+export type { Isolation } from './tool.js'
 export type { Toolbox } from './toolbox.js'
 
 /** Every tool kind that a playbook may name. */

@@ -17,6 +17,10 @@ export interface ToolEnvironment {
   /** Name to secret, never visible to templates, logs or events. */
   readonly credentials: ReadonlyMap<string, JsonValue>
   readonly pythonPath: string
+  /** `auto` isolates python steps where the machine can, `required` runs none where it cannot, `off` never does. */
+  readonly pythonSandbox: 'auto' | 'required' | 'off'
+  /** What one python step may use, with all of its processes. */
+  readonly pythonMemoryMib: number
   /** Folder of the embedded `default` database for postgres steps; null where there is none. */
   readonly embeddedDatabaseDir: string | null
   /** Hosts that the http tool may reach although they are private: host, host:port or CIDR. */
@@ -45,9 +49,14 @@ export type ToolOutcome =
   | { readonly status: 'success'; readonly data: JsonValue; readonly extras?: JsonObject }
   | { readonly status: 'error'; readonly error: ToolError; readonly data?: JsonValue; readonly extras?: JsonObject }
 
+/** Whether foreign code is kept apart from the machine; `missing`: there is nothing to run it. */
+export type Isolation = 'isolated' | 'not isolated' | 'missing'
+
 export interface RunningTool {
   /** Runs one call. Resolves with an outcome also when the tool failed; rejects only on a fault of ours. */
   run(input: JsonObject, call: ToolCallContext): Promise<ToolOutcome>
+  /** Only where the tool runs foreign code. */
+  readonly isolation?: () => Promise<Isolation>
   close(): Promise<void>
 }
 

@@ -1,7 +1,7 @@
 import { TransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
 import { failed } from './outcome.js'
-import type { RunningTool, ToolCallContext, ToolDefinition, ToolEnvironment, ToolOutcome } from './tool.js'
+import type { Isolation, RunningTool, ToolCallContext, ToolDefinition, ToolEnvironment, ToolOutcome } from './tool.js'
 
 /** A tool that was told to stop gets this long to clean up before its call is answered without it. */
 const STOP_GRACE_MS = 2000
@@ -11,6 +11,8 @@ export interface Toolbox {
   has(kind: string): boolean
   /** Runs one call; its timeout and its cancellation are enforced here, whatever the tool does. */
   run(kind: string, input: JsonObject, call: ToolCallContext): Promise<ToolOutcome>
+  /** How python steps are kept apart from the machine; it is tried, so that the interpreter is warm afterwards. */
+  isolation(): Promise<Isolation>
   /** Stops every tool; no process, thread or connection is left. */
   close(): Promise<void>
 }
@@ -41,6 +43,7 @@ export function createToolboxOf({ environment, tools }: ToolboxOptions): Toolbox
       if (isClosed) return failed('TOOL_FAILED', 'the tools of this process are closed')
       return runBounded(toolOf(kind), input, call)
     },
+    isolation: async () => (isClosed ? undefined : toolOf('python').isolation?.()) ?? 'missing',
     close: async () => {
       isClosed = true
       const tools = [...running.values()]

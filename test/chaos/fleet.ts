@@ -60,7 +60,12 @@ export async function startFleet(
   const nats = await startTestNats()
   const databaseUrl = await createDatabase(postgres.url, 'product')
   const effectsUrl = await createDatabase(postgres.url, 'effects')
-  const env = { LEASE_SECONDS: String(LEASE_MS / 1000), CONNECTIONS: JSON.stringify({ effects: effectsUrl }), CONCURRENCY: '4' }
+  const env = {
+    LEASE_SECONDS: String(LEASE_MS / 1000),
+    CONNECTIONS: JSON.stringify({ effects: effectsUrl }),
+    CONCURRENCY: '4',
+    PYTHON_SANDBOX: 'off',
+  }
   const servers: TestServer[] = []
   for (let index = 0; index < count; index += 1) {
     const line = await lineOf({ databaseUrl, natsUrl: nats.url }, index)
@@ -70,7 +75,10 @@ export async function startFleet(
   const entrance: Balancer = await startBalancer(servers.map(({ url }) => url))
   const workers = Array.from({ length: workerCount }, (_, index) =>
     createWorkerVictim(`worker ${index}`, () =>
-      startWorker(entrance.url, ['--pool', WORKER_POOL, '--concurrency', '2'], { CONNECTIONS: env.CONNECTIONS }),
+      startWorker(entrance.url, ['--pool', WORKER_POOL, '--concurrency', '2'], {
+        CONNECTIONS: env.CONNECTIONS,
+        PYTHON_SANDBOX: 'off',
+      }),
     ),
   )
   await Promise.all(workers.map((worker) => worker.start()))

@@ -7,13 +7,15 @@ import { startWorker, until, type WorkerProcess } from '../support/worker.js'
 
 const DELIVERIES = 3
 const KEY = 'a-key-of-24-characters-x'
+/** The steps write files that the tests read. */
+const SEEN = { PYTHON_SANDBOX: 'off' }
 
 let server: TestServer
 let folder: string
 const workers: WorkerProcess[] = []
 
 beforeAll(async () => {
-  server = await startTestServer({ env: { LEASE_SECONDS: '1', MAX_DELIVERIES: String(DELIVERIES), ADMIN_KEY: KEY } })
+  server = await startTestServer({ env: { LEASE_SECONDS: '1', MAX_DELIVERIES: String(DELIVERIES), ADMIN_KEY: KEY, ...SEEN } })
   folder = mkdtempSync(join(tmpdir(), 'transient-worker-'))
 })
 afterEach(async () => {
@@ -28,7 +30,7 @@ afterAll(async () => {
 })
 
 function start(...args: string[]): WorkerProcess {
-  const worker = startWorker(server.url, args, { TRANSIENT_KEY: KEY })
+  const worker = startWorker(server.url, args, { TRANSIENT_KEY: KEY, ...SEEN })
   workers.push(worker)
   return worker
 }

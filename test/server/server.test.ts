@@ -57,7 +57,10 @@ describe('with ADMIN_KEY', () => {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(401)
     const metrics = await fetch(`${server.url}/metrics`, { headers: { 'x-api-key': KEY } })
     expect(await metrics.text()).toContain('transient_variable_writes_total{writer="api",outcome="changed"}')
-    expect(await (await fetch(`${server.url}/health/ready`)).json()).toEqual({ status: 'ready', database: 'up', bus: 'up' })
+    expect(await (await fetch(`${server.url}/health/ready`)).json()).toEqual({
+      ...{ status: 'ready', database: 'up', bus: 'up' },
+      python: expect.stringMatching(/^(isolated|not isolated|missing)$/),
+    })
     const page = await fetch(server.url)
     const policy = page.headers.get('content-security-policy') ?? ''
     expect(policy).toContain("default-src 'none'")

@@ -59,6 +59,8 @@ export function testToolbox(): Toolbox {
     connections: new Map(),
     credentials: new Map(),
     pythonPath: 'python3',
+    pythonSandbox: 'auto',
+    pythonMemoryMib: 1024,
     embeddedDatabaseDir: null,
     allowHosts: [],
     isLoopbackOpen: true,

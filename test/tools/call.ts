@@ -8,6 +8,8 @@ export function environmentWith(parts: Partial<ToolEnvironment> = {}): ToolEnvir
     connections: new Map(),
     credentials: new Map(),
     pythonPath: 'python3',
+    pythonSandbox: 'auto',
+    pythonMemoryMib: 1024,
     embeddedDatabaseDir: null,
     allowHosts: [],
     isLoopbackOpen: true,

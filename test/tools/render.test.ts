@@ -69,7 +69,7 @@ describe('rendering of a python step', () => {
       code: 'def main(a): return "{{ a }}"',
       args: { a: 5 },
       libs: {},
-      network: true,
+      network: null,
       context: {},
     })
     const { context: seen } = render('python', { code: 'result = context["vars"]' })

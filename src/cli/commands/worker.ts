@@ -57,6 +57,8 @@ async function runWorker(context: CommandContext, options: WorkerCommandOptions)
       run: (task, call) => toolbox.run(task.kind, task.input, call),
       onEvent: createReporter(context),
     })
+    const isolation = await toolbox.isolation()
+    if (isolation !== 'isolated') context.say(`python steps: ${isolation}`)
     context.say(`worker ${worker.id} claims tasks of pool "${pool}" at ${context.url}, up to ${places} at once`)
     await worker.done
     context.say('drained')
@@ -68,7 +70,7 @@ async function runWorker(context: CommandContext, options: WorkerCommandOptions)
 
 async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
   const { createToolbox } = await import('../../tools/index.js')
-  const { connections, credentials, python, allowHosts } = loadToolConfig()
+  const { connections, credentials, python, pythonSandbox, pythonMemoryMib, allowHosts } = loadToolConfig()
   const server = URL.canParse(url) ? new URL(url) : null
   if (server === null || !/^https?:$/.test(server.protocol)) {
     throw new UsageError(`--url: "${url}" is no URL of a server, such as http://127.0.0.1:4000`)
@@ -78,6 +80,8 @@ async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
     connections,
     credentials,
     pythonPath: python,
+    pythonSandbox,
+    pythonMemoryMib,
     // The server's own embedded database has one process only.
     embeddedDatabaseDir: null,
     allowHosts,

@@ -26,6 +26,8 @@ interface Rule {
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
+const GLOBAL_IPV6 = ipaddr.IPv6.parse('2000::')
+
 /** Metadata services outside the link-local range; 169.254.169.254 is inside. */
 const METADATA = ['fd00:ec2::254', 'fd20:ce::254', '100.100.100.200', '168.63.129.16', '192.0.0.192'].map((text) =>
   ipaddr.process(text),
@@ -51,7 +53,7 @@ export function createGuard({ allowHosts, isLoopbackOpen, ownPort }: GuardOption
         ? null
         : refusal(host, ip, 'link-local or metadata')
     }
-    if (ip.range() === 'unicast' || matching.length > 0) return null
+    if (isPublic(ip) || matching.length > 0) return null
     if (ip.range() === 'loopback' && isLoopbackOpen) return null
     return refusal(host, ip, ip.range() === 'loopback' ? 'loopback' : 'private or reserved')
   }
@@ -60,6 +62,11 @@ export function createGuard({ allowHosts, isLoopbackOpen, ownPort }: GuardOption
 function refusal(host: string, ip: Address, kind: string): string {
   const shown = ip.toString() === host ? host : `${host} (${ip.toString()})`
   return `${shown} is a ${kind} address, which http steps may not reach: ${HINT}`
+}
+
+/** All of IPv6's public addresses are in 2000::/3; what lies outside is reserved, or stands for IPv4 in some way of old. */
+function isPublic(ip: Address): boolean {
+  return ip.range() === 'unicast' && (ip.kind() === 'ipv4' || ip.match(GLOBAL_IPV6, 3))
 }
 
 function isNeverOpen(ip: Address): boolean {

@@ -2,6 +2,7 @@ import { Client, Pool, type PoolClient, Query, type QueryArrayConfig } from 'pg'
 import { ANSWER_LIMIT } from '../outcome.js'
 import { createGate } from './gate.js'
 import { DescribeQuery } from './pg-describe.js'
+import { assertNotProduct } from './product-database.js'
 import { SqlAnswerTooLarge, SqlFault, type SqlResult, type SqlSession } from './session.js'
 
 export interface SessionOptions {
@@ -66,6 +67,7 @@ async function borrow<T>({ pool, url, session: { signal, timeoutMs }, use }: Bor
   signal.addEventListener('abort', abandon, { once: true })
   try {
     if (signal.aborted) throw new SqlFault('stopped', '')
+    await assertNotProduct(client)
     await client.query(`SET statement_timeout = ${Math.ceil(Math.min(timeoutMs + 1000, MAX_STATEMENT_TIMEOUT_MS))}`)
     const result = await use(pgSession(client, abandon))
     await clean(client)

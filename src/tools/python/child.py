@@ -18,8 +18,8 @@ CODE_NAME = "<code>"
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-CLONE_NEWUSER = 0x10000000
-CLONE_NEWNET = 0x40000000
+# ENETUNREACH, and what a name that cannot be looked up gives.
+NO_NETWORK = (101, -2, -3)
 
 
 class CallFailed(Exception):
@@ -60,12 +60,12 @@ def kill_orphans(calls):
             pass
 
 
-def run(payload, result_fd, log_fd, parent_pid):
-    """Runs one call and ends the process; never returns."""
+def run(payload, pipes, parent_pid, room):
+    """Runs one call in the room that was made for it and ends the process; never returns."""
     status = 1
     try:
-        isolate(result_fd, log_fd, parent_pid)
-        send(answer_to(payload))
+        isolate(*pipes, parent_pid)
+        send(answer_to(payload, room))
         status = 0
     finally:
         try:
@@ -77,11 +77,10 @@ def run(payload, result_fd, log_fd, parent_pid):
 
 def isolate(result_fd, log_fd, parent_pid):
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if control_process(PR_SET_PDEATHSIG, signal.SIGKILL) and os.getppid() != parent_pid:
-        os._exit(1)
     os.dup2(log_fd, 1)
     os.dup2(log_fd, 2)
     os.dup2(result_fd, RESULT_FD, inheritable=False)
@@ -100,11 +99,11 @@ def send(answer):
         view = view[os.write(RESULT_FD, view) :]
 
 
-def answer_to(payload):
+def answer_to(payload, room):
     call = json.loads(payload)
+    is_closed = False
     try:
-        if call.get("network") is False:
-            leave_network()
+        is_closed = room.enter(call.get("network"))
         value = execute(call)
         find_fault(value)
         return {"value": value}
@@ -114,15 +113,19 @@ def answer_to(payload):
         return {"error": f"the code called sys.exit({'' if exit_request.code is None else repr(exit_request.code)}): return a value instead"}
     except BaseException as error:
         log_frames(error)
-        return {"error": describe(error)}
+        return {"error": describe(error) + hint_at(error, is_closed, room)}
 
 
-def leave_network():
-    libc = ctypes.CDLL(None, use_errno=True)
-    for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET):
-        if hasattr(libc, "unshare") and libc.unshare(flags) == 0:
-            return
-    raise CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")
+def hint_at(error, is_closed, room):
+    if isinstance(error, MemoryError):
+        return f"; a step may use {room.memory_mib} MiB (the setting PYTHON_MEMORY_MB)"
+    seen = []
+    while error is not None and error not in seen:
+        if is_closed and isinstance(error, OSError) and error.errno in NO_NETWORK:
+            return "; python steps have no network: the step may ask for it with network: true"
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def execute(call):

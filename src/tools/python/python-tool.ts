@@ -24,14 +24,14 @@ export const pythonTool = defineTool({
 })
 
 function renderPython(parameters: JsonObject, renderer: Renderer): JsonObject {
-  const { code = '', args = {}, libs = {}, network = true } = parameters
+  const { code = '', args = {}, libs = {}, network = null } = parameters
   const rendered = objectOrEmpty(renderer.tree(args, 'args'))
   const names = namesSeen(typeof code === 'string' ? code : '', new Set(Object.keys(rendered)))
   return {
     code,
     args: rendered,
     libs: objectOrEmpty(libs),
-    network: renderer.tree(network, 'network'),
+    network: network === null ? null : renderer.tree(network, 'network'),
     context: contextOf(names, renderer),
   }
 }

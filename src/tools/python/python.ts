@@ -2,36 +2,38 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolCallContext, ToolEnvironment, ToolOutcome } from '../tool.js'
 import { unwrapResult } from './unwrap.js'
-import { type CallEnd, startZygote, type Zygote } from './zygote.js'
+import { createWarmPython } from './warm.js'
+import type { CallEnd } from './zygote.js'
 
-/** Opens the python tool: one warm interpreter, restarted when it ends. */
-export function createPythonTool({ pythonPath }: ToolEnvironment): RunningTool {
-  let zygote: Zygote | null = null
+/** Opens the python tool: warm interpreters, restarted when they end. */
+export function createPythonTool(environment: ToolEnvironment): RunningTool {
+  const warm = createWarmPython(environment)
   let nextId = 0
-
-  const warm = (): Zygote => {
-    if (!zygote?.isAlive) zygote = startZygote(pythonPath)
-    return zygote
-  }
   return {
     run: async (input, call) => {
-      const parent = warm()
+      const isNetworkOpen = isTrue(input.network)
+      const parent = await warm.parent(isNetworkOpen)
+      if (typeof parent === 'string') return unavailable(parent, environment.pythonPath)
+      if (call.signal.aborted) return failed('TOOL_FAILED', 'stopped')
       const id = String(nextId++)
       const kill = () => parent.kill(id)
       call.signal.addEventListener('abort', kill, { once: true })
       try {
         const end = await parent.run(id, payloadOf(input, call))
-        if (end.log !== '' && typeof end.exit === 'number') call.log(end.log)
-        return outcomeOf(end, pythonPath)
+        if (end.log !== '' && end.exit !== 'lost') call.log(end.log)
+        return outcomeOf(end, environment)
       } finally {
         call.signal.removeEventListener('abort', kill)
       }
     },
-    close: async () => {
-      await zygote?.close()
-      zygote = null
-    },
+    isolation: warm.isolation,
+    close: warm.close,
   }
+}
+
+/** A flag may come out of a template as text. */
+function isTrue(value: JsonValue | undefined): boolean {
+  return value === true || (typeof value === 'string' && value.trim().toLowerCase() === 'true')
 }
 
 function payloadOf(input: JsonObject, call: ToolCallContext): string {
@@ -40,7 +42,7 @@ function payloadOf(input: JsonObject, call: ToolCallContext): string {
     args: objectOf(input.args),
     libs: objectOf(input.libs),
     context: objectOf(input.context),
-    network: input.network ?? true,
+    network: input.network === undefined || input.network === null ? null : isTrue(input.network),
     idempotency_key: call.idempotencyKey,
   })
 }
@@ -49,18 +51,29 @@ function objectOf(value: JsonValue | undefined): JsonObject {
   return value !== undefined && isJsonObject(value) ? value : {}
 }
 
-function outcomeOf(end: CallEnd, pythonPath: string): ToolOutcome {
-  if (end.exit === 'missing') {
+function unavailable(reason: 'missing' | 'refused', pythonPath: string): ToolOutcome {
+  if (reason === 'missing') {
     const program = pythonPath.split(/[\\/]/).at(-1) ?? 'python3'
     return failed(
       'TOOL_FAILED',
       `the interpreter ${program} cannot be started: install python3, or name one with the setting PYTHON`,
     )
   }
+  return failed(
+    'TOOL_FAILED',
+    'python steps run only isolated here (PYTHON_SANDBOX=required), which needs Linux, bubblewrap and leave to make namespaces',
+  )
+}
+
+function outcomeOf(end: CallEnd, { pythonPath, pythonMemoryMib }: ToolEnvironment): ToolOutcome {
+  if (end.exit === 'missing') return unavailable('missing', pythonPath)
   if (end.exit === 'lost')
     return failed('TOOL_FAILED', 'the Python process that runs the calls ended unexpectedly; it starts anew with the next call')
   if (end.exit === 'fork') return failed('TOOL_FAILED', `no process could be made for the call: ${end.result}`)
   if (end.exit === 'limit') return failed('TOOL_FAILED', 'the result is over the limit of 1 MiB')
+  if (end.exit === 'memory') {
+    return failed('TOOL_FAILED', `the code used more than ${pythonMemoryMib} MiB of memory (the setting PYTHON_MEMORY_MB)`)
+  }
   if (end.exit !== 0 || end.result === '')
     return failed('TOOL_FAILED', `the code ended its process without a result (${exitText(end.exit)})`)
   return parseAnswer(end.result)

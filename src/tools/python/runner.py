@@ -19,17 +19,19 @@ RESULT_LIMIT = 12 * 1024 * 1024
 CHUNK = 1 << 16
 
 
-def load_child():
+def load(name):
     # Isolated mode leaves the script's folder out of sys.path, and it stays out: calls import nothing of ours.
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
-    spec = importlib.util.spec_from_file_location("_transient_child", path)
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"_transient_{name}", path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["_transient_child"] = module
+    sys.modules[f"_transient_{name}"] = module
     spec.loader.exec_module(module)
     return module
 
 
-child = load_child()
+child = load("child")
+load("seccomp")
+confine = load("confine")
 
 
 class Call:
@@ -40,11 +42,13 @@ class Call:
         self.result = self.fds[result_fd]
         self.log = self.fds[log_fd]
         self.log_fd = log_fd
+        self.status_fd = None
         self.is_over_limit = False
 
 
 class Parent:
-    def __init__(self):
+    def __init__(self, confinement):
+        self.confinement = confinement
         self.selector = selectors.DefaultSelector()
         self.calls = {}
         self.requests = bytearray()
@@ -110,25 +114,38 @@ class Parent:
             self.is_open = False
 
     def run(self, call_id, payload):
-        result_read, result_write = os.pipe()
-        log_read, log_write = os.pipe()
         parent_pid = os.getpid()
+        pipes = [os.pipe() for _ in range(3)]
+        (result_read, result_write), (log_read, log_write), (status_read, status_write) = pipes
         try:
-            pid = os.fork()
-        except OSError as error:
-            for fd in (result_read, result_write, log_read, log_write):
-                os.close(fd)
-            self.answer(call_id, "fork", os.strerror(error.errno).encode(), b"")
+            user = self.confinement.user_of_next_call()
+            pid = self.confinement.fork()
+        except (OSError, confine.Refused) as error:
+            for pipe in pipes:
+                os.close(pipe[0])
+                os.close(pipe[1])
+            reason = os.strerror(error.errno) if isinstance(error, OSError) else str(error)
+            self.answer(call_id, "fork", reason.encode(), b"")
             return
         if pid == 0:
-            child.run(payload, result_write, log_write, parent_pid)
-        os.close(result_write)
-        os.close(log_write)
+            self.forget()
+            if self.confinement.has_namespaces:
+                hold(self.confinement, user, payload, (result_write, log_write), status_write)
+            child.run(payload, (result_write, log_write), parent_pid, confine.Room(self.confinement, user, parent_pid))
+        for fd in (result_write, log_write, status_write):
+            os.close(fd)
         call = Call(call_id, pid, result_read, log_read)
+        call.status_fd = status_read
         self.calls[pid] = call
         for fd in call.fds:
             set_nonblocking(fd)
             self.selector.register(fd, selectors.EVENT_READ, call)
+
+    def forget(self):
+        """In a child: what other calls sent and were sent is none of its business."""
+        for buffer in [self.requests, *(kept for call in self.calls.values() for kept in (call.result, call.log))]:
+            buffer[:] = bytes(len(buffer))
+        self.calls.clear()
 
     def kill(self, call_id):
         for call in self.calls.values():
@@ -174,9 +191,18 @@ class Parent:
                 os.close(fd)
             # The same round of events may still hold these descriptors.
             call.fds.clear()
-            code = "limit" if call.is_over_limit else str(os.waitstatus_to_exitcode(status))
-            self.answer(call.call_id, code, bytes(call.result), bytes(call.log[-LOG_LIMIT:]))
+            words = self.status_of(call, status).split(" ", 1)
+            result = bytes(call.result) if len(words) == 1 else words[1].encode()
+            self.answer(call.call_id, words[0], result, bytes(call.log[-LOG_LIMIT:]))
         child.kill_orphans(self.calls)
+
+    def status_of(self, call, status):
+        """How the call ended: as the first of its processes says, where it has one."""
+        told = os.read(call.status_fd, 1000).decode()
+        os.close(call.status_fd)
+        if call.is_over_limit:
+            return "limit"
+        return told or str(os.waitstatus_to_exitcode(status))
 
     def answer(self, call_id, code, result, log):
         header = f"end {call_id} {code} {len(result)} {len(log)}\n".encode()
@@ -187,6 +213,25 @@ class Parent:
             except BrokenPipeError:
                 self.is_open = False
                 return
+
+
+def hold(confinement, user, payload, pipes, status_fd):
+    """The first process of a call: makes its room, and ends all that is in it when the code has ended. Never returns."""
+    told = "fork unknown"
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        confinement.make_room(user)
+        worker = os.fork()
+        if worker == 0:
+            child.run(payload, pipes, 1, confine.Room(confinement, user, 1))
+        for fd in pipes:
+            os.close(fd)
+        told = confinement.watch(worker)
+    except (OSError, confine.Refused) as error:
+        told = f"fork {error}"
+    finally:
+        os.write(status_fd, told.encode())
+        os._exit(0)
 
 
 def kill_group(pid):
@@ -223,7 +268,9 @@ def set_nonblocking(fd):
 
 
 if __name__ == "__main__":
+    mode, memory_mib, network = sys.argv[1:4]
     child.become_subreaper()
     child.clean_environment()
+    confinement = confine.Confinement(mode, int(memory_mib), network == "open")
     gc.freeze()
-    Parent().serve()
+    Parent(confinement).serve()

@@ -1,14 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { programEnvironment } from '../../config.js'
+import type { Command } from './sandbox.js'
 
-const RUNNER = fileURLToPath(new URL('./runner.py', import.meta.url))
 const CLOSE_GRACE_MS = 2000
 const STDERR_KEPT = 2000
 
+/** Ends that are no exit status: too large a result, too much memory, no process, the parent itself ended or never began. */
+const WORDS = ['limit', 'memory', 'fork', 'lost', 'missing'] as const
+
 /** How a call's process ended: its exit status (negative: a signal), what it sent, and what it printed. */
 export interface CallEnd {
-  /** `limit` when the result was too large, `fork` when no process could be made, `lost` when the parent itself ended. */
-  readonly exit: number | 'limit' | 'fork' | 'lost' | 'missing'
+  readonly exit: number | (typeof WORDS)[number]
   readonly result: string
   readonly log: string
 }
@@ -22,9 +24,10 @@ export interface Zygote {
 }
 
 /** Starts the interpreter; a failure to start shows as the end of the calls. */
-export function startZygote(pythonPath: string): Zygote {
+export function startZygote({ file, args }: Command): Zygote {
   const waiting = new Map<string, (end: CallEnd) => void>()
-  const process = spawn(pythonPath, ['-I', '-B', RUNNER], { stdio: ['pipe', 'pipe', 'pipe'] })
+  // The environment of a process can be read from the outside of it, so that no secret may be in it to begin with.
+  const process = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: programEnvironment() })
   let isAlive = true
   let stderr = ''
 
@@ -98,7 +101,7 @@ function createFrameReader(onEnd: (id: string, end: CallEnd) => void): (chunk: B
     if (bytes.length < end) return null
     needed = 0
     onEnd(id, {
-      exit: exit === 'limit' || exit === 'fork' ? exit : Number(exit),
+      exit: WORDS.find((word) => word === exit) ?? Number(exit),
       result: bytes.toString('utf8', lineEnd + 1, resultEnd),
       log: bytes.toString('utf8', resultEnd, end),
     })

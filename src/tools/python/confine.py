@@ -1,0 +1,275 @@
+"""What stands between the code of a call and the machine: namespaces, a user of its own, limits, refused system calls.
+
+Three modes, the strongest that the machine allows being chosen by the process that starts this one:
+`root` and `user`, inside bubblewrap, started by root or by an ordinary user: every call has its own processes, tmp and user;
+`plain`, without bubblewrap: limits, as the user that started the server.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+
+child = sys.modules["_transient_child"]
+seccomp = sys.modules["_transient_seccomp"]
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
+NOBODY = 65534
+# Ids that no system hands out; or, where a container has too few, those that systemd keeps for passing users.
+USER_BASES = (0x70000000, 61184)
+USERS = 4000
+MIB = 1024 * 1024
+TMP_BYTES = 128 * MIB
+SHARED_BYTES = 64 * MIB
+PROCESSES = 64
+FILES = 256
+NICE = 5
+WATCH_SECONDS = 0.1
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Refused(Exception):
+    """The machine did not allow what a call needs; in words for the operator."""
+
+
+def checked(result, what):
+    if result != 0:
+        raise Refused(f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+class Confinement:
+    """How calls are confined; made once, in the warm parent."""
+
+    def __init__(self, mode, memory_mib, is_network_open):
+        self.mode = mode
+        self.memory_mib = memory_mib
+        self.memory = memory_mib * MIB
+        self.has_namespaces = mode in ("root", "user")
+        self.user_base = find_user_base() if mode == "root" else None
+        self.next_user = 0
+        self.own_rss = 0
+        self.process_limit = PROCESSES
+        if self.has_namespaces:
+            self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self.is_network_closed = not is_network_open and leave_network()
+        if self.has_namespaces and not is_network_open and not self.is_network_closed:
+            raise Refused("the network cannot be closed")
+        # Under the kernel's automatic groups niceness counts among the processes of one session only.
+        write("/proc/self/autogroup", str(NICE))
+
+    def user_of_next_call(self):
+        if self.user_base is None:
+            if self.mode == "root":
+                raise Refused("the container maps too few users")
+            return None
+        self.next_user = (self.next_user + 1) % USERS
+        return self.user_base + self.next_user
+
+    def fork(self):
+        """Forks; with namespaces, the child is the first of processes that end with it and see no others."""
+        if not self.has_namespaces:
+            self.process_limit = processes_of_user() + PROCESSES
+            return os.fork()
+        self.own_rss = self.own_rss or memory_of("self")[0]
+        checked(libc.unshare(CLONE_NEWPID), "unshare")
+        try:
+            return os.fork()
+        finally:
+            if os.getpid() != 1:
+                checked(libc.setns(self.own_pids, CLONE_NEWPID), "setns")
+
+    def make_room(self, user):
+        """In the first process of a call: its own /proc, /tmp and shared memory."""
+        checked(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
+        owner = 0 if user is None else user
+        mount("proc", "/proc", MS_NOSUID_NODEV_NOEXEC, None)
+        mount("tmpfs", "/tmp", 2 | 4, f"size={TMP_BYTES},nr_inodes=10000,mode=700,uid={owner},gid={owner}")
+        mount("tmpfs", "/dev/shm", MS_NOSUID_NODEV_NOEXEC, f"size={SHARED_BYTES},nr_inodes=1000,mode=700,uid={owner},gid={owner}")
+
+    def give_up_rights(self, user):
+        """In the process that runs the code, last of all: from here on it can do nothing but compute within its limits."""
+        write("/proc/self/oom_score_adj", "1000")
+        if self.mode == "user":
+            enter_own_user_namespace()
+        if user is not None:
+            os.setgroups([])
+            os.setresgid(user, user, user)
+            os.setresuid(user, user, user)
+        drop_capabilities()
+        self.set_limits()
+        if hasattr(libc, "prctl"):
+            libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            # Changing the user made /proc/self unreadable, which subprocesses need.
+            libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+            seccomp.install(libc)
+        if self.has_namespaces:
+            os.chdir("/tmp")
+
+    def set_limits(self):
+        limits = {
+            "RLIMIT_DATA": self.memory,
+            "RLIMIT_AS": 4 * self.memory,
+            "RLIMIT_FSIZE": TMP_BYTES,
+            "RLIMIT_NOFILE": FILES,
+            "RLIMIT_NPROC": self.process_limit,
+            "RLIMIT_CORE": 0,
+            "RLIMIT_MSGQUEUE": 0,
+        }
+        for name, value in limits.items():
+            number = getattr(resource, name, None)
+            if number is None:
+                continue
+            hard = resource.getrlimit(number)[1]
+            bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            try:
+                resource.setrlimit(number, (bound, bound))
+            except (ValueError, OSError):
+                pass
+        try:
+            os.nice(NICE)
+        except OSError:
+            pass
+
+    def watch(self, worker):
+        """In the first process of a call: waits for the one that runs the code. Answers its status, or `memory`."""
+        while True:
+            try:
+                while True:
+                    pid, status = os.waitpid(-1, os.WNOHANG)
+                    if pid == worker:
+                        return str(os.waitstatus_to_exitcode(status))
+                    if pid == 0:
+                        break
+            except ChildProcessError:
+                return "0"
+            if signal.sigtimedwait({signal.SIGCHLD}, WATCH_SECONDS) is None and self.memory_in_use() > self.memory:
+                return "memory"
+
+    def memory_in_use(self):
+        total = 0
+        for name in os.listdir("/proc"):
+            if name.isdigit() and name != "1":
+                anonymous, shared = memory_of(name)
+                # What a forked process still shares with the warm parent is not its own.
+                total += max(0, anonymous - self.own_rss) + shared
+        return total
+
+
+class Room:
+    """What one call may do."""
+
+    def __init__(self, confinement, user, parent_pid):
+        self.confinement = confinement
+        self.user = user
+        self.parent_pid = parent_pid
+        self.memory_mib = confinement.memory_mib
+
+    def enter(self, network):
+        """Closes the door behind the process that will run the code. Answers whether it has no network."""
+        is_closed = self.confinement.is_network_closed
+        if network is False and not is_closed:
+            raise child.CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")
+        self.confinement.give_up_rights(self.user)
+        if hasattr(libc, "prctl"):
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != self.parent_pid:
+                os._exit(1)
+        return is_closed
+
+
+def find_user_base():
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as file:
+            ranges = [[int(word) for word in line.split()] for line in file]
+    except (OSError, ValueError):
+        return None
+    for base in USER_BASES:
+        if any(start <= base and base + USERS <= start + count for start, _, count in ranges):
+            return base
+    return None
+
+
+def processes_of_user():
+    """Processes and threads that already count against the limit of this user (Linux)."""
+    count = 0
+    try:
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                try:
+                    if os.stat(f"/proc/{name}").st_uid == os.geteuid():
+                        count += len(os.listdir(f"/proc/{name}/task"))
+                except OSError:
+                    pass
+    except OSError:
+        return 1000
+    return count
+
+
+def memory_of(pid):
+    """Anonymous and shared memory of a process, in bytes."""
+    anonymous = shared = 0
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("RssAnon:"):
+                    anonymous = int(line.split()[1]) * 1024
+                elif line.startswith("RssShmem:"):
+                    shared = int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return anonymous, shared
+
+
+def mount(kind, target, flags, options):
+    data = None if options is None else options.encode()
+    checked(libc.mount(kind.encode(), target.encode(), kind.encode(), flags, data), f"mount {target}")
+
+
+def enter_own_user_namespace():
+    """The number of processes is counted for each user of each namespace: with its own, a call cannot use up another's."""
+    user, group = os.geteuid(), os.getegid()
+    checked(libc.unshare(CLONE_NEWUSER), "unshare")
+    map_user(NOBODY, NOBODY, user, group)
+
+
+def drop_capabilities():
+    if hasattr(libc, "capset"):
+        libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())
+
+
+def leave_network():
+    """Whether the network could be closed for this process and its children. bubblewrap's own way leaves a loopback,
+    over which calls could talk to each other."""
+    if not hasattr(libc, "unshare"):
+        return False
+    if libc.unshare(CLONE_NEWNET) == 0:
+        return True
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
+        return False
+    map_user(user, group, user, group)
+    return True
+
+
+def map_user(inside_user, inside_group, user, group):
+    write("/proc/self/setgroups", "deny")
+    write("/proc/self/gid_map", f"{inside_group} {group} 1")
+    write("/proc/self/uid_map", f"{inside_user} {user} 1")
+
+
+def write(path, text):
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+    except OSError:
+        pass

@@ -1,0 +1,74 @@
+import type { Isolation, ToolEnvironment } from '../tool.js'
+import { findInterpreter, type Interpreter } from './interpreter.js'
+import { commandOf, type Mode, modesOf } from './sandbox.js'
+import { startZygote, type Zygote } from './zygote.js'
+
+/** The interpreter, and how far its calls are kept apart from the machine. */
+interface Opened {
+  readonly mode: Mode
+  readonly interpreter: Interpreter
+}
+
+/** The warm parents of the python tool: one without a network, and one with it once a step asks for it. */
+export interface WarmPython {
+  /** A parent that answers; a word where there can be none. */
+  parent(isNetworkOpen: boolean): Promise<Zygote | 'missing' | 'refused'>
+  isolation(): Promise<Isolation>
+  close(): Promise<void>
+}
+
+const PROBE = '{"code":"result = 1","args":{},"libs":{},"context":{},"network":null,"idempotency_key":""}'
+
+/** Nothing is started before it is asked for. */
+export function createWarmPython(environment: ToolEnvironment): WarmPython {
+  const parents = new Map<boolean, Zygote>()
+  let opening: Promise<Opened | 'missing' | 'refused'> | null = null
+
+  const start = ({ mode, interpreter }: Opened, isNetworkOpen: boolean): Zygote => {
+    const command = commandOf({ mode, interpreter, isNetworkOpen, memoryMib: environment.pythonMemoryMib })
+    const parent = startZygote(command)
+    parents.set(isNetworkOpen, parent)
+    return parent
+  }
+  const tryModes = async (): Promise<Opened | 'missing' | 'refused'> => {
+    const interpreter = await findInterpreter(environment.pythonPath)
+    if (interpreter === null) return 'missing'
+    for (const mode of modesAllowed(environment)) {
+      const parent = start({ mode, interpreter }, false)
+      const end = await parent.run('probe', PROBE)
+      if (end.exit === 0) return { mode, interpreter }
+      await parent.close()
+    }
+    return 'refused'
+  }
+  const open = async () => {
+    opening ??= tryModes()
+    const opened = await opening
+    // An interpreter may be installed while the server runs.
+    if (opened === 'missing') opening = null
+    return opened
+  }
+  return {
+    parent: async (isNetworkOpen) => {
+      const opened = await open()
+      if (typeof opened === 'string') return opened
+      const parent = parents.get(isNetworkOpen)
+      return parent?.isAlive ? parent : start(opened, isNetworkOpen)
+    },
+    isolation: async () => {
+      const opened = await open()
+      if (typeof opened === 'string') return 'missing'
+      return opened.mode === 'plain' ? 'not isolated' : 'isolated'
+    },
+    close: async () => {
+      await opening
+      await Promise.all([...parents.values()].map((parent) => parent.close()))
+      parents.clear()
+    },
+  }
+}
+
+function modesAllowed({ pythonSandbox }: ToolEnvironment): readonly Mode[] {
+  if (pythonSandbox === 'off') return ['plain']
+  return pythonSandbox === 'required' ? modesOf().filter((mode) => mode !== 'plain') : modesOf()
+}

@@ -1,0 +1,100 @@
+/** What an attack knows of the server that runs it. */
+export interface Target {
+  readonly pid: number
+  readonly port: number
+  readonly dataDir: string
+  /** In the server's environment, and nowhere else. */
+  readonly secret: string
+}
+
+export interface Attack {
+  readonly name: string
+  /** Python that leaves `"refused"` (or another expected word) in `result`. */
+  readonly code: (target: Target) => string
+  readonly expected?: string
+}
+
+const q = JSON.stringify
+/** Runs a statement that must fail. */
+const mustFail = (statement: string, setUp = ''): string =>
+  `import ctypes, os, socket\nlibc = ctypes.CDLL(None, use_errno=True)\n${setUp}\ntry:\n  ${statement}\n  result = "done"\nexcept OSError as e:\n  result = "refused"\n`
+
+/** What code in the sandbox must not be able to do. Each is one call, and takes milliseconds. */
+export const ATTACKS: readonly Attack[] = [
+  { name: 'read the passwords of the machine', code: () => mustFail('open("/etc/shadow").read()') },
+  { name: "list the server's data", code: ({ dataDir }) => mustFail(`os.listdir(${q(dataDir)})`) },
+  { name: 'list the home of root', code: () => mustFail('os.listdir("/root/.ssh") if os.listdir("/root") else open("/none")') },
+  {
+    name: 'find a secret in the environment of any process',
+    code: ({ secret }) => `import os
+found = 0
+for pid in [p for p in os.listdir("/proc") if p.isdigit()] + ["self"]:
+  for name in ("environ", "cmdline"):
+    try:
+      found += ${q(secret)}[::-1] in open(f"/proc/{pid}/{name}", errors="replace").read()[::-1]
+    except OSError:
+      pass
+result = "refused" if not found and ${q(secret)} not in str(os.environ) else "found"`,
+  },
+  {
+    name: 'see other processes',
+    code: () =>
+      'import os\nresult = "refused" if len([p for p in os.listdir("/proc") if p.isdigit()]) <= 2 else str(os.listdir("/proc"))',
+  },
+  { name: 'stop the server', code: ({ pid }) => mustFail(`os.kill(${pid}, 9)`) },
+  { name: 'stop all it sees', code: () => 'import os\ntry:\n  os.kill(-1, 9)\nexcept OSError: pass\nresult = "refused"' },
+  { name: 'stop the first process', code: () => 'import os\ntry:\n  os.kill(1, 9)\nexcept OSError: pass\nresult = "refused"' },
+  {
+    name: "connect to the server's port",
+    code: ({ port }) => mustFail(`socket.create_connection(("127.0.0.1", ${port}), timeout=3)`),
+  },
+  { name: 'connect anywhere', code: () => mustFail('socket.create_connection(("1.1.1.1", 53), timeout=3)') },
+  { name: 'look up a name', code: () => mustFail('socket.getaddrinfo("example.com", 80)') },
+  { name: "connect to the virtual machine's host", code: () => mustFail('socket.socket(40, socket.SOCK_STREAM)') },
+  {
+    name: 'write anywhere but tmp',
+    code: ({ dataDir }) => `import os
+places = ["/", "/usr", "/usr/bin", "/usr/local", "/etc", "/var", "/var/tmp", "/dev", "/home", "/root", "/run", "/opt", "/proc/sys/kernel", "/run/transient", ${q(dataDir)}, os.path.dirname(os.__file__)]
+written = []
+for place in places:
+  try:
+    with open(place + "/attack", "w") as file: file.write("x")
+    written.append(place)
+  except OSError: pass
+open("/tmp/mine", "w").write("x")
+result = "refused" if not written and os.getcwd() == "/tmp" else str(written)`,
+  },
+  {
+    name: 'find what another call left in tmp',
+    code: () =>
+      'import os\nresult = "refused" if os.listdir("/tmp") == [] == os.listdir("/dev/shm") else str(os.listdir("/tmp"))',
+  },
+  { name: 'become root', code: () => mustFail('os.setuid(0)') },
+  { name: 'be root', code: () => 'import os\nresult = "refused" if os.getuid() and os.geteuid() and os.getgid() else "root"' },
+  {
+    name: 'hold a capability',
+    code: () =>
+      'caps = [l.split()[1] for l in open("/proc/self/status") if l.startswith(("CapPrm", "CapEff", "CapInh", "CapAmb"))]\nresult = "refused" if set(caps) == {"0" * 16} else str(caps)',
+  },
+  {
+    name: 'trace another process',
+    code: () => mustFail('if libc.ptrace(16, os.getppid(), 0, 0) != 0: raise OSError("no")'),
+  },
+  { name: 'make a namespace', code: () => mustFail('if libc.unshare(0x10000000) != 0: raise OSError("no")') },
+  { name: 'mount', code: () => mustFail('if libc.mount(b"t", b"/tmp", b"tmpfs", 0, None) != 0: raise OSError("no")') },
+  { name: 'hold uncounted memory', code: () => mustFail('os.memfd_create("x")') },
+  { name: 'share memory between calls', code: () => mustFail('if libc.shmget(1, 4096, 0o1666) == -1: raise OSError("no")') },
+  { name: 'fill the disk', code: () => mustFail('open("/tmp/big", "wb").write(bytes(200 << 20))') },
+  { name: 'open many files', code: () => mustFail('[open("/dev/null") for _ in range(1000)]') },
+  {
+    name: 'raise a limit',
+    code: () =>
+      'import resource\ntry:\n  resource.setrlimit(resource.RLIMIT_NPROC, (-1, -1))\n  result = "done"\nexcept (ValueError, OSError):\n  result = "refused"',
+  },
+  {
+    name: 'find what other calls were sent',
+    code: () => `import gc
+kept = [o for o in gc.get_objects() if type(o).__name__ == "Parent"]
+result = "refused" if not any(any(p.requests) or p.calls for p in kept) else "found"`,
+  },
+]

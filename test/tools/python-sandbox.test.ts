@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createToolbox } from '../../src/tools/index.js'
+import { ATTACKS, type Target } from '../security/attacks.js'
+import { createCaller, environmentWith } from './call.js'
+
+const secret = `sandbox-secret-${process.pid}`
+process.env['ADMIN_KEY'] = secret
+const toolbox = createToolbox(environmentWith())
+const isolation = await toolbox.isolation()
+await toolbox.close()
+if (isolation !== 'isolated')
+  console.warn(`python steps are ${isolation} here: bubblewrap is missing or not allowed; attacks are skipped`)
+
+describe.skipIf(isolation !== 'isolated')('code in the sandbox cannot', () => {
+  const python = createCaller('python', environmentWith())
+  const dataDir = mkdtempSync(join(tmpdir(), 'transient-sandbox-'))
+  const listener = createServer().listen(0, '127.0.0.1')
+  let target: Target = { pid: process.pid, port: 0, dataDir, secret }
+  beforeAll(() => {
+    const address = listener.address()
+    target = { ...target, port: typeof address === 'object' && address !== null ? address.port : 0 }
+  })
+  afterAll(async () => {
+    await python.close()
+    listener.close()
+    rmSync(dataDir, { recursive: true })
+  })
+
+  it.each(ATTACKS)('$name', async ({ code, expected = 'refused' }) => {
+    expect(await python.data({ code: code(target) })).toBe(expected)
+  })
+
+  it('take more memory than a step may have, and is told the setting', async () => {
+    expect(await python.error({ code: 'result = len(bytearray(2 << 30))' })).toMatch(
+      /^TOOL_FAILED: MemoryError .*; a step may use 1024 MiB \(the setting PYTHON_MEMORY_MB\)$/,
+    )
+  })
+
+  it('reach the network unless the step says so, and is told how', async () => {
+    const code = `import socket\nresult = socket.create_connection(("127.0.0.1", ${target.port}), timeout=3).getpeername()[1]`
+    expect(await python.error({ code })).toMatch(/Network is unreachable.*network: true$/)
+    expect(await python.data({ code, network: true })).toBe(target.port)
+  })
+})
+
+describe('without a sandbox', () => {
+  const python = createCaller('python', environmentWith({ pythonSandbox: 'off', pythonMemoryMib: 256 }))
+  afterAll(() => python.close())
+
+  it('limits hold, and nothing of the environment is there', async () => {
+    expect(await python.error({ code: 'result = len(bytearray(1 << 30))' })).toMatch(/MemoryError .*may use 256 MiB/)
+    expect(await python.data({ code: `import os\nresult = ${JSON.stringify(secret)} in str(os.environ)` })).toBe(false)
+    expect(await python.error({ code: 'files = [open("/dev/null") for _ in range(1000)]' })).toMatch(/Too many open files/)
+  })
+
+  it('says so; and runs nothing where a sandbox is required and cannot be had', async () => {
+    const path = process.env['PATH']
+    process.env['PATH'] = '/nonexistent'
+    const tools = (['auto', 'required'] as const).map((pythonSandbox) =>
+      createToolbox(environmentWith({ pythonSandbox, pythonPath: '/usr/bin/python3' })),
+    )
+    expect(await Promise.all(tools.map((each) => each.isolation()))).toEqual(['not isolated', 'missing'])
+    process.env['PATH'] = path
+    await Promise.all(tools.map((each) => each.close()))
+  })
+})
