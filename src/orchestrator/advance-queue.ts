@@ -4,6 +4,7 @@ import { EvaluationTimeout } from '../template/index.js'
 import { type AdvanceAnswer, type AdvanceDependencies, type AdvanceRequest, type AdvanceResult, advanceBatch } from './advance.js'
 import { evaluatingTransaction } from './backstop.js'
 import { type Effects, effectsOf } from './draft.js'
+import { createSlots } from './slots.js'
 
 /** Tasks in one transaction, at most. */
 const MAX_TASKS = 32
@@ -38,17 +39,13 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
   const { db, settle } = deps
   const pending = new Map<ExecutionId, Item[]>()
   const inFlight = new Set<ExecutionId>()
-  let running = 0
+  const slots = createSlots(MAX_TRANSACTIONS)
 
   function pump(): void {
-    while (running < MAX_TRANSACTIONS) {
+    while (slots.isFree()) {
       const batch = take()
       if (batch.length === 0) return
-      running += 1
-      void run(batch).finally(() => {
-        running -= 1
-        pump()
-      })
+      slots.take(() => run(batch), pump)
     }
   }
 
@@ -68,11 +65,10 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
 
   async function run(batch: readonly Item[]): Promise<void> {
     const attempt: Attempt = { isDecided: false }
-    const isPatient = new Set(batch.map((item) => item.request.key.executionId)).size === 1
     try {
       const result = await db.transaction((tx) => {
         attempt.isDecided = false
-        return decideOn(batch, isPatient, attempt)(tx, { elapsedMs: deps.elapsedMs ?? now, isLastTry: false })
+        return decideOn(batch, false, attempt)(tx, { elapsedMs: deps.elapsedMs ?? now, isLastTry: false })
       })
       finish(batch, result)
     } catch (error) {
@@ -81,7 +77,7 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
         release(batch)
         for (const item of batch) item.reject(error)
       } else {
-        void oneByOne(batch)
+        void apart(batch)
       }
     }
   }
@@ -92,6 +88,12 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
       attempt.isDecided = true
       return result
     }
+  }
+
+  /** Each execution for itself: one that a frozen process holds must not keep the others waiting. */
+  async function apart(items: readonly Item[]): Promise<void> {
+    const ids = [...new Set(items.map((item) => item.request.key.executionId))]
+    await Promise.all(ids.map((id) => oneByOne(items.filter((item) => item.request.key.executionId === id))))
   }
 
   async function oneByOne(items: readonly Item[]): Promise<void> {
@@ -120,7 +122,7 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
       const after = settled.get(item.request.key.executionId) ?? Promise.resolve()
       after.then(() => respond(item, answer), item.reject)
     }
-    if (busy.length > 0) void oneByOne(busy)
+    if (busy.length > 0) void apart(busy)
   }
 
   function release(batch: readonly Item[]): void {

@@ -2,6 +2,7 @@ import { isTransientError } from '../core/errors.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { type Birth, insertBirths } from './birth-store.js'
+import { createSlots } from './slots.js'
 
 /** Executions in one statement, at most, and the characters of what they were given. */
 const MAX_BIRTHS = 64
@@ -21,15 +22,12 @@ export type InsertBirth = (birth: Birth) => Promise<ExecutionRecord>
 /** Group commit of starts: executions that begin at the same time share a statement, without a timer. */
 export function createStartQueue(db: Database): InsertBirth {
   const pending: Item[] = []
-  let running = 0
+  const slots = createSlots(MAX_STATEMENTS)
 
   function pump(): void {
-    while (running < MAX_STATEMENTS && pending.length > 0) {
-      running += 1
-      void run(take(pending)).finally(() => {
-        running -= 1
-        pump()
-      })
+    while (slots.isFree() && pending.length > 0) {
+      const items = take(pending)
+      slots.take(() => run(items), pump)
     }
   }
 

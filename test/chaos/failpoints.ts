@@ -31,7 +31,7 @@ const isLock = ({ text, parameters }: Statement, id: string): boolean =>
 const isLease = ({ text, parameters }: Statement, id: string): boolean => {
   if (!/deliveries = u\.deliveries/.test(text)) return false
   const tasks = JSON.parse(parameters[4] ?? '[]') as { execution_id: string; run: number; status: string }[]
-  return tasks.some((task) => task.execution_id === id && task.run === RUN && task.status === 'open')
+  return tasks.some((task) => task.execution_id === id && task.run === RUN && task.status !== 'done')
 }
 
 /** The end of the transaction that begins the run. */
@@ -83,7 +83,7 @@ export const FAILPOINTS: readonly Failpoint[] = [
     name: 'before the hint',
     isIterator: false,
     effects: 1,
-    trap: (id) => ({ nats: ({ subject, body }) => subject === `hint.${id}` && body.startsWith(`${ACTED_AT} `) }),
+    trap: (id) => ({ nats: ({ subject, body }) => subject === `hint.${id}` && Number(body.split(' ')[0]) >= ACTED_AT }),
   },
   {
     name: 'in the middle of an iterator',

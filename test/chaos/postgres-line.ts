@@ -29,14 +29,16 @@ export async function startPostgresLine(target: number): Promise<PostgresLine> {
   const traps = new Map<Trap, () => void>()
   const open = new Set<Socket>()
 
-  /** The trap that a statement runs into; it is gone then. */
-  function caught(statement: Statement, transaction: readonly Statement[]): { trap: Trap; close: () => void } | null {
-    for (const [trap, close] of traps) {
-      if (!trap.matches(statement, transaction)) continue
-      traps.delete(trap)
-      return { trap, close }
+  /** The traps that a statement runs into, several where executions share a transaction; they are gone then. */
+  function caught(statement: Statement, transaction: readonly Statement[]): { at: Trap['at']; close: () => void } | null {
+    const hits = [...traps].filter(([trap]) => trap.matches(statement, transaction))
+    for (const [trap] of hits) traps.delete(trap)
+    const at = hits[0]?.[0].at
+    if (at === undefined) return null
+    const close = () => {
+      for (const [, closed] of hits) closed()
     }
-    return null
+    return { at, close }
   }
 
   function join(near: Socket): void {
@@ -47,7 +49,7 @@ export async function startPostgresLine(target: number): Promise<PostgresLine> {
     near.on('data', (chunk: Buffer) => {
       for (const { bytes, statement, transaction } of isHeld ? [] : read(chunk)) {
         const hit = statement && caught(statement, transaction)
-        if (hit?.trap.at === 'statement') {
+        if (hit?.at === 'statement') {
           isHeld = true
           hit.close()
           return

@@ -30,5 +30,5 @@ describeEachDatabase('what never changes of an execution', (open) => {
     await lookup.of(execution.id)
     expect(counting.statements()).toBe(before + 1)
     await engine.close()
-  })
+  }, 60_000)
 })
