@@ -59,7 +59,8 @@ export function testToolbox(): Toolbox {
     connections: new Map(),
     credentials: new Map(),
     pythonPath: 'python3',
-    pythonSandbox: 'auto',
+    // Steps write files that tests read; the sandbox has its own tests.
+    pythonSandbox: 'off',
     pythonMemoryMib: 1024,
     embeddedDatabaseDir: null,
     allowHosts: [],
