@@ -87,10 +87,10 @@ export interface CheckedKeys {
 /** Reports the unknown keys of a mapping that may name a tool, and of the tool's own mapping. */
 export function checkToolKeys({ fields, tool, own, of, tools }: CheckedKeys): void {
   const definition = tool?.definition ?? null
-  if (tool && !definition && tool.kind !== ITERATOR) {
-    return
-  }
-  const parameters = definition ? parameterNames(definition) : []
+  const isUnknown = tool !== null && !definition && tool.kind !== ITERATOR
+  // A tool of NoETL's that is not here has keys of its own; of a misspelt name, any tool's parameter may be meant.
+  if (isUnknown && featureAdvice(tool.kind)) return
+  const parameters = (definition ? [definition] : isUnknown ? [...tools.values()] : []).flatMap(parameterNames)
   if (!tool?.isNested) {
     const hint = (name: string) => (tool ? null : toolHint(name, tools))
     checkKeys(fields, { known: [...own, ...parameters], of: definition ? `${of} with tool ${definition.kind}` : of, hint })

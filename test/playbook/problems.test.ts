@@ -1,4 +1,4 @@
-// cspell:ignore pyton paralel strat
+// cspell:ignore nxt pyton paralel strat
 import { describe, expect, it } from 'vitest'
 import { HEAD, parse, problemsOf, workflow } from './support.js'
 
@@ -161,7 +161,12 @@ describe('tools', () => {
       ['error 6:9 workflow[0].tool | unknown tool "foo": use python, http, postgres, playbook or workbook'],
     ],
     ['mistyped', inStep('tool: {kind: pyton}'), ['error 6:16 workflow[0].tool.kind | did you mean "python"?']],
-    ['of NoETL', inStep('tool: duckdb'), ['error 6:9 workflow[0].tool | "duckdb" is a feature of NoETL']],
+    [
+      'mistyped, with a mistyped key beside it',
+      inStep('tool: pyton\n  code: x\n  nxt: end'),
+      ['error 6:9 workflow[0].tool | did you mean "python"?', 'error 8:3 workflow[0].nxt | did you mean "next"?'],
+    ],
+    ['of NoETL', inStep('tool: duckdb\n  commands: x'), ['error 6:9 workflow[0].tool | "duckdb" is a feature of NoETL']],
     ['twice', inStep('tool: http\n  type: http\n  url: x'), ['error 7:3 workflow[0].type | another name for "tool"']],
     ['without kind', inStep('tool: {code: x}'), ['error 6:9 workflow[0].tool | no "kind"']],
     ['http without url', inStep('tool: http'), ['error 6:9 workflow[0].tool | http needs "endpoint" (or "url")']],
