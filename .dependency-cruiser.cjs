@@ -2,6 +2,7 @@
 const FLOORS = [
   ['core'],
   ['config'],
+  ['sealing'],
   ['template'],
   ['tools'],
   ['playbook'],

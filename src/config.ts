@@ -1,3 +1,4 @@
+import { type EncryptionKeySetting, encryptionKeys } from './config/encryption.js'
 import { type JwtConfig, jwtConfig } from './config/jwt.js'
 import { createReader, type Environment, listOf, type Reader, type Setting } from './config/reader.js'
 import { SETTINGS } from './config/settings.js'
@@ -17,6 +18,8 @@ export interface Config {
   readonly adminKey: string | null
   /** Tokens of an identity provider; null: none are accepted. */
   readonly jwt: JwtConfig | null
+  /** For sensitive values, the one that encrypts first; empty: there are none. */
+  readonly encryptionKeys: readonly EncryptionKeySetting[]
   /** Pages of these origins may call, too. */
   readonly corsOrigins: readonly string[]
   /** Requests a second and caller; 0: no limit. */
@@ -85,6 +88,7 @@ export function loadConfig(env: Environment = process.env): Config {
     natsReplicas: integer('NATS_REPLICAS', 1, 5),
     adminKey: reader.textOrFile('ADMIN_KEY') || null,
     jwt: jwtConfig(reader),
+    encryptionKeys: encryptionKeys(reader),
     corsOrigins: origins(reader),
     rateLimit: integer('RATE_LIMIT', 0, 1_000_000),
     auditDays: integer('AUDIT_DAYS', 1, 36_500),

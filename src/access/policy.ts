@@ -9,6 +9,13 @@ export const POLICY: Policy = {
   variables: {
     read: { right: 'read_variables', execution: first },
     find: { right: 'read_variables', execution: first, whenHidden: 'null' },
+    reveal: {
+      right: 'reveal',
+      execution: first,
+      whenHidden: 'null',
+      deed: (variable, executionId, name) =>
+        variable === null || variable.sealed === null ? null : { ...about('variable.revealed', executionId), subject: name },
+    },
     all: { right: 'read_variables', execution: first },
     list: { right: 'read_variables', execution: requested },
     search: { right: 'read_variables' },

@@ -6,6 +6,7 @@ export function variableRow(variable: VariableFieldsFragment): JsonObject {
   return {
     name: variable.name,
     value: variable.value ?? null,
+    sensitive: variable.isSensitive,
     type: variable.type.toLowerCase(),
     source_step: variable.sourceStep,
     revision: variable.revision,
@@ -44,6 +45,7 @@ export function changeRow(change: WatchedChange, revision: number): JsonObject {
     operation: change.operation,
     value: change.value,
     previous_value: change.previousValue,
+    sensitive: change.isSensitive,
     type: change.type,
     source_step: change.sourceStep,
     actor: change.actor,

@@ -32,6 +32,12 @@ export const SETTINGS: readonly Setting[] = [
     fallback: 'executions',
     description: 'Claim with the ids of the only executions its bearer sees',
   },
+  {
+    name: 'ENCRYPTION_KEYS',
+    fallback: '',
+    description: 'Keys for sensitive values, id:base64 of 32 bytes, by comma; the first encrypts',
+  },
+  { name: 'ENCRYPTION_KEYS_FILE', fallback: '', description: 'File that holds ENCRYPTION_KEYS' },
   { name: 'CORS_ORIGINS', fallback: '', description: 'Origins whose pages may call this server, by comma' },
   { name: 'RATE_LIMIT', fallback: '1000', description: 'Requests a second of each caller with a credential; 0: no limit' },
   { name: 'AUDIT_DAYS', fallback: '365', description: 'Days until an audit entry is removed' },

@@ -7,6 +7,8 @@ export const setVariablesRequest = z.strictObject({
   variables: jsonObject,
   var_type: z.string().optional(),
   source_step: z.string().nullish(),
+  /** All of them, or those named. */
+  sensitive: z.union([z.boolean(), z.array(z.string())]).nullish(),
 })
 export type SetVariablesRequest = z.infer<typeof setVariablesRequest>
 
@@ -18,7 +20,9 @@ export const setVariablesResponse = z.object({
 export type SetVariablesResponse = z.infer<typeof setVariablesResponse>
 
 export const variableMetadata = z.object({
+  /** `********` where it is sensitive. */
   value: jsonValue,
+  sensitive: z.literal(true).optional(),
   type: z.enum(VARIABLE_TYPES),
   source_step: z.string().nullable(),
   created_at: timestamp,
@@ -49,6 +53,7 @@ export const changeBody = z.object({
   operation: z.enum(CHANGE_OPERATIONS),
   value: jsonValue,
   previous_value: jsonValue,
+  sensitive: z.literal(true).optional(),
   type: z.enum(VARIABLE_TYPES),
   source_step: z.string().nullable(),
   actor: z.string(),

@@ -17,6 +17,7 @@ export interface ExecutionRecord {
   /** null for an execution born by a write. */
   readonly playbookPath: string | null
   readonly playbookVersion: number | null
+  /** Where parts of it are sensitive, there is the mask: here, in `payload` and in `inherited`. */
   readonly workload: JsonValue
   /** The workload as it was given at start. */
   readonly payload: JsonValue
@@ -40,6 +41,10 @@ export interface ExecutionRecord {
   readonly rerunOf: ExecutionId | null
   /** What a rerun took over from the execution before; null otherwise. */
   readonly inherited: JsonValue
+  /** What of it is sensitive: names of variables, `workload.<key>`, and `results.<step>` of what it inherited. */
+  readonly sensitive: readonly string[]
+  /** The sensitive parts of workload, payload and inherited, encrypted. */
+  readonly sealed: string | null
   readonly createdAt: Date
   readonly finishedAt: Date | null
 }

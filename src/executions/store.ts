@@ -7,13 +7,15 @@ import type { ExecutionError, ExecutionRecord } from './record.js'
 /** The columns of an `ExecutionRow`. */
 export const EXECUTION_COLUMNS = `id, status, playbook_path, playbook_version, workload::text AS workload, payload::text AS payload, revision,
   event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, error::text AS error,
-  parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, created_at, created_at::text AS created_text, finished_at`
+  parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, sensitive::text AS sensitive, sealed::text AS sealed, created_at, created_at::text AS created_text, finished_at`
 
 /** The same without what may be large. */
-export const STATE_COLUMNS = ['workload', 'payload', 'inherited'].reduce(
+export const STATE_COLUMNS = ['workload', 'payload', 'inherited', 'sealed'].reduce(
   (columns, name) => columns.replace(`${name}::text AS ${name}`, `NULL::text AS ${name}`),
   EXECUTION_COLUMNS,
 )
+
+const NOTHING: readonly string[] = []
 
 /** One row as SQL gives it. */
 export interface ExecutionRow {
@@ -37,6 +39,8 @@ export interface ExecutionRow {
   readonly depth: number
   readonly rerun_of: bigint | null
   readonly inherited: string | null
+  readonly sensitive: string | null
+  readonly sealed: string | null
   readonly created_at: Date
   /** With microseconds, which a Date has not: the sort key of pages. */
   readonly created_text: string
@@ -120,7 +124,7 @@ export async function lockExecution(tx: Sql, id: ExecutionId): Promise<Execution
 }
 
 /**
- * Several, in the order of their ids, without what never changes after the start (workload, payload, inherited: null here), which may
+ * Several, in the order of their ids, without what never changes after the start (workload, payload, inherited, sealed: null here), which may
  * be large. Without `isPatient` those that others hold are left out.
  */
 export async function lockExecutionStates(tx: Sql, ids: readonly ExecutionId[], isPatient: boolean): Promise<ExecutionRecord[]> {
@@ -263,6 +267,8 @@ export function toExecution(row: ExecutionRow): ExecutionRecord {
     depth: row.depth,
     rerunOf: row.rerun_of === null ? null : String(row.rerun_of),
     inherited: fromJsonText(row.inherited),
+    sensitive: row.sensitive === null ? NOTHING : (parseJson(row.sensitive) as string[]),
+    sealed: row.sealed,
     createdAt: row.created_at,
     finishedAt: row.finished_at,
   }

@@ -4,6 +4,7 @@ import type { Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { lockExecutionStates } from '../executions/store.js'
 import type { Step } from '../playbook/model.js'
+import { NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { forgetEnsured } from '../tasks/store.js'
 import type { Backstop } from '../template/index.js'
@@ -22,7 +23,7 @@ import type { Decision, Rejection, Snapshot } from './types.js'
 /** How long decisions may be made without giving way to others. */
 const TURN_MS = 10
 
-export type AdvanceDependencies = Pick<OrchestratorDependencies, 'clock' | 'limits' | 'newId' | 'env' | 'leaseMs'> & {
+export type AdvanceDependencies = Pick<OrchestratorDependencies, 'clock' | 'limits' | 'newId' | 'env' | 'leaseMs' | 'keyRing'> & {
   readonly chain: ChainLimits
 }
 
@@ -126,7 +127,8 @@ async function openDrafts(tx: Sql, { batch, deps, locked, work }: Opening): Prom
     const draft =
       drafts.get(execution.id) ??
       createDraft({
-        ...{ playbook: known.playbook, execution: { ...execution, ...known.input }, env: deps.env, backstop: batch.backstop },
+        ...{ playbook: known.playbook, execution: { ...execution, ...known.input }, env: deps.env },
+        ...{ backstop: batch.backstop, keyRing: deps.keyRing ?? NO_KEYS },
         liveVisits: found?.liveVisits ?? 0,
       })
     drafts.set(execution.id, draft)

@@ -57,8 +57,9 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
     const decision = request.decide(rejection)
     if (decision.writes.length === 0) return decision
     try {
-      const { execution } = draft
-      const folded = foldChangeSet({ execution, present, tombstones, writes: decision.writes, actor, now })
+      const { execution, keyRing } = draft
+      const declared = new Set(execution.sensitive)
+      const folded = foldChangeSet({ execution, present, tombstones, writes: decision.writes, actor, now, keyRing, declared })
       keepFolded(draft.variables, folded)
       const { revision, variableCount, variableBytes, changes } = folded
       const values = changes.map((change) => [change.name, asStored(change.value)])

@@ -3,6 +3,7 @@ import type { CatalogService } from '../catalog/service.js'
 import type { Clock } from '../core/clock.js'
 import type { JsonObject } from '../core/json.js'
 import type { Database } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import type { Toolbox } from '../tools/index.js'
 import type { Limits } from './types.js'
 
@@ -46,6 +47,8 @@ export interface OrchestratorDependencies {
   readonly concurrency: number
   /** What the setting TEMPLATE_ENV lets templates read as `env`. */
   readonly env: JsonObject
+  /** For sensitive values; without it a step that would write one fails. */
+  readonly keyRing?: KeyRing
   readonly logger: OrchestratorLogger
   readonly observer?: OrchestratorObserver
   /** Trims the change log; called by the relay now and then. */

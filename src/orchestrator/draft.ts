@@ -3,6 +3,7 @@ import type { JsonObject } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'
 import type { ExecutionError, ExecutionRecord } from '../executions/record.js'
 import type { Playbook, Step } from '../playbook/model.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import type { NewTask } from '../tasks/store.js'
 import type { Backstop, StepValue } from '../template/index.js'
@@ -55,6 +56,7 @@ export interface Draft {
   readonly before: ExecutionRecord
   readonly env: JsonObject
   readonly backstop: Backstop
+  readonly keyRing: KeyRing
   readonly runs: Map<number, RunState>
   readonly tasks: Map<string, TaskRecord>
   vars: JsonObject
@@ -99,13 +101,13 @@ export interface Begun {
   readonly call: ToolCallPlan
 }
 
-interface NewDraft extends Pick<Draft, 'playbook' | 'execution' | 'env' | 'backstop'> {
+interface NewDraft extends Pick<Draft, 'playbook' | 'execution' | 'env' | 'backstop' | 'keyRing'> {
   readonly liveVisits: number
 }
 
-export function createDraft({ playbook, execution, env, backstop, liveVisits }: NewDraft): Draft {
+export function createDraft({ playbook, execution, env, backstop, keyRing, liveVisits }: NewDraft): Draft {
   return {
-    ...{ playbook, execution, before: execution, env, backstop, liveVisits },
+    ...{ playbook, execution, before: execution, env, backstop, keyRing, liveVisits },
     ...{ runs: new Map(), tasks: new Map(), iterations: new Map(), runChanges: new Map(), taskChanges: new Map() },
     ...{ vars: {}, variables: createVariablesDraft(), steps: {}, stepVisits: new Map() },
     loaded: { vars: new Set(), steps: new Set(), written: new Set() },

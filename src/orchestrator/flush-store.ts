@@ -61,9 +61,10 @@ FROM json_to_recordset($6::json) AS e (execution_id bigint, seq bigint, revision
 /** Writes what was decided about executions that this transaction has locked. */
 export async function writeDrafts(tx: Sql, drafts: readonly Draft[]): Promise<void> {
   const moved = drafts.filter((draft) => draft.execution !== draft.before || draft.taskChanges.size > 0)
-  if (moved.length === 0) return
+  const [first] = moved
+  if (first === undefined) return
   const changes = moved.flatMap((draft) => draft.variables.changes)
-  if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [] })
+  if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing: first.keyRing })
   const runs = moved.flatMap((draft) => [...draft.runChanges.values()])
   await tx.run(
     WRITE_DRAFTS,

@@ -10,10 +10,17 @@ export interface StartRequest {
   readonly idempotencyKey?: string | null | undefined
 }
 
+/** A variable that a rerun begins with. */
+export interface GivenVariable {
+  readonly name: string
+  readonly value: JsonValue
+  readonly isSensitive?: boolean | undefined
+}
+
 export interface RerunRequest {
   readonly id: ExecutionId
   readonly fromStep?: string | null | undefined
-  readonly variables?: readonly { readonly name: string; readonly value: JsonValue }[] | null | undefined
+  readonly variables?: readonly GivenVariable[] | null | undefined
   readonly actor: string
 }
 

@@ -56,13 +56,13 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
 /** @throws TransientError VALIDATION for a name that is given twice: which of the two was meant? */
 function givenWrites(variables: NonNullable<RerunRequest['variables']>): VariableWrite[] {
   const seen = new Set<string>()
-  return variables.map(({ name, value }): VariableWrite => {
+  return variables.map(({ name, value, isSensitive }): VariableWrite => {
     if (seen.has(name)) {
       const message = `variables: "${name.slice(0, 255)}" is given twice`
       throw new TransientError('VALIDATION', message, { details: { field: 'variables', name } })
     }
     seen.add(name)
-    return { operation: 'set', name, value, type: 'user_defined', sourceStep: null }
+    return { operation: 'set', name, value, type: 'user_defined', sourceStep: null, isSensitive }
   })
 }
 

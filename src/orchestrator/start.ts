@@ -4,6 +4,7 @@ import { isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../co
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
+import { NO_KEYS } from '../sealing/key-ring.js'
 import type { NewTask } from '../tasks/store.js'
 import { type Backstop, createContext, EvaluationTimeout, renderTree } from '../template/index.js'
 import { writeChanges } from '../variables/change-store.js'
@@ -47,7 +48,7 @@ export interface Begun {
   readonly tasks: readonly NewTask[]
 }
 
-export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs'> & {
+export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs' | 'keyRing'> & {
   /** Those that come at the same time share a statement. */
   readonly insert: InsertBirth
 }
@@ -70,7 +71,7 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
     if (key !== null && !(await claimIdempotencyKey(tx, { key, executionId: id, path, version, payload }))) return null
     const [inserted] = await insertBirths(tx, [birth])
     const changes = birth.changes.map((change) => ({ ...change, isBorn: true }))
-    if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [] })
+    if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing: deps.keyRing ?? NO_KEYS })
     return inserted ?? null
   })
   return execution ? { execution, tasks } : beginExecution(deps, beginning)
@@ -109,12 +110,12 @@ function planBirth(deps: StartDependencies, beginning: Beginning): Birth {
     ...{ rerunOf: rerun?.of ?? null, inherited: rerun?.inherited ?? null },
   }
   const texts = { workload: jsonText(workload), payload: jsonText(payload) }
-  return { origin, texts, ...(fault ? failedBirth(fault, now) : openBirth(id, beginning, now)) }
+  return { origin, texts, ...(fault ? failedBirth(fault, now) : openBirth(deps, beginning, now)) }
 }
 
 type Outset = Omit<Birth, 'origin' | 'texts'>
 
-function openBirth(id: ExecutionId, { playbook, rerun }: Beginning, now: Date): Outset {
+function openBirth({ keyRing = NO_KEYS }: StartDependencies, { id, playbook, rerun }: Beginning, now: Date): Outset {
   const first = rerun?.step ?? playbook.startStep
   const step = playbook.steps.find((candidate) => candidate.name === first)
   if (!step) throw new TransientError('VALIDATION', `the playbook has no step "${first}"`, { details: { field: 'fromStep' } })
@@ -122,6 +123,7 @@ function openBirth(id: ExecutionId, { playbook, rerun }: Beginning, now: Date): 
   const nothing = { present: new Map(), tombstones: new Map() }
   const { revision, variableCount, variableBytes, changes } = foldChangeSet({
     ...{ execution: unborn, ...nothing, writes: rerun?.writes ?? [], actor: rerun?.actor ?? 'system', now },
+    keyRing,
   })
   const data: JsonObject = rerun ? { rerun_of: rerun.of, from_step: first } : {}
   return {

@@ -7,9 +7,15 @@ import type { ExecutionRecord } from '../executions/record.js'
 import type { ClaimedTask } from '../orchestrator/orchestrator.js'
 import type { ChangeRecord, VariableRecord } from '../variables/record.js'
 
+/** Only where there is something to say: elsewhere the bodies are the seeds'. */
+function sensitivityOf({ sealed }: Pick<VariableRecord, 'sealed'>): { sensitive?: true } {
+  return sealed === null ? {} : { sensitive: true }
+}
+
 export function variableBody(variable: VariableRecord): VariableMetadata {
   return {
     value: variable.value,
+    ...sensitivityOf(variable),
     type: variable.type,
     source_step: variable.sourceStep,
     created_at: variable.createdAt.toISOString(),
@@ -24,6 +30,7 @@ export function changeBody(change: ChangeRecord): ChangeBody {
     operation: change.operation,
     value: change.value,
     previous_value: change.previousValue,
+    ...sensitivityOf(change),
     type: change.type,
     source_step: change.sourceStep,
     actor: change.actor,

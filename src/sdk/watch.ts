@@ -32,6 +32,8 @@ export interface WatchedChange {
   readonly operation: ChangeOperation
   readonly value: JsonValue
   readonly previousValue: JsonValue
+  /** The values are encrypted: here stands their mask. */
+  readonly isSensitive: boolean
   readonly type: VariableType
   readonly sourceStep: string | null
   readonly actor: string
@@ -46,8 +48,14 @@ export interface WatchMessage {
 }
 
 function toChange(change: ChangeBody): WatchedChange {
-  const { previous_value, source_step, changed_at, ...same } = change
-  return { ...same, previousValue: previous_value, sourceStep: source_step, changedAt: changed_at }
+  const { previous_value, source_step, changed_at, sensitive, ...same } = change
+  const renamed = {
+    previousValue: previous_value,
+    isSensitive: sensitive === true,
+    sourceStep: source_step,
+    changedAt: changed_at,
+  }
+  return { ...same, ...renamed }
 }
 
 function toMessage({ event, data }: ServerSentEvent): WatchMessage | null {

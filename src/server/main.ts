@@ -8,6 +8,7 @@ import { createExecutionsService } from '../executions/service.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
 import type { Services } from '../orchestrator/services.js'
+import { createKeyRing } from '../sealing/key-ring.js'
 import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention.js'
@@ -74,12 +75,13 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const trying = toolbox.isolation()
   const { db, machine, bus, processId } = await openStorage(config, { logger, closing, onFatal })
   const metrics = createMetrics(db)
-  const variables = metrics.watched(createVariablesService({ db, bus }))
+  const keyRing = createKeyRing(config.encryptionKeys)
+  const variables = metrics.watched(createVariablesService({ db, bus, keyRing }))
   const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql })
   const catalog = createCatalogService({ db, tools: TOOLS })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
-    ...{ db, bus, catalog, toolbox, env, logger, processId },
+    ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing },
     clock: systemClock,
     newId: createSnowflake(machine),
     limits: config,

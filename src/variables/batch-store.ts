@@ -1,4 +1,5 @@
 import type { ExecutionId } from '../core/ids.js'
+import { parseJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
 import type { Sql } from '../db/database.js'
 import type { ExecutionCounters } from './change-store.js'
@@ -8,7 +9,11 @@ import { toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
 /** What a batch needs of an execution's row; its workload may be large, and is left where it is. */
 export interface LockedExecution extends ExecutionCounters {
   readonly status: ExecutionStatus
+  /** Names that its playbook declares sensitive. */
+  readonly declared: ReadonlySet<string>
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 interface LockedRow {
   readonly id: bigint
@@ -18,6 +23,7 @@ interface LockedRow {
   readonly variable_count: number
   readonly variable_bytes: bigint
   readonly history_count: bigint
+  readonly sensitive: string | null
 }
 
 export interface VariableKey {
@@ -28,7 +34,8 @@ export interface VariableKey {
 /** Locks executions in the order of their ids; without `isPatient` those that others hold are left out. */
 export async function lockCounters(tx: Sql, ids: readonly ExecutionId[], isPatient: boolean): Promise<LockedExecution[]> {
   const rows = await tx.rows<LockedRow>(
-    `SELECT id, status, revision, event_seq, variable_count, variable_bytes, history_count FROM transient.execution
+    `SELECT id, status, revision, event_seq, variable_count, variable_bytes, history_count, sensitive::text AS sensitive
+     FROM transient.execution
      WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE ${isPatient ? '' : 'SKIP LOCKED'}`,
     ids,
   )
@@ -40,6 +47,7 @@ export async function lockCounters(tx: Sql, ids: readonly ExecutionId[], isPatie
     variableCount: row.variable_count,
     variableBytes: Number(row.variable_bytes),
     historyCount: Number(row.history_count),
+    declared: row.sensitive === null ? NONE : new Set(parseJson(row.sensitive) as string[]),
   }))
 }
 

@@ -3,6 +3,7 @@ import { isTransientError, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type ExecutionStatus, isFinished } from '../core/status.js'
 import type { Sql } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import {
   createExecutions,
   findTombstonesOf,
@@ -24,6 +25,7 @@ export interface BatchRequest {
   readonly now: Date
   /** Whether to wait for executions that others hold. */
   readonly isPatient: boolean
+  readonly keyRing: KeyRing
 }
 
 /** `busy`: another transaction holds the execution; nothing was done. */
@@ -46,13 +48,14 @@ interface Draft extends VariablesDraft {
  * Applies change sets of many executions in the caller's transaction: lock, load, fold, write, each in one statement. A change
  * set that is refused leaves its neighbours alone.
  */
-export async function applyBatch(tx: Sql, { requests, now, isPatient }: BatchRequest): Promise<BatchResult> {
+export async function applyBatch(tx: Sql, { requests, now, isPatient, keyRing }: BatchRequest): Promise<BatchResult> {
+  const folding = { now, keyRing }
   const { drafts, created } = await openDrafts(tx, requests, isPatient)
   await loadVariables(tx, requests, drafts)
   const answers = requests.map((request): BatchAnswer => {
     const draft = drafts.get(request.executionId)
-    if (draft) return foldInto(draft, request, now)
-    return isPatient ? foldInto(newDraft(unborn(request.executionId), false), request, now) : 'busy'
+    if (draft) return foldInto(draft, request, folding)
+    return isPatient ? foldInto(newDraft(unborn(request.executionId), false), request, folding) : 'busy'
   })
   const moved = [...drafts.values()].filter((draft) => draft.changes.length > 0)
   if (moved.length > 0) {
@@ -60,6 +63,7 @@ export async function applyBatch(tx: Sql, { requests, now, isPatient }: BatchReq
       changes: moved.flatMap((draft) => draft.changes),
       executions: moved.map((draft) => draft.execution),
       events: moved.flatMap((draft) => draft.events),
+      keyRing,
     })
   }
   const stillborn = created.filter((id) => drafts.get(id)?.changes.length === 0)
@@ -90,7 +94,8 @@ function newDraft(execution: LockedExecution, existed: boolean): Draft {
 }
 
 function unborn(id: ExecutionId): LockedExecution {
-  return { id, status: 'running', revision: 0, eventSeq: 0, variableCount: 0, variableBytes: 0, historyCount: 0 }
+  const counters = { revision: 0, eventSeq: 0, variableCount: 0, variableBytes: 0, historyCount: 0 }
+  return { id, status: 'running', ...counters, declared: new Set() }
 }
 
 async function loadVariables(tx: Sql, requests: readonly WriteRequest[], drafts: ReadonlyMap<ExecutionId, Draft>): Promise<void> {
@@ -109,7 +114,7 @@ async function loadVariables(tx: Sql, requests: readonly WriteRequest[], drafts:
   }
 }
 
-function foldInto(draft: Draft, { writes, actor }: WriteRequest, now: Date): BatchAnswer {
+function foldInto(draft: Draft, { writes, actor }: WriteRequest, folding: Pick<BatchRequest, 'now' | 'keyRing'>): BatchAnswer {
   const { execution, present, tombstones } = draft
   try {
     checkRunning(execution)
@@ -119,7 +124,8 @@ function foldInto(draft: Draft, { writes, actor }: WriteRequest, now: Date): Bat
       tombstones,
       writes,
       actor,
-      now,
+      declared: execution.declared,
+      ...folding,
     })
     if (changes.length === 0) return { result: { revision, outcomes } }
     keepFolded(draft, { changes, outcomes })

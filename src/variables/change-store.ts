@@ -1,7 +1,9 @@
 import type { ExecutionId } from '../core/ids.js'
 import { stringifyJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
-import type { FoldedChange } from './fold.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { concealEarlier } from './conceal-store.js'
+import type { StoredChange } from './variables-draft.js'
 
 /** What a batch of change sets moves on an execution's row. */
 export interface ExecutionCounters {
@@ -22,17 +24,14 @@ export interface ChangedEvent {
   readonly count: number
 }
 
-/** A change, and whether its variable was created by this statement's own changes: else its row knows better when. */
-export interface StoredChange extends FoldedChange {
-  readonly isBorn: boolean
-}
-
 export interface ChangeBatch {
   /** In the order of revisions; one variable may change several times. */
   readonly changes: readonly StoredChange[]
   /** Empty where the caller saves the execution's row and its events. */
   readonly executions: readonly ExecutionCounters[]
   readonly events: readonly ChangedEvent[]
+  /** Seals the history of what becomes sensitive. */
+  readonly keyRing: KeyRing
 }
 
 /**
@@ -44,21 +43,21 @@ const WRITE_CHANGES = `
 WITH input AS (
   SELECT c.*, row_number() OVER forth AS nth, lag(c.value) OVER forth AS value_before, row_number() OVER back AS nth_last
   FROM json_to_recordset($1::json) AS c(execution_id bigint, revision bigint, seq integer, name text, operation text, value text,
-    type text, source_step text, actor text, version integer, access_count integer, created_at timestamptz, changed_at timestamptz)
+    sealed text, type text, source_step text, actor text, version integer, access_count integer, created_at timestamptz, changed_at timestamptz)
   WINDOW forth AS (PARTITION BY c.execution_id, c.name ORDER BY c.revision),
     back AS (PARTITION BY c.execution_id, c.name ORDER BY c.revision DESC)
 ), change AS (
-  SELECT i.execution_id, i.revision, i.seq, i.name, i.operation, i.value::jsonb AS value, i.type, i.source_step, i.actor, i.version,
-    i.access_count, COALESCE(i.created_at, o.created_at) AS created_at, i.changed_at, i.nth_last = 1 AS is_last,
+  SELECT i.execution_id, i.revision, i.seq, i.name, i.operation, i.value::jsonb AS value, i.sealed, i.type, i.source_step, i.actor,
+    i.version, i.access_count, COALESCE(i.created_at, o.created_at) AS created_at, i.changed_at, i.nth_last = 1 AS is_last,
     CASE WHEN i.nth = 1 THEN o.var_value ELSE i.value_before::jsonb END AS previous_value
   FROM input i LEFT JOIN noetl.transient o ON o.execution_id = i.execution_id AND o.var_name = i.name
 ), upserted AS (
-  INSERT INTO noetl.transient (execution_id, var_name, var_type, var_value, source_step, access_count, created_at, accessed_at,
+  INSERT INTO noetl.transient (execution_id, var_name, var_type, var_value, sealed, source_step, access_count, created_at, accessed_at,
     updated_at, revision, version)
-  SELECT execution_id, name, type, value, source_step, access_count, created_at, changed_at, changed_at, revision, version
+  SELECT execution_id, name, type, value, sealed, source_step, access_count, created_at, changed_at, changed_at, revision, version
   FROM change WHERE is_last AND operation = 'set' ORDER BY execution_id, name
   ON CONFLICT (execution_id, var_name) DO UPDATE SET var_type = EXCLUDED.var_type, var_value = EXCLUDED.var_value,
-    source_step = EXCLUDED.source_step, access_count = EXCLUDED.access_count, created_at = EXCLUDED.created_at,
+    sealed = EXCLUDED.sealed, source_step = EXCLUDED.source_step, access_count = EXCLUDED.access_count, created_at = EXCLUDED.created_at,
     accessed_at = EXCLUDED.accessed_at, updated_at = EXCLUDED.updated_at, revision = EXCLUDED.revision, version = EXCLUDED.version
 ), deleted AS (
   DELETE FROM noetl.transient t USING change c
@@ -78,17 +77,19 @@ WITH input AS (
   SELECT execution_id, seq, revision, 'variables.changed', data
   FROM json_to_recordset($3::json) AS v(execution_id bigint, seq bigint, revision bigint, data jsonb)
 )
-INSERT INTO noetl.transient_history (execution_id, revision, seq, var_name, operation, value, previous_value, var_type,
+INSERT INTO noetl.transient_history (execution_id, revision, seq, var_name, operation, value, previous_value, sealed, var_type,
   source_step, actor, version, access_count, created_at, changed_at)
-SELECT execution_id, revision, seq, name, operation, value, previous_value, type, source_step, actor, version, access_count,
+SELECT execution_id, revision, seq, name, operation, value, previous_value, sealed, type, source_step, actor, version, access_count,
   created_at, changed_at
 FROM change ORDER BY execution_id, revision, seq`
 
 /** Writes what the fold decided, for executions and variables that this transaction has locked. */
-export async function writeChanges(tx: Sql, { changes, executions, events }: ChangeBatch): Promise<void> {
+export async function writeChanges(tx: Sql, { changes, executions, events, keyRing }: ChangeBatch): Promise<void> {
+  const isConcealing = changes.some((change) => change.isBecomingSensitive)
+  const written = isConcealing ? await concealEarlier(tx, changes, keyRing) : changes
   await tx.run(
     WRITE_CHANGES,
-    JSON.stringify(changes.map(toChangeRow)),
+    JSON.stringify(written.map(toChangeRow)),
     JSON.stringify(executions.map(toExecutionRow)),
     stringifyJson(events.map(toEventRow)),
   )
@@ -102,6 +103,7 @@ function toChangeRow(change: StoredChange) {
     name: change.name,
     operation: change.operation,
     value: change.operation === 'delete' ? null : stringifyJson(change.value),
+    sealed: change.sealed,
     type: change.type,
     source_step: change.sourceStep,
     actor: change.actor,

@@ -80,7 +80,8 @@ function jsonConditions(filter: JsonFilter | null | undefined, bind: Bind): stri
   }
   if (filter.contains !== undefined) conditions.push(`${target()} @> ${json(filter.contains)}`)
   if (typeof filter.exists === 'boolean') conditions.push(`${target()} IS ${filter.exists ? 'NOT ' : ''}NULL`)
-  return conditions
+  // What a sensitive value is like must not be found out by asking.
+  return conditions.length === 0 ? [] : ['t.sealed IS NULL', ...conditions]
 }
 
 /** What the path leads to; without one the column itself, so that the common case needs no extraction. */

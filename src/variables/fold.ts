@@ -2,6 +2,9 @@ import { Big } from 'big.js'
 import { TransientError } from '../core/errors.js'
 import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '../core/json.js'
 import type { VariableType } from '../core/status.js'
+import { type KeyRing, sealedSize } from '../sealing/key-ring.js'
+import { MASK } from '../sealing/mask.js'
+import { variablePlace } from '../sealing/place.js'
 import { tooLarge, VARIABLE_LIMITS, type VariableLimits } from './limits.js'
 import type { ChangeRecord, VariableRecord, VariableWrite } from './record.js'
 import type { WriteOutcome } from './requests.js'
@@ -25,6 +28,10 @@ export interface FoldInput {
   readonly actor: string
   readonly now: Date
   readonly limits?: VariableLimits
+  /** Seals sensitive values: outside of the fold there is only their mask. */
+  readonly keyRing: KeyRing
+  /** Names that the execution's playbook declares sensitive. */
+  readonly declared?: ReadonlySet<string>
 }
 
 /** A change with what its row in the change log holds besides. A deletion's version is the tombstone's. */
@@ -32,6 +39,8 @@ export interface FoldedChange extends ChangeRecord {
   readonly version: number
   readonly accessCount: number
   readonly createdAt: Date
+  /** It may have a plain history, which is to be sealed with it. */
+  readonly isBecomingSensitive: boolean
 }
 
 export interface FoldResult {
@@ -46,7 +55,9 @@ export interface FoldResult {
 }
 
 interface Target {
+  /** The mask where it is sensitive. */
   readonly value: JsonValue
+  readonly sealed: string | null
   readonly type: VariableType
   readonly sourceStep: string | null
 }
@@ -65,7 +76,7 @@ export function foldChangeSet(input: FoldInput): FoldResult {
   for (const write of input.writes) {
     const before = present.get(write.name) ?? null
     checkVersion(write, before)
-    const target = write.operation === 'delete' ? null : targetOf(write, before)
+    const target = write.operation === 'delete' ? null : targetOf(write, before, { ...input, revision })
     if (isUnchanged(before, target)) {
       outcomes.push({ name: write.name, variable: before, isChanged: false })
       continue
@@ -105,21 +116,55 @@ function checkVersion(write: VariableWrite, before: VariableRecord | null): void
   })
 }
 
-function targetOf(write: Exclude<VariableWrite, { operation: 'delete' }>, before: VariableRecord | null): Target {
+interface Sealing extends Pick<FoldInput, 'execution' | 'keyRing' | 'declared'> {
+  readonly revision: number
+}
+
+function targetOf(
+  write: Exclude<VariableWrite, { operation: 'delete' }>,
+  before: VariableRecord | null,
+  sealing: Sealing,
+): Target {
   checkSourceStep(write.sourceStep)
   const field = `value of ${write.name}`
+  const isSensitive = willBeSensitive(write, before, sealing)
   if (write.operation === 'set') {
-    return { value: storableValue(write.value, field), type: write.type, sourceStep: write.sourceStep }
+    const target = { value: storableValue(write.value, field), sealed: null, type: write.type, sourceStep: write.sourceStep }
+    return isSensitive ? sealTarget(write.name, before, { target, sealing }) : target
   }
+  if (isSensitive) throw refused(write.name, 'it is sensitive, and a sensitive variable cannot be incremented')
   const base = before === null ? 0 : before.value
-  if (!isJsonNumber(base)) {
-    throw new TransientError('VALIDATION', `${write.name}: its value is no number, it cannot be incremented`, {
-      details: { field: 'name', name: write.name },
-    })
-  }
+  if (!isJsonNumber(base)) throw refused(write.name, 'its value is no number, it cannot be incremented')
   const by = numberText(storableNumber(write.by, 'by'))
   const sum = storableNumber(addDecimals(numberText(base), by), field)
-  return { value: sum, type: before?.type ?? 'user_defined', sourceStep: write.sourceStep }
+  return { value: sum, sealed: null, type: before?.type ?? 'user_defined', sourceStep: write.sourceStep }
+}
+
+function refused(name: string, why: string): TransientError {
+  return new TransientError('VALIDATION', `${name}: ${why}`, { details: { field: 'name', name } })
+}
+
+function willBeSensitive(write: VariableWrite, before: VariableRecord | null, { declared }: Sealing): boolean {
+  const wanted = write.operation === 'set' ? write.isSensitive : undefined
+  const isAlready = (before !== null && before.sealed !== null) || declared?.has(write.name) === true
+  if (wanted === false && isAlready) throw refused(write.name, 'it is sensitive, and stays so until it is deleted')
+  return isAlready || wanted === true
+}
+
+/** Whoever read the mask and writes it back means the value that it stands for. */
+function sealTarget(
+  name: string,
+  before: VariableRecord | null,
+  { target, sealing: { execution, keyRing, revision } }: { readonly target: Target; readonly sealing: Sealing },
+): Target {
+  const isKept = target.value === MASK && before !== null && before.sealed !== null
+  const plain = isKept ? keyRing.open(before.sealed, variablePlace(execution.id, name, before.revision)) : target.value
+  return { ...target, value: MASK, sealed: keyRing.seal(plain, variablePlace(execution.id, name, revision)) }
+}
+
+/** UTF-8 length of the value as compact JSON, behind the mask, too. */
+function sizeOf({ value, sealed }: Pick<Target, 'value' | 'sealed'>): number {
+  return sealed === null ? jsonSize(value) : sealedSize(sealed)
 }
 
 /** The exact sum, with the digits after the point that the longer one has, as PostgreSQL's numeric gives it. */
@@ -135,6 +180,8 @@ function fractionDigits(text: string): number {
 
 function isUnchanged(before: VariableRecord | null, target: Target | null): boolean {
   if (before === null || target === null) return before === target
+  // Whether a sensitive value is another one is not told.
+  if (target.sealed !== null) return false
   return before.type === target.type && before.sourceStep === target.sourceStep && isSameJson(before.value, target.value)
 }
 
@@ -180,6 +227,9 @@ function changeOf({ seq, before, variable, revision, version, input }: ChangeInp
     operation: variable === null ? 'delete' : 'set',
     value: variable?.value ?? null,
     previousValue: before?.value ?? null,
+    sealed: variable === null ? (subject.sealed === null ? null : '') : variable.sealed,
+    // The first change of a name has no history.
+    isBecomingSensitive: variable !== null && variable.sealed !== null && (before?.sealed ?? null) === null && version > 1,
     type: subject.type,
     sourceStep: subject.sourceStep,
     actor: input.actor,
@@ -198,12 +248,13 @@ function createSizes(execution: FoldExecution, limits: VariableLimits) {
   let overBytes = ''
   return {
     replace(name: string, before: VariableRecord | null, target: Target | null): void {
-      const added = target === null ? 0 : jsonSize(target.value)
+      const added = target === null ? 0 : sizeOf(target)
       if (added > limits.valueBytes) {
-        throw tooLarge({ what: 'its value', limit: limits.valueBytes, size: added, unit: 'bytes', variable: name })
+        const size = target?.sealed === null ? added : null
+        throw tooLarge({ what: 'its value', limit: limits.valueBytes, size, unit: 'bytes', variable: name })
       }
       count += Number(target !== null) - Number(before !== null)
-      bytes += added - (before === null ? 0 : jsonSize(before.value))
+      bytes += added - (before === null ? 0 : sizeOf(before))
       if (count > limits.variableCount) overCount ||= name
       if (bytes > limits.executionBytes) overBytes ||= name
     },

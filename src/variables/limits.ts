@@ -16,13 +16,18 @@ export const VARIABLE_LIMITS: VariableLimits = {
 interface Excess {
   readonly what: string
   readonly limit: number
-  readonly size: number
+  /** null: of a sensitive value even that is not told. */
+  readonly size: number | null
   readonly unit: string
   readonly variable: string
 }
 
 /** The error for anything over a limit: names the limit, the size and the variable. */
 export function tooLarge({ what, limit, size, unit, variable }: Excess): TransientError {
+  if (size === null) {
+    const message = `${variable}: ${what} would have more ${unit} than the limit, ${limit}`
+    return new TransientError('TOO_LARGE', message, { details: { limit, variable } })
+  }
   return new TransientError('TOO_LARGE', `${variable}: ${what} would have ${size} ${unit}, the limit is ${limit}`, {
     details: { limit, size, variable },
   })

@@ -22,7 +22,7 @@ const CREATED = `to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:
 /** The variables as they were at the revision $2, with the columns of `noetl.transient`. */
 const PAST = `(
   SELECT l.* FROM (
-    SELECT DISTINCT ON (h.var_name) h.execution_id, h.var_name, h.var_type, h.value AS var_value, h.source_step, h.revision,
+    SELECT DISTINCT ON (h.var_name) h.execution_id, h.var_name, h.var_type, h.value AS var_value, h.sealed, h.source_step, h.revision,
       h.version, h.access_count, h.created_at, h.changed_at AS updated_at, h.changed_at AS accessed_at, h.operation
     FROM noetl.transient_history h
     WHERE h.execution_id = $1::bigint AND h.revision <= $2::bigint

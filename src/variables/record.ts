@@ -6,7 +6,10 @@ import type { ChangeOperation, VariableType } from '../core/status.js'
 export interface VariableRecord {
   readonly executionId: ExecutionId
   readonly name: string
+  /** The mask where it is sensitive. */
   readonly value: JsonValue
+  /** The sensitive value, encrypted; null where it is not sensitive. */
+  readonly sealed: string | null
   readonly type: VariableType
   readonly sourceStep: string | null
   /** The execution's revision at which it last changed. */
@@ -29,6 +32,8 @@ export interface ChangeRecord {
   /** null when deleted. */
   readonly value: JsonValue
   readonly previousValue: JsonValue
+  /** As in the variable; of a deletion, which hides nothing, the empty text. */
+  readonly sealed: string | null
   readonly type: VariableType
   readonly sourceStep: string | null
   /** The variable's version after this change. */
@@ -51,6 +56,8 @@ export type VariableWrite =
       readonly name: string
       readonly value: JsonValue
       readonly type: VariableType
+      /** Left out: as sensitive as it is. Once sensitive, it stays so until it is deleted. */
+      readonly isSensitive?: boolean | undefined
       readonly sourceStep: string | null
       readonly expectedVersion?: number | undefined
     }

@@ -117,7 +117,7 @@ export async function emptyExecution(db: Database, id: ExecutionId, before: Date
     const revision = isRunning && execution.oldestRevision < execution.revision ? execution.revision + 1 : execution.revision
     await tx.run(
       `UPDATE transient.execution SET revision = $2::bigint, oldest_revision = $3::bigint, variable_count = 0, variable_bytes = 0,
-         workload = NULL, payload = NULL, inherited = NULL
+         workload = NULL, payload = NULL, inherited = NULL, sealed = NULL
        WHERE id = $1::bigint`,
       id,
       String(revision),

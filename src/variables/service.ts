@@ -8,6 +8,8 @@ import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database, Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
+import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
+import { variablePlace } from '../sealing/place.js'
 import { checkRunning } from './batch.js'
 import type { VariableFilter } from './filter.js'
 import { allVariables, historyPage, searchPage, variablePages, variableValues } from './page-store.js'
@@ -43,6 +45,8 @@ export interface VariablesService {
   read(executionId: ExecutionId, name: string): Promise<VariableRecord | null>
   /** One variable, not counted. */
   find(executionId: ExecutionId, name: string): Promise<VariableRecord | null>
+  /** One variable with its sensitive value instead of the mask, not counted. @throws TransientError INTERNAL when its key is lost */
+  reveal(executionId: ExecutionId, name: string): Promise<VariableRecord | null>
   /** All variables by `created_at` with the revision of the same snapshot; counts no read. */
   all(executionId: ExecutionId): Promise<{ readonly revision: number; readonly variables: VariableRecord[] }>
   /** One page with the revision to watch from, read in the same snapshot. */
@@ -67,12 +71,15 @@ export interface VariablesOptions {
   readonly db: Database
   readonly bus: StepBus
   readonly clock?: Clock
+  /** Without it sensitive values are refused. */
+  readonly keyRing?: KeyRing
 }
 
 /** The variables service over a database; the bus only carries hints. */
-export function createVariablesService({ db, bus, clock = systemClock }: VariablesOptions): VariablesService {
+export function createVariablesService(options: VariablesOptions): VariablesService {
+  const { db, bus, clock = systemClock, keyRing = NO_KEYS } = options
   const countedRead = createReadQueue({ sql: db, clock })
-  const queuedWrite = createWriteQueue({ db, bus, clock })
+  const queuedWrite = createWriteQueue({ db, bus, clock, keyRing })
   const listed = createBatcher<ListRequest, Page<VariableRecord> & { readonly revision: number }>({
     groupOf: ({ executionId: _, ...rest }) => stringifyJson(rest as unknown as JsonValue),
     load: (requests) => variablePages(db, requests),
@@ -91,6 +98,10 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
   return {
     read: (executionId, name) => byName(executionId, name, countedRead),
     find: (executionId, name) => byName(executionId, name, (id, wanted) => findVariable(db, id, wanted)),
+    async reveal(executionId, name) {
+      const variable = await byName(executionId, name, (id, wanted) => findVariable(db, id, wanted))
+      return variable === null ? null : revealed(variable, keyRing)
+    },
     all: async (executionId) => allVariables(db, parseExecutionId(executionId)),
     list: async (request) => listed({ ...request, executionId: parseExecutionId(request.executionId) }),
     search: (filter, page) => searchPage(db, filter, page),
@@ -111,7 +122,7 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
         const locked = await lockExecution(tx, id)
         if (locked === null) return { execution: null, deletedCount: 0, revision: 0 }
         checkRunning(locked)
-        const applied = await applyDeleteAll(tx, { execution: locked, actor, now: clock.now() })
+        const applied = await applyDeleteAll(tx, { execution: locked, actor, now: clock.now(), keyRing })
         const saved = await commit({ tx, locked, actor, applied })
         return { execution: saved.execution, deletedCount: applied.changes.length, revision: applied.execution.revision }
       })
@@ -122,6 +133,11 @@ export function createVariablesService({ db, bus, clock = systemClock }: Variabl
     watch: (request) => watchVariables(watching, request),
     poll: (request) => pollVariables(watching, request),
   }
+}
+
+function revealed(variable: VariableRecord, keyRing: KeyRing): VariableRecord {
+  const { executionId, name, revision, sealed } = variable
+  return sealed === null ? variable : { ...variable, value: keyRing.open(sealed, variablePlace(executionId, name, revision)) }
 }
 
 /** Before any SQL sees it: a text that no database can hold is no name, not even one taken over. */

@@ -9,6 +9,7 @@ export interface VariableRow {
   readonly var_name: string
   readonly var_type: VariableType
   readonly value: string
+  readonly sealed: string | null
   readonly source_step: string | null
   readonly revision: bigint
   readonly version: number
@@ -25,6 +26,7 @@ export interface ChangeRow {
   readonly operation: ChangeOperation
   readonly value: string | null
   readonly previous_value: string | null
+  readonly sealed: string | null
   readonly var_type: VariableType
   readonly source_step: string | null
   readonly actor: string
@@ -33,18 +35,19 @@ export interface ChangeRow {
 }
 
 /** Of the alias `t`; the value as text, because Prisma's Json loses digits. */
-export const VARIABLE_COLUMNS = `t.execution_id, t.var_name, t.var_type, t.var_value::text AS value, t.source_step, t.revision,
+export const VARIABLE_COLUMNS = `t.execution_id, t.var_name, t.var_type, t.var_value::text AS value, t.sealed, t.source_step, t.revision,
   t.version, t.access_count, t.created_at, t.updated_at, t.accessed_at`
 
 /** Of the alias `h`. */
 export const CHANGE_COLUMNS = `h.revision, h.seq, h.var_name, h.operation, h.value::text AS value,
-  h.previous_value::text AS previous_value, h.var_type, h.source_step, h.actor, h.version, h.changed_at`
+  h.previous_value::text AS previous_value, h.sealed, h.var_type, h.source_step, h.actor, h.version, h.changed_at`
 
 export function toVariable(row: VariableRow): VariableRecord {
   return {
     executionId: String(row.execution_id),
     name: row.var_name,
     value: parseJson(row.value),
+    sealed: row.sealed,
     type: row.var_type,
     sourceStep: row.source_step,
     revision: Number(row.revision),
@@ -65,6 +68,7 @@ export function toChange(executionId: ExecutionId, row: ChangeRow): ChangeRecord
     operation: row.operation,
     value: row.value === null ? null : parseJson(row.value),
     previousValue: row.previous_value === null ? null : parseJson(row.previous_value),
+    sealed: row.sealed,
     type: row.var_type,
     sourceStep: row.source_step,
     actor: row.actor,

@@ -1,6 +1,10 @@
-import type { StoredChange } from './change-store.js'
-import type { FoldResult } from './fold.js'
+import type { FoldedChange, FoldResult } from './fold.js'
 import type { VariableRecord } from './record.js'
+
+/** A change, and whether its variable was created by the same transaction: else its row knows better when. */
+export interface StoredChange extends FoldedChange {
+  readonly isBorn: boolean
+}
 
 /** Variables of a locked execution while change sets are folded one after another, before any of them is written. */
 export interface VariablesDraft {

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js'
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { Database } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import { applyBatch, type BatchAnswer } from './batch.js'
 import type { WriteRequest, WriteResult } from './requests.js'
 
@@ -30,6 +31,7 @@ export interface WriteQueueOptions {
   readonly db: Database
   readonly bus: StepBus
   readonly clock: Clock
+  readonly keyRing: KeyRing
 }
 
 /**
@@ -37,7 +39,7 @@ export interface WriteQueueOptions {
  * and answer. An execution is never in two transactions of one queue at once. Rejects with OVERLOADED when too many wait.
  */
 export function createWriteQueue(options: WriteQueueOptions): (request: WriteRequest) => Promise<WriteResult> {
-  const { db, bus, clock, maxWaiting = MAX_WAITING } = options
+  const { db, bus, clock, keyRing, maxWaiting = MAX_WAITING } = options
   const pending = new Map<ExecutionId, Item[]>()
   const inFlight = new Set<ExecutionId>()
   let running = 0
@@ -90,7 +92,7 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
     const requests = batch.map((item) => item.request)
     const { answers, hints } = await db.transaction(async (tx) => {
       attempt.isFolded = false
-      const result = await applyBatch(tx, { requests, now: clock.now(), isPatient })
+      const result = await applyBatch(tx, { requests, now: clock.now(), isPatient, keyRing })
       attempt.isFolded = true
       return result
     })

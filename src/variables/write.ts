@@ -1,5 +1,6 @@
 import type { Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import { writeChanges } from './change-store.js'
 import { type FoldResult, foldChangeSet } from './fold.js'
 import type { VariableLimits } from './limits.js'
@@ -14,6 +15,7 @@ interface DeleteAllRequest {
   readonly actor: string
   readonly now: Date
   readonly limits?: VariableLimits
+  readonly keyRing: KeyRing
 }
 
 /** The columns of the execution's row that a change set moves. */
@@ -32,13 +34,13 @@ export interface AppliedChangeSet {
  * `execution` and records the event.
  */
 export async function applyDeleteAll(tx: Sql, request: DeleteAllRequest): Promise<AppliedChangeSet> {
-  const { execution } = request
+  const { execution, keyRing } = request
   const present = await lockVariables(tx, execution.id, null)
   const writes = [...present.keys()].map((name) => ({ operation: 'delete' as const, name }))
   const folded = foldChangeSet({ ...request, writes, present, tombstones: new Map() })
   if (folded.changes.length > 0) {
     const changes = folded.changes.map((change) => ({ ...change, isBorn: false }))
-    await writeChanges(tx, { changes, executions: [], events: [] })
+    await writeChanges(tx, { changes, executions: [], events: [], keyRing })
   }
   return { execution: countersOf(execution, folded), outcomes: folded.outcomes, changes: folded.changes }
 }

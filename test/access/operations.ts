@@ -75,6 +75,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     query: 'mutation ($id: ID!) { incrementVariable(input: {executionId: $id, name: "n"}) { revision } }',
     variables: onExecution,
   },
+  'Mutation.revealVariable': {
+    needs: 'reveal',
+    query: 'mutation ($id: ID!) { revealVariable(executionId: $id, name: "none") { name } }',
+    variables: onExecution,
+  },
   'Mutation.deleteVariable': {
     needs: 'write',
     query: 'mutation ($id: ID!) { deleteVariable(input: {executionId: $id, name: "none"}) { revision } }',
@@ -117,6 +122,7 @@ export const ROUTES: Readonly<Record<string, Call>> = {
   'GET /api/vars/:execution_id': { needs: 'read_variables', path: '/api/vars/{id}' },
   'POST /api/vars/:execution_id': { needs: 'write', path: '/api/vars/{id}', body: { variables: { a: 1 } } },
   'DELETE /api/vars/:execution_id': { needs: 'write', path: '/api/vars/5' },
+  'POST /api/vars/:execution_id/:var_name/reveal': { needs: 'reveal', path: '/api/vars/{id}/a/reveal' },
   'GET /api/vars/:execution_id/:var_name': { needs: 'read_variables', path: '/api/vars/{id}/a' },
   'DELETE /api/vars/:execution_id/:var_name': { needs: 'write', path: '/api/vars/{id}/none' },
   'POST /api/playbooks': { needs: 'register', body: { source: SOURCE } },

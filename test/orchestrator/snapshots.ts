@@ -81,6 +81,8 @@ const EXECUTION: ExecutionRecord = {
   depth: 0,
   rerunOf: null,
   inherited: null,
+  sensitive: [],
+  sealed: null,
   createdAt: NOW,
   finishedAt: null,
 }

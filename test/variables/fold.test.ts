@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTransientError } from '../../src/core/errors.js'
 import { isSameJson, type JsonValue, jsonSize, LosslessNumber, parseJson, stringifyJson } from '../../src/core/json.js'
+import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import { addDecimals, type FoldInput, foldChangeSet } from '../../src/variables/fold.js'
 import type { VariableRecord, VariableWrite } from '../../src/variables/record.js'
 
@@ -15,6 +16,7 @@ function fold(writes: readonly VariableWrite[], more: Partial<FoldInput> = {}) {
     tombstones: new Map(),
     actor: 'api:test',
     now: NOW,
+    keyRing: NO_KEYS,
     writes,
     ...more,
   })
@@ -30,7 +32,7 @@ function increment(name: string, by: string): VariableWrite {
 
 function there(name: string, value: JsonValue, more: Partial<VariableRecord> = {}): Map<string, VariableRecord> {
   const times = { createdAt: NOW, updatedAt: NOW, accessedAt: NOW }
-  const base = { executionId: EXECUTION.id, name, value, type: 'user_defined', sourceStep: null } as const
+  const base = { executionId: EXECUTION.id, name, value, sealed: null, type: 'user_defined', sourceStep: null } as const
   return new Map([[name, { ...base, revision: 1, version: 1, accessCount: 0, ...times, ...more }]])
 }
 

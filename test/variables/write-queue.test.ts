@@ -5,6 +5,7 @@ import { systemClock } from '../../src/core/clock.js'
 import { isSameJson, type JsonValue } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
 import { findExecution, lockExecution } from '../../src/executions/store.js'
+import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
 import { createWriteQueue } from '../../src/variables/write-queue.js'
@@ -130,7 +131,13 @@ describeEachDatabase('writes that share a transaction', (open) => {
   })
 
   it('beyond what may wait is told to come back, and nobody who waited is harmed', async () => {
-    const queue = createWriteQueue({ db, bus: createMemoryBus({ onError: () => undefined }), clock: systemClock, maxWaiting: 20 })
+    const queue = createWriteQueue({
+      db,
+      bus: createMemoryBus({ onError: () => undefined }),
+      clock: systemClock,
+      keyRing: NO_KEYS,
+      maxWaiting: 20,
+    })
     const id = newId()
     const answers = await Promise.allSettled(
       Array.from({ length: 30 }, (_, index) => queue({ executionId: id, writes: [set(`v${index}`, index)], actor: 'api:test' })),
@@ -144,7 +151,13 @@ describeEachDatabase('writes that share a transaction', (open) => {
   })
 
   it('a change set larger than what may wait is alone in the queue, not refused for ever', async () => {
-    const queue = createWriteQueue({ db, bus: createMemoryBus({ onError: () => undefined }), clock: systemClock, maxWaiting: 2 })
+    const queue = createWriteQueue({
+      db,
+      bus: createMemoryBus({ onError: () => undefined }),
+      clock: systemClock,
+      keyRing: NO_KEYS,
+      maxWaiting: 2,
+    })
     const writes = ['a', 'b', 'c'].map((name) => set(name, 1))
     await expect(queue({ executionId: newId(), writes, actor: 'api:test' })).resolves.toMatchObject({ revision: 1 })
   })

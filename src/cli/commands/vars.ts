@@ -8,6 +8,7 @@ import {
   DeleteVariablesDocument,
   GetVariableDocument,
   type VariableType as GraphQLVariableType,
+  RevealVariableDocument,
   UpsertVariableDocument,
   VariableHistoryDocument,
   type VariableHistoryQuery,
@@ -31,6 +32,11 @@ interface SetOptions {
   readonly type: string
   readonly sourceStep?: string
   readonly expectedVersion?: string
+  readonly sensitive?: boolean
+}
+
+interface GetOptions {
+  readonly reveal?: boolean
 }
 
 interface DeleteOptions {
@@ -54,13 +60,17 @@ export function addVarsCommands(program: Command): void {
   vars
     .command('get <execution> <name>')
     .description('one variable, counted as a read; as a table its value alone')
-    .action((id: string, name: string, _options, command: Command) => getVar(createContext(command), idOf(id), name))
+    .option('--reveal', 'a sensitive value instead of its mask: needs the right "reveal", and the audit keeps it')
+    .action((id: string, name: string, options: GetOptions, command: Command) =>
+      getVar(createContext(command), { executionId: idOf(id), name, options }),
+    )
   vars
     .command('set <execution> <name>')
     .description('write one variable')
     .requiredOption('--value <json>', 'JSON, @file, or @- for stdin')
     .option('--type <type>', VARIABLE_TYPES.join(', '), 'user_defined')
     .option('--source-step <step>', 'the step it comes from')
+    .option('--sensitive', 'encrypt it, and show a mask in its place, until it is deleted')
     .option('--expected-version <n>', 'write only if it is at this version; 0: only if it does not exist')
     .action((id: string, name: string, options: SetOptions, command: Command) =>
       setVar(createContext(command), { executionId: idOf(id), name, options }),
@@ -97,10 +107,12 @@ async function listVars({ client, say, printRows, format }: CommandContext, exec
 
 async function getVar(
   { client, format, print, printOne }: CommandContext,
-  executionId: ExecutionId,
-  name: string,
+  { executionId, name, options }: VarTarget<GetOptions>,
 ): Promise<void> {
-  const { variable } = await client.request(GetVariableDocument, { executionId, name })
+  const target = { executionId, name }
+  const variable = options.reveal
+    ? (await client.request(RevealVariableDocument, target)).revealVariable
+    : (await client.request(GetVariableDocument, target)).variable
   if (variable === null) throw new TransientError('NOT_FOUND', `execution ${executionId} has no variable "${name}"`)
   if (format === 'table') print(stringifyJson(variable.value ?? null))
   else printOne(variableRow(variable))
@@ -121,6 +133,7 @@ async function setVar(context: CommandContext, { executionId, name, options }: V
     value: parseValue(options.value, '--value'),
     type,
     sourceStep: options.sourceStep ?? null,
+    ...(options.sensitive ? { sensitive: true } : {}),
     ...(expectedVersion === undefined ? {} : { expectedVersion: parseCount(expectedVersion, '--expected-version') }),
   }
   const { upsertVariable } = await context.client.request(UpsertVariableDocument, { input })

@@ -106,6 +106,8 @@ export type UpsertVariableInput = {
   readonly sourceStep?: string | null | undefined;
   /** Write only if the variable is at this version; 0: only if it does not exist. Otherwise CONFLICT, with what is there. */
   readonly expectedVersion?: number | null | undefined;
+  /** true: encrypted, and shown as "********" from now on, its history too. It stays so until it is deleted; left out, it is as sensitive as it was. */
+  readonly sensitive?: boolean | null | undefined;
 };
 
 export type VariableValueInput = {
@@ -113,6 +115,8 @@ export type VariableValueInput = {
   readonly value?: JsonValue | null | undefined;
   /** Write only if the variable is at this version; 0: only if it does not exist. Otherwise CONFLICT, with what is there. */
   readonly expectedVersion?: number | null | undefined;
+  /** true: encrypted, and shown as "********" from now on, its history too. It stays so until it is deleted; left out, it is as sensitive as it was. */
+  readonly sensitive?: boolean | null | undefined;
 };
 
 export type DeleteVariableInput = {

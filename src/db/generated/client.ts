@@ -43,7 +43,8 @@ export { Prisma }
 
 /**
  * Model Variable
- * One variable of one execution: the seeds' table, and the columns that revisions need.
+ * One variable of one execution: the seeds' table, and the columns that revisions need. Where `sealed` is not null, here and in
+ * other tables, the columns beside it hold the mask and `sealed` holds, encrypted, what they hide.
  */
 export type Variable = Prisma.VariableModel
 /**

@@ -50,10 +50,10 @@ builder.mutationFields((t) => ({
       services.orchestrator.rerun({
         id: parseExecutionId(id, 'id'),
         fromStep,
-        variables: variables?.map(({ name, value, expectedVersion }, index) => {
+        variables: variables?.map(({ name, value, expectedVersion, sensitive }, index) => {
           const field = `variables[${index}]`
           if (typeof expectedVersion === 'number') throw newExecutionHasNoVersions(field)
-          return { name, value: givenValue(name, value, field) }
+          return { name, value: givenValue(name, value, field), isSensitive: sensitive ?? undefined }
         }),
         actor,
       }),

@@ -11,6 +11,9 @@ import { VariableType } from './variable.js'
 const expectedVersionText =
   'Write only if the variable is at this version; 0: only if it does not exist. Otherwise CONFLICT, with what is there.'
 
+const sensitiveText =
+  'true: encrypted, and shown as "********" from now on, its history too. It stays so until it is deleted; left out, it is as sensitive as it was.'
+
 const UpsertVariableInput = builder.inputType('UpsertVariableInput', {
   fields: (t) => ({
     executionId: t.id({ required: true }),
@@ -19,6 +22,7 @@ const UpsertVariableInput = builder.inputType('UpsertVariableInput', {
     type: t.field({ type: VariableTypeEnum, defaultValue: 'user_defined' }),
     sourceStep: t.string(),
     expectedVersion: t.int({ description: expectedVersionText }),
+    sensitive: t.boolean({ description: sensitiveText }),
   }),
 })
 
@@ -27,6 +31,7 @@ export const VariableValueInput = builder.inputType('VariableValueInput', {
     name: t.string({ required: true }),
     value: t.field({ type: 'JSON' }),
     expectedVersion: t.int({ description: expectedVersionText }),
+    sensitive: t.boolean({ description: sensitiveText }),
   }),
 })
 
@@ -106,6 +111,7 @@ interface GivenValue {
   readonly name: string
   readonly value?: JsonValue | undefined
   readonly expectedVersion?: number | null | undefined
+  readonly sensitive?: boolean | null | undefined
 }
 
 /**
@@ -118,7 +124,14 @@ function setWrite(
   field: string,
 ): VariableWrite {
   const value = givenValue(given.name, given.value, field)
-  return { operation: 'set', name: given.name, value, ...rest, ...expected(given.expectedVersion, field) }
+  return {
+    operation: 'set',
+    name: given.name,
+    value,
+    isSensitive: given.sensitive ?? undefined,
+    ...rest,
+    ...expected(given.expectedVersion, field),
+  }
 }
 
 /** @throws TransientError VALIDATION when none is given */
@@ -175,6 +188,15 @@ builder.mutationFields((t) => ({
         writes: [{ operation: 'increment', name, by: numberText(by ?? 1), sourceStep: sourceStep ?? null }],
         actor,
       }),
+  }),
+  revealVariable: t.field({
+    type: VariableType,
+    authScopes: { reveal: true },
+    nullable: true,
+    description:
+      'The variable with its sensitive value instead of the mask. The audit keeps who looked. REST: POST /api/vars/{execution_id}/{var_name}/reveal.',
+    args: { executionId: t.arg.id({ required: true }), name: t.arg.string({ required: true }) },
+    resolve: (_root, { executionId, name }, { services }) => services.variables.reveal(parseExecutionId(executionId), name),
   }),
   deleteVariable: t.field({
     type: DeleteVariablePayload,

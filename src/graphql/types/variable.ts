@@ -25,13 +25,21 @@ VariableType.implement({
     executionId: t.exposeID('executionId'),
     name: t.exposeString('name'),
     value: t.expose('value', { type: 'JSON', nullable: true }),
+    isSensitive: t.boolean({
+      extensions: PLAIN,
+      description: 'Its value is encrypted; here and everywhere stands the mask, "********". revealVariable shows it.',
+      resolve: ({ sealed }) => sealed !== null,
+    }),
     preview: t.string({
       args: { length: t.arg.int({ defaultValue: PREVIEW_LENGTH }) },
       description:
         'The beginning of the value as compact JSON: at most 10,000 characters, for lists that need not carry large values.',
       resolve: ({ value }, { length }) => previewOf(value, length),
     }),
-    size: t.int({ description: 'UTF-8 length of the value as compact JSON.', resolve: ({ value }) => jsonSize(value) }),
+    size: t.int({
+      description: 'UTF-8 length of the value as compact JSON; of a sensitive one, of its mask.',
+      resolve: ({ value }) => jsonSize(value),
+    }),
     type: t.expose('type', { type: VariableTypeEnum }),
     sourceStep: t.exposeString('sourceStep', { nullable: true, description: 'The step that last changed it.' }),
     revision: t.expose('revision', {
@@ -58,6 +66,11 @@ VariableChangeType.implement({
     operation: t.expose('operation', { type: ChangeOperationEnum }),
     value: t.expose('value', { type: 'JSON', nullable: true, description: 'null when deleted.' }),
     previousValue: t.expose('previousValue', { type: 'JSON', nullable: true }),
+    isSensitive: t.boolean({
+      extensions: PLAIN,
+      description: 'The values are encrypted; here stands their mask.',
+      resolve: ({ sealed }) => sealed !== null,
+    }),
     preview: t.string({
       nullable: true,
       args: { length: t.arg.int({ defaultValue: PREVIEW_LENGTH }) },

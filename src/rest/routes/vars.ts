@@ -3,13 +3,14 @@ import type { VariableListResponse, VariableValueResponse } from '../../contract
 import {
   type DeleteVariableResponse,
   type DeleteVariablesResponse,
+  type SetVariablesRequest,
   type SetVariablesResponse,
   setVariablesRequest,
 } from '../../contract/variables.js'
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { type JsonObject, type JsonValue, LosslessNumber } from '../../core/json.js'
-import type { VariableWrite } from '../../variables/record.js'
+import type { VariableRecord, VariableWrite } from '../../variables/record.js'
 import { checkSourceStep } from '../../variables/validate.js'
 import { variableBody } from '../bodies.js'
 import { readJson } from '../body.js'
@@ -20,6 +21,7 @@ import { variableType } from '../query.js'
 
 const LIST_PATH = '/api/vars/:execution_id'
 const SINGLE_PATH = '/api/vars/:execution_id/:var_name'
+const REVEAL_PATH = '/api/vars/:execution_id/:var_name/reveal'
 
 export function executionIdOf(context: Context): ExecutionId {
   return parseExecutionId(context.req.param('execution_id') ?? '', 'execution_id')
@@ -43,6 +45,8 @@ export function addVarsRoutes(app: Hono<RestEnv>, poll: (context: Context<RestEn
   app.get(SINGLE_PATH, (context) => readVariable(context))
   app.delete(SINGLE_PATH, (context) => deleteVariable(context))
   refuseOtherMethods(app, SINGLE_PATH, ['GET', 'DELETE'])
+  app.post(REVEAL_PATH, (context) => revealVariable(context))
+  refuseOtherMethods(app, REVEAL_PATH, ['POST'])
 }
 
 async function list(context: Context<RestEnv>): Promise<Response> {
@@ -60,19 +64,33 @@ async function readVariable(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
   const name = nameOf(context)
   const variable = await servicesOf(context).variables.read(executionId, name)
-  if (variable === null) {
-    return answerProblem(
-      new TransientError('NOT_FOUND', `execution ${executionId} has no variable "${name}"`, { details: { name } }),
-    )
-  }
+  if (variable === null) return answerMissing(executionId, name)
   const headers = { etag: entityTag(variable.version) }
   if (isNotModified(context.req.header('if-none-match'), variable.version)) return new Response(null, { status: 304, headers })
+  return answerJson(valueBody(variable), { headers })
+}
+
+/** A POST, as the audit keeps it, and no cache may. */
+async function revealVariable(context: Context<RestEnv>): Promise<Response> {
+  const executionId = executionIdOf(context)
+  const name = nameOf(context)
+  const variable = await servicesOf(context).variables.reveal(executionId, name)
+  return variable === null ? answerMissing(executionId, name) : answerJson(valueBody(variable))
+}
+
+function answerMissing(executionId: ExecutionId, name: string): Response {
+  const message = `execution ${executionId} has no variable "${name}"`
+  return answerProblem(new TransientError('NOT_FOUND', message, { details: { name } }))
+}
+
+function valueBody(variable: VariableRecord): JsonObject {
+  const { executionId, name } = variable
   const body: VariableValueResponse = {
     execution_id: new LosslessNumber(executionId),
     var_name: name,
     ...variableBody(variable),
   }
-  return answerJson(body as JsonObject, { headers })
+  return body as JsonObject
 }
 
 async function setVariables(context: Context<RestEnv>): Promise<Response> {
@@ -88,9 +106,13 @@ async function setVariables(context: Context<RestEnv>): Promise<Response> {
     })
   }
   const names = entries.map(([name]) => name)
+  const isSensitive = sensitiveNames(request.sensitive ?? undefined, names)
   const expected = await expectedVersion(conditionsOf(context), { variables: servicesOf(context).variables, executionId, names })
   const writes = entries.map(
-    ([name, value]): VariableWrite => ({ operation: 'set', name, value, type, sourceStep, expectedVersion: expected }),
+    ([name, value]): VariableWrite => ({
+      ...{ operation: 'set', name, value, type, sourceStep, expectedVersion: expected },
+      isSensitive: isSensitive(name),
+    }),
   )
   const { revision, outcomes } = await servicesOf(context).variables.write({ executionId, writes, actor: actorOf(context) })
   const single = outcomes.length === 1 ? outcomes[0]?.variable : null
@@ -101,6 +123,20 @@ async function setVariables(context: Context<RestEnv>): Promise<Response> {
   }
   const headers = { revision: String(revision), ...(single ? { etag: entityTag(single.version) } : {}) }
   return answerJson(body as JsonObject, { headers })
+}
+
+/** @throws TransientError VALIDATION for a name that is not written */
+function sensitiveNames(
+  given: SetVariablesRequest['sensitive'],
+  names: readonly string[],
+): (name: string) => boolean | undefined {
+  if (!Array.isArray(given)) return () => given ?? undefined
+  const unknown = given.find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    const message = `sensitive: "${unknown.slice(0, 255)}" is none of the variables`
+    throw new TransientError('VALIDATION', message, { details: { field: 'sensitive' } })
+  }
+  return (name) => (given.includes(name) ? true : undefined)
 }
 
 async function deleteVariable(context: Context<RestEnv>): Promise<Response> {

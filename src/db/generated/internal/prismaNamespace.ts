@@ -1366,7 +1366,8 @@ export const VariableScalarFieldEnum = {
   accessedAt: 'accessedAt',
   revision: 'revision',
   version: 'version',
-  updatedAt: 'updatedAt'
+  updatedAt: 'updatedAt',
+  sealed: 'sealed'
 } as const
 
 export type VariableScalarFieldEnum = (typeof VariableScalarFieldEnum)[keyof typeof VariableScalarFieldEnum]
@@ -1386,7 +1387,8 @@ export const VariableChangeScalarFieldEnum = {
   version: 'version',
   accessCount: 'accessCount',
   createdAt: 'createdAt',
-  changedAt: 'changedAt'
+  changedAt: 'changedAt',
+  sealed: 'sealed'
 } as const
 
 export type VariableChangeScalarFieldEnum = (typeof VariableChangeScalarFieldEnum)[keyof typeof VariableChangeScalarFieldEnum]
@@ -1433,6 +1435,8 @@ export const ExecutionScalarFieldEnum = {
   depth: 'depth',
   rerunOf: 'rerunOf',
   inherited: 'inherited',
+  sensitive: 'sensitive',
+  sealed: 'sealed',
   createdAt: 'createdAt',
   updatedAt: 'updatedAt',
   finishedAt: 'finishedAt'
@@ -1447,6 +1451,7 @@ export const IdempotencyScalarFieldEnum = {
   path: 'path',
   version: 'version',
   workload: 'workload',
+  sealed: 'sealed',
   createdAt: 'createdAt'
 } as const
 
@@ -1470,6 +1475,7 @@ export const StepRunScalarFieldEnum = {
   envelope: 'envelope',
   error: 'error',
   log: 'log',
+  sealed: 'sealed',
   openedSeq: 'openedSeq',
   finishedSeq: 'finishedSeq',
   createdAt: 'createdAt',
@@ -1495,6 +1501,7 @@ export const TaskScalarFieldEnum = {
   deliveries: 'deliveries',
   childId: 'childId',
   input: 'input',
+  sealed: 'sealed',
   createdAt: 'createdAt',
   finishedAt: 'finishedAt'
 } as const

@@ -92,7 +92,8 @@ export const VariableScalarFieldEnum = {
   accessedAt: 'accessedAt',
   revision: 'revision',
   version: 'version',
-  updatedAt: 'updatedAt'
+  updatedAt: 'updatedAt',
+  sealed: 'sealed'
 } as const
 
 export type VariableScalarFieldEnum = (typeof VariableScalarFieldEnum)[keyof typeof VariableScalarFieldEnum]
@@ -112,7 +113,8 @@ export const VariableChangeScalarFieldEnum = {
   version: 'version',
   accessCount: 'accessCount',
   createdAt: 'createdAt',
-  changedAt: 'changedAt'
+  changedAt: 'changedAt',
+  sealed: 'sealed'
 } as const
 
 export type VariableChangeScalarFieldEnum = (typeof VariableChangeScalarFieldEnum)[keyof typeof VariableChangeScalarFieldEnum]
@@ -159,6 +161,8 @@ export const ExecutionScalarFieldEnum = {
   depth: 'depth',
   rerunOf: 'rerunOf',
   inherited: 'inherited',
+  sensitive: 'sensitive',
+  sealed: 'sealed',
   createdAt: 'createdAt',
   updatedAt: 'updatedAt',
   finishedAt: 'finishedAt'
@@ -173,6 +177,7 @@ export const IdempotencyScalarFieldEnum = {
   path: 'path',
   version: 'version',
   workload: 'workload',
+  sealed: 'sealed',
   createdAt: 'createdAt'
 } as const
 
@@ -196,6 +201,7 @@ export const StepRunScalarFieldEnum = {
   envelope: 'envelope',
   error: 'error',
   log: 'log',
+  sealed: 'sealed',
   openedSeq: 'openedSeq',
   finishedSeq: 'finishedSeq',
   createdAt: 'createdAt',
@@ -221,6 +227,7 @@ export const TaskScalarFieldEnum = {
   deliveries: 'deliveries',
   childId: 'childId',
   input: 'input',
+  sealed: 'sealed',
   createdAt: 'createdAt',
   finishedAt: 'finishedAt'
 } as const

@@ -75,6 +75,7 @@ export type ExecutionMinAggregateOutputType = {
   parentTaskId: string | null
   depth: number | null
   rerunOf: bigint | null
+  sealed: string | null
   createdAt: Date | null
   updatedAt: Date | null
   finishedAt: Date | null
@@ -97,6 +98,7 @@ export type ExecutionMaxAggregateOutputType = {
   parentTaskId: string | null
   depth: number | null
   rerunOf: bigint | null
+  sealed: string | null
   createdAt: Date | null
   updatedAt: Date | null
   finishedAt: Date | null
@@ -123,6 +125,8 @@ export type ExecutionCountAggregateOutputType = {
   depth: number
   rerunOf: number
   inherited: number
+  sensitive: number
+  sealed: number
   createdAt: number
   updatedAt: number
   finishedAt: number
@@ -179,6 +183,7 @@ export type ExecutionMinAggregateInputType = {
   parentTaskId?: true
   depth?: true
   rerunOf?: true
+  sealed?: true
   createdAt?: true
   updatedAt?: true
   finishedAt?: true
@@ -201,6 +206,7 @@ export type ExecutionMaxAggregateInputType = {
   parentTaskId?: true
   depth?: true
   rerunOf?: true
+  sealed?: true
   createdAt?: true
   updatedAt?: true
   finishedAt?: true
@@ -227,6 +233,8 @@ export type ExecutionCountAggregateInputType = {
   depth?: true
   rerunOf?: true
   inherited?: true
+  sensitive?: true
+  sealed?: true
   createdAt?: true
   updatedAt?: true
   finishedAt?: true
@@ -340,6 +348,8 @@ export type ExecutionGroupByOutputType = {
   depth: number
   rerunOf: bigint | null
   inherited: runtime.JsonValue | null
+  sensitive: runtime.JsonValue | null
+  sealed: string | null
   createdAt: Date
   updatedAt: Date
   finishedAt: Date | null
@@ -389,6 +399,8 @@ export type ExecutionWhereInput = {
   depth?: Prisma.IntFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableFilter<"Execution"> | bigint | number | null
   inherited?: Prisma.JsonNullableFilter<"Execution">
+  sensitive?: Prisma.JsonNullableFilter<"Execution">
+  sealed?: Prisma.StringNullableFilter<"Execution"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Execution"> | Date | string | null
@@ -416,6 +428,8 @@ export type ExecutionOrderByWithRelationInput = {
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrderInput | Prisma.SortOrder
   inherited?: Prisma.SortOrderInput | Prisma.SortOrder
+  sensitive?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -446,6 +460,8 @@ export type ExecutionWhereUniqueInput = Prisma.AtLeast<{
   depth?: Prisma.IntFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableFilter<"Execution"> | bigint | number | null
   inherited?: Prisma.JsonNullableFilter<"Execution">
+  sensitive?: Prisma.JsonNullableFilter<"Execution">
+  sealed?: Prisma.StringNullableFilter<"Execution"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Execution"> | Date | string | null
@@ -473,6 +489,8 @@ export type ExecutionOrderByWithAggregationInput = {
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrderInput | Prisma.SortOrder
   inherited?: Prisma.SortOrderInput | Prisma.SortOrder
+  sensitive?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
@@ -507,6 +525,8 @@ export type ExecutionScalarWhereWithAggregatesInput = {
   depth?: Prisma.IntWithAggregatesFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableWithAggregatesFilter<"Execution"> | bigint | number | null
   inherited?: Prisma.JsonNullableWithAggregatesFilter<"Execution">
+  sensitive?: Prisma.JsonNullableWithAggregatesFilter<"Execution">
+  sealed?: Prisma.StringNullableWithAggregatesFilter<"Execution"> | string | null
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeWithAggregatesFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Execution"> | Date | string | null
@@ -531,6 +551,8 @@ export type ExecutionCreateInput = {
   depth?: number
   rerunOf?: bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -558,6 +580,8 @@ export type ExecutionUncheckedCreateInput = {
   depth?: number
   rerunOf?: bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -582,6 +606,8 @@ export type ExecutionUpdateInput = {
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -609,6 +635,8 @@ export type ExecutionUncheckedUpdateInput = {
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -635,6 +663,8 @@ export type ExecutionCreateManyInput = {
   depth?: number
   rerunOf?: bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -659,6 +689,8 @@ export type ExecutionUpdateManyMutationInput = {
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -685,6 +717,8 @@ export type ExecutionUncheckedUpdateManyInput = {
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -721,6 +755,8 @@ export type ExecutionCountOrderByAggregateInput = {
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrder
   inherited?: Prisma.SortOrder
+  sensitive?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
@@ -759,6 +795,7 @@ export type ExecutionMaxOrderByAggregateInput = {
   parentTaskId?: Prisma.SortOrder
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
@@ -781,6 +818,7 @@ export type ExecutionMinOrderByAggregateInput = {
   parentTaskId?: Prisma.SortOrder
   depth?: Prisma.SortOrder
   rerunOf?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
@@ -883,6 +921,8 @@ export type ExecutionCreateWithoutPlaybookInput = {
   depth?: number
   rerunOf?: bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -907,6 +947,8 @@ export type ExecutionUncheckedCreateWithoutPlaybookInput = {
   depth?: number
   rerunOf?: bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -962,6 +1004,8 @@ export type ExecutionScalarWhereInput = {
   depth?: Prisma.IntFilter<"Execution"> | number
   rerunOf?: Prisma.BigIntNullableFilter<"Execution"> | bigint | number | null
   inherited?: Prisma.JsonNullableFilter<"Execution">
+  sensitive?: Prisma.JsonNullableFilter<"Execution">
+  sealed?: Prisma.StringNullableFilter<"Execution"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   updatedAt?: Prisma.DateTimeFilter<"Execution"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Execution"> | Date | string | null
@@ -986,6 +1030,8 @@ export type ExecutionCreateManyPlaybookInput = {
   depth?: number
   rerunOf?: bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   updatedAt?: Date | string
   finishedAt?: Date | string | null
@@ -1010,6 +1056,8 @@ export type ExecutionUpdateWithoutPlaybookInput = {
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1034,6 +1082,8 @@ export type ExecutionUncheckedUpdateWithoutPlaybookInput = {
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1058,6 +1108,8 @@ export type ExecutionUncheckedUpdateManyWithoutPlaybookInput = {
   depth?: Prisma.IntFieldUpdateOperationsInput | number
   rerunOf?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   inherited?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sensitive?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
@@ -1086,6 +1138,8 @@ export type ExecutionSelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   depth?: boolean
   rerunOf?: boolean
   inherited?: boolean
+  sensitive?: boolean
+  sealed?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
@@ -1113,6 +1167,8 @@ export type ExecutionSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   depth?: boolean
   rerunOf?: boolean
   inherited?: boolean
+  sensitive?: boolean
+  sealed?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
@@ -1140,6 +1196,8 @@ export type ExecutionSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   depth?: boolean
   rerunOf?: boolean
   inherited?: boolean
+  sensitive?: boolean
+  sealed?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
@@ -1167,12 +1225,14 @@ export type ExecutionSelectScalar = {
   depth?: boolean
   rerunOf?: boolean
   inherited?: boolean
+  sensitive?: boolean
+  sealed?: boolean
   createdAt?: boolean
   updatedAt?: boolean
   finishedAt?: boolean
 }
 
-export type ExecutionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "status" | "playbookPath" | "playbookVersion" | "workload" | "payload" | "revision" | "eventSeq" | "oldestRevision" | "runSeq" | "stepCount" | "variableCount" | "variableBytes" | "historyCount" | "error" | "parentId" | "parentTaskId" | "depth" | "rerunOf" | "inherited" | "createdAt" | "updatedAt" | "finishedAt", ExtArgs["result"]["execution"]>
+export type ExecutionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "status" | "playbookPath" | "playbookVersion" | "workload" | "payload" | "revision" | "eventSeq" | "oldestRevision" | "runSeq" | "stepCount" | "variableCount" | "variableBytes" | "historyCount" | "error" | "parentId" | "parentTaskId" | "depth" | "rerunOf" | "inherited" | "sensitive" | "sealed" | "createdAt" | "updatedAt" | "finishedAt", ExtArgs["result"]["execution"]>
 export type ExecutionInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   playbook?: boolean | Prisma.Execution$playbookArgs<ExtArgs>
 }
@@ -1209,6 +1269,8 @@ export type $ExecutionPayload<ExtArgs extends runtime.Types.Extensions.InternalA
     depth: number
     rerunOf: bigint | null
     inherited: runtime.JsonValue | null
+    sensitive: runtime.JsonValue | null
+    sealed: string | null
     createdAt: Date
     updatedAt: Date
     finishedAt: Date | null
@@ -1656,6 +1718,8 @@ export interface ExecutionFieldRefs {
   readonly depth: Prisma.FieldRef<"Execution", 'Int'>
   readonly rerunOf: Prisma.FieldRef<"Execution", 'BigInt'>
   readonly inherited: Prisma.FieldRef<"Execution", 'Json'>
+  readonly sensitive: Prisma.FieldRef<"Execution", 'Json'>
+  readonly sealed: Prisma.FieldRef<"Execution", 'String'>
   readonly createdAt: Prisma.FieldRef<"Execution", 'DateTime'>
   readonly updatedAt: Prisma.FieldRef<"Execution", 'DateTime'>
   readonly finishedAt: Prisma.FieldRef<"Execution", 'DateTime'>

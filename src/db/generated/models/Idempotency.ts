@@ -41,6 +41,7 @@ export type IdempotencyMinAggregateOutputType = {
   executionId: bigint | null
   path: string | null
   version: number | null
+  sealed: string | null
   createdAt: Date | null
 }
 
@@ -49,6 +50,7 @@ export type IdempotencyMaxAggregateOutputType = {
   executionId: bigint | null
   path: string | null
   version: number | null
+  sealed: string | null
   createdAt: Date | null
 }
 
@@ -58,6 +60,7 @@ export type IdempotencyCountAggregateOutputType = {
   path: number
   version: number
   workload: number
+  sealed: number
   createdAt: number
   _all: number
 }
@@ -78,6 +81,7 @@ export type IdempotencyMinAggregateInputType = {
   executionId?: true
   path?: true
   version?: true
+  sealed?: true
   createdAt?: true
 }
 
@@ -86,6 +90,7 @@ export type IdempotencyMaxAggregateInputType = {
   executionId?: true
   path?: true
   version?: true
+  sealed?: true
   createdAt?: true
 }
 
@@ -95,6 +100,7 @@ export type IdempotencyCountAggregateInputType = {
   path?: true
   version?: true
   workload?: true
+  sealed?: true
   createdAt?: true
   _all?: true
 }
@@ -191,6 +197,7 @@ export type IdempotencyGroupByOutputType = {
   path: string
   version: number | null
   workload: runtime.JsonValue | null
+  sealed: string | null
   createdAt: Date
   _count: IdempotencyCountAggregateOutputType | null
   _avg: IdempotencyAvgAggregateOutputType | null
@@ -223,6 +230,7 @@ export type IdempotencyWhereInput = {
   path?: Prisma.StringFilter<"Idempotency"> | string
   version?: Prisma.IntNullableFilter<"Idempotency"> | number | null
   workload?: Prisma.JsonNullableFilter<"Idempotency">
+  sealed?: Prisma.StringNullableFilter<"Idempotency"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Idempotency"> | Date | string
 }
 
@@ -232,6 +240,7 @@ export type IdempotencyOrderByWithRelationInput = {
   path?: Prisma.SortOrder
   version?: Prisma.SortOrderInput | Prisma.SortOrder
   workload?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
 }
 
@@ -244,6 +253,7 @@ export type IdempotencyWhereUniqueInput = Prisma.AtLeast<{
   path?: Prisma.StringFilter<"Idempotency"> | string
   version?: Prisma.IntNullableFilter<"Idempotency"> | number | null
   workload?: Prisma.JsonNullableFilter<"Idempotency">
+  sealed?: Prisma.StringNullableFilter<"Idempotency"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Idempotency"> | Date | string
 }, "key">
 
@@ -253,6 +263,7 @@ export type IdempotencyOrderByWithAggregationInput = {
   path?: Prisma.SortOrder
   version?: Prisma.SortOrderInput | Prisma.SortOrder
   workload?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   _count?: Prisma.IdempotencyCountOrderByAggregateInput
   _avg?: Prisma.IdempotencyAvgOrderByAggregateInput
@@ -270,6 +281,7 @@ export type IdempotencyScalarWhereWithAggregatesInput = {
   path?: Prisma.StringWithAggregatesFilter<"Idempotency"> | string
   version?: Prisma.IntNullableWithAggregatesFilter<"Idempotency"> | number | null
   workload?: Prisma.JsonNullableWithAggregatesFilter<"Idempotency">
+  sealed?: Prisma.StringNullableWithAggregatesFilter<"Idempotency"> | string | null
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Idempotency"> | Date | string
 }
 
@@ -279,6 +291,7 @@ export type IdempotencyCreateInput = {
   path: string
   version?: number | null
   workload?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
 }
 
@@ -288,6 +301,7 @@ export type IdempotencyUncheckedCreateInput = {
   path: string
   version?: number | null
   workload?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
 }
 
@@ -297,6 +311,7 @@ export type IdempotencyUpdateInput = {
   path?: Prisma.StringFieldUpdateOperationsInput | string
   version?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   workload?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -306,6 +321,7 @@ export type IdempotencyUncheckedUpdateInput = {
   path?: Prisma.StringFieldUpdateOperationsInput | string
   version?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   workload?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -315,6 +331,7 @@ export type IdempotencyCreateManyInput = {
   path: string
   version?: number | null
   workload?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
 }
 
@@ -324,6 +341,7 @@ export type IdempotencyUpdateManyMutationInput = {
   path?: Prisma.StringFieldUpdateOperationsInput | string
   version?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   workload?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -333,6 +351,7 @@ export type IdempotencyUncheckedUpdateManyInput = {
   path?: Prisma.StringFieldUpdateOperationsInput | string
   version?: Prisma.NullableIntFieldUpdateOperationsInput | number | null
   workload?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
 }
 
@@ -342,6 +361,7 @@ export type IdempotencyCountOrderByAggregateInput = {
   path?: Prisma.SortOrder
   version?: Prisma.SortOrder
   workload?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
 }
 
@@ -355,6 +375,7 @@ export type IdempotencyMaxOrderByAggregateInput = {
   executionId?: Prisma.SortOrder
   path?: Prisma.SortOrder
   version?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
 }
 
@@ -363,6 +384,7 @@ export type IdempotencyMinOrderByAggregateInput = {
   executionId?: Prisma.SortOrder
   path?: Prisma.SortOrder
   version?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
 }
 
@@ -379,6 +401,7 @@ export type IdempotencySelect<ExtArgs extends runtime.Types.Extensions.InternalA
   path?: boolean
   version?: boolean
   workload?: boolean
+  sealed?: boolean
   createdAt?: boolean
 }, ExtArgs["result"]["idempotency"]>
 
@@ -388,6 +411,7 @@ export type IdempotencySelectCreateManyAndReturn<ExtArgs extends runtime.Types.E
   path?: boolean
   version?: boolean
   workload?: boolean
+  sealed?: boolean
   createdAt?: boolean
 }, ExtArgs["result"]["idempotency"]>
 
@@ -397,6 +421,7 @@ export type IdempotencySelectUpdateManyAndReturn<ExtArgs extends runtime.Types.E
   path?: boolean
   version?: boolean
   workload?: boolean
+  sealed?: boolean
   createdAt?: boolean
 }, ExtArgs["result"]["idempotency"]>
 
@@ -406,10 +431,11 @@ export type IdempotencySelectScalar = {
   path?: boolean
   version?: boolean
   workload?: boolean
+  sealed?: boolean
   createdAt?: boolean
 }
 
-export type IdempotencyOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"key" | "executionId" | "path" | "version" | "workload" | "createdAt", ExtArgs["result"]["idempotency"]>
+export type IdempotencyOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"key" | "executionId" | "path" | "version" | "workload" | "sealed" | "createdAt", ExtArgs["result"]["idempotency"]>
 
 export type $IdempotencyPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Idempotency"
@@ -420,6 +446,7 @@ export type $IdempotencyPayload<ExtArgs extends runtime.Types.Extensions.Interna
     path: string
     version: number | null
     workload: runtime.JsonValue | null
+    sealed: string | null
     createdAt: Date
   }, ExtArgs["result"]["idempotency"]>
   composites: {}
@@ -849,6 +876,7 @@ export interface IdempotencyFieldRefs {
   readonly path: Prisma.FieldRef<"Idempotency", 'String'>
   readonly version: Prisma.FieldRef<"Idempotency", 'Int'>
   readonly workload: Prisma.FieldRef<"Idempotency", 'Json'>
+  readonly sealed: Prisma.FieldRef<"Idempotency", 'String'>
   readonly createdAt: Prisma.FieldRef<"Idempotency", 'DateTime'>
 }
     

@@ -59,6 +59,7 @@ export type StepRunMinAggregateOutputType = {
   attempts: number | null
   isPrepared: boolean | null
   log: string | null
+  sealed: string | null
   openedSeq: bigint | null
   finishedSeq: bigint | null
   createdAt: Date | null
@@ -77,6 +78,7 @@ export type StepRunMaxAggregateOutputType = {
   attempts: number | null
   isPrepared: boolean | null
   log: string | null
+  sealed: string | null
   openedSeq: bigint | null
   finishedSeq: bigint | null
   createdAt: Date | null
@@ -101,6 +103,7 @@ export type StepRunCountAggregateOutputType = {
   envelope: number
   error: number
   log: number
+  sealed: number
   openedSeq: number
   finishedSeq: number
   createdAt: number
@@ -143,6 +146,7 @@ export type StepRunMinAggregateInputType = {
   attempts?: true
   isPrepared?: true
   log?: true
+  sealed?: true
   openedSeq?: true
   finishedSeq?: true
   createdAt?: true
@@ -161,6 +165,7 @@ export type StepRunMaxAggregateInputType = {
   attempts?: true
   isPrepared?: true
   log?: true
+  sealed?: true
   openedSeq?: true
   finishedSeq?: true
   createdAt?: true
@@ -185,6 +190,7 @@ export type StepRunCountAggregateInputType = {
   envelope?: true
   error?: true
   log?: true
+  sealed?: true
   openedSeq?: true
   finishedSeq?: true
   createdAt?: true
@@ -296,6 +302,7 @@ export type StepRunGroupByOutputType = {
   envelope: runtime.JsonValue | null
   error: runtime.JsonValue | null
   log: string | null
+  sealed: string | null
   openedSeq: bigint
   finishedSeq: bigint | null
   createdAt: Date
@@ -343,6 +350,7 @@ export type StepRunWhereInput = {
   envelope?: Prisma.JsonNullableFilter<"StepRun">
   error?: Prisma.JsonNullableFilter<"StepRun">
   log?: Prisma.StringNullableFilter<"StepRun"> | string | null
+  sealed?: Prisma.StringNullableFilter<"StepRun"> | string | null
   openedSeq?: Prisma.BigIntFilter<"StepRun"> | bigint | number
   finishedSeq?: Prisma.BigIntNullableFilter<"StepRun"> | bigint | number | null
   createdAt?: Prisma.DateTimeFilter<"StepRun"> | Date | string
@@ -367,6 +375,7 @@ export type StepRunOrderByWithRelationInput = {
   envelope?: Prisma.SortOrderInput | Prisma.SortOrder
   error?: Prisma.SortOrderInput | Prisma.SortOrder
   log?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   openedSeq?: Prisma.SortOrder
   finishedSeq?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -395,6 +404,7 @@ export type StepRunWhereUniqueInput = Prisma.AtLeast<{
   envelope?: Prisma.JsonNullableFilter<"StepRun">
   error?: Prisma.JsonNullableFilter<"StepRun">
   log?: Prisma.StringNullableFilter<"StepRun"> | string | null
+  sealed?: Prisma.StringNullableFilter<"StepRun"> | string | null
   openedSeq?: Prisma.BigIntFilter<"StepRun"> | bigint | number
   finishedSeq?: Prisma.BigIntNullableFilter<"StepRun"> | bigint | number | null
   createdAt?: Prisma.DateTimeFilter<"StepRun"> | Date | string
@@ -419,6 +429,7 @@ export type StepRunOrderByWithAggregationInput = {
   envelope?: Prisma.SortOrderInput | Prisma.SortOrder
   error?: Prisma.SortOrderInput | Prisma.SortOrder
   log?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   openedSeq?: Prisma.SortOrder
   finishedSeq?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -451,6 +462,7 @@ export type StepRunScalarWhereWithAggregatesInput = {
   envelope?: Prisma.JsonNullableWithAggregatesFilter<"StepRun">
   error?: Prisma.JsonNullableWithAggregatesFilter<"StepRun">
   log?: Prisma.StringNullableWithAggregatesFilter<"StepRun"> | string | null
+  sealed?: Prisma.StringNullableWithAggregatesFilter<"StepRun"> | string | null
   openedSeq?: Prisma.BigIntWithAggregatesFilter<"StepRun"> | bigint | number
   finishedSeq?: Prisma.BigIntNullableWithAggregatesFilter<"StepRun"> | bigint | number | null
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"StepRun"> | Date | string
@@ -475,6 +487,7 @@ export type StepRunCreateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: string | null
+  sealed?: string | null
   openedSeq?: bigint | number
   finishedSeq?: bigint | number | null
   createdAt?: Date | string
@@ -499,6 +512,7 @@ export type StepRunUncheckedCreateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: string | null
+  sealed?: string | null
   openedSeq?: bigint | number
   finishedSeq?: bigint | number | null
   createdAt?: Date | string
@@ -523,6 +537,7 @@ export type StepRunUpdateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -547,6 +562,7 @@ export type StepRunUncheckedUpdateInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -571,6 +587,7 @@ export type StepRunCreateManyInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: string | null
+  sealed?: string | null
   openedSeq?: bigint | number
   finishedSeq?: bigint | number | null
   createdAt?: Date | string
@@ -595,6 +612,7 @@ export type StepRunUpdateManyMutationInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -619,6 +637,7 @@ export type StepRunUncheckedUpdateManyInput = {
   envelope?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   error?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
   log?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   openedSeq?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   finishedSeq?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
@@ -648,6 +667,7 @@ export type StepRunCountOrderByAggregateInput = {
   envelope?: Prisma.SortOrder
   error?: Prisma.SortOrder
   log?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   openedSeq?: Prisma.SortOrder
   finishedSeq?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -677,6 +697,7 @@ export type StepRunMaxOrderByAggregateInput = {
   attempts?: Prisma.SortOrder
   isPrepared?: Prisma.SortOrder
   log?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   openedSeq?: Prisma.SortOrder
   finishedSeq?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -695,6 +716,7 @@ export type StepRunMinOrderByAggregateInput = {
   attempts?: Prisma.SortOrder
   isPrepared?: Prisma.SortOrder
   log?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   openedSeq?: Prisma.SortOrder
   finishedSeq?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
@@ -736,6 +758,7 @@ export type StepRunSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs 
   envelope?: boolean
   error?: boolean
   log?: boolean
+  sealed?: boolean
   openedSeq?: boolean
   finishedSeq?: boolean
   createdAt?: boolean
@@ -760,6 +783,7 @@ export type StepRunSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Exten
   envelope?: boolean
   error?: boolean
   log?: boolean
+  sealed?: boolean
   openedSeq?: boolean
   finishedSeq?: boolean
   createdAt?: boolean
@@ -784,6 +808,7 @@ export type StepRunSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Exten
   envelope?: boolean
   error?: boolean
   log?: boolean
+  sealed?: boolean
   openedSeq?: boolean
   finishedSeq?: boolean
   createdAt?: boolean
@@ -808,6 +833,7 @@ export type StepRunSelectScalar = {
   envelope?: boolean
   error?: boolean
   log?: boolean
+  sealed?: boolean
   openedSeq?: boolean
   finishedSeq?: boolean
   createdAt?: boolean
@@ -815,7 +841,7 @@ export type StepRunSelectScalar = {
   finishedAt?: boolean
 }
 
-export type StepRunOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "step" | "visit" | "iteration" | "parentRun" | "status" | "attempts" | "isPrepared" | "args" | "item" | "loop" | "result" | "envelope" | "error" | "log" | "openedSeq" | "finishedSeq" | "createdAt" | "startedAt" | "finishedAt", ExtArgs["result"]["stepRun"]>
+export type StepRunOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "step" | "visit" | "iteration" | "parentRun" | "status" | "attempts" | "isPrepared" | "args" | "item" | "loop" | "result" | "envelope" | "error" | "log" | "sealed" | "openedSeq" | "finishedSeq" | "createdAt" | "startedAt" | "finishedAt", ExtArgs["result"]["stepRun"]>
 
 export type $StepRunPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "StepRun"
@@ -837,6 +863,7 @@ export type $StepRunPayload<ExtArgs extends runtime.Types.Extensions.InternalArg
     envelope: runtime.JsonValue | null
     error: runtime.JsonValue | null
     log: string | null
+    sealed: string | null
     openedSeq: bigint
     finishedSeq: bigint | null
     createdAt: Date
@@ -1281,6 +1308,7 @@ export interface StepRunFieldRefs {
   readonly envelope: Prisma.FieldRef<"StepRun", 'Json'>
   readonly error: Prisma.FieldRef<"StepRun", 'Json'>
   readonly log: Prisma.FieldRef<"StepRun", 'String'>
+  readonly sealed: Prisma.FieldRef<"StepRun", 'String'>
   readonly openedSeq: Prisma.FieldRef<"StepRun", 'BigInt'>
   readonly finishedSeq: Prisma.FieldRef<"StepRun", 'BigInt'>
   readonly createdAt: Prisma.FieldRef<"StepRun", 'DateTime'>

@@ -56,6 +56,7 @@ export type TaskMinAggregateOutputType = {
   workerId: string | null
   deliveries: number | null
   childId: bigint | null
+  sealed: string | null
   createdAt: Date | null
   finishedAt: Date | null
 }
@@ -74,6 +75,7 @@ export type TaskMaxAggregateOutputType = {
   workerId: string | null
   deliveries: number | null
   childId: bigint | null
+  sealed: string | null
   createdAt: Date | null
   finishedAt: Date | null
 }
@@ -93,6 +95,7 @@ export type TaskCountAggregateOutputType = {
   deliveries: number
   childId: number
   input: number
+  sealed: number
   createdAt: number
   finishedAt: number
   _all: number
@@ -129,6 +132,7 @@ export type TaskMinAggregateInputType = {
   workerId?: true
   deliveries?: true
   childId?: true
+  sealed?: true
   createdAt?: true
   finishedAt?: true
 }
@@ -147,6 +151,7 @@ export type TaskMaxAggregateInputType = {
   workerId?: true
   deliveries?: true
   childId?: true
+  sealed?: true
   createdAt?: true
   finishedAt?: true
 }
@@ -166,6 +171,7 @@ export type TaskCountAggregateInputType = {
   deliveries?: true
   childId?: true
   input?: true
+  sealed?: true
   createdAt?: true
   finishedAt?: true
   _all?: true
@@ -272,6 +278,7 @@ export type TaskGroupByOutputType = {
   deliveries: number
   childId: bigint | null
   input: runtime.JsonValue | null
+  sealed: string | null
   createdAt: Date
   finishedAt: Date | null
   _count: TaskCountAggregateOutputType | null
@@ -314,6 +321,7 @@ export type TaskWhereInput = {
   deliveries?: Prisma.IntFilter<"Task"> | number
   childId?: Prisma.BigIntNullableFilter<"Task"> | bigint | number | null
   input?: Prisma.JsonNullableFilter<"Task">
+  sealed?: Prisma.StringNullableFilter<"Task"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Task"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Task"> | Date | string | null
 }
@@ -333,6 +341,7 @@ export type TaskOrderByWithRelationInput = {
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrderInput | Prisma.SortOrder
   input?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
 }
@@ -356,6 +365,7 @@ export type TaskWhereUniqueInput = Prisma.AtLeast<{
   deliveries?: Prisma.IntFilter<"Task"> | number
   childId?: Prisma.BigIntNullableFilter<"Task"> | bigint | number | null
   input?: Prisma.JsonNullableFilter<"Task">
+  sealed?: Prisma.StringNullableFilter<"Task"> | string | null
   createdAt?: Prisma.DateTimeFilter<"Task"> | Date | string
   finishedAt?: Prisma.DateTimeNullableFilter<"Task"> | Date | string | null
 }, "executionId_run_attempt">
@@ -375,6 +385,7 @@ export type TaskOrderByWithAggregationInput = {
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrderInput | Prisma.SortOrder
   input?: Prisma.SortOrderInput | Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrderInput | Prisma.SortOrder
   _count?: Prisma.TaskCountOrderByAggregateInput
@@ -402,6 +413,7 @@ export type TaskScalarWhereWithAggregatesInput = {
   deliveries?: Prisma.IntWithAggregatesFilter<"Task"> | number
   childId?: Prisma.BigIntNullableWithAggregatesFilter<"Task"> | bigint | number | null
   input?: Prisma.JsonNullableWithAggregatesFilter<"Task">
+  sealed?: Prisma.StringNullableWithAggregatesFilter<"Task"> | string | null
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Task"> | Date | string
   finishedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Task"> | Date | string | null
 }
@@ -421,6 +433,7 @@ export type TaskCreateInput = {
   deliveries?: number
   childId?: bigint | number | null
   input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   finishedAt?: Date | string | null
 }
@@ -440,6 +453,7 @@ export type TaskUncheckedCreateInput = {
   deliveries?: number
   childId?: bigint | number | null
   input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   finishedAt?: Date | string | null
 }
@@ -459,6 +473,7 @@ export type TaskUpdateInput = {
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -478,6 +493,7 @@ export type TaskUncheckedUpdateInput = {
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -497,6 +513,7 @@ export type TaskCreateManyInput = {
   deliveries?: number
   childId?: bigint | number | null
   input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: string | null
   createdAt?: Date | string
   finishedAt?: Date | string | null
 }
@@ -516,6 +533,7 @@ export type TaskUpdateManyMutationInput = {
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -535,6 +553,7 @@ export type TaskUncheckedUpdateManyInput = {
   deliveries?: Prisma.IntFieldUpdateOperationsInput | number
   childId?: Prisma.NullableBigIntFieldUpdateOperationsInput | bigint | number | null
   input?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   finishedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null
 }
@@ -560,6 +579,7 @@ export type TaskCountOrderByAggregateInput = {
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrder
   input?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
 }
@@ -586,6 +606,7 @@ export type TaskMaxOrderByAggregateInput = {
   workerId?: Prisma.SortOrder
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
 }
@@ -604,6 +625,7 @@ export type TaskMinOrderByAggregateInput = {
   workerId?: Prisma.SortOrder
   deliveries?: Prisma.SortOrder
   childId?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   finishedAt?: Prisma.SortOrder
 }
@@ -633,6 +655,7 @@ export type TaskSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = r
   deliveries?: boolean
   childId?: boolean
   input?: boolean
+  sealed?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }, ExtArgs["result"]["task"]>
@@ -652,6 +675,7 @@ export type TaskSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensio
   deliveries?: boolean
   childId?: boolean
   input?: boolean
+  sealed?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }, ExtArgs["result"]["task"]>
@@ -671,6 +695,7 @@ export type TaskSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensio
   deliveries?: boolean
   childId?: boolean
   input?: boolean
+  sealed?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }, ExtArgs["result"]["task"]>
@@ -690,11 +715,12 @@ export type TaskSelectScalar = {
   deliveries?: boolean
   childId?: boolean
   input?: boolean
+  sealed?: boolean
   createdAt?: boolean
   finishedAt?: boolean
 }
 
-export type TaskOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "attempt" | "pool" | "kind" | "status" | "notBefore" | "ensuredAt" | "leaseUntil" | "token" | "workerId" | "deliveries" | "childId" | "input" | "createdAt" | "finishedAt", ExtArgs["result"]["task"]>
+export type TaskOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "run" | "attempt" | "pool" | "kind" | "status" | "notBefore" | "ensuredAt" | "leaseUntil" | "token" | "workerId" | "deliveries" | "childId" | "input" | "sealed" | "createdAt" | "finishedAt", ExtArgs["result"]["task"]>
 
 export type $TaskPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Task"
@@ -714,6 +740,7 @@ export type $TaskPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs =
     deliveries: number
     childId: bigint | null
     input: runtime.JsonValue | null
+    sealed: string | null
     createdAt: Date
     finishedAt: Date | null
   }, ExtArgs["result"]["task"]>
@@ -1153,6 +1180,7 @@ export interface TaskFieldRefs {
   readonly deliveries: Prisma.FieldRef<"Task", 'Int'>
   readonly childId: Prisma.FieldRef<"Task", 'BigInt'>
   readonly input: Prisma.FieldRef<"Task", 'Json'>
+  readonly sealed: Prisma.FieldRef<"Task", 'String'>
   readonly createdAt: Prisma.FieldRef<"Task", 'DateTime'>
   readonly finishedAt: Prisma.FieldRef<"Task", 'DateTime'>
 }

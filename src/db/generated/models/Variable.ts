@@ -14,7 +14,8 @@ import type * as Prisma from "../internal/prismaNamespace.js"
 
 /**
  * Model Variable
- * One variable of one execution: the seeds' table, and the columns that revisions need.
+ * One variable of one execution: the seeds' table, and the columns that revisions need. Where `sealed` is not null, here and in
+ * other tables, the columns beside it hold the mask and `sealed` holds, encrypted, what they hide.
  */
 export type VariableModel = runtime.Types.Result.DefaultSelection<Prisma.$VariablePayload>
 
@@ -51,6 +52,7 @@ export type VariableMinAggregateOutputType = {
   revision: bigint | null
   version: number | null
   updatedAt: Date | null
+  sealed: string | null
 }
 
 export type VariableMaxAggregateOutputType = {
@@ -64,6 +66,7 @@ export type VariableMaxAggregateOutputType = {
   revision: bigint | null
   version: number | null
   updatedAt: Date | null
+  sealed: string | null
 }
 
 export type VariableCountAggregateOutputType = {
@@ -78,6 +81,7 @@ export type VariableCountAggregateOutputType = {
   revision: number
   version: number
   updatedAt: number
+  sealed: number
   _all: number
 }
 
@@ -107,6 +111,7 @@ export type VariableMinAggregateInputType = {
   revision?: true
   version?: true
   updatedAt?: true
+  sealed?: true
 }
 
 export type VariableMaxAggregateInputType = {
@@ -120,6 +125,7 @@ export type VariableMaxAggregateInputType = {
   revision?: true
   version?: true
   updatedAt?: true
+  sealed?: true
 }
 
 export type VariableCountAggregateInputType = {
@@ -134,6 +140,7 @@ export type VariableCountAggregateInputType = {
   revision?: true
   version?: true
   updatedAt?: true
+  sealed?: true
   _all?: true
 }
 
@@ -235,6 +242,7 @@ export type VariableGroupByOutputType = {
   revision: bigint
   version: number
   updatedAt: Date
+  sealed: string | null
   _count: VariableCountAggregateOutputType | null
   _avg: VariableAvgAggregateOutputType | null
   _sum: VariableSumAggregateOutputType | null
@@ -272,6 +280,7 @@ export type VariableWhereInput = {
   revision?: Prisma.BigIntFilter<"Variable"> | bigint | number
   version?: Prisma.IntFilter<"Variable"> | number
   updatedAt?: Prisma.DateTimeFilter<"Variable"> | Date | string
+  sealed?: Prisma.StringNullableFilter<"Variable"> | string | null
 }
 
 export type VariableOrderByWithRelationInput = {
@@ -286,6 +295,7 @@ export type VariableOrderByWithRelationInput = {
   revision?: Prisma.SortOrder
   version?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
 }
 
 export type VariableWhereUniqueInput = Prisma.AtLeast<{
@@ -304,6 +314,7 @@ export type VariableWhereUniqueInput = Prisma.AtLeast<{
   revision?: Prisma.BigIntFilter<"Variable"> | bigint | number
   version?: Prisma.IntFilter<"Variable"> | number
   updatedAt?: Prisma.DateTimeFilter<"Variable"> | Date | string
+  sealed?: Prisma.StringNullableFilter<"Variable"> | string | null
 }, "executionId_name">
 
 export type VariableOrderByWithAggregationInput = {
@@ -318,6 +329,7 @@ export type VariableOrderByWithAggregationInput = {
   revision?: Prisma.SortOrder
   version?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   _count?: Prisma.VariableCountOrderByAggregateInput
   _avg?: Prisma.VariableAvgOrderByAggregateInput
   _max?: Prisma.VariableMaxOrderByAggregateInput
@@ -340,6 +352,7 @@ export type VariableScalarWhereWithAggregatesInput = {
   revision?: Prisma.BigIntWithAggregatesFilter<"Variable"> | bigint | number
   version?: Prisma.IntWithAggregatesFilter<"Variable"> | number
   updatedAt?: Prisma.DateTimeWithAggregatesFilter<"Variable"> | Date | string
+  sealed?: Prisma.StringNullableWithAggregatesFilter<"Variable"> | string | null
 }
 
 export type VariableCreateInput = {
@@ -354,6 +367,7 @@ export type VariableCreateInput = {
   revision?: bigint | number
   version?: number
   updatedAt?: Date | string
+  sealed?: string | null
 }
 
 export type VariableUncheckedCreateInput = {
@@ -368,6 +382,7 @@ export type VariableUncheckedCreateInput = {
   revision?: bigint | number
   version?: number
   updatedAt?: Date | string
+  sealed?: string | null
 }
 
 export type VariableUpdateInput = {
@@ -382,6 +397,7 @@ export type VariableUpdateInput = {
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   version?: Prisma.IntFieldUpdateOperationsInput | number
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableUncheckedUpdateInput = {
@@ -396,6 +412,7 @@ export type VariableUncheckedUpdateInput = {
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   version?: Prisma.IntFieldUpdateOperationsInput | number
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableCreateManyInput = {
@@ -410,6 +427,7 @@ export type VariableCreateManyInput = {
   revision?: bigint | number
   version?: number
   updatedAt?: Date | string
+  sealed?: string | null
 }
 
 export type VariableUpdateManyMutationInput = {
@@ -424,6 +442,7 @@ export type VariableUpdateManyMutationInput = {
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   version?: Prisma.IntFieldUpdateOperationsInput | number
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableUncheckedUpdateManyInput = {
@@ -438,6 +457,7 @@ export type VariableUncheckedUpdateManyInput = {
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number
   version?: Prisma.IntFieldUpdateOperationsInput | number
   updatedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableExecutionIdNameCompoundUniqueInput = {
@@ -457,6 +477,7 @@ export type VariableCountOrderByAggregateInput = {
   revision?: Prisma.SortOrder
   version?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
 }
 
 export type VariableAvgOrderByAggregateInput = {
@@ -477,6 +498,7 @@ export type VariableMaxOrderByAggregateInput = {
   revision?: Prisma.SortOrder
   version?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
 }
 
 export type VariableMinOrderByAggregateInput = {
@@ -490,6 +512,7 @@ export type VariableMinOrderByAggregateInput = {
   revision?: Prisma.SortOrder
   version?: Prisma.SortOrder
   updatedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
 }
 
 export type VariableSumOrderByAggregateInput = {
@@ -541,6 +564,7 @@ export type VariableSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs
   revision?: boolean
   version?: boolean
   updatedAt?: boolean
+  sealed?: boolean
 }, ExtArgs["result"]["variable"]>
 
 export type VariableSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -555,6 +579,7 @@ export type VariableSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Exte
   revision?: boolean
   version?: boolean
   updatedAt?: boolean
+  sealed?: boolean
 }, ExtArgs["result"]["variable"]>
 
 export type VariableSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -569,6 +594,7 @@ export type VariableSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Exte
   revision?: boolean
   version?: boolean
   updatedAt?: boolean
+  sealed?: boolean
 }, ExtArgs["result"]["variable"]>
 
 export type VariableSelectScalar = {
@@ -583,9 +609,10 @@ export type VariableSelectScalar = {
   revision?: boolean
   version?: boolean
   updatedAt?: boolean
+  sealed?: boolean
 }
 
-export type VariableOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "name" | "type" | "value" | "sourceStep" | "accessCount" | "createdAt" | "accessedAt" | "revision" | "version" | "updatedAt", ExtArgs["result"]["variable"]>
+export type VariableOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "name" | "type" | "value" | "sourceStep" | "accessCount" | "createdAt" | "accessedAt" | "revision" | "version" | "updatedAt" | "sealed", ExtArgs["result"]["variable"]>
 
 export type $VariablePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Variable"
@@ -602,6 +629,7 @@ export type $VariablePayload<ExtArgs extends runtime.Types.Extensions.InternalAr
     revision: bigint
     version: number
     updatedAt: Date
+    sealed: string | null
   }, ExtArgs["result"]["variable"]>
   composites: {}
 }
@@ -1036,6 +1064,7 @@ export interface VariableFieldRefs {
   readonly revision: Prisma.FieldRef<"Variable", 'BigInt'>
   readonly version: Prisma.FieldRef<"Variable", 'Int'>
   readonly updatedAt: Prisma.FieldRef<"Variable", 'DateTime'>
+  readonly sealed: Prisma.FieldRef<"Variable", 'String'>
 }
     
 

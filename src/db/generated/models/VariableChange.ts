@@ -55,6 +55,7 @@ export type VariableChangeMinAggregateOutputType = {
   accessCount: number | null
   createdAt: Date | null
   changedAt: Date | null
+  sealed: string | null
 }
 
 export type VariableChangeMaxAggregateOutputType = {
@@ -70,6 +71,7 @@ export type VariableChangeMaxAggregateOutputType = {
   accessCount: number | null
   createdAt: Date | null
   changedAt: Date | null
+  sealed: string | null
 }
 
 export type VariableChangeCountAggregateOutputType = {
@@ -87,6 +89,7 @@ export type VariableChangeCountAggregateOutputType = {
   accessCount: number
   createdAt: number
   changedAt: number
+  sealed: number
   _all: number
 }
 
@@ -120,6 +123,7 @@ export type VariableChangeMinAggregateInputType = {
   accessCount?: true
   createdAt?: true
   changedAt?: true
+  sealed?: true
 }
 
 export type VariableChangeMaxAggregateInputType = {
@@ -135,6 +139,7 @@ export type VariableChangeMaxAggregateInputType = {
   accessCount?: true
   createdAt?: true
   changedAt?: true
+  sealed?: true
 }
 
 export type VariableChangeCountAggregateInputType = {
@@ -152,6 +157,7 @@ export type VariableChangeCountAggregateInputType = {
   accessCount?: true
   createdAt?: true
   changedAt?: true
+  sealed?: true
   _all?: true
 }
 
@@ -256,6 +262,7 @@ export type VariableChangeGroupByOutputType = {
   accessCount: number
   createdAt: Date
   changedAt: Date
+  sealed: string | null
   _count: VariableChangeCountAggregateOutputType | null
   _avg: VariableChangeAvgAggregateOutputType | null
   _sum: VariableChangeSumAggregateOutputType | null
@@ -296,6 +303,7 @@ export type VariableChangeWhereInput = {
   accessCount?: Prisma.IntFilter<"VariableChange"> | number
   createdAt?: Prisma.DateTimeFilter<"VariableChange"> | Date | string
   changedAt?: Prisma.DateTimeFilter<"VariableChange"> | Date | string
+  sealed?: Prisma.StringNullableFilter<"VariableChange"> | string | null
 }
 
 export type VariableChangeOrderByWithRelationInput = {
@@ -313,6 +321,7 @@ export type VariableChangeOrderByWithRelationInput = {
   accessCount?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   changedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
 }
 
 export type VariableChangeWhereUniqueInput = Prisma.AtLeast<{
@@ -334,6 +343,7 @@ export type VariableChangeWhereUniqueInput = Prisma.AtLeast<{
   accessCount?: Prisma.IntFilter<"VariableChange"> | number
   createdAt?: Prisma.DateTimeFilter<"VariableChange"> | Date | string
   changedAt?: Prisma.DateTimeFilter<"VariableChange"> | Date | string
+  sealed?: Prisma.StringNullableFilter<"VariableChange"> | string | null
 }, "executionId_revision_seq">
 
 export type VariableChangeOrderByWithAggregationInput = {
@@ -351,6 +361,7 @@ export type VariableChangeOrderByWithAggregationInput = {
   accessCount?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   changedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrderInput | Prisma.SortOrder
   _count?: Prisma.VariableChangeCountOrderByAggregateInput
   _avg?: Prisma.VariableChangeAvgOrderByAggregateInput
   _max?: Prisma.VariableChangeMaxOrderByAggregateInput
@@ -376,6 +387,7 @@ export type VariableChangeScalarWhereWithAggregatesInput = {
   accessCount?: Prisma.IntWithAggregatesFilter<"VariableChange"> | number
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"VariableChange"> | Date | string
   changedAt?: Prisma.DateTimeWithAggregatesFilter<"VariableChange"> | Date | string
+  sealed?: Prisma.StringNullableWithAggregatesFilter<"VariableChange"> | string | null
 }
 
 export type VariableChangeCreateInput = {
@@ -393,6 +405,7 @@ export type VariableChangeCreateInput = {
   accessCount?: number
   createdAt: Date | string
   changedAt: Date | string
+  sealed?: string | null
 }
 
 export type VariableChangeUncheckedCreateInput = {
@@ -410,6 +423,7 @@ export type VariableChangeUncheckedCreateInput = {
   accessCount?: number
   createdAt: Date | string
   changedAt: Date | string
+  sealed?: string | null
 }
 
 export type VariableChangeUpdateInput = {
@@ -427,6 +441,7 @@ export type VariableChangeUpdateInput = {
   accessCount?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   changedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableChangeUncheckedUpdateInput = {
@@ -444,6 +459,7 @@ export type VariableChangeUncheckedUpdateInput = {
   accessCount?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   changedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableChangeCreateManyInput = {
@@ -461,6 +477,7 @@ export type VariableChangeCreateManyInput = {
   accessCount?: number
   createdAt: Date | string
   changedAt: Date | string
+  sealed?: string | null
 }
 
 export type VariableChangeUpdateManyMutationInput = {
@@ -478,6 +495,7 @@ export type VariableChangeUpdateManyMutationInput = {
   accessCount?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   changedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableChangeUncheckedUpdateManyInput = {
@@ -495,6 +513,7 @@ export type VariableChangeUncheckedUpdateManyInput = {
   accessCount?: Prisma.IntFieldUpdateOperationsInput | number
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
   changedAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string
+  sealed?: Prisma.NullableStringFieldUpdateOperationsInput | string | null
 }
 
 export type VariableChangeExecutionIdRevisionSeqCompoundUniqueInput = {
@@ -518,6 +537,7 @@ export type VariableChangeCountOrderByAggregateInput = {
   accessCount?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   changedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
 }
 
 export type VariableChangeAvgOrderByAggregateInput = {
@@ -541,6 +561,7 @@ export type VariableChangeMaxOrderByAggregateInput = {
   accessCount?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   changedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
 }
 
 export type VariableChangeMinOrderByAggregateInput = {
@@ -556,6 +577,7 @@ export type VariableChangeMinOrderByAggregateInput = {
   accessCount?: Prisma.SortOrder
   createdAt?: Prisma.SortOrder
   changedAt?: Prisma.SortOrder
+  sealed?: Prisma.SortOrder
 }
 
 export type VariableChangeSumOrderByAggregateInput = {
@@ -583,6 +605,7 @@ export type VariableChangeSelect<ExtArgs extends runtime.Types.Extensions.Intern
   accessCount?: boolean
   createdAt?: boolean
   changedAt?: boolean
+  sealed?: boolean
 }, ExtArgs["result"]["variableChange"]>
 
 export type VariableChangeSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -600,6 +623,7 @@ export type VariableChangeSelectCreateManyAndReturn<ExtArgs extends runtime.Type
   accessCount?: boolean
   createdAt?: boolean
   changedAt?: boolean
+  sealed?: boolean
 }, ExtArgs["result"]["variableChange"]>
 
 export type VariableChangeSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
@@ -617,6 +641,7 @@ export type VariableChangeSelectUpdateManyAndReturn<ExtArgs extends runtime.Type
   accessCount?: boolean
   createdAt?: boolean
   changedAt?: boolean
+  sealed?: boolean
 }, ExtArgs["result"]["variableChange"]>
 
 export type VariableChangeSelectScalar = {
@@ -634,9 +659,10 @@ export type VariableChangeSelectScalar = {
   accessCount?: boolean
   createdAt?: boolean
   changedAt?: boolean
+  sealed?: boolean
 }
 
-export type VariableChangeOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "revision" | "seq" | "name" | "operation" | "value" | "previousValue" | "type" | "sourceStep" | "actor" | "version" | "accessCount" | "createdAt" | "changedAt", ExtArgs["result"]["variableChange"]>
+export type VariableChangeOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"executionId" | "revision" | "seq" | "name" | "operation" | "value" | "previousValue" | "type" | "sourceStep" | "actor" | "version" | "accessCount" | "createdAt" | "changedAt" | "sealed", ExtArgs["result"]["variableChange"]>
 
 export type $VariableChangePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "VariableChange"
@@ -656,6 +682,7 @@ export type $VariableChangePayload<ExtArgs extends runtime.Types.Extensions.Inte
     accessCount: number
     createdAt: Date
     changedAt: Date
+    sealed: string | null
   }, ExtArgs["result"]["variableChange"]>
   composites: {}
 }
@@ -1093,6 +1120,7 @@ export interface VariableChangeFieldRefs {
   readonly accessCount: Prisma.FieldRef<"VariableChange", 'Int'>
   readonly createdAt: Prisma.FieldRef<"VariableChange", 'DateTime'>
   readonly changedAt: Prisma.FieldRef<"VariableChange", 'DateTime'>
+  readonly sealed: Prisma.FieldRef<"VariableChange", 'String'>
 }
     
 
