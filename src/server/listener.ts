@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { Config } from '../config.js'
 import { errorMessage, TransientError } from '../core/errors.js'
+import { cutDeadPeers } from './dead-peers.js'
 import type { Doors } from './doors.js'
 import { refuse } from './refusal.js'
 
@@ -24,12 +25,13 @@ export interface Listener {
  */
 export async function listen({ host, port }: Pick<Config, 'host' | 'port'>): Promise<Listener> {
   let doors: Doors | null = null
-  // A peer that has gone without a word is found where nothing is on its way to it; else TCP's own retries find it.
+  // A peer that has gone without a word is found so where nothing is on its way to it; else `cutDeadPeers` finds it.
   const alive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
   const server = createServer(alive, (request: IncomingMessage, response: ServerResponse) => {
     if (doors !== null) return doors.request(request, response)
     refuse(request, response, new TransientError('OVERLOADED', 'The server is starting; try again in a moment'))
   })
+  cutDeadPeers(server)
   // A client may take its time over a long watch, not over sending a request.
   server.headersTimeout = 15_000
   server.requestTimeout = 60_000
