@@ -159,13 +159,14 @@ export async function searchPage(sql: Sql, filter: VariableFilter, page: PageReq
 }
 
 /**
- * The change log in the order of revisions, whole revisions only: of what was trimmed, the rows that are kept so that the past
+ * The change log in the order of revisions or against it, whole revisions only: of what was trimmed, the rows that are kept so that the past
  * can be read are no history.
  */
 export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Page<ChangeRecord>> {
   const first = pageSize(request.first)
   const after = readCursor(request.after, [isCounterText, isCounterText])
   const name = request.name ?? null
+  const [beyond, order] = request.newestFirst ? ['<', 'DESC'] : ['>', 'ASC']
   const parameters: SqlParameter[] = [parseExecutionId(request.executionId)]
   const condition = `h.execution_id = $1::bigint
      AND h.revision > COALESCE((SELECT e.oldest_revision FROM transient.execution e WHERE e.id = $1::bigint), 0)
@@ -176,10 +177,10 @@ export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Pa
      FROM (SELECT count(*) FROM noetl.transient_history h WHERE ${condition}) total
      LEFT JOIN (
        SELECT ${CHANGE_COLUMNS}, h.revision::text AS position FROM noetl.transient_history h
-       WHERE ${condition} ${after ? `AND (h.revision, h.seq) > ($${next + 1}::bigint, $${next + 2}::bigint)` : ''}
-       ORDER BY h.revision, h.seq LIMIT ${first + 1}
+       WHERE ${condition} ${after ? `AND (h.revision, h.seq) ${beyond} ($${next + 1}::bigint, $${next + 2}::bigint)` : ''}
+       ORDER BY h.revision ${order}, h.seq ${order} LIMIT ${first + 1}
      ) page ON TRUE
-     ORDER BY page.revision, page.seq`,
+     ORDER BY page.revision ${order}, page.seq ${order}`,
     ...parameters,
     ...(after ?? []),
   )

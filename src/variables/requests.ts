@@ -32,6 +32,8 @@ export interface ListRequest extends PageRequest {
 export interface HistoryRequest extends PageRequest {
   readonly executionId: ExecutionId
   readonly name?: string | null | undefined
+  /** Against the order of revisions. */
+  readonly newestFirst?: boolean | null | undefined
 }
 
 export interface WatchRequest {

@@ -110,6 +110,10 @@ describeEachDatabase('pages of variables', (open) => {
     ]
     expect(two.items).toEqual(all.items)
     const rest = await service.history({ executionId: id, after: one.cursors.at(-1) ?? null })
+    const back = await service.history({ executionId: id, first: 2, newestFirst: true })
+    const older = await service.history({ executionId: id, newestFirst: true, after: back.cursors.at(-1) ?? null })
+    expect([...back.items, ...older.items]).toEqual(all.items.toReversed())
+    expect([back.hasNextPage, older.hasNextPage, back.totalCount]).toEqual([true, false, all.totalCount])
     expect([...one.items, ...rest.items]).toEqual(all.items)
     expect(one).toMatchObject({ totalCount: 6, hasNextPage: true })
     expect((await service.history({ executionId: newId() })).items).toEqual([])

@@ -137,8 +137,13 @@ builder.queryFields((t) => ({
   variableHistory: t.field({
     type: VariableChangeConnection,
     authScopes: { read_variables: true },
-    description: 'The change log in the order of revisions.',
-    args: { executionId: t.arg.id({ required: true }), name: t.arg.string(), ...pageArguments },
+    description: 'The change log in the order of revisions, or against it.',
+    args: {
+      executionId: t.arg.id({ required: true }),
+      name: t.arg.string(),
+      newestFirst: t.arg.boolean({ defaultValue: false }),
+      ...pageArguments,
+    },
     resolve: (_root, { executionId, ...request }, { services }) =>
       services.variables.history({ ...request, executionId: parseExecutionId(executionId) }),
   }),
