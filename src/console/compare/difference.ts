@@ -1,7 +1,7 @@
 import type { ComparedVariableFragment, StepRowFragment } from '../generated/graphql.js'
 
 /** `alike`: as far as one can see without reading large values whole. */
-export type Verdict = 'same' | 'alike' | 'differs' | 'left' | 'right'
+export type Verdict = 'same' | 'alike' | 'hidden' | 'differs' | 'left' | 'right'
 
 export interface Pair {
   readonly name: string
@@ -11,6 +11,8 @@ export interface Pair {
 }
 
 function verdictOf(left: ComparedVariableFragment, right: ComparedVariableFragment): Verdict {
+  // Two masks say nothing about what is behind them.
+  if (left.isSensitive && right.isSensitive) return 'hidden'
   if (left.preview !== right.preview || left.size !== right.size) return 'differs'
   // Sizes are bytes and previews characters: a preview that is as long as the value is whole.
   return new TextEncoder().encode(left.preview).length === left.size ? 'same' : 'alike'

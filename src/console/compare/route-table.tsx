@@ -3,6 +3,7 @@ import { useRef } from 'react'
 import { Empty } from '../app/states.js'
 import type { StepRowFragment } from '../generated/graphql.js'
 import { StatusBadge } from '../ui/status-badge.js'
+import frame from '../ui/table.module.css'
 import { Duration } from '../ui/ticking.js'
 import classes from './compare-page.module.css'
 import type { Stop } from './difference.js'
@@ -20,8 +21,8 @@ export function RouteTable({ stops }: { stops: readonly Stop[] }) {
   const items = virtual.getVirtualItems()
   const [first, last] = [items[0], items.at(-1)]
   return (
-    <section className={`panel ${classes['scroller']}`} ref={scroller} aria-label="Steps of both">
-      <table className={classes['table']} aria-rowcount={stops.length + 1}>
+    <section className={`panel ${frame['scroller']} ${classes['rows']}`} ref={scroller} aria-label="Steps of both">
+      <table className={`${frame['table']} ${classes['table']}`} aria-rowcount={stops.length + 1}>
         <thead>
           <tr>
             <th scope="col">Left</th>

@@ -5,7 +5,8 @@ import { useDeferredValue, useMemo, useRef } from 'react'
 import { Empty } from '../app/states.js'
 import type { ComparedVariableFragment } from '../generated/graphql.js'
 import { useSearchState } from '../lib/use-search-state.js'
-import { Preview } from '../variables/variable-line.js'
+import frame from '../ui/table.module.css'
+import { Concealed, Preview } from '../variables/variable-line.js'
 import classes from './compare-page.module.css'
 import type { Pair, Verdict } from './difference.js'
 import { ValueDifference } from './value-difference.js'
@@ -13,6 +14,7 @@ import { ValueDifference } from './value-difference.js'
 const WORDS: Readonly<Record<Verdict, string>> = {
   same: '= same',
   alike: '≈ begins alike',
+  hidden: '? both hidden',
   differs: '≠ differs',
   left: '← left only',
   right: '→ right only',
@@ -83,8 +85,8 @@ function Rows({ shown, chosen, onChoose }: RowsProps) {
   const items = virtual.getVirtualItems()
   const [first, last] = [items[0], items.at(-1)]
   return (
-    <section className={`panel ${classes['scroller']}`} ref={scroller} aria-label="Variables of both">
-      <table className={classes['table']} aria-rowcount={shown.length + 1}>
+    <section className={`panel ${frame['scroller']} ${classes['rows']}`} ref={scroller} aria-label="Variables of both">
+      <table className={`${frame['table']} ${classes['table']}`} aria-rowcount={shown.length + 1}>
         <thead>
           <tr>
             <th scope="col">Name</th>
@@ -126,5 +128,6 @@ function Rows({ shown, chosen, onChoose }: RowsProps) {
 
 function Value({ variable }: { variable: ComparedVariableFragment | null }) {
   if (variable === null) return <span className={classes['none']}>missing</span>
+  if (variable.isSensitive) return <Concealed />
   return <Preview preview={variable.preview.slice(0, 200)} size={variable.size} />
 }

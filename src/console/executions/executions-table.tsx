@@ -6,6 +6,7 @@ import { Link } from 'react-router'
 import type { ExecutionRowFragment } from '../generated/graphql.js'
 import { formatCount } from '../lib/format.js'
 import { StatusBadge } from '../ui/status-badge.js'
+import frame from '../ui/table.module.css'
 import { Duration, Time } from '../ui/ticking.js'
 import classes from './executions-table.module.css'
 
@@ -26,9 +27,9 @@ const COLUMNS = [
     id: 'playbook',
     header: 'Playbook',
     cell: ({ row: { original } }) => (
-      <Link to={`/executions/${original.id}`} className={classes['link']}>
-        <span className={classes['path']}>{original.playbook?.path ?? 'no playbook'}</span>
-        <span className={classes['id']}>{original.id}</span>
+      <Link to={`/executions/${original.id}`} className={frame['link']}>
+        <span className={frame['title']}>{original.playbook?.path ?? 'no playbook'}</span>
+        <span className={`mono ${frame['under']}`}>{original.id}</span>
       </Link>
     ),
   }),
@@ -78,8 +79,8 @@ export function ExecutionsTable({ rows, hasMore, onMore, chosen, onChoose }: Exe
   const [first] = items
   const bottom = items.at(-1)
   return (
-    <section className={`panel ${classes['scroller']}`} ref={scroller} aria-label="Executions">
-      <table className={classes['table']} aria-rowcount={rows.length + 1}>
+    <section className={`panel ${frame['scroller']}`} ref={scroller} aria-label="Executions">
+      <table className={`${frame['table']} ${classes['table']}`} aria-rowcount={rows.length + 1}>
         <thead>
           <tr>
             <th className={classes['choice']}>
@@ -104,8 +105,8 @@ export function ExecutionsTable({ rows, hasMore, onMore, chosen, onChoose }: Exe
             const row = table.getRowModel().rows[index]
             if (!row) return null
             return (
-              <tr key={row.id} data-execution={row.id} className={classes['row']} aria-rowindex={index + 2}>
-                <td className={classes['choice']}>
+              <tr key={row.id} data-execution={row.id} className={frame['row']} aria-rowindex={index + 2}>
+                <td className={`${classes['choice']} ${frame['above']}`}>
                   <Checkbox
                     size="xs"
                     aria-label={`Choose ${row.id}`}

@@ -22,3 +22,8 @@ export function playgroundPlace(execution: string): string {
 export function comparePlace(left: string, right: string): string {
   return place('/compare', { left, right })
 }
+
+/** The executions that this one started. */
+export function childrenPlace(parent: string): string {
+  return place('/executions', { parent })
+}

@@ -7,8 +7,8 @@ import { PlaybookSourceDocument } from '../generated/graphql.js'
 import { useLoaded } from '../lib/use-loaded.js'
 import { useRead } from '../lib/use-read.js'
 import { Page } from '../ui/page.js'
-import { readDraft } from './draft.js'
 import { Editor } from './editor.js'
+import { readPlaybookDraft } from './use-draft.js'
 
 const BLANK = `apiVersion: noetl.io/v1
 kind: Playbook
@@ -47,7 +47,7 @@ function EditRegistered({ path }: { path: string }) {
   const begun = (version === undefined ? latest : asked).data?.playbook
   const newest = latest.data?.playbook
   // A draft needs no server to be shown.
-  const draft = readDraft(path)
+  const draft = readPlaybookDraft(path)
   if (begun && newest) return <Editor draftName={path} title={`Edit ${path}`} source={begun.source} latest={newest} />
   if (fault && draft) return <Editor draftName={path} title={`Edit ${path}`} source={draft.text} latest={null} trouble={fault} />
   if (fault) return <Centred title={`Edit ${path}`} note={<FaultNote fault={fault} title="This playbook cannot be edited" />} />

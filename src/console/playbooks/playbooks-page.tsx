@@ -56,6 +56,7 @@ export function PlaybooksPage() {
             size="xs"
             w={280}
             maw="100%"
+            data-filter
             aria-label="Filter playbooks"
             placeholder="Filter: path, name or description"
             leftSection={<IconSearch size={14} />}

@@ -1,10 +1,11 @@
-import { ActionIcon, Button, Tooltip } from '@mantine/core'
+import { ActionIcon, Button, Tooltip, VisuallyHidden } from '@mantine/core'
 import { IconPencil, IconPlayerPlayFilled } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import type { PlaybookRowFragment } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
 import { editorPlace, playbookPlace } from '../lib/places.js'
+import frame from '../ui/table.module.css'
 import { Time } from '../ui/ticking.js'
 import classes from './playbooks-table.module.css'
 
@@ -20,8 +21,8 @@ const STEP = 200
 export function PlaybooksTable({ rows, mayRun, onStart }: PlaybooksTableProps) {
   const [limit, setLimit] = useState(STEP)
   return (
-    <section className={`panel ${classes['scroller']}`} aria-label="Playbooks">
-      <table className={classes['table']}>
+    <section className={`panel ${frame['scroller']} ${classes['scroller']}`} aria-label="Playbooks">
+      <table className={`${frame['table']} ${classes['table']}`}>
         <thead>
           <tr>
             <th scope="col">Playbook</th>
@@ -35,7 +36,7 @@ export function PlaybooksTable({ rows, mayRun, onStart }: PlaybooksTableProps) {
               Registered
             </th>
             <th scope="col" data-column="actions">
-              <span className={classes['unseen']}>Actions</span>
+              <VisuallyHidden>Actions</VisuallyHidden>
             </th>
           </tr>
         </thead>
@@ -60,11 +61,11 @@ interface RowProps extends Omit<PlaybooksTableProps, 'rows'> {
 
 function Row({ row: { path, name, description, version, registeredAt }, mayRun, onStart }: RowProps) {
   return (
-    <tr className={classes['row']} data-playbook={path}>
+    <tr className={frame['row']} data-playbook={path}>
       <td>
-        <Link to={playbookPlace(path)} className={classes['link']}>
-          <span className={classes['path']}>{path}</span>
-          {name !== path && <span className={classes['name']}>{name}</span>}
+        <Link to={playbookPlace(path)} className={frame['link']}>
+          <span className={frame['title']}>{path}</span>
+          {name !== path && <span className={frame['under']}>{name}</span>}
         </Link>
       </td>
       <td data-column="about">{description ?? ''}</td>

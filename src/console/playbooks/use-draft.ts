@@ -1,9 +1,27 @@
 import { useCallback, useState } from 'react'
-import { type Draft, dropDraft, keepDraft, readDraft } from './draft.js'
+import { isJsonObject } from '../../core/json.js'
+import { dropDraft, keepDraft, readDraft } from '../lib/kept-draft.js'
+
+/** A text that was not registered yet. */
+interface Draft {
+  readonly text: string
+  /** The version that it began with; null: a new playbook. */
+  readonly base: number | null
+}
+
+const nameOf = (playbook: string) => `playbook ${playbook}`
+
+/** The draft of a playbook that this tab keeps, if any. */
+export function readPlaybookDraft(playbook: string): Draft | null {
+  const kept = readDraft(nameOf(playbook))
+  if (!isJsonObject(kept) || typeof kept['text'] !== 'string') return null
+  return { text: kept['text'], base: typeof kept['base'] === 'number' ? kept['base'] : null }
+}
 
 /** The text as it is written, kept in the tab at every change. */
-export function useDraft(name: string, given: Draft) {
-  const [draft, setDraft] = useState<Draft>(() => readDraft(name) ?? given)
+export function useDraft(playbook: string, given: Draft) {
+  const name = nameOf(playbook)
+  const [draft, setDraft] = useState<Draft>(() => readPlaybookDraft(playbook) ?? given)
   const [isKept, setKept] = useState(true)
   const set = useCallback(
     (text: string) => {

@@ -1,8 +1,5 @@
-import { EditorState } from '@codemirror/state'
-import { EditorView } from '@codemirror/view'
-import { useEffect, useRef } from 'react'
-import { baseExtensions } from './code-editor.js'
 import classes from './code-editor.module.css'
+import { useReadOnlyText } from './use-read-only-text.js'
 
 interface CodeViewProps {
   readonly value: string
@@ -10,24 +7,8 @@ interface CodeViewProps {
   readonly label: string
 }
 
-/** A text with line numbers and colours, to read and to copy from. */
+/** A text to read and to copy from. */
 export function CodeView({ value, language, label }: CodeViewProps) {
-  const place = useRef<HTMLDivElement>(null)
-  useEffect(() => {
-    if (place.current === null) return
-    const view = new EditorView({
-      parent: place.current,
-      state: EditorState.create({
-        doc: value,
-        extensions: [
-          ...baseExtensions(language),
-          EditorState.readOnly.of(true),
-          EditorView.editable.of(false),
-          EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
-        ],
-      }),
-    })
-    return () => view.destroy()
-  }, [value, language, label])
+  const place = useReadOnlyText({ text: value, language, label, before: null })
   return <div ref={place} className={classes['editor']} />
 }

@@ -2,7 +2,7 @@ import { ActionIcon, Menu, Text } from '@mantine/core'
 import { IconCopy } from '@tabler/icons-react'
 import { useState } from 'react'
 import { isJsonNumber, isJsonObject, type JsonValue, numberText, stringifyJson } from '../../core/json.js'
-import { plural } from '../lib/format.js'
+import { formatCount, plural } from '../lib/format.js'
 import classes from './json-tree.module.css'
 
 interface JsonTreeProps {
@@ -66,7 +66,7 @@ function Branch({ name, value, path, root, isOpen: isOpenAtFirst = false }: Bran
           ))}
           {entries.length > shown && (
             <button type="button" className={classes['more']} onClick={() => setShown(shown + PAGE)}>
-              {plural(entries.length - shown, 'more')}
+              {formatCount(entries.length - shown)} more
             </button>
           )}
         </div>

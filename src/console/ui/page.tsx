@@ -1,5 +1,6 @@
 import { Text, Title } from '@mantine/core'
-import { type ReactNode, useEffect } from 'react'
+import type { ReactNode } from 'react'
+import { useTitle } from '../lib/use-title.js'
 import classes from './page.module.css'
 
 interface PageProps {
@@ -12,12 +13,7 @@ interface PageProps {
 
 /** A page with its title, which is also the tab's, and what one can do there. */
 export function Page({ title, note, actions, children }: PageProps) {
-  useEffect(() => {
-    document.title = `${title} · Transient`
-    return () => {
-      document.title = 'Transient'
-    }
-  }, [title])
+  useTitle(title)
   return (
     <div className={classes['page']}>
       <header className={classes['head']}>
