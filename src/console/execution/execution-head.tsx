@@ -3,27 +3,32 @@ import { IconCheck, IconCopy, IconPlayerStopFilled } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { Link } from 'react-router'
 import { useMutation } from 'urql'
+import { may, useMe } from '../app/me.js'
 import { FaultNote } from '../app/states.js'
 import { CancelDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
 import { isEnded, type StepRow } from '../live/execution-feed.js'
-import type { VariableRow } from '../live/variable-table.js'
+import { Repair } from '../repair/repair-dialog.js'
 import { StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
 import classes from './execution-head.module.css'
 import { Relatives } from './relatives.js'
-import { Rerun } from './rerun-dialog.js'
+import { Workload } from './workload.js'
 
 interface ExecutionHeadProps {
-  readonly head: ExecutionHeadFragment
+  /** What can be done with it depends on how it is now. */
+  readonly now: ExecutionHeadFragment
+  /** How it is, or was. */
+  readonly shown: ExecutionHeadFragment
+  /** All visits. */
   readonly steps: readonly StepRow[]
-  readonly variables: readonly VariableRow[]
 }
 
 /** What it is, how it stands, and what can be done with it. */
-export function ExecutionHead({ head, steps, variables }: ExecutionHeadProps) {
+export function ExecutionHead({ now, shown: head, steps }: ExecutionHeadProps) {
   const [{ error, fetching }, cancel] = useMutation(CancelDocument)
   const fault = describeError(error)
+  const mayRun = may(useMe(), 'RUN')
   return (
     <header className={classes['head']}>
       <Group justify="space-between" gap="sm">
@@ -32,8 +37,8 @@ export function ExecutionHead({ head, steps, variables }: ExecutionHeadProps) {
           <StatusBadge status={head.status} />
         </Group>
         <Group gap="xs">
-          {head.playbook && isEnded(head.status) && <Rerun head={head} steps={steps} variables={variables} />}
-          {!isEnded(head.status) && (
+          {now.playbook && isEnded(now.status) && mayRun && <Repair head={now} steps={steps} />}
+          {!isEnded(now.status) && mayRun && (
             <Button
               size="xs"
               variant="default"
@@ -64,6 +69,7 @@ export function ExecutionHead({ head, steps, variables }: ExecutionHeadProps) {
             <code>{head.currentSteps.join(', ')}</code>
           </Fact>
         )}
+        {head.playbook && <Workload workload={head.workload} />}
         <Relatives head={head} />
       </Group>
       {fault && <FaultNote fault={fault} title="It was not cancelled" />}

@@ -1,35 +1,71 @@
-import { Text } from '@mantine/core'
+import { Anchor, Text } from '@mantine/core'
 import { useEffect } from 'react'
 import { Link, useParams } from 'react-router'
 import { useQuery } from 'urql'
 import { Empty, FaultNote, Loading } from '../app/states.js'
-import { ExecutionByIdDocument } from '../generated/graphql.js'
-import { createExecutionFeed, isEnded } from '../live/execution-feed.js'
+import { ExecutionByIdDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
+import { words } from '../lib/format.js'
+import { useTitle } from '../lib/use-title.js'
+import { createExecutionFeed, isEnded, type StepRow } from '../live/execution-feed.js'
 import { livePlace } from '../live/place.js'
 import { useFeed } from '../live/use-feed.js'
 import { createVariableFeed } from '../live/variable-feed.js'
 import type { VariablesView } from '../live/variable-table.js'
+import { timeAt } from '../past/moment.js'
+import { TimeBar } from '../past/time-bar.js'
+import { useMoment, useRevision } from '../past/use-moment.js'
+import { Page } from '../ui/page.js'
 import { VariablesPanel } from '../variables/variables-panel.js'
 import { ExecutionHead } from './execution-head.js'
 import classes from './execution-page.module.css'
 import { StepsPanel } from './steps-panel.js'
 
-/** One execution, live: what it does beside what it knows. */
+/** One execution: what it does beside what it knows, live, or as it stood at a revision. */
 export function ExecutionPage() {
   const { id = '' } = useParams()
+  return <Execution key={id} id={id} />
+}
+
+function Execution({ id }: { id: string }) {
   const { head, steps, fault } = useFeed(createExecutionFeed, id)
   const variables = useFeed(createVariableFeed, id)
-  usePlace(variables, head?.revision ?? 0)
-
-  if (fault && head === null) return <FaultNote fault={fault} title="This execution cannot be shown" />
+  if (fault && head === null)
+    return (
+      <Page title={`Execution ${id}`}>
+        <FaultNote fault={fault} title="This execution cannot be shown" />
+      </Page>
+    )
   if (head === null) return <Waiting id={id} />
+  return <Moment head={head} steps={steps} variables={variables} />
+}
+
+interface MomentProps {
+  /** All three as they are now. */
+  readonly head: ExecutionHeadFragment
+  readonly steps: readonly StepRow[]
+  readonly variables: VariablesView
+}
+
+function Moment({ head, steps, variables }: MomentProps) {
+  const [at, go] = useRevision()
+  useTitle(`${head.playbook?.path ?? head.id}, ${words(head.status)}`)
+  const shown = useMoment(at, { head, steps, variables })
+  usePlace(variables, head.revision, shown.asOf)
   return (
-    <div className={classes['page']}>
-      <ExecutionHead head={head} steps={steps} variables={variables.rows} />
+    <div className={classes['page']} data-past={shown.asOf !== null || undefined}>
+      <ExecutionHead now={head} shown={shown.head} steps={steps} />
       <div className={classes['columns']}>
-        <StepsPanel head={head} steps={steps} variables={variables.rows} />
-        <VariablesPanel id={id} view={variables} isWritable={!isEnded(head.status)} />
+        <StepsPanel head={shown.head} steps={shown.steps} variables={shown.variables.rows} />
+        <VariablesPanel id={head.id} view={shown.variables} asOf={shown.asOf} isOver={isEnded(head.status)} />
       </div>
+      <TimeBar
+        newest={head.revision}
+        at={at === null ? null : Math.min(at, head.revision)}
+        shown={shown.asOf}
+        time={shown.asOf === null ? '' : timeAt(shown.head, shown.steps, shown.variables.rows)}
+        steps={steps}
+        onGo={go}
+      />
     </div>
   )
 }
@@ -39,17 +75,25 @@ function Waiting({ id }: { id: string }) {
   const [{ data }] = useQuery({ query: ExecutionByIdDocument, variables: { id } })
   if (data?.execution !== null) return <Loading what={`execution ${id}`} />
   return (
-    <Empty title="There is no such execution">
-      <Text size="sm" c="dimmed">
-        No execution has the id <code>{id}</code>, or it is not yours to see. If a program is about to write its first variable,
-        this page shows it as soon as it does. <Link to="/executions">All executions</Link>
-      </Text>
-    </Empty>
+    <Page title={`Execution ${id}`}>
+      <Empty title="There is no such execution">
+        <Text size="sm" c="dimmed">
+          No execution has the id <code>{id}</code>, or it is not yours to see. If a program is about to write its first variable,
+          this page shows it as soon as it does.{' '}
+          <Anchor component={Link} to="/executions" size="sm" underline="always">
+            All executions
+          </Anchor>
+        </Text>
+      </Empty>
+    </Page>
   )
 }
 
 /** Tells the badge in the header how far this page is. */
-function usePlace({ revision, loaded, total, isLoaded }: VariablesView, target: number): void {
-  useEffect(() => livePlace.set({ revision, target, loaded, total, isLoaded }), [revision, target, loaded, total, isLoaded])
+function usePlace({ revision, loaded, total, isLoaded }: VariablesView, target: number, asOf: number | null): void {
+  useEffect(
+    () => livePlace.set({ revision, target, loaded, total, isLoaded, asOf }),
+    [revision, target, loaded, total, isLoaded, asOf],
+  )
   useEffect(() => () => livePlace.set(null), [])
 }

@@ -1,15 +1,19 @@
 import { Anchor, Menu } from '@mantine/core'
+import { useEffect } from 'react'
 import { Link } from 'react-router'
-import { useQuery } from 'urql'
 import { ChildrenDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
-import { plural } from '../lib/format.js'
-import { comparePlace, playgroundPlace } from '../lib/places.js'
+import { formatCount, plural } from '../lib/format.js'
+import { childrenPlace, comparePlace, playgroundPlace } from '../lib/places.js'
+import { useRead } from '../lib/use-read.js'
 import { StatusBadge } from '../ui/status-badge.js'
 
 /** Links to the execution that started this one, to the one that it repeats, and to those that it started. */
 export function Relatives({ head }: { head: ExecutionHeadFragment }) {
-  const [{ data }] = useQuery({ query: ChildrenDocument, variables: { id: head.id } })
+  const { data, again } = useRead(ChildrenDocument, { id: head.id })
   const children = data?.executions
+  // A step that begins or ends may have started one.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: they tell that something has happened
+  useEffect(again, [again, head.stepCount, head.status])
   return (
     <>
       <Anchor component={Link} to={playgroundPlace(head.id)} size="sm" underline="always">
@@ -43,6 +47,11 @@ export function Relatives({ head }: { head: ExecutionHeadFragment }) {
                 {playbook?.path ?? id}
               </Menu.Item>
             ))}
+            {children.totalCount > children.nodes.length && (
+              <Menu.Item component={Link} to={childrenPlace(head.id)}>
+                All {formatCount(children.totalCount)}
+              </Menu.Item>
+            )}
           </Menu.Dropdown>
         </Menu>
       )}

@@ -1,68 +1,80 @@
 import { Text } from '@mantine/core'
-import { useQuery } from 'urql'
-import { isJsonObject, type JsonValue } from '../../core/json.js'
-import { RouteValuesDocument, type StepDetailQuery } from '../generated/graphql.js'
+import { stringifyJson } from '../../core/json.js'
+import { RenderTemplateDocument } from '../generated/graphql.js'
+import { useRead } from '../lib/use-read.js'
+import type { StepRow } from '../live/execution-feed.js'
+import { endOf, type GraphStep, type Looked, lookedAt } from './firing.js'
 import classes from './routes.module.css'
+import { outsideOf, pathsIn } from './worth.js'
 
-type Event = NonNullable<StepDetailQuery['execution']>['steps']['nodes'][number]['events']['nodes'][number]
-
-interface Route {
-  readonly key: string
-  readonly when: string
-  readonly event: string | null
-  readonly outcome: JsonValue
+interface RoutesProps {
+  readonly id: string
+  readonly run: StepRow
+  readonly step: GraphStep
 }
 
-function routesOf(event: Event): Route[] {
-  const routes = isJsonObject(event.data) ? event.data['routes'] : null
-  if (!Array.isArray(routes)) return []
-  return routes.filter(isJsonObject).map(({ at, when, event: name, outcome }) => ({
-    key: `${String(at)} ${String(name)}`,
-    when: typeof when === 'string' ? when : 'always',
-    event: typeof name === 'string' ? name : null,
-    outcome: outcome ?? null,
-  }))
-}
-
-/** Why this route: each `when` that was looked at, with its outcome and what its names were worth then. */
-export function Routes({ id, events }: { id: string; events: readonly Event[] }) {
-  const event = events.findLast((each) => routesOf(each).length > 0)
-  if (!event) return null
-  const routes = routesOf(event)
+/** Why this route: each arrow with its condition, the outcome, and what the names in it were worth then. */
+export function Routes({ id, run, step }: RoutesProps) {
+  const end = endOf(run.events.nodes)
+  if (!end || step.transitions.length === 0) return null
+  const looked = lookedAt(step, end)
+  const conditions = looked.filter(({ outcome }) => outcome !== null).map(({ arrow }) => arrow.when ?? '')
+  const paths = [...new Set(conditions.flatMap(pathsIn))]
   return (
-    <div>
+    <section aria-label="Why this route">
       <Text size="xs" fw={650} c="dimmed" mb={3}>
         Why this route
       </Text>
       <ul className={classes['routes']}>
-        {routes.map(({ key, when, event: name, outcome }) => (
-          <li key={key} data-outcome={String(outcome)}>
-            <span className={classes['outcome']}>{outcome === true ? '✓ true' : outcome === false ? '✕ false' : '! error'}</span>
-            <code>{when}</code>
-            {name !== null && <small> at {name}</small>}
-            {typeof outcome === 'string' && <div className={classes['reason']}>{outcome}</div>}
-          </li>
+        {looked.map((each) => (
+          <Way key={`${each.arrow.at} ${each.arrow.to}`} {...each} />
         ))}
       </ul>
-      <Values id={id} revision={event.revision} texts={routes.map(({ when }) => when)} />
-    </div>
+      {paths.length > 0 && (
+        <dl className={classes['values']}>
+          {paths.map((path) => (
+            <Worth key={path} id={id} asOf={end.revision} path={path} expression={outsideOf(run.step, path)} />
+          ))}
+        </dl>
+      )}
+    </section>
   )
 }
 
-/** The variables that the conditions name, as they were. */
-function Values({ id, revision, texts }: { id: string; revision: number; texts: readonly string[] }) {
-  const names = [...new Set(texts.flatMap((text) => text.match(/[A-Za-z_]\w*/g) ?? []))]
-  const [{ data }] = useQuery({ query: RouteValuesDocument, variables: { id, asOf: revision, names } })
-  const nodes = data?.variables.nodes ?? []
-  if (nodes.length === 0) return null
+function Way({ arrow: { when, isElse, to }, isTaken, outcome, event }: Looked) {
   return (
-    <dl className={classes['values']}>
-      {nodes.map(({ name, preview }) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{preview}</dd>
-        </div>
-      ))}
-    </dl>
+    <li data-taken={isTaken}>
+      <span className={classes['outcome']} data-outcome={String(outcome)}>
+        {outcome === true ? '✓ true' : outcome === false ? '✕ false' : outcome === null ? '–' : '! error'}
+      </span>
+      <code>{when ?? (isElse ? 'else' : 'always')}</code>
+      {event !== null && <small> at {event}</small>}
+      <span className={classes['to']}>
+        → {to}
+        {isTaken ? ', taken' : ', not taken'}
+      </span>
+      {typeof outcome === 'string' && <div className={classes['reason']}>{outcome}</div>}
+    </li>
+  )
+}
+
+interface WorthProps {
+  readonly id: string
+  readonly asOf: number
+  readonly path: string
+  readonly expression: string | null
+}
+
+const MAX_TEXT = 120
+
+function Worth({ id, asOf, path, expression }: WorthProps) {
+  const { data } = useRead(RenderTemplateDocument, expression === null ? null : { template: `{{ ${expression} }}`, id, asOf })
+  if (!data || data.renderTemplate.error?.code === 'TEMPLATE_ERROR') return null
+  const text = data.renderTemplate.error ? 'undefined' : stringifyJson(data.renderTemplate.value)
+  return (
+    <div>
+      <dt>{path}</dt>
+      <dd>{text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text}</dd>
+    </div>
   )
 }

@@ -1,36 +1,37 @@
 import { ActionIcon, Group, Pagination, Text, Title } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
-import { type ReactNode, useEffect, useState } from 'react'
-import { useQuery } from 'urql'
+import { useState } from 'react'
 import { FaultNote, Loading } from '../app/states.js'
-import { StepDetailDocument, type StepDetailQuery } from '../generated/graphql.js'
-import { describeError } from '../lib/faults.js'
+import { StepDetailDocument } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
+import { useRead } from '../lib/use-read.js'
 import type { StepRow } from '../live/execution-feed.js'
-import { JsonTree } from '../ui/json-tree.js'
 import { StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
+import type { GraphStep } from './firing.js'
+import { Iterations } from './iterations.js'
+import { Outcome } from './part.js'
 import { Routes } from './routes.js'
 import classes from './step-detail.module.css'
 
 interface StepDetailProps {
   readonly id: string
-  readonly step: string
+  readonly name: string
+  /** As the playbook has it; undefined while that is read. */
+  readonly step: GraphStep | undefined
   readonly runs: readonly StepRow[]
   readonly onClose: () => void
 }
 
-type Detail = NonNullable<StepDetailQuery['execution']>['steps']['nodes'][number]
-
 /** The chosen step: its visits, what it gave, why it led where it did. */
-export function StepDetail({ id, step, runs, onClose }: StepDetailProps) {
-  const visits = runs.filter((run) => run.step === step)
+export function StepDetail({ id, name, step, runs, onClose }: StepDetailProps) {
+  const visits = runs.filter((run) => run.step === name)
   const [visit, setVisit] = useState<number | null>(null)
   const run = visits.find((each) => each.visit === visit) ?? visits.at(-1)
   return (
-    <section className={classes['detail']} aria-label={`Step ${step}`}>
+    <section className={classes['detail']} aria-label={`Step ${name}`}>
       <Group gap="sm" className={classes['title']}>
-        <Title order={2}>{step}</Title>
+        <Title order={2}>{name}</Title>
         {run && <StatusBadge status={run.status} />}
         {run?.startedAt && (
           <Text size="sm" c="dimmed">
@@ -53,75 +54,43 @@ export function StepDetail({ id, step, runs, onClose }: StepDetailProps) {
         </ActionIcon>
       </Group>
       {run ? (
-        <Body key={run.id} id={id} run={run} />
+        <Visit key={run.id} id={id} run={run} step={step} />
       ) : (
         <Text size="sm" c="dimmed" p="sm">
-          This step has not been reached.
+          {step?.description ? `${step.description}. ` : ''}This step has not been reached.
         </Text>
       )}
     </section>
   )
 }
 
-function Body({ id, run }: { id: string; run: StepRow }) {
-  const [{ data, error }, ask] = useQuery({ query: StepDetailDocument, variables: { id, after: run.before } })
-  const [seen, setSeen] = useState(run.status)
-  useEffect(() => {
-    if (seen === run.status) return
-    setSeen(run.status)
-    ask()
-  }, [seen, run.status, ask])
-  const fault = describeError(error)
+interface VisitProps {
+  readonly id: string
+  readonly run: StepRow
+  readonly step: GraphStep | undefined
+}
+
+function Visit({ id, run, step }: VisitProps) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+    <div className={classes['body']} tabIndex={0} role="group" aria-label={`Visit ${run.visit}`}>
+      {step && <Routes id={id} run={run} step={step} />}
+      {step?.isIterator && <Iterations id={id} run={run} />}
+      {run.finishedAt === null ? (
+        <Text size="sm" c="dimmed">
+          Its result comes when it ends.
+        </Text>
+      ) : (
+        <Ended id={id} run={run} />
+      )}
+    </div>
+  )
+}
+
+function Ended({ id, run }: { id: string; run: StepRow }) {
+  const { data, fault } = useRead(StepDetailDocument, { id, after: run.before })
   const detail = data?.execution?.steps.nodes[0]
   if (fault) return <FaultNote fault={fault} />
-  if (!detail) return <Loading what="the step" />
-  return <Parts id={id} detail={detail} />
-}
-
-function Parts({ id, detail }: { id: string; detail: Detail }) {
-  return (
-    <div className={classes['body']}>
-      {detail.error && (
-        <Text size="sm" className={classes['error']}>
-          <code>{detail.error.code}</code> {detail.error.message}
-        </Text>
-      )}
-      <Routes id={id} events={detail.events.nodes} />
-      {detail.iterations.totalCount > 0 && (
-        <Part title={plural(detail.iterations.totalCount, 'iteration')}>
-          <Group gap={4}>
-            {detail.iterations.nodes.map((each) => (
-              <span
-                key={each.id}
-                className={classes['iteration']}
-                data-status={each.status}
-                title={each.error?.message ?? each.status}
-              >
-                {each.iteration}
-              </span>
-            ))}
-          </Group>
-        </Part>
-      )}
-      <Part title="Result">
-        <JsonTree value={detail.result} root={detail.step} />
-      </Part>
-      {detail.log !== null && detail.log !== '' && (
-        <Part title="Log">
-          <pre className={classes['log']}>{detail.log}</pre>
-        </Part>
-      )}
-    </div>
-  )
-}
-
-function Part({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <div>
-      <Text size="xs" fw={650} c="dimmed" mb={3}>
-        {title}
-      </Text>
-      {children}
-    </div>
-  )
+  if (!detail) return <Loading what="the result" />
+  return <Outcome error={run.error} result={detail.result} log={detail.log} root={run.step} />
 }

@@ -1,15 +1,22 @@
 import { Group, SegmentedControl, Text } from '@mantine/core'
 import { lazy, Suspense, useCallback } from 'react'
-import { useQuery } from 'urql'
 import { Empty, FaultNote, Loading } from '../app/states.js'
-import { type ExecutionHeadFragment, PlaybookGraphDocument } from '../generated/graphql.js'
-import { describeError } from '../lib/faults.js'
+import { type ExecutionHeadFragment, PlaybookGraphDocument, type PlaybookGraphQuery } from '../generated/graphql.js'
+import type { Fault } from '../lib/faults.js'
+import { useShortcuts } from '../lib/shortcuts.js'
+import { useRead } from '../lib/use-read.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import type { StepRow } from '../live/execution-feed.js'
 import type { VariableRow } from '../live/variable-table.js'
+import { FindStep } from './find-step.js'
 import { StepDetail } from './step-detail.js'
 import classes from './steps-panel.module.css'
 import { Timeline } from './timeline.js'
+
+const VIEWS = [
+  { value: 'graph', label: 'Graph' },
+  { value: 'timeline', label: 'Timeline' },
+]
 
 const GraphView = lazy(() => import('./graph/graph-view.js').then((module) => ({ default: module.GraphView })))
 
@@ -25,28 +32,42 @@ export function StepsPanel({ head, steps, variables }: StepsPanelProps) {
   const view = search.get('view') === 'timeline' ? 'timeline' : 'graph'
   const chosen = search.get('step') ?? ''
   const choose = useCallback((step: string) => setSearch({ step }), [setSearch])
+  const show = (next: string) => setSearch({ view: next === 'graph' ? '' : next })
+  const { path = '', version = null } = head.playbook ?? {}
+  const { data, fault } = useRead(PlaybookGraphDocument, head.playbook && { path, version })
+  const playbook = data?.playbook ?? null
+  useShortcuts([['t', () => show(view === 'graph' ? 'timeline' : 'graph')]])
   return (
     <section className={`panel ${classes['panel']}`} aria-label="Steps">
       <Group gap="sm" p="xs" px="sm" className={classes['bar']}>
-        <SegmentedControl
-          size="xs"
-          aria-label="How to show the steps"
-          data={[
-            { value: 'graph', label: 'Graph' },
-            { value: 'timeline', label: 'Timeline' },
-          ]}
-          value={view}
-          onChange={(next) => setSearch({ view: next === 'graph' ? '' : next })}
-        />
+        <SegmentedControl size="xs" aria-label="How to show the steps" data={VIEWS} value={view} onChange={show} />
+        {playbook && <FindStep steps={playbook.steps} runs={steps} onChoose={choose} />}
       </Group>
       <div className={classes['body']}>
         {view === 'timeline' ? (
-          <Timeline id={head.id} began={head.createdAt} runs={steps} chosen={chosen} onChoose={choose} />
+          <Timeline began={head.createdAt} runs={steps} until={head.finishedAt} chosen={chosen} onChoose={choose} />
         ) : (
-          <Graph head={head} steps={steps} variables={variables} chosen={chosen} onChoose={choose} />
+          <Graph
+            head={head}
+            playbook={playbook}
+            fault={fault}
+            steps={steps}
+            variables={variables}
+            chosen={chosen}
+            onChoose={choose}
+          />
         )}
       </div>
-      {chosen !== '' && <StepDetail id={head.id} step={chosen} runs={steps} onClose={() => choose('')} />}
+      {chosen !== '' && (
+        <StepDetail
+          key={chosen}
+          id={head.id}
+          name={chosen}
+          step={playbook?.steps.find(({ name }) => name === chosen)}
+          runs={steps}
+          onClose={() => choose('')}
+        />
+      )}
     </section>
   )
 }
@@ -55,23 +76,28 @@ export function StepsPanel({ head, steps, variables }: StepsPanelProps) {
 function withEnd({ id, status, finishedAt }: ExecutionHeadFragment, steps: readonly StepRow[]): readonly StepRow[] {
   if (status !== 'COMPLETED' || steps.some(({ step }) => step === 'end')) return steps
   const times = { startedAt: finishedAt, finishedAt }
-  const end = { id: `${id}-end`, iteration: null, step: 'end', visit: 1, attempts: 1, error: null, before: null, ...times }
+  const end = {
+    id: `${id}-end`,
+    iteration: null,
+    step: 'end',
+    visit: 1,
+    attempts: 1,
+    error: null,
+    before: null,
+    ...times,
+    events: { nodes: [] },
+  }
   return [...steps, { ...end, status: 'SUCCEEDED' }]
 }
 
 interface GraphProps extends StepsPanelProps {
+  readonly playbook: PlaybookGraphQuery['playbook']
+  readonly fault: Fault | null
   readonly chosen: string
   readonly onChoose: (step: string) => void
 }
 
-function Graph({ head, steps, variables, chosen, onChoose }: GraphProps) {
-  const { path = '', version = null } = head.playbook ?? {}
-  const [{ data, error }] = useQuery({
-    query: PlaybookGraphDocument,
-    variables: { path, version },
-    pause: head.playbook === null,
-  })
-  const fault = describeError(error)
+function Graph({ head, playbook, fault, steps, variables, chosen, onChoose }: GraphProps) {
   if (head.playbook === null)
     return (
       <Empty title="No playbook runs here">
@@ -81,12 +107,12 @@ function Graph({ head, steps, variables, chosen, onChoose }: GraphProps) {
       </Empty>
     )
   if (fault) return <FaultNote fault={fault} title="The graph cannot be shown" />
-  if (!data?.playbook) return <Loading what="the graph" />
+  if (!playbook) return <Loading what="the graph" />
   return (
     <Suspense fallback={<Loading what="the graph" />}>
       <GraphView
-        steps={data.playbook.steps}
-        startStep={data.playbook.startStep}
+        steps={playbook.steps}
+        startStep={playbook.startStep}
         runs={withEnd(head, steps)}
         variables={variables}
         chosen={chosen}

@@ -62,7 +62,7 @@ export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
       <Button size="compact-sm" variant="default" onClick={() => onChoose(new Set())}>
         Choose none
       </Button>
-      <Text size="sm" c="red" role="alert">
+      <Text size="sm" c="var(--failed)" role="alert">
         {note}
       </Text>
     </Group>

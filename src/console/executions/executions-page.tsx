@@ -3,9 +3,11 @@ import { IconPlayerPlayFilled } from '@tabler/icons-react'
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react'
 import { useSearchParams } from 'react-router'
 import { type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
+import { may, useMe } from '../app/me.js'
 import { Empty, FaultNote, Loading } from '../app/states.js'
 import type { ExecutionFilter } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
+import { useTitle } from '../lib/use-title.js'
 import { useFeedHandle } from '../live/use-feed.js'
 import { BulkBar } from './bulk-bar.js'
 import { createExecutionsFeed } from './executions-feed.js'
@@ -27,6 +29,8 @@ export function ExecutionsPage() {
   const create = useCallback((key: string) => createExecutionsFeed(parseJson(key) as ExecutionFilter), [])
   const [view, feed] = useFeedHandle(create, stringifyJson(toQuery(filters) as JsonValue))
   const isFiltered = search.size > 0
+  const me = useMe()
+  useTitle('Executions')
 
   return (
     <div className={classes['page']}>
@@ -37,9 +41,11 @@ export function ExecutionsPage() {
             {view.isLoaded ? `${plural(view.total, 'execution')}${isFiltered ? ' match' : ''}` : ' '}
           </Text>
         </div>
-        <Button leftSection={<IconPlayerPlayFilled size={15} />} onClick={() => setStarting(true)}>
-          Start
-        </Button>
+        {may(me, 'RUN') && (
+          <Button leftSection={<IconPlayerPlayFilled size={15} />} onClick={() => setStarting(true)}>
+            Start
+          </Button>
+        )}
       </Group>
       <FilterBar filters={filters} onChange={change} />
       {view.fault && <FaultNote fault={view.fault} />}

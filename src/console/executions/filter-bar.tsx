@@ -35,6 +35,15 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
       <PathInput path={filters.path} onChange={(path) => onChange({ ...filters, path })} />
       <Conditions filters={filters} onChange={onChange} />
       <TimeSpan filters={filters} onChange={onChange} />
+      {filters.parent !== '' && (
+        <Pill
+          withRemoveButton
+          onRemove={() => onChange({ ...filters, parent: '' })}
+          removeButtonProps={{ 'aria-label': 'Also those of other parents', 'aria-hidden': false, tabIndex: 0 }}
+        >
+          children of {filters.parent}
+        </Pill>
+      )}
     </Group>
   )
 }
@@ -51,6 +60,7 @@ function PathInput({ path, onChange }: { path: string; onChange: (path: string) 
     <TextInput
       size="xs"
       w={190}
+      data-filter
       aria-label="Playbook"
       placeholder="Playbook"
       leftSection={<IconSearch size={14} />}

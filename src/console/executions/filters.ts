@@ -20,6 +20,8 @@ export interface Filters {
   readonly from: string
   readonly until: string
   readonly conditions: readonly Condition[]
+  /** Only those that this execution started; empty: all. */
+  readonly parent: string
 }
 
 export function readFilters(search: URLSearchParams): Filters {
@@ -30,15 +32,17 @@ export function readFilters(search: URLSearchParams): Filters {
     from: search.get('from') ?? '',
     until: search.get('until') ?? '',
     conditions: search.getAll('var').flatMap((text) => parseCondition(text) ?? []),
+    parent: search.get('parent') ?? '',
   }
 }
 
-export function writeFilters({ statuses, path, from, until, conditions }: Filters): URLSearchParams {
+export function writeFilters({ statuses, path, from, until, conditions, parent }: Filters): URLSearchParams {
   const search = new URLSearchParams()
   if (statuses.length > 0) search.set('status', statuses.join())
   if (path !== '') search.set('playbook', path)
   if (from !== '') search.set('from', from)
   if (until !== '') search.set('until', until)
+  if (parent !== '') search.set('parent', parent)
   for (const condition of conditions) search.append('var', formatCondition(condition))
   return search
 }
@@ -88,12 +92,13 @@ const toIso = (local: string): string | undefined => {
 }
 
 /** As the server takes it. */
-export function toQuery({ statuses, path, from, until, conditions }: Filters): ExecutionFilter {
+export function toQuery({ statuses, path, from, until, conditions, parent }: Filters): ExecutionFilter {
   const startedAfter = toIso(from)
   const startedBefore = toIso(until)
   return {
     ...(statuses.length > 0 && { status: [...statuses] }),
     ...(path !== '' && { path: { contains: path } }),
+    ...(parent !== '' && { parentId: parent }),
     ...(startedAfter && { startedAfter }),
     ...(startedBefore && { startedBefore }),
     ...(conditions.length > 0 && { variables: conditions.map(toVariableFilter) }),

@@ -68,8 +68,9 @@ export function createExecutionFeed(id: string): ExecutionFeed {
         after = cursor
       }
       hasNext = data.execution.steps.pageInfo.hasNextPage
+      // A long route appears as it is read; a known one stays until the new one is whole.
+      if (!hasNext || known.length === 0) view.set({ ...view.get(), steps: [...kept, ...fresh] })
     }
-    view.set({ ...view.get(), steps: [...kept, ...fresh] })
   }
 
   const unfollow = follow({

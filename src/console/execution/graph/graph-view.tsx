@@ -1,14 +1,17 @@
 import '@xyflow/react/dist/style.css'
 import { useComputedColorScheme } from '@mantine/core'
-import { Background, Controls, type Edge, MarkerType, MiniMap, ReactFlow } from '@xyflow/react'
-import { useMemo } from 'react'
+import { Background, Controls, MiniMap, ReactFlow, useReactFlow, useStoreApi } from '@xyflow/react'
+import { useEffect, useMemo, useRef } from 'react'
 import type { StepRow } from '../../live/execution-feed.js'
 import type { VariableRow } from '../../live/variable-table.js'
+import { currentStep } from '../find-step.js'
+import type { GraphStep } from '../firing.js'
+import { useEdges, useNodes } from './elements.js'
 import classes from './graph-view.module.css'
-import { labelOf, layoutSteps, NODE } from './layout.js'
+import { layoutSteps, NODE, type Place } from './layout.js'
 import { LoopEdge } from './loop-edge.js'
-import { type GraphStep, statesOf, takenArrows } from './route.js'
 import { StepNode, type StepNodeType } from './step-node.js'
+import { WayEdge } from './way-edge.js'
 
 interface GraphViewProps {
   readonly steps: readonly GraphStep[]
@@ -20,86 +23,19 @@ interface GraphViewProps {
 }
 
 const NODE_TYPES = { step: StepNode }
-const EDGE_TYPES = { loop: LoopEdge }
+const EDGE_TYPES = { loop: LoopEdge, way: WayEdge }
 /** More steps than this are not shown all at once at first: one would read nothing. */
 const SMALL = 30
 
-function numberOf(variables: ReadonlyMap<string, string>, name: string): number | null {
-  const number = Number(variables.get(name) ?? 'none')
-  return Number.isFinite(number) ? number : null
-}
-
-function useNodes({ steps, startStep, runs, variables, chosen, onChoose }: GraphViewProps): StepNodeType[] {
-  const places = useMemo(() => layoutSteps(steps), [steps])
-  return useMemo(() => {
-    const states = statesOf(runs)
-    const known = new Map(steps.map((step) => [step.name, step]))
-    const previews = new Map(variables.map(({ name, preview }) => [name, preview]))
-    return [...places].map(([name, position]) => {
-      const step = known.get(name)
-      const done = numberOf(previews, `${name}_count`)
-      const total = numberOf(previews, `${name}_total`)
-      const progress = step?.isIterator && done !== null && total !== null ? { done, total } : null
-      return {
-        id: name,
-        type: 'step' as const,
-        position,
-        width: NODE.width,
-        height: NODE.height,
-        focusable: false,
-        data: {
-          name,
-          kind: step?.kind ?? null,
-          isIterator: step?.isIterator ?? false,
-          isStart: name === startStep,
-          isEnd: name === 'end',
-          state: states.get(name) ?? null,
-          progress,
-          isChosen: name === chosen,
-          onChoose,
-        },
-      }
-    })
-  }, [places, steps, startStep, runs, variables, chosen, onChoose])
-}
-
-function useEdges(steps: readonly GraphStep[], runs: readonly StepRow[]): Edge[] {
-  return useMemo(() => {
-    const taken = takenArrows(steps, runs)
-    const seen = new Map<string, Edge>()
-    for (const { name, transitions } of steps) {
-      for (const transition of transitions) {
-        const { to } = transition
-        const id = `${name}>${to}`
-        const count = taken.get(id) ?? 0
-        const times = count > 1 ? `×${count}` : ''
-        const label = name === to ? `↺ ${times}` : `${labelOf(transition)} ${times}`.trim()
-        const color = count > 0 ? 'var(--completed)' : 'var(--line)'
-        seen.set(id, {
-          id,
-          source: name,
-          target: to,
-          label,
-          type: name === to ? 'loop' : 'default',
-          focusable: false,
-          className: count > 0 ? (classes['taken'] ?? '') : '',
-          markerEnd: { type: MarkerType.ArrowClosed, color },
-          style: { stroke: color, strokeWidth: count > 0 ? 2.2 : 1.4 },
-        })
-      }
-    }
-    return [...seen.values()]
-  }, [steps, runs])
-}
-
 /** The playbook's steps, with the route that the execution took. */
 export function GraphView(props: GraphViewProps) {
-  const { steps, runs, startStep } = props
+  const { steps, runs, startStep, chosen } = props
   const scheme = useComputedColorScheme('light')
-  const nodes = useNodes(props)
-  const edges = useEdges(steps, runs)
+  const layout = useMemo(() => layoutSteps(steps), [steps])
+  const nodes = useNodes({ ...props, layout })
+  const edges = useEdges({ steps, runs, layout }, classes['taken'] ?? '')
   const isSmall = nodes.length <= SMALL
-  const active = runs.findLast(({ status }) => status === 'RUNNING' || status === 'FAILED')?.step ?? startStep
+  const first = chosen === '' ? (currentStep(runs) ?? startStep) : chosen
   return (
     <div className={classes['view']} role="group" aria-label="Graph of steps">
       <ReactFlow
@@ -114,16 +50,48 @@ export function GraphView(props: GraphViewProps) {
         elementsSelectable={false}
         onlyRenderVisibleElements={!isSmall}
         fitView
-        fitViewOptions={isSmall ? { padding: 0.12, maxZoom: 1.1 } : { nodes: around(nodes, active), maxZoom: 0.9, minZoom: 0.6 }}
+        fitViewOptions={isSmall ? { padding: 0.12, maxZoom: 1.1 } : { nodes: around(nodes, first), maxZoom: 0.9, minZoom: 0.6 }}
         minZoom={0.05}
         proOptions={{ hideAttribution: true }}
       >
         <Background gap={22} />
         <Controls showInteractive={false} />
         {!isSmall && <MiniMap pannable zoomable ariaLabel="The whole graph" nodeColor={colorOf} />}
+        <Follow step={chosen} places={layout.places} />
       </ReactFlow>
     </div>
   )
+}
+
+const READABLE = 0.6
+
+/** Brings the step that is chosen into sight, unless it is. */
+function Follow({ step, places }: { step: string; places: ReadonlyMap<string, Place> }) {
+  const { setCenter } = useReactFlow()
+  const store = useStoreApi()
+  const shown = useRef(step)
+  useEffect(() => {
+    const place = places.get(step)
+    if (shown.current === step || !place) return
+    shown.current = step
+    const bring = () => {
+      const {
+        width,
+        height,
+        transform: [left, top, zoom],
+      } = store.getState()
+      const [x, y] = [place.x * zoom + left, place.y * zoom + top]
+      const isInSight = x >= 0 && y >= 0 && x + NODE.width * zoom <= width && y + NODE.height * zoom <= height
+      if (isInSight && zoom >= READABLE) return
+      const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
+      const options = { zoom: Math.max(zoom, READABLE), duration: isCalm ? 0 : 350 }
+      void setCenter(place.x + NODE.width / 2, place.y + NODE.height / 2, options)
+    }
+    // The detail below takes its room first.
+    const timer = setTimeout(bring, 120)
+    return () => clearTimeout(timer)
+  }, [step, places, setCenter, store])
+  return null
 }
 
 /** The step and its surroundings: what one sees first of a large graph. */
@@ -141,5 +109,5 @@ const TONES: Readonly<Record<string, string>> = {
 }
 
 function colorOf({ data }: StepNodeType): string {
-  return TONES[data.state?.status ?? ''] ?? 'var(--line)'
+  return TONES[data.state?.status ?? ''] ?? 'var(--edge)'
 }

@@ -1,5 +1,5 @@
 import { Graph, layout } from '@dagrejs/dagre'
-import type { GraphStep } from './route.js'
+import type { Arrow, GraphStep } from '../firing.js'
 
 export const NODE = { width: 196, height: 56 }
 
@@ -8,34 +8,66 @@ export interface Place {
   readonly y: number
 }
 
+/** How an arrow runs: past the other steps, with a place for its label. */
+export interface Way {
+  readonly points: readonly Place[]
+  readonly label: Place
+}
+
+export interface Layout {
+  /** Top left corners. */
+  readonly places: ReadonlyMap<string, Place>
+  /** By `from>to`; an arrow from a step to itself has none. */
+  readonly ways: ReadonlyMap<string, Way>
+}
+
 const MAX_LABEL = 34
 /** Of the label's font. */
 const LETTER = 6.4
 
 /** What stands at an arrow: its condition, without braces. */
-export function labelOf({ when, isElse }: GraphStep['transitions'][number]): string {
+function labelOf({ when, isElse }: Arrow): string {
   const text = isElse ? 'else' : (when ?? '').replace(/^\s*\{\{\s*|\s*\}\}\s*$/g, '')
   return text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL - 1)}…` : text
 }
 
+/** One label for all arrows from one step to another, by where they lead. */
+export function labelsOf({ transitions }: GraphStep): Map<string, string> {
+  const labels = new Map<string, string>()
+  for (const arrow of transitions) {
+    const [before, label] = [labels.get(arrow.to), labelOf(arrow)]
+    labels.set(
+      arrow.to,
+      before === undefined || before === label ? label : [before, label].filter((text) => text !== '').join(' or '),
+    )
+  }
+  return labels
+}
+
 /** Where each step stands, in layers from top to bottom. `end` is drawn although no playbook needs to define it. */
-export function layoutSteps(steps: readonly GraphStep[]): Map<string, Place> {
+export function layoutSteps(steps: readonly GraphStep[]): Layout {
   const graph = new Graph()
-  graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 30, marginx: 12, marginy: 12 })
-  graph.setDefaultEdgeLabel(() => ({}))
+  graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 26, edgesep: 18, marginx: 12, marginy: 12 })
   const names = new Set(steps.flatMap(({ name, transitions }) => [name, ...transitions.map(({ to }) => to)]))
   for (const name of names) graph.setNode(name, { ...NODE })
-  for (const { name, transitions } of steps) {
-    for (const transition of transitions) {
-      const width = Math.min(MAX_LABEL, labelOf(transition).length) * LETTER
-      if (transition.to !== name) graph.setEdge(name, transition.to, { width, height: 16, labelpos: 'c' })
+  for (const step of steps) {
+    for (const [to, label] of labelsOf(step)) {
+      const width = Math.min(2 * MAX_LABEL, label.length) * LETTER
+      if (to !== step.name) graph.setEdge(step.name, to, { width, height: label === '' ? 0 : 18, labelpos: 'c' })
     }
   }
   layout(graph)
-  return new Map(
+  const places = new Map(
     [...names].map((name) => {
       const { x, y } = graph.node(name) as unknown as Place
       return [name, { x: x - NODE.width / 2, y: y - NODE.height / 2 }]
     }),
   )
+  const ways = new Map<string, Way>(
+    graph.edges().map((edge: { v: string; w: string }): [string, Way] => {
+      const { points, x, y } = graph.edge(edge) as unknown as { points: Place[] } & Place
+      return [`${edge.v}>${edge.w}`, { points, label: { x, y } }]
+    }),
+  )
+  return { places, ways }
 }

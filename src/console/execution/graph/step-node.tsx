@@ -16,6 +16,8 @@ import classes from './step-node.module.css'
 
 export interface StepData extends Record<string, unknown> {
   readonly name: string
+  /** What the playbook says about it. */
+  readonly about: string | null
   readonly kind: string | null
   readonly isIterator: boolean
   readonly isStart: boolean
@@ -65,6 +67,7 @@ export function StepNode({ data }: NodeProps<StepNodeType>) {
         data-chosen={data.isChosen || undefined}
         data-step={data.name}
         aria-pressed={data.isChosen}
+        title={data.about ?? data.name}
         onClick={() => data.onChoose(data.isChosen ? '' : data.name)}
       >
         <span className={classes['icon']}>
