@@ -5,18 +5,20 @@ import { type Link, link, retryNow } from '../live/link.js'
 import { type LivePlace, livePlace } from '../live/place.js'
 import classes from './connection-badge.module.css'
 
-type State = 'connected' | 'catching-up' | 'offline' | 'connecting'
+type State = 'connected' | 'catching-up' | 'offline' | 'connecting' | 'past'
 
 const TITLES: Readonly<Record<State, string>> = {
   connected: 'Live',
   'catching-up': 'Catching up',
   offline: 'Offline',
   connecting: 'Connecting',
+  past: 'Past',
 }
 
 function stateOf({ phase }: Link, place: LivePlace | null): State | null {
   if (phase === 'idle') return null
   if (phase !== 'connected') return phase
+  if (place !== null && place.asOf !== null) return 'past'
   const isBehind = place !== null && (!place.isLoaded || place.revision < place.target)
   return isBehind ? 'catching-up' : 'connected'
 }
@@ -29,6 +31,8 @@ function explain(state: State, since: number, place: LivePlace | null): string {
     return place.isLoaded
       ? `Revision ${formatCount(place.revision)} of ${formatCount(place.target)} is shown.`
       : `${formatCount(place.loaded)} of ${formatCount(place.total)} variables are here.`
+  if (state === 'past' && place !== null)
+    return `You look at revision ${formatCount(place.asOf ?? 0)}. Meanwhile the page follows on, up to revision ${formatCount(place.revision)}.`
   if (state === 'connecting') return 'Opening the connection to the server.'
   return `Every change is shown as it happens.${at === '' ? '' : `${at}.`}`
 }
@@ -47,7 +51,7 @@ export function ConnectionBadge() {
           <span className={classes['title']} role="status">
             {TITLES[state]}
           </span>
-          {place !== null && <span className={classes['revision']}>r{formatCount(place.revision)}</span>}
+          {place !== null && <span className={classes['revision']}>r{formatCount(place.asOf ?? place.revision)}</span>}
         </UnstyledButton>
       </Popover.Target>
       <Popover.Dropdown>

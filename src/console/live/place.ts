@@ -10,6 +10,8 @@ export interface LivePlace {
   readonly loaded: number
   readonly total: number
   readonly isLoaded: boolean
+  /** The revision of the past that one looks at; null: none. */
+  readonly asOf: number | null
 }
 
 /** null on pages that show no one execution. */

@@ -1,22 +1,13 @@
-import { VariablesDocument, VariablesLiveDocument, type VariablesLiveSubscription } from '../generated/graphql.js'
-import { client } from '../lib/client.js'
-import { describeError, type Fault } from '../lib/faults.js'
+import { VariablesLiveDocument, type VariablesLiveSubscription } from '../generated/graphql.js'
+import type { Fault } from '../lib/faults.js'
 import type { Store } from '../lib/store.js'
 import { follow } from './follow.js'
 import { untilRetry } from './link.js'
+import { readVariables } from './read-variables.js'
 import { createTable, type VariablesView } from './variable-table.js'
 
 export interface VariableFeed extends Pick<Store<VariablesView>, 'get' | 'subscribe'> {
   stop(): void
-}
-
-interface Place {
-  readonly after: string | null
-  readonly asOf: number | null
-}
-
-function readPage(id: string, place: Place) {
-  return client.query(VariablesDocument, { id, ...place }).toPromise()
 }
 
 type Message = VariablesLiveSubscription['variableChanged']
@@ -50,20 +41,17 @@ export function createVariableFeed(id: string): VariableFeed {
   }
 
   async function readAll(signal: AbortSignal): Promise<Fault | null> {
-    let place: Place = { after: null, asOf: null }
-    for (;;) {
-      const { data, error } = await readPage(id, place)
-      const fault = describeError(error)
-      if (fault !== null) return fault
-      if (signal.aborted || !data) return null
-      const { nodes, pageInfo, totalCount, revision } = data.variables
-      if (place.asOf === null) table.reset(revision ?? 0, totalCount)
-      table.add(nodes)
-      if (!pageInfo.hasNextPage) break
-      place = { after: pageInfo.endCursor, asOf: place.asOf ?? revision }
-    }
-    table.done()
-    return null
+    const fault = await readVariables({
+      id,
+      asOf: null,
+      signal,
+      onPage({ rows, total, revision }, index) {
+        if (index === 0) table.reset(revision, total)
+        table.add(rows)
+      },
+    })
+    if (fault === null && !signal.aborted) table.done()
+    return fault
   }
 
   function take({ kind, revision, changes }: Message): void {

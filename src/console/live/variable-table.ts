@@ -84,9 +84,9 @@ function byName(a: VariableRow, b: VariableRow): number {
 }
 
 function changed(before: VariableRow | undefined, change: Change, revision: number): VariableRow {
-  const { name, preview, size, type, sourceStep, version, changedAt } = change
+  const { name, preview, size, isSensitive, type, sourceStep, version, changedAt } = change
   return {
-    ...{ name, preview: preview ?? 'null', size, type, sourceStep, version, revision },
+    ...{ name, preview: preview ?? 'null', size, isSensitive, type, sourceStep, version, revision },
     accessCount: before?.accessCount ?? 0,
     updatedAt: changedAt,
     seenAt: performance.now(),
