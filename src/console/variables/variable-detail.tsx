@@ -1,15 +1,15 @@
 import { ActionIcon, Group, Tabs, Text, Title } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
 import { useEffect, useState } from 'react'
-import { useQuery } from 'urql'
 import { FaultNote, Loading } from '../app/states.js'
 import { VariableValueDocument } from '../generated/graphql.js'
-import { describeError } from '../lib/faults.js'
 import { formatSize, plural, words } from '../lib/format.js'
+import { useRead } from '../lib/use-read.js'
 import type { VariableRow } from '../live/variable-table.js'
 import { JsonTree } from '../ui/json-tree.js'
 import { Time } from '../ui/ticking.js'
 import { History } from './history.js'
+import { Sensitive } from './sensitive.js'
 import classes from './variable-detail.module.css'
 import { VariableEditor } from './variable-editor.js'
 
@@ -20,12 +20,13 @@ interface VariableDetailProps {
   readonly row: VariableRow | undefined
   /** null: the present. */
   readonly asOf: number | null
-  readonly isWritable: boolean
+  /** Why nothing can be written; null when it can. */
+  readonly locked: string | null
   readonly onClose: () => void
 }
 
 /** One variable: its whole value, its history, and a draft of the next value, which no change from outside discards. */
-export function VariableDetail({ id, name, row, asOf, isWritable, onClose }: VariableDetailProps) {
+export function VariableDetail({ id, name, row, asOf, locked, onClose }: VariableDetailProps) {
   const [tab, setTab] = useState<string | null>('value')
   const [hasDraft, setDraft] = useState(false)
   const change = (next: string | null) => {
@@ -51,39 +52,50 @@ export function VariableDetail({ id, name, row, asOf, isWritable, onClose }: Var
       <Tabs value={tab} onChange={change} className={classes['tabs']} keepMounted>
         <Tabs.List>
           <Tabs.Tab value="value">Value</Tabs.Tab>
-          <Tabs.Tab value="edit" disabled={!isWritable}>
-            Edit
-          </Tabs.Tab>
+          <Tabs.Tab value="edit">Edit</Tabs.Tab>
           <Tabs.Tab value="history">History</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="value" className={classes['panel']}>
           <Value id={id} name={name} version={row?.version ?? 0} asOf={asOf} />
         </Tabs.Panel>
         <Tabs.Panel value="edit" className={classes['panel']}>
-          {isWritable && hasDraft && <VariableEditor key={name} id={id} name={name} row={row} />}
+          {asOf !== null && (
+            <Text size="sm" c="dimmed">
+              {locked}
+            </Text>
+          )}
+          {asOf === null && hasDraft && <VariableEditor id={id} name={name} row={row} locked={locked} />}
         </Tabs.Panel>
         <Tabs.Panel value="history" className={classes['panel']}>
-          {tab === 'history' && <History id={id} name={name} version={row?.version ?? 0} isWritable={isWritable} />}
+          {tab === 'history' && <History id={id} name={name} version={row?.version ?? 0} asOf={asOf} locked={locked} />}
         </Tabs.Panel>
       </Tabs>
     </section>
   )
 }
 
+interface ValueProps {
+  readonly id: string
+  readonly name: string
+  /** When it moves, the value is read again. */
+  readonly version: number
+  readonly asOf: number | null
+}
+
 /** Read on demand, and again when the version changes; what was there stays until the new value has come. */
-function Value({ id, name, version, asOf }: { id: string; name: string; version: number; asOf: number | null }) {
-  const [{ data, error, fetching }, ask] = useQuery({ query: VariableValueDocument, variables: { id, name, asOf } })
+function Value({ id, name, version, asOf }: ValueProps) {
+  const { data, fault, isReading, again } = useRead(VariableValueDocument, { id, name, asOf })
   const [seen, setSeen] = useState(version)
   useEffect(() => {
     if (seen === version) return
     setSeen(version)
-    ask()
-  }, [seen, version, ask])
-  const fault = describeError(error)
+    again()
+  }, [seen, version, again])
   const variable = data?.variables.nodes[0]
   if (fault) return <FaultNote fault={fault} />
+  if (variable?.isSensitive) return <Sensitive key={variable.version} id={id} name={name} asOf={asOf} />
   if (variable) return <JsonTree value={variable.value} root={`vars.${name}`} />
-  if (fetching) return <Loading what="the value" />
+  if (isReading) return <Loading what="the value" />
   return (
     <Text size="sm" c="dimmed">
       There is no variable of this name {asOf === null ? 'now' : `at revision ${asOf}`}: it is missing, which is not the same as

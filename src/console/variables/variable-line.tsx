@@ -1,3 +1,4 @@
+import { IconLock } from '@tabler/icons-react'
 import { memo } from 'react'
 import { formatCount, formatSize, words } from '../lib/format.js'
 import type { VariableRow } from '../live/variable-table.js'
@@ -8,7 +9,7 @@ interface VariableLineProps {
   readonly top: number
   readonly index: number
   readonly isChosen: boolean
-  readonly onChoose: () => void
+  readonly onChoose: (name: string) => void
 }
 
 /** A change flashes for so long after the page saw it. */
@@ -28,12 +29,12 @@ export const VariableLine = memo(function VariableLine({ row, top, index, isChos
     >
       {isFresh && <span key={row.seenAt} className={classes['flash']} aria-hidden="true" />}
       <span role="cell" data-column="Name">
-        <button type="button" className={classes['name']} onClick={onChoose} aria-pressed={isChosen}>
+        <button type="button" className={classes['name']} onClick={() => onChoose(row.name)} aria-pressed={isChosen}>
           {row.name}
         </button>
       </span>
       <span role="cell" data-column="Value">
-        <Preview preview={row.preview} size={row.size} />
+        {row.isSensitive ? <Concealed /> : <Preview preview={row.preview} size={row.size} />}
       </span>
       <span role="cell" data-column="Type">
         {words(row.type)}
@@ -64,6 +65,15 @@ export function Preview({ preview, size }: { preview: string; size: number }) {
     <span className={classes['value']} data-kind={kind}>
       {preview}
       {size > preview.length && '…'}
+    </span>
+  )
+}
+
+/** A value that is encrypted: the list has only its mask. */
+export function Concealed() {
+  return (
+    <span className={classes['special']}>
+      <IconLock size={11} aria-hidden="true" /> sensitive
     </span>
   )
 }

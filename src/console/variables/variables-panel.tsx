@@ -1,18 +1,18 @@
-import { Group, Text, TextInput, Title } from '@mantine/core'
-import { IconFilter, IconX } from '@tabler/icons-react'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useDeferredValue, useMemo, useRef } from 'react'
-import { Empty, FaultNote } from '../app/states.js'
+import { ActionIcon, Group, Text, TextInput, Title, Tooltip } from '@mantine/core'
+import { IconFilter, IconPlus, IconX } from '@tabler/icons-react'
+import { useDeferredValue, useMemo, useState } from 'react'
+import { may, useMe } from '../app/me.js'
+import { FaultNote } from '../app/states.js'
 import { formatCount } from '../lib/format.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import type { VariableRow, VariablesView } from '../live/variable-table.js'
+import { AddVariable } from './add-variable.js'
+import { UndoRemoval } from './remove.js'
 import { VariableDetail } from './variable-detail.js'
-import { VariableLine } from './variable-line.js'
+import { VariableList } from './variable-list.js'
 import classes from './variables-panel.module.css'
 
-const LINE_HEIGHT = 34
-
-/** Rows whose name, value, type or step holds what is typed, of one step where one is chosen. */
+/** Rows whose name, value or step holds what is typed, of one step where one is chosen. */
 function matching(rows: readonly VariableRow[], text: string, step: string): readonly VariableRow[] {
   const needle = text.trim().toLowerCase()
   if (needle === '' && step === '') return rows
@@ -29,18 +29,31 @@ function matching(rows: readonly VariableRow[], text: string, step: string): rea
 interface VariablesPanelProps {
   readonly id: string
   readonly view: VariablesView
-  /** Whether the execution still takes writes. */
-  readonly isWritable: boolean
+  /** null: the present. */
+  readonly asOf: number | null
+  /** Whether the execution has ended. */
+  readonly isOver: boolean
 }
 
-/** Everything that the execution knows, live. */
-export function VariablesPanel({ id, view, isWritable }: VariablesPanelProps) {
+/** Why nothing can be written here; null when it can. */
+function useLock({ asOf, isOver }: Pick<VariablesPanelProps, 'asOf' | 'isOver'>): string | null {
+  const me = useMe()
+  if (asOf !== null) return 'This is the past: go back to now to change a variable.'
+  if (isOver) return 'The execution has ended, and its variables are history. Rerun it with other values instead.'
+  return may(me, 'WRITE') ? null : 'Your key may not write variables. Ask whoever runs the server for one that may.'
+}
+
+/** Everything that the execution knows. */
+export function VariablesPanel({ id, view, asOf, isOver }: VariablesPanelProps) {
   const [search, setSearch] = useSearchState()
-  const text = search.get('q') ?? ''
+  const [isAdding, setAdding] = useState(false)
   const step = search.get('step') ?? ''
   const chosen = search.get('var') ?? ''
+  const text = search.get('q') ?? ''
   const deferred = useDeferredValue(text)
   const rows = useMemo(() => matching(view.rows, deferred, step), [view.rows, deferred, step])
+  const locked = useLock({ asOf, isOver })
+  const isNamed = (name: string) => view.rows.some((row) => row.name === name)
   return (
     <section className={`panel ${classes['panel']}`} aria-label="Variables">
       <Group gap="sm" p="xs" px="sm" className={classes['bar']}>
@@ -52,6 +65,7 @@ export function VariablesPanel({ id, view, isWritable }: VariablesPanelProps) {
           {!view.isLoaded && view.total > 0 && ` (reading ${formatCount(view.total)} …)`}
         </Text>
         <TextInput
+          data-filter
           size="xs"
           flex={1}
           miw={120}
@@ -66,76 +80,49 @@ export function VariablesPanel({ id, view, isWritable }: VariablesPanelProps) {
             of step {step} <IconX size={12} aria-label="Show those of all steps" />
           </button>
         )}
+        <Tooltip label={locked ?? 'Add a variable'}>
+          <ActionIcon
+            variant="default"
+            size={30}
+            aria-label="Add a variable"
+            data-disabled={locked !== null || undefined}
+            aria-disabled={locked !== null}
+            onClick={() => locked === null && setAdding(true)}
+          >
+            <IconPlus size={16} />
+          </ActionIcon>
+        </Tooltip>
       </Group>
       {view.fault && <FaultNote fault={view.fault} />}
-      <Lines rows={rows} isFiltered={rows.length < view.rows.length} isLoaded={view.isLoaded} />
+      {isAdding && locked === null && (
+        <AddVariable
+          id={id}
+          isKnown={isNamed}
+          onDone={(name) => {
+            setAdding(false)
+            if (name !== null) setSearch({ var: name, step: '', q: '' })
+          }}
+        />
+      )}
+      <VariableList
+        rows={rows}
+        isFiltered={rows.length < view.rows.length}
+        isLoaded={view.isLoaded}
+        chosen={chosen}
+        onChoose={(name) => setSearch({ var: name })}
+      />
+      <UndoRemoval id={id} />
       {chosen !== '' && (
         <VariableDetail
           key={chosen}
           id={id}
           name={chosen}
           row={view.rows.find(({ name }) => name === chosen)}
-          asOf={null}
-          isWritable={isWritable}
+          asOf={asOf}
+          locked={locked}
           onClose={() => setSearch({ var: '' })}
         />
       )}
     </section>
-  )
-}
-
-interface LinesProps {
-  readonly rows: readonly VariableRow[]
-  readonly isFiltered: boolean
-  readonly isLoaded: boolean
-}
-
-function Lines({ rows, isFiltered, isLoaded }: LinesProps) {
-  const scroller = useRef<HTMLDivElement>(null)
-  const [search, setSearch] = useSearchState()
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => LINE_HEIGHT,
-    overscan: 10,
-  })
-  const chosen = search.get('var') ?? ''
-  return (
-    <div className={classes['scroller']} ref={scroller}>
-      <div role="table" aria-label="Variables" aria-rowcount={rows.length + 1} className={classes['table']}>
-        <div role="row" className={classes['header']}>
-          {['Name', 'Value', 'Type', 'Size', 'Step', 'Ver.', 'Reads'].map((title) => (
-            <span role="columnheader" key={title} data-column={title}>
-              {title}
-            </span>
-          ))}
-        </div>
-        <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
-          {virtual.getVirtualItems().map(({ index, start }) => {
-            const row = rows[index]
-            if (!row) return null
-            return (
-              <VariableLine
-                key={row.name}
-                row={row}
-                top={start}
-                index={index}
-                isChosen={row.name === chosen}
-                onChoose={() => setSearch({ var: row.name })}
-              />
-            )
-          })}
-        </div>
-      </div>
-      {isLoaded && rows.length === 0 && (
-        <Empty title={isFiltered ? 'No variable matches' : 'No variables yet'}>
-          <Text size="sm" c="dimmed">
-            {isFiltered
-              ? 'Type less, or choose another step.'
-              : 'They appear here as soon as a step, a person or another program writes one.'}
-          </Text>
-        </Empty>
-      )}
-    </div>
   )
 }
