@@ -7,6 +7,7 @@ import { ConnectionBadge } from './connection-badge.js'
 import { Login } from './login.js'
 import { may, useMe } from './me.js'
 import classes from './shell.module.css'
+import { ShortcutHelp } from './shortcut-help.js'
 
 const PLACES = [
   { to: '/executions', title: 'Executions' },
@@ -36,6 +37,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </nav>
         <Group gap="xs" wrap="nowrap" className={classes['tools']}>
           <ConnectionBadge />
+          <ShortcutHelp className={classes['keys'] ?? ''} />
           <SchemeSwitch />
           <Login />
         </Group>

@@ -47,11 +47,11 @@ export const theme = createTheme({
   },
 })
 
-/** Dimmed text that still has a contrast of 4.5 on every ground it stands on. */
+/** Dimmed text and links that still have a contrast of 4.5 on every ground they stand on. */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: { '--mantine-color-dimmed': '#5a6472', '--mantine-color-placeholder': '#6b7280' },
-  dark: { '--mantine-color-dimmed': '#a0a9b8', '--mantine-color-placeholder': '#8b94a3' },
+  dark: { '--mantine-color-anchor': '#9aa9f1', '--mantine-color-dimmed': '#a0a9b8', '--mantine-color-placeholder': '#8b94a3' },
 })
 
 /** The nonce that the server put into the page, for the few styles that are made at run time. */

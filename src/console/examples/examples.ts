@@ -11,7 +11,7 @@ export interface Example {
 export const MAIN_EXAMPLE: Example = {
   name: 'batch_live',
   title: 'Batches',
-  about: 'Fetches 25 items page by page, works on three at a time, counts what fails. Takes about ten seconds.',
+  about: 'Fetches 18 items page by page, works on three at a time, counts what fails. Takes about five seconds.',
   isSelfContained: true,
 }
 

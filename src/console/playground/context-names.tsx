@@ -1,4 +1,4 @@
-import { Text } from '@mantine/core'
+import { Text, VisuallyHidden } from '@mantine/core'
 import { FaultNote } from '../app/states.js'
 import { VariablesDocument } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
@@ -30,7 +30,8 @@ export function ContextNames({ id, asOf, onInsert }: ContextNamesProps) {
       <ul>
         {nodes.map(({ name, preview }) => (
           <li key={name}>
-            <button type="button" onClick={() => onInsert(expressionOf(name))} aria-label={`Append ${expressionOf(name)}`}>
+            <button type="button" onClick={() => onInsert(expressionOf(name))} title={`Append ${expressionOf(name)}`}>
+              <VisuallyHidden>Append</VisuallyHidden>
               <code>{name}</code>
               <span>{preview}</span>
             </button>
