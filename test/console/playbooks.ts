@@ -88,3 +88,109 @@ workflow:
 - step: done
   vars: {finished_at: "{{ now() }}"}
 `
+
+/** `case` decides, by what a step answered. */
+export const CASES = `
+apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: cases, path: console/cases}
+workflow:
+- step: start
+  next: look
+- step: look
+  tool: python
+  code: |
+    def main():
+        return {"size": 3}
+  case:
+  - when: "{{ event.name == 'call.done' and result.size > 10 }}"
+    then: [{step: large}]
+  - when: "{{ event.name == 'call.done' and result.size <= 10 }}"
+    then: [{step: small}]
+  next: nowhere
+- step: large
+- step: small
+- step: nowhere
+`
+
+/** Fails until it is a second old. */
+export const RETRIED = `
+apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: retried, path: console/retried}
+workflow:
+- step: start
+  vars: {began: "{{ now() }}"}
+  next: flaky
+- step: flaky
+  tool: python
+  retry: {max_attempts: 20, initial_delay: 0.4, backoff_multiplier: 1}
+  args: {age: "{{ now() - vars.began }}"}
+  code: |
+    import time
+    def main(age):
+        time.sleep(0.1)
+        if age < 1:
+            raise ValueError("not yet")
+        return {"age": age}
+`
+
+export const PARENT = `
+apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: parent, path: console/parent}
+workflow:
+- step: start
+  tool: playbook
+  path: console/stepwise
+  args: {times: 1}
+  vars: {done: true}
+`
+
+/** A playbook that only greets; its text differs with the greeting. */
+export const greet = (greeting: string) => `apiVersion: noetl.io/v1
+kind: Playbook
+metadata:
+  name: greet
+  path: screens/greet
+workload:
+  name: Ada
+workflow:
+- step: start
+  vars:
+    greeting: "${greeting} {{ workload.name }}"
+    parts: [1, 2]
+  next: end
+- step: end
+`
+
+export const BRANCHING = 'console/branching'
+
+/** Four steps a layer: it forks by a condition, joins, and at times leads back; the last join fails. */
+export function branching(steps: number): string {
+  const layers = Array.from({ length: steps / 4 }, (_, layer) => {
+    const next = (layer + 1) * 4 < steps ? `choose_${layer + 1}` : null
+    const back = layer % 5 === 4 ? `\n  - when: "{{ vars.turns > 1000 }}"\n    then: [{step: choose_${layer - 3}}]` : ''
+    return `- step: choose_${layer}
+  vars: {turns: "{{ vars.turns + 1 }}"}
+  next:
+  - when: "{{ vars.turns % 2 == 0 }}"
+    then: [{step: left_${layer}}]
+  - else: [{step: right_${layer}}]
+- step: left_${layer}
+  next: join_${layer}
+- step: right_${layer}
+  next: join_${layer}
+- step: join_${layer}
+  ${next === null ? 'vars: {sum: "{{ vars.never }}"}' : `next:${back}\n  - step: ${next}`}
+`
+  })
+  return `apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: branching, path: ${BRANCHING}}
+workflow:
+- step: start
+  vars: {turns: 0}
+  next: choose_0
+${layers.join('')}`
+}

@@ -1,0 +1,80 @@
+import { expect, it } from 'vitest'
+import { FAILING } from './playbooks.js'
+import { createStage } from './stage.js'
+
+const ADMIN_KEY = 'an-admin-key-for-the-console-tests'
+const stage = createStage([FAILING], { env: { ADMIN_KEY } })
+
+async function newKey(role: string): Promise<string> {
+  const { createApiKey } = await stage.server.query<{ createApiKey: { secret: string } }>(
+    `mutation { createApiKey(input: {name: "${role.toLowerCase()}", role: ${role}}) { secret } }`,
+  )
+  return createApiKey.secret
+}
+
+it('asks for a key, refuses a wrong one, keeps it for the tab, sends it as header and in connection_init', async () => {
+  await stage.set('5001', { port: 80 })
+  const page = await stage.open('/executions/5001')
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Key or JWT').fill('wrong')
+  await dialog.getByRole('button', { name: 'Log in' }).click()
+  await dialog.getByText(/The key was refused/).waitFor()
+  const frames: string[] = []
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => frames.push(String(payload))))
+  await dialog.getByLabel('Key or JWT').fill(ADMIN_KEY)
+  await dialog.getByRole('button', { name: 'Log in' }).click()
+  await page.locator('[data-variable="port"]').getByText('80').waitFor()
+  expect(frames.find((frame) => frame.includes('connection_init'))).toContain(`Bearer ${ADMIN_KEY}`)
+  expect(await page.evaluate(() => [sessionStorage.getItem('transient-key'), localStorage.length])).toEqual([ADMIN_KEY, 0])
+
+  const request = page.waitForRequest((each) => each.url().endsWith('/graphql') && each.method() === 'POST')
+  await page.reload()
+  expect((await (await request).allHeaders())['authorization']).toBe(`Bearer ${ADMIN_KEY}`)
+  await page.getByRole('button', { name: 'Who you are' }).click()
+  await page.getByText(/^You may: .*register/).waitFor()
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await dialog.getByLabel('Key or JWT').waitFor()
+  expect(await page.evaluate(() => sessionStorage.getItem('transient-key'))).toBeNull()
+})
+
+it('who may only look is offered nothing else, and told why', async () => {
+  const id = await stage.run('console/failing')
+  await stage.set('5002', { port: 80 })
+  const key = await newKey('VIEWER')
+  const page = await stage.open('/executions')
+  await page.getByLabel('Key or JWT').fill(key)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.locator('[data-execution="5002"]').waitFor()
+  await page.getByRole('button', { name: 'Who you are' }).click()
+  await page.getByText('viewer', { exact: true }).first().waitFor()
+  await page.keyboard.press('Escape')
+  expect(await page.getByRole('button', { name: 'Start', exact: true }).count()).toBe(0)
+  await page.locator(`[data-execution="${id}"]`).getByRole('link').click()
+  await page.getByRole('alert').waitFor()
+  expect(await page.getByRole('button', { name: 'Rerun' }).count()).toBe(0)
+  await page.getByRole('link', { name: 'Executions' }).click()
+  await page.locator('[data-execution="5002"]').getByRole('link').click()
+  await page.getByRole('button', { name: 'port', exact: true }).click()
+  await page.getByRole('tab', { name: 'Edit' }).click()
+  await page.getByText('Your key may not write variables').waitFor()
+  await page.getByRole('link', { name: 'Playbooks' }).click()
+  await page.getByRole('link', { name: 'Edit console/failing' }).click()
+  await page.getByText('Your key may not register playbooks').waitFor()
+  expect(await page.getByRole('button', { name: 'Register' }).isDisabled()).toBe(true)
+})
+
+it('offers the API explorer to those who may read', async () => {
+  const page = await stage.open('/executions')
+  await page.getByLabel('Key or JWT').fill(await newKey('WORKER'))
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page
+    .getByText(/needs the right|does not allow|may not/)
+    .first()
+    .waitFor()
+  expect(await page.getByRole('link', { name: 'API' }).count()).toBe(0)
+  await page.getByRole('button', { name: 'Who you are' }).click()
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await page.getByLabel('Key or JWT').fill(ADMIN_KEY)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByRole('link', { name: 'API' }).waitFor()
+})
