@@ -110,7 +110,7 @@ export const POLICY: Policy = {
   keys: {
     create: { right: 'keys', actor: (actor, request) => [{ ...request, actor }] },
     list: { right: 'keys' },
-    revoke: { right: 'keys', actor: (actor, id) => [id, actor] },
+    revoke: { right: 'keys', actor: (actor, request) => [{ ...request, actor }] },
   },
   audit: { list: { right: 'audit' } },
   // What a template sees as `env` no reader of variables sees otherwise.

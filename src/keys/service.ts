@@ -5,7 +5,7 @@ import type { Role } from '../core/principal.js'
 import type { Database, Sql } from '../db/database.js'
 import type { ApiKeyRecord } from './record.js'
 import { mintKey } from './secret.js'
-import { findKey, insertKey, listKeys, listLiveKeys, lockKeys, revokeKey } from './store.js'
+import { findKey, insertKey, listExpiredKeys, listKeys, listLiveKeys, lockKeys, revokeKey } from './store.js'
 
 export interface CreateKeyRequest {
   readonly name: string
@@ -28,8 +28,18 @@ export interface KeysService {
   /** @throws TransientError VALIDATION; CONFLICT when two keys of the name live, or nobody would be left to make keys */
   create(request: CreateKeyRequest): Promise<CreatedKey>
   list(): Promise<ApiKeyRecord[]>
-  /** Revoking a revoked one returns it. @throws TransientError NOT_FOUND; CONFLICT when nobody would be left to make keys */
-  revoke(id: string, actor: string): Promise<ApiKeyRecord>
+  /**
+   * Revoking a revoked one returns it.
+   * @throws TransientError NOT_FOUND; CONFLICT when nobody would be left to make keys, or the server would open and `reopen` is not said
+   */
+  revoke(request: RevokeKeyRequest): Promise<ApiKeyRecord>
+}
+
+export interface RevokeKeyRequest {
+  readonly id: string
+  readonly actor: string
+  /** Revokes the last key too, and with it those that expired: from then on whoever reaches the server over loopback is admin. */
+  readonly reopen?: boolean
 }
 
 interface KeysOptions {
@@ -79,21 +89,22 @@ export function createKeysService({ db, isConfigured, onChanged, clock = systemC
     return { ...created, secret: minted.text }
   }
 
-  async function revoke(id: string, actor: string): Promise<ApiKeyRecord> {
+  async function revoke({ id, actor, reopen = false }: RevokeKeyRequest): Promise<ApiKeyRecord> {
+    const end = async (tx: Sql, key: ApiKeyRecord): Promise<ApiKeyRecord> => {
+      await insertEntries(tx, [deed('key.revoked', key, { actor, now: clock.now() })])
+      return (await revokeKey(tx, key.id)) ?? key
+    }
     const revoked = await db.transaction(async (tx) => {
       await lockKeys(tx)
       const key = await findKey(tx, id)
       if (key === null) throw new TransientError('NOT_FOUND', `there is no key ${JSON.stringify(id.slice(0, 40))}`)
       if (key.revokedAt !== null) return key
       const others = (await listLiveKeys(tx)).filter((other) => other.id !== id)
-      if (others.length > 0 && !(await otherAdmins(tx, id))) {
-        throw new TransientError(
-          'CONFLICT',
-          `${key.name}: nobody could make or revoke keys any more; revoke the other keys before, make another admin’s, or set ADMIN_KEY`,
-        )
-      }
-      await insertEntries(tx, [deed('key.revoked', key, { actor, now: clock.now() })])
-      return (await revokeKey(tx, id)) ?? key
+      const isLast = others.length === 0 && !isConfigured
+      if (isLast && !reopen) throw wouldOpen(key)
+      if (!isLast && !(await otherAdmins(tx, id))) throw wouldLockOut(key)
+      if (isLast) for (const expired of await listExpiredKeys(tx)) if (expired.id !== id) await end(tx, expired)
+      return end(tx, key)
     })
     await onChanged()
     return revoked
@@ -112,6 +123,21 @@ function checkKey({ name, expiresAt }: CreateKeyRequest, now: Date): void {
   if (expiresAt.getTime() > now.getTime() + MAX_YEARS * 366 * 86_400_000) {
     throw refuse('expiresAt', `must be within ${MAX_YEARS} years; leave it out for a key that does not expire`)
   }
+}
+
+function wouldLockOut({ name }: ApiKeyRecord): TransientError {
+  return new TransientError(
+    'CONFLICT',
+    `${name}: nobody could make or revoke keys any more; revoke the other keys before, make another admin’s, or set ADMIN_KEY`,
+  )
+}
+
+function wouldOpen({ name }: ApiKeyRecord): TransientError {
+  return new TransientError(
+    'CONFLICT',
+    `${name}: this is the last key, and without one whoever reaches the server over loopback is admin. Make another admin’s before, ` +
+      'set ADMIN_KEY, or say that it shall be open again (reopen)',
+  )
 }
 
 function tooMany(name: string, live: readonly ApiKeyRecord[]): TransientError {

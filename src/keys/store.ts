@@ -83,6 +83,14 @@ export async function listLiveKeys(sql: Sql, name: string | null = null): Promis
   return rows.map(fromRow)
 }
 
+/** Keys that ended by themselves: neither live nor revoked. */
+export async function listExpiredKeys(sql: Sql): Promise<ApiKeyRecord[]> {
+  const rows = await sql.rows<ApiKeyRow>(
+    `SELECT ${COLUMNS} FROM transient.api_key WHERE revoked_at IS NULL AND expires_at <= now() ORDER BY created_at, id`,
+  )
+  return rows.map(fromRow)
+}
+
 /** Every key that ever was, by name and age. */
 export async function listKeys(sql: Sql): Promise<ApiKeyRecord[]> {
   const rows = await sql.rows<ApiKeyRow>(`SELECT ${COLUMNS} FROM transient.api_key ORDER BY name, created_at, id`)

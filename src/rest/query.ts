@@ -30,3 +30,10 @@ export function variableType(text: string, field: string): VariableType {
     details: { field, valid: [...VARIABLE_TYPES] },
   })
 }
+
+/** @throws TransientError VALIDATION when it is neither true nor false */
+export function flag(text: string | undefined, field: string): boolean {
+  if (text === undefined || text === 'false') return false
+  if (text === 'true') return true
+  throw new TransientError('VALIDATION', `${field}: "${text.slice(0, 40)}" is neither true nor false`, { details: { field } })
+}

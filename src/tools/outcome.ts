@@ -5,6 +5,9 @@ import type { ToolOutcome } from './tool.js'
 /** The largest answer of an http or postgres call. */
 export const ANSWER_LIMIT = 10 * 1024 * 1024
 
+/** The most rows of a postgres call's answer. */
+export const ROW_LIMIT = 100_000
+
 interface FailureParts {
   readonly data?: JsonValue
   readonly extras?: JsonObject

@@ -83,7 +83,7 @@ describeEachDatabase('API keys', (open) => {
     await expect(create('pair')).rejects.toMatchObject({ code: 'CONFLICT' })
     const raced = await Promise.allSettled([create('race'), create('race'), create('race'), create('race')])
     expect(raced.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
-    await one.keys.revoke(first.key.id, BY)
+    await one.keys.revoke({ id: first.key.id, actor: BY })
     await create('pair')
   })
 
@@ -91,14 +91,14 @@ describeEachDatabase('API keys', (open) => {
     const { secret, key } = await create('gone', 'viewer')
     const [here, there] = [await one.sessions.authenticate(secret), await other.sessions.authenticate(secret)]
     const began = Date.now()
-    await one.keys.revoke(key.id, BY)
+    await one.keys.revoke({ id: key.id, actor: BY })
     expect(here.ending.reason).toMatchObject({ code: 'UNAUTHENTICATED' })
     await expect(one.sessions.authenticate(secret)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     await expect.poll(() => there.ending.reason?.code, { timeout: 5_000 }).toBe('UNAUTHENTICATED')
     await expect(other.sessions.authenticate(secret)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     expect(Date.now() - began).toBeLessThan(5_000)
-    expect((await one.keys.revoke(key.id, BY)).revokedAt).toBeInstanceOf(Date)
-    await expect(one.keys.revoke('nothing', BY)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    expect((await one.keys.revoke({ id: key.id, actor: BY })).revokedAt).toBeInstanceOf(Date)
+    await expect(one.keys.revoke({ id: 'nothing', actor: BY })).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('expiry ends a session too', async () => {
@@ -121,23 +121,47 @@ describeEachDatabase('API keys', (open) => {
 })
 
 describeEachDatabase('the last admin', (open) => {
-  it('cannot be locked out; without any key the server is open again', async () => {
-    const { sessions, keys } = openProcess(await open())
+  let db: Database
+  beforeAll(async () => {
+    db = await open()
+  })
+  async function withProcess(use: (process: ReturnType<typeof openProcess>) => Promise<void>): Promise<void> {
+    const process = openProcess(db)
     try {
-      await sessions.refresh()
-      const viewer = { name: 'v', role: 'viewer', expiresAt: null, actor: BY } as const
+      await process.sessions.refresh()
+      await use(process)
+    } finally {
+      process.sessions.close()
+    }
+  }
+  const viewer = { name: 'v', role: 'viewer', expiresAt: null, actor: BY } as const
+
+  it('cannot be locked out, and the last key is revoked only by who says that the server shall be open again', () =>
+    withProcess(async ({ sessions, keys }) => {
       await expect(keys.create(viewer)).rejects.toMatchObject({ code: 'CONFLICT' })
       const admin = await keys.create({ ...viewer, name: 'a', role: 'admin' })
       const seen = await keys.create(viewer)
       expect(seen.isFirst).toBe(false)
-      await expect(keys.revoke(admin.key.id, BY)).rejects.toMatchObject({ code: 'CONFLICT' })
-      await keys.revoke(seen.key.id, BY)
-      await keys.revoke(admin.key.id, BY)
+      const revoke = (id: string, reopen = false) => keys.revoke({ id, actor: BY, reopen })
+      await expect(revoke(admin.key.id)).rejects.toMatchObject({ code: 'CONFLICT' })
+      await expect(revoke(admin.key.id, true)).rejects.toMatchObject({ code: 'CONFLICT' })
+      await revoke(seen.key.id)
+      await expect(revoke(admin.key.id)).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('reopen') })
+      await expect(sessions.authenticate(null)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+      expect((await sessions.authenticate(admin.secret)).principal.role).toBe('admin')
+      await revoke(admin.key.id, true)
       expect((await sessions.authenticate(null)).principal.actor).toBe(BY)
-    } finally {
-      sessions.close()
-    }
-  })
+    }))
+
+  it('reopening takes the keys that expired along', () =>
+    withProcess(async ({ sessions, keys }) => {
+      const admin = await keys.create({ ...viewer, name: 'a', role: 'admin' })
+      const expired = await keys.create({ ...viewer, expiresAt: new Date(Date.now() + 300) })
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      await keys.revoke({ id: admin.key.id, actor: BY, reopen: true })
+      expect((await sessions.authenticate(null)).principal.actor).toBe(BY)
+      expect((await keys.list()).find(({ id }) => id === expired.key.id)?.revokedAt).toBeInstanceOf(Date)
+    }))
 })
 
 describe('a key', () => {

@@ -42,6 +42,23 @@ url.pathname = `/${DATABASE}`
 testPostgres('embedded', () => environmentWith({ embeddedDatabaseDir: directory }))
 if (isServerThere) testPostgres('server', () => environmentWith({ connections: new Map([['default', url.href]]) }))
 
+it('gives up the answer of the embedded database while it comes, and undoes the statement', { timeout: 60_000 }, async () => {
+  const sql = createCaller('postgres', environmentWith({ embeddedDatabaseDir: directory }))
+  await sql.data(sqlInput('create table flood (id int)'))
+  const flood = 'insert into flood select n from generate_series(1, 200000) n returning id'
+  expect(await sql.error(sqlInput(flood))).toMatch(/over the limit of 100,000 rows/)
+  expect(stringifyJson(await sql.data(sqlInput('select count(*) as n from flood')))).toBe('[{"n":0}]')
+  await sql.close()
+})
+
+it.runIf(isServerThere)('gives up a row that is too large before it is there whole', { timeout: 60_000 }, async () => {
+  const sql = createCaller('postgres', environmentWith({ connections: new Map([['default', url.href]]) }))
+  const before = process.memoryUsage().rss
+  expect(await sql.error(sqlInput("select repeat('x', 900000000) as a"))).toMatch(/over the limit of 10 MiB/)
+  expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 ** 2)
+  await sql.close()
+})
+
 function testPostgres(name: string, environment: () => ToolEnvironment): void {
   describe(`postgres on ${name}`, { timeout: 60_000 }, () => {
     const sql = createCaller('postgres', environment())
@@ -192,6 +209,14 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
     it('refuses an answer over 10 MiB', async () => {
       expect(await error("select repeat('x', 1000000) as a from generate_series(1, 12)")).toMatch(/limit of 10 MiB/)
       expect(await rows('select 1 as a')).toBe('[{"a":1}]')
+    })
+
+    it('refuses an answer of more than 100,000 rows', async () => {
+      expect(await error('select n from generate_series(1, 100001) n')).toBe(
+        'TOOL_FAILED: the answer of the database is over the limit of 100,000 rows',
+      )
+      const { data } = (await sql.run(sqlInput('select n from generate_series(1, 100000) n'))) as { data: JsonValue[] }
+      expect([data.length, stringifyJson(data.at(-1) ?? null)]).toEqual([100_000, '{"n":100000}'])
     })
   })
 

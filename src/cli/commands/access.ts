@@ -59,7 +59,8 @@ export function addAccessCommands(program: Command): void {
   key
     .command('revoke <id>')
     .description('end a key within seconds, on every process, with all that is open under it')
-    .action((id: string, _options, command: Command) => revokeKey(createContext(command), id))
+    .option('--reopen', 'also the last key: without one, whoever reaches the server over loopback is admin', false)
+    .action((id: string, { reopen }: { reopen: boolean }, command: Command) => revokeKey(createContext(command), id, reopen))
 
   const audit = program.command('audit').description('who did what')
   audit
@@ -104,8 +105,8 @@ async function listKeys({ client, printRows }: CommandContext): Promise<void> {
   printRows(apiKeys.map(keyRow), KEY_COLUMNS)
 }
 
-async function revokeKey({ client, format, say, printOne }: CommandContext, id: string): Promise<void> {
-  const { revokeApiKey: key } = await client.request(RevokeApiKeyDocument, { id: idOf(id) })
+async function revokeKey({ client, format, say, printOne }: CommandContext, id: string, reopen: boolean): Promise<void> {
+  const { revokeApiKey: key } = await client.request(RevokeApiKeyDocument, { id: idOf(id), reopen })
   if (format === 'table') say(`key ${key.id} of ${key.name} is revoked: what is open under it ends within seconds`)
   else printOne(keyRow(key))
 }

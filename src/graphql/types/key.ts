@@ -59,7 +59,13 @@ builder.mutationFields((t) => ({
     type: ApiKeyType,
     authScopes: { keys: true },
     description: 'Ends it within seconds on every process, with all that is open under it. REST: DELETE /api/keys/{id}.',
-    args: { id: t.arg.id({ required: true }) },
-    resolve: (_root, { id }, { services, actor }) => services.keys.revoke(id, actor),
+    args: {
+      id: t.arg.id({ required: true }),
+      reopen: t.arg.boolean({
+        defaultValue: false,
+        description: 'The last key is refused without it: whoever reaches the server over loopback is admin then.',
+      }),
+    },
+    resolve: (_root, { id, reopen }, { services, actor }) => services.keys.revoke({ id, actor, reopen: reopen === true }),
   }),
 }))

@@ -8,7 +8,7 @@ import type { ApiKeyRecord } from '../../keys/record.js'
 import { readJson } from '../body.js'
 import { actorOf, answerJson, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
-import { wholeNumber } from '../query.js'
+import { flag, wholeNumber } from '../query.js'
 
 const ME_PATH = '/api/me'
 const KEYS_PATH = '/api/keys'
@@ -34,7 +34,8 @@ export function addAccessRoutes(app: Hono<RestEnv>): void {
   refuseOtherMethods(app, KEYS_PATH, ['GET', 'POST'])
 
   app.delete(KEY_PATH, async (context) => {
-    const revoked = await servicesOf(context).keys.revoke(context.req.param('id'), actorOf(context))
+    const request = { id: context.req.param('id'), actor: actorOf(context), reopen: flag(context.req.query('reopen'), 'reopen') }
+    const revoked = await servicesOf(context).keys.revoke(request)
     return answerJson(keyBody(revoked) as JsonObject)
   })
   refuseOtherMethods(app, KEY_PATH, ['DELETE'])

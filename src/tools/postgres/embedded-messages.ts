@@ -1,4 +1,4 @@
-import type { SqlResult } from './session.js'
+import type { AnswerLimit, SqlResult } from './session.js'
 
 /** What the main thread asks of the thread with the embedded database. */
 export interface EmbeddedRequest {
@@ -17,7 +17,7 @@ export interface EmbeddedFault {
 export type EmbeddedAnswer =
   | { readonly id: number; readonly result: SqlResult }
   | { readonly id: number; readonly types: readonly number[] }
-  | { readonly id: number; readonly isTooLarge: true }
+  | { readonly id: number; readonly exceeded: AnswerLimit }
   /** The database is open, or failed to open: from now on the thread may be ended. */
   | { readonly isReady: true }
   | { readonly id: number; readonly fault: EmbeddedFault }

@@ -2,18 +2,16 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { PGlite, type Results } from '@electric-sql/pglite'
-import { ANSWER_LIMIT } from '../outcome.js'
+import { PGlite } from '@electric-sql/pglite'
 import type { EmbeddedAnswer, EmbeddedFault, EmbeddedRequest } from './embedded-messages.js'
-import type { SqlResult } from './session.js'
+import { runInPortal } from './portal.js'
+import { SqlAnswerTooLarge } from './session.js'
 
 // A statement keeps its thread busy until it ends: on a thread of its own, it can be stopped, and the server goes on.
 const { directory }: { directory: string } = workerData
 const database = open()
 // A failed start is the answer to every request; until the first it must not end the thread.
 database.catch(() => {}).finally(() => parentPort?.postMessage({ isReady: true } satisfies EmbeddedAnswer))
-
-type Converters = Record<number, (value: string) => string>
 
 parentPort?.on('message', async (request: EmbeddedRequest) => {
   parentPort?.postMessage(await answer(request))
@@ -40,33 +38,11 @@ async function answer({ id, operation, text, values }: EmbeddedRequest): Promise
       const { queryParams } = await opened.describeQuery(text)
       return { id, types: queryParams.map((param) => param.dataTypeID) }
     }
-    const result = await runQuery(opened, text, values)
-    return sizeOf(result) > ANSWER_LIMIT ? { id, isTooLarge: true } : { id, result }
+    return { id, result: await runInPortal(opened, text, values) }
   } catch (error) {
+    if (error instanceof SqlAnswerTooLarge) return { id, exceeded: error.limit }
     return { id, fault: faultOf(error) }
   }
-}
-
-async function runQuery(open: PGlite, text: string, values: readonly (string | null)[]): Promise<SqlResult> {
-  const { rows, fields, affectedRows }: Results<(string | null)[]> = await open.query(text, [...values], {
-    rowMode: 'array',
-    parsers: plainText(open.parsers),
-    serializers: plainText(open.serializers),
-  })
-  return {
-    columns: fields.map(({ name, dataTypeID }) => ({ name, oid: dataTypeID })),
-    rows,
-    rowCount: fields.length > 0 ? rows.length : (affectedRows ?? 0),
-  }
-}
-
-/** Values travel as PostgreSQL's own text: decoding is the same as for a server's. */
-function plainText(converters: object): Converters {
-  return Object.fromEntries(Object.keys(converters).map((oid) => [oid, (value: string) => value]))
-}
-
-function sizeOf({ rows }: SqlResult): number {
-  return rows.reduce((sum, row) => sum + row.reduce((inner, value) => inner + (value === null ? 5 : value.length + 3), 2), 0)
 }
 
 function faultOf(error: unknown): EmbeddedFault {

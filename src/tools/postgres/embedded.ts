@@ -143,7 +143,7 @@ function typesOf(answer: EmbeddedAnswer): readonly number[] {
 }
 
 function errorOf(answer: EmbeddedAnswer): Error {
-  if ('isTooLarge' in answer) return new SqlAnswerTooLarge()
+  if ('exceeded' in answer) return new SqlAnswerTooLarge(answer.exceeded)
   if ('fault' in answer) return new SqlFault(answer.fault.message, answer.fault.sqlState, answer.fault.detail)
   return new Error('the embedded database gave another answer than was asked for')
 }

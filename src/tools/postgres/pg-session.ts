@@ -1,9 +1,18 @@
+import type { Socket } from 'node:net'
 import { Client, Pool, type PoolClient, Query, type QueryArrayConfig } from 'pg'
 import { ANSWER_LIMIT } from '../outcome.js'
 import { createGate } from './gate.js'
 import { DescribeQuery } from './pg-describe.js'
 import { assertNotProduct } from './product-database.js'
-import { SqlAnswerTooLarge, SqlFault, type SqlResult, type SqlSession } from './session.js'
+import {
+  type AnswerLimit,
+  createAnswerMeter,
+  SIZE_LIMIT,
+  SqlAnswerTooLarge,
+  SqlFault,
+  type SqlResult,
+  type SqlSession,
+} from './session.js'
 
 export interface SessionOptions {
   readonly signal: AbortSignal
@@ -21,6 +30,8 @@ const POOL_SIZE = 10
 const CONNECT_TIMEOUT_MS = 15_000
 const IDLE_MS = 30_000
 const MAX_STATEMENT_TIMEOUT_MS = 2 ** 31 - 1
+/** PostgreSQL's framing of an answer within the limits is never as much again. */
+const WIRE_LIMIT = 2 * ANSWER_LIMIT
 
 /** A PostgreSQL server behind a pool of connections. */
 export function createPgDatabase(url: string): SqlDatabase {
@@ -129,7 +140,7 @@ interface QueryOptions {
 function runQuery({ client, text, values, abandon }: QueryOptions): Promise<SqlResult> {
   return new Promise((resolve, reject) => {
     const rows: (string | null)[][] = []
-    let size = 0
+    const meter = createAnswerMeter()
     const config: QueryArrayConfig = {
       text,
       values: [...values],
@@ -137,21 +148,42 @@ function runQuery({ client, text, values, abandon }: QueryOptions): Promise<SqlR
       types: { getTypeParser: () => (value: unknown) => value },
     }
     const query = new Query<(string | null)[]>(config)
+    const refuse = (limit: AnswerLimit) => {
+      reject(new SqlAnswerTooLarge(limit))
+      abandon()
+    }
+    const stopCounting = countBytes(client, () => refuse(SIZE_LIMIT))
     query.on('row', (row) => {
-      size += row.reduce((sum, value) => sum + (value === null ? 5 : value.length + 3), 2)
-      if (size <= ANSWER_LIMIT) rows.push(row)
-      else {
-        reject(new SqlAnswerTooLarge())
-        abandon()
-      }
+      const exceeded = meter.add(row)
+      if (exceeded === null) rows.push(row)
+      else refuse(exceeded)
     })
     query.on('end', (result) => {
+      stopCounting()
       const columns = (result.fields ?? []).map((field) => ({ name: field.name, oid: field.dataTypeID }))
       resolve({ columns, rows, rowCount: result.rowCount ?? 0 })
     })
-    query.on('error', (error) => reject(toFault(error)))
+    query.on('error', (error) => {
+      stopCounting()
+      reject(toFault(error))
+    })
     client.query(query)
   })
+}
+
+/** A single row is an event only when it is there whole, and may have a gigabyte. */
+function countBytes(client: PoolClient, onTooMany: () => void): () => void {
+  const stream = streamOf(client)
+  let left = WIRE_LIMIT
+  const count = (chunk: Buffer) => {
+    left -= chunk.length
+    if (left >= 0) return
+    stop()
+    onTooMany()
+  }
+  const stop = () => void stream?.off('data', count)
+  stream?.on('data', count)
+  return stop
 }
 
 function toFault(error: unknown): SqlFault {
@@ -164,8 +196,11 @@ function toFault(error: unknown): SqlFault {
 
 function destroy(client: PoolClient): void {
   // The public `end` waits for the statement that is to be stopped.
-  const { connection } = client as unknown as { readonly connection?: { readonly stream?: { destroy(): void } } }
-  connection?.stream?.destroy()
+  streamOf(client)?.destroy()
+}
+
+function streamOf(client: PoolClient): Socket | undefined {
+  return (client as unknown as { readonly connection?: { readonly stream?: Socket } }).connection?.stream
 }
 
 async function cancelBackend(client: PoolClient, url: string): Promise<void> {

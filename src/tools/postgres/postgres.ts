@@ -68,7 +68,7 @@ interface Failure {
 }
 
 function failureOf({ error, statements, name }: Failure): ToolOutcome {
-  if (error instanceof SqlAnswerTooLarge) return failed('TOOL_FAILED', 'the answer of the database is over the limit of 10 MiB')
+  if (error instanceof SqlAnswerTooLarge) return failed('TOOL_FAILED', `the answer of the database is ${error.message}`)
   if (error instanceof StatementFailed) {
     const { fault, index } = error
     const where = statements.length > 1 ? `statement ${index + 1} of ${statements.length}: ` : ''
