@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns'
+import { type LookupAddress, type LookupAllOptions, lookup as lookupOfMachine } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, buildConnector } from 'undici'
 import type { Guard } from './guard.js'
@@ -6,9 +6,18 @@ import type { Guard } from './guard.js'
 /** Thrown inside a connection attempt, so that the answer says what was refused and why. */
 export class GuardRefusal extends Error {}
 
+/** All addresses of a name, as `dns.lookup` gives them. */
+export type LookupAll = (
+  host: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
+
 export interface AgentOptions {
   readonly guard: Guard
   readonly isCertificateChecked: boolean
+  /** The machine's resolver where it is left out. */
+  readonly lookup?: LookupAll
 }
 
 const CONNECT_TIMEOUT_MS = 30_000
@@ -17,7 +26,7 @@ const CONNECT_TIMEOUT_MS = 30_000
  * An undici agent whose every connection is checked at the address it goes to: a name that resolves to a public
  * address when asked first and to a private one afterwards gains nothing.
  */
-export function createAgent({ guard, isCertificateChecked }: AgentOptions): Agent {
+export function createAgent({ guard, isCertificateChecked, lookup = lookupOfMachine }: AgentOptions): Agent {
   const connect: buildConnector.connector = (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '')
     const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80)
@@ -29,14 +38,20 @@ export function createAgent({ guard, isCertificateChecked }: AgentOptions): Agen
     const connectorOptions: buildConnector.BuildOptions & { readonly lookup: LookupFunction } = {
       rejectUnauthorized: isCertificateChecked,
       timeout: CONNECT_TIMEOUT_MS,
-      lookup: guardedLookup(guard, port),
+      lookup: guardedLookup({ guard, port, lookup }),
     }
     buildConnector(connectorOptions)(options, callback)
   }
   return new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 })
 }
 
-function guardedLookup(guard: Guard, port: number): LookupFunction {
+interface GuardedLookup {
+  readonly guard: Guard
+  readonly port: number
+  readonly lookup: LookupAll
+}
+
+function guardedLookup({ guard, port, lookup }: GuardedLookup): LookupFunction {
   return (host, options, callback) => {
     lookup(host, { ...options, all: true }, (error, addresses) => {
       if (error) return callback(error, [])
