@@ -57,6 +57,18 @@ export class TransientError extends Error {
   }
 }
 
+/** The connection was lost after a commit was sent and before it was answered: the transaction may stand. */
+export class UndecidedCommit extends TransientError {
+  constructor(cause: unknown) {
+    super('OVERLOADED', 'the database did not answer whether this was stored; look, then try again', { cause })
+  }
+}
+
+/** Whether what failed so may have happened all the same, and must not be repeated blindly. */
+export function isUndecided(error: unknown): boolean {
+  return error instanceof UndecidedCommit
+}
+
 export function isTransientError(error: unknown): error is TransientError {
   return error instanceof TransientError
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Database, Sql, SqlParameter } from './database.js'
+import { isUndecided } from '../core/errors.js'
+import type { Database, Sql, SqlParameter, Transaction } from './database.js'
 import { isSerialisationFailure, translateError } from './errors.js'
 import type { PrismaClient } from './generated/client.js'
 
@@ -32,7 +33,7 @@ export type RunStatement = (text: string, parameters: readonly SqlParameter[]) =
 interface Driver {
   readonly dialect: Database['dialect']
   readonly statement: RunStatement
-  /** Runs the work between BEGIN and COMMIT, once. */
+  /** Runs the work between BEGIN and COMMIT, once. Statements that the work did not wait for are answered before it resolves. */
   readonly transact: <T>(work: (statement: RunStatement) => Promise<T>) => Promise<T>
   /** Called at the first use of Prisma's client. */
   readonly createPrisma: () => PrismaClient
@@ -56,7 +57,7 @@ export function assembleDatabase({ dialect, statement, transact, createPrisma, c
     async transaction(work) {
       for (let tries = 1; ; tries += 1) {
         try {
-          return await transact((inside) => complete(inside, work))
+          return await complete(transact, work)
         } catch (error) {
           if (tries >= MAX_TRIES || !isSerialisationFailure(error)) throw translateError(error)
           await sleep(Math.random() * 20 * tries)
@@ -71,21 +72,38 @@ export function assembleDatabase({ dialect, statement, transact, createPrisma, c
 }
 
 /**
- * After a failed statement PostgreSQL answers COMMIT with a silent ROLLBACK: work that went on regardless must not be taken
- * for done.
+ * After a failed statement PostgreSQL answers COMMIT with a silent ROLLBACK: work that went on regardless, or did not wait for the
+ * statement's answer, must not be taken for done.
  */
-async function complete<T>(statement: RunStatement, work: (tx: Sql) => Promise<T>): Promise<T> {
+async function complete<T>(transact: Driver['transact'], work: (tx: Transaction) => Promise<T>): Promise<T> {
   const failures: unknown[] = []
-  const answer = await work(
-    createSql((text, parameters) =>
-      statement(text, parameters).catch((error: unknown) => {
-        failures.push(error)
-        throw error
-      }),
-    ),
-  )
-  if (failures.length > 0) throw failures[0]
-  return answer
+  let isDone = false
+  const noted: (statement: RunStatement) => RunStatement = (statement) => (text, parameters) =>
+    statement(text, parameters).catch((error: unknown) => {
+      failures.push(error)
+      throw error
+    })
+  try {
+    const answer = await transact(async (statement) => {
+      const result = await work(createTransaction(noted(statement)))
+      isDone = true
+      return result
+    })
+    if (failures.length > 0) throw failures[0]
+    return answer
+  } catch (error) {
+    // The reason why it was rolled back, rather than that it was.
+    throw isDone && failures.length > 0 && !isUndecided(error) ? failures[0] : error
+  }
+}
+
+function createTransaction(statement: RunStatement): Transaction {
+  return {
+    ...createSql(statement),
+    send(text, ...parameters) {
+      statement(text, parameters).catch(() => undefined)
+    },
+  }
 }
 
 function createSql(statement: RunStatement): Sql {

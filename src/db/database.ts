@@ -14,6 +14,16 @@ export interface Sql {
 }
 
 /**
+ * What a transaction's work is given. Statements that are issued without waiting for one another's answers run in the order of
+ * issue and take one round trip together: `Promise.all([lock(tx), load(tx)])`. The load sees what was committed while the lock
+ * was waited for, because each statement has its own snapshot.
+ */
+export interface Transaction extends Sql {
+  /** A statement whose answer nobody needs: it travels with the next one, COMMIT at the latest. If it fails, the transaction does. */
+  send(text: string, ...parameters: SqlParameter[]): void
+}
+
+/**
  * PostgreSQL, or PGlite in process. PGlite has one connection: inside a transaction use only its `tx`, never the
  * database (it would wait for itself), and never await the network.
  */
@@ -21,7 +31,10 @@ export interface Database extends Sql {
   readonly dialect: 'postgres' | 'pglite'
   /** Prisma's client for cold reads; jsonb columns lose long digits through it. */
   readonly prisma: PrismaClient
-  /** READ COMMITTED; run again from the start, up to three times, when PostgreSQL reports a deadlock or a serialisation failure. */
-  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
+  /**
+   * READ COMMITTED; run again from the start, up to three times, when PostgreSQL reports a deadlock or a serialisation failure.
+   * @throws an error that `isUndecided` when its commit got no answer; after any other the transaction did not happen
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   close(): Promise<void>
 }

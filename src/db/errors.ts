@@ -47,7 +47,8 @@ export function translateError(error: unknown): unknown {
   return new TransientError('OVERLOADED', 'the database does not answer; try again in a moment', { cause: error })
 }
 
-function isUnreachable(error: unknown): boolean {
+/** Whether it is the connection that failed, and not the statement. */
+export function isUnreachable(error: unknown): boolean {
   const state = sqlState(error)
   if (state !== null) return UNREACHABLE_STATES.test(state)
   return layers(error).some((layer) => {

@@ -1,4 +1,4 @@
-export type { Database, Sql, SqlParameter } from './database.js'
+export type { Database, Sql, SqlParameter, Transaction } from './database.js'
 export { isUniqueViolation, sqlState } from './errors.js'
 export { leaseMachine, type MachineLease } from './machine.js'
 export { openDatabase } from './open.js'

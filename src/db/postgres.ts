@@ -1,29 +1,26 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { type Answer, assembleDatabase, PARSERS, type RunStatement, toWire } from './assemble.js'
+import { UndecidedCommit } from '../core/errors.js'
+import { assembleDatabase, type RunStatement } from './assemble.js'
 import type { Database } from './database.js'
+import { isUnreachable } from './errors.js'
 import { PrismaClient } from './generated/client.js'
+import { statementsOn } from './packet.js'
 
 const MAX_NAMED_STATEMENTS = 500
 const MAX_CONNECTIONS = 20
 const CONNECT_TIMEOUT_MS = 15_000
 /**
  * UTC, because Prisma's adapter takes every timestamp for UTC; generic plans, because planning costs more than our
- * statements; a transaction that was left open loses its locks.
+ * statements, and none of them runs long enough to be worth compiling; a transaction that was left open loses its locks.
  */
-const SESSION_OPTIONS = '-c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c idle_in_transaction_session_timeout=120s'
+const SESSION_OPTIONS =
+  '-c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c jit=off -c idle_in_transaction_session_timeout=120s'
 
-const TYPES: pg.CustomTypesConfig = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
-    const own = PARSERS[oid]
-    if (own !== undefined) return own
-    return format === 'binary' ? pg.types.getTypeParser(oid, 'binary') : pg.types.getTypeParser(oid, 'text')
-  },
-}
+const ignore = () => undefined
 
 /** Opens PostgreSQL. Nothing connects before the first statement. */
 export function createPostgresDatabase(databaseUrl: string): Database {
-  const nameOf = createStatementNames()
   const pool = new pg.Pool({
     connectionString: withSessionOptions(databaseUrl),
     options: SESSION_OPTIONS,
@@ -31,59 +28,80 @@ export function createPostgresDatabase(databaseUrl: string): Database {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
   })
-  // An idle connection that the server ends is replaced at the next statement; without a listener it would end the process.
-  pool.on('error', () => undefined)
-
-  const statementOn =
-    (client: pg.Pool | pg.PoolClient): RunStatement =>
-    async (text, parameters): Promise<Answer> => {
-      const { rows, rowCount } = await client.query({ name: nameOf(text), text, values: parameters.map(toWire), types: TYPES })
-      return { rows, count: rowCount ?? 0 }
-    }
+  // A connection that the server ends fails the statements on it; without listeners it would end the process, too.
+  pool.on('error', ignore)
+  pool.on('connect', (client) => client.on('error', ignore))
+  const connection = createConnections(pool)
 
   return assembleDatabase({
     dialect: 'postgres',
-    statement: statementOn(pool),
-    transact: async (work) => {
-      const client = await pool.connect()
+    statement: async (text, parameters) => {
+      const { run, release } = await connection()
       try {
-        const answer = await inTransaction(client, () => work(statementOn(client)))
-        client.release()
+        const answer = await run(text, parameters)
+        release()
         return answer
       } catch (error) {
-        await rollBack(client)
+        release(isUnreachable(error))
         throw error
       }
     },
-    createPrisma: () => new PrismaClient({ adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => nameOf(sql) }) }),
+    transact: async (work) => {
+      const { run, release } = await connection()
+      try {
+        const answer = await inTransaction(run, work)
+        release()
+        return answer
+      } catch (error) {
+        // A connection on which even that fails is given up.
+        await run('ROLLBACK', []).then(
+          () => release(),
+          () => release(true),
+        )
+        throw error
+      }
+    },
+    createPrisma: () => {
+      const nameOf = createStatementNames('p')
+      return new PrismaClient({ adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => nameOf(sql) }) })
+    },
     close: () => pool.end(),
   })
 }
 
-async function inTransaction<T>(client: pg.PoolClient, work: () => Promise<T>): Promise<T> {
-  const ignore = () => undefined
-  client.on('error', ignore)
-  try {
-    await client.query('BEGIN')
-    const answer = await work()
-    await client.query('COMMIT')
-    return answer
-  } finally {
-    client.removeListener('error', ignore)
+interface Connection {
+  readonly run: RunStatement
+  release(isBroken?: boolean): void
+}
+
+/** Takes connections from a pool, each with what it has prepared. */
+function createConnections(pool: pg.Pool): () => Promise<Connection> {
+  const nameOf = createStatementNames('s')
+  const known = new WeakMap<pg.PoolClient, RunStatement>()
+  return async () => {
+    const client = await pool.connect()
+    const run = known.get(client) ?? statementsOn(client, nameOf)
+    known.set(client, run)
+    return { run, release: (isBroken = false) => client.release(isBroken) }
   }
 }
 
-/** A connection on which even that fails is given up. */
-async function rollBack(client: pg.PoolClient): Promise<void> {
-  const ignore = () => undefined
-  client.on('error', ignore)
+/** BEGIN travels with the first statements of the work, COMMIT with the last that were sent. */
+async function inTransaction<T>(run: RunStatement, work: (statement: RunStatement) => Promise<T>): Promise<T> {
+  let refusal: unknown = null
+  run('BEGIN', []).catch((error: unknown) => {
+    refusal = error
+  })
+  const answer = await work((text, parameters) =>
+    // Outside of a transaction it would stand at once.
+    refusal === null ? run(text, parameters) : Promise.reject(refusal),
+  )
   try {
-    await client.query('ROLLBACK')
-    client.removeListener('error', ignore)
-    client.release()
-  } catch {
-    client.release(true)
+    await run('COMMIT', [])
+  } catch (error) {
+    throw isUnreachable(error) ? new UndecidedCommit(error) : error
   }
+  return answer
 }
 
 /** `options` in a URL would replace ours, so ours are added to them. */
@@ -96,13 +114,13 @@ function withSessionOptions(databaseUrl: string): string {
 }
 
 /** Names for server-side prepared statements: the first texts seen get one, later ones run unnamed. */
-function createStatementNames(): (text: string) => string {
+function createStatementNames(prefix: string): (text: string) => string {
   const names = new Map<string, string>()
   return (text) => {
     const known = names.get(text)
     if (known !== undefined) return known
     if (names.size >= MAX_NAMED_STATEMENTS) return ''
-    const name = `s${names.size + 1}`
+    const name = `${prefix}${names.size + 1}`
     names.set(text, name)
     return name
   }

@@ -1,4 +1,4 @@
-import type { Database, Sql } from '../db/database.js'
+import type { Database, Transaction } from '../db/database.js'
 import { type Backstop, EvaluationTimeout } from '../template/index.js'
 
 interface BackstopDependencies {
@@ -12,7 +12,7 @@ interface BackstopDependencies {
  */
 export async function evaluatingTransaction<T>(
   { db, elapsedMs = () => performance.now() }: BackstopDependencies,
-  work: (tx: Sql, backstop: Backstop) => Promise<T>,
+  work: (tx: Transaction, backstop: Backstop) => Promise<T>,
 ): Promise<T> {
   const attempt = (isLastTry: boolean) => db.transaction((tx) => work(tx, { elapsedMs, isLastTry }))
   try {

@@ -42,6 +42,10 @@ function counting(db: Database) {
             seen.push(text)
             return tx.run(text, ...parameters)
           },
+          send: (text, ...parameters) => {
+            seen.push(text)
+            tx.send(text, ...parameters)
+          },
         })
       }),
   }

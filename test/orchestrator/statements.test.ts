@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Database, Sql, SqlParameter } from '../../src/db/database.js'
+import type { Database, SqlParameter, Transaction } from '../../src/db/database.js'
 import { describeEachDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
@@ -7,7 +7,7 @@ import { playbook, python } from '../support/source.js'
 /** Counts the statements of transactions, their ends among them; the relay and those who wait for an end use none. */
 function countingDatabase(db: Database): { db: Database; count(): number } {
   let count = 0
-  const counted = (tx: Sql): Sql => ({
+  const counted = (tx: Transaction): Transaction => ({
     rows: <Row>(text: string, ...parameters: SqlParameter[]) => {
       count += 1
       return tx.rows<Row>(text, ...parameters)
@@ -15,6 +15,10 @@ function countingDatabase(db: Database): { db: Database; count(): number } {
     run: (text, ...parameters) => {
       count += 1
       return tx.run(text, ...parameters)
+    },
+    send(text, ...parameters) {
+      count += 1
+      tx.send(text, ...parameters)
     },
   })
   const { dialect, rows, run } = db

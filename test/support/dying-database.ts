@@ -1,4 +1,4 @@
-import type { Database, Sql, SqlParameter } from '../../src/db/database.js'
+import type { Database, Sql, SqlParameter, Transaction } from '../../src/db/database.js'
 
 export interface DyingDatabase {
   readonly db: Database
@@ -35,6 +35,13 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
       return sql.run(text, ...parameters)
     },
   })
+  const wrapTransaction = (tx: Transaction): Transaction => ({
+    ...wrap(tx),
+    send(text, ...parameters) {
+      step()
+      tx.send(text, ...parameters)
+    },
+  })
   return {
     db: {
       ...wrap(db),
@@ -43,7 +50,7 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
         return db.prisma
       },
       async transaction(work) {
-        const answer = await db.transaction((tx) => work(wrap(tx)))
+        const answer = await db.transaction((tx) => work(wrapTransaction(tx)))
         step()
         return answer
       },

@@ -1,0 +1,131 @@
+import pg from 'pg'
+import { type Answer, PARSERS, type RunStatement, toWire } from './assemble.js'
+import type { SqlParameter } from './database.js'
+
+/** One statement on its way. */
+interface Sent {
+  readonly text: string
+  readonly name: string
+  readonly parameters: readonly SqlParameter[]
+  resolve(answer: Answer): void
+  reject(error: unknown): void
+}
+
+interface Column {
+  readonly name: string
+  readonly parse: (text: string) => unknown
+}
+
+interface RowDescription {
+  readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[]
+}
+
+/** The statements that a connection has prepared, by name, with the columns of their rows. */
+type Prepared = Map<string, readonly Column[]>
+
+/** `more`, which the driver's types ask for, is from its past: nothing is sent before the stream is uncorked. */
+const MORE = true
+
+/**
+ * Runs statements on one connection. Those that are issued before the answer to the first of them could have come travel together,
+ * in the order in which they were issued, and their answers come back together: one round trip. When one fails, those behind it
+ * in the same packet are not carried out, and fail with its error.
+ */
+export function statementsOn(client: pg.Client, nameOf: (text: string) => string): RunStatement {
+  const prepared: Prepared = new Map()
+  let waiting: Sent[] = []
+  const send = () => {
+    const statements = waiting
+    waiting = []
+    client.query(createPacket(statements, prepared))
+  }
+  return (text, parameters) =>
+    new Promise((resolve, reject) => {
+      // Runs after all promises that are settled by now have been followed, and these may issue more.
+      if (waiting.length === 0) process.nextTick(send)
+      waiting.push({ text, name: nameOf(text), parameters, resolve, reject })
+    })
+}
+
+/**
+ * The driver's interface for other kinds of queries than its own (`pg.Submittable`): each statement is bound and executed, and one Sync
+ * ends them all. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+ */
+function createPacket(statements: readonly Sent[], prepared: Prepared) {
+  const answers: Answer[] = []
+  let rows: unknown[] = []
+  const current = () => statements[answers.length] as Sent
+  const finish = (count: number) => {
+    const { name } = current()
+    if (!prepared.has(name)) prepared.set(name, [])
+    answers.push({ rows, count })
+    rows = []
+  }
+  const settle = () => {
+    for (const [index, answer] of answers.entries()) statements[index]?.resolve(answer)
+  }
+  return {
+    submit(connection: pg.Connection) {
+      connection.stream.cork()
+      for (const statement of statements) put(connection, statement, prepared)
+      connection.sync()
+      connection.stream.uncork()
+    },
+    handleRowDescription({ fields }: RowDescription) {
+      prepared.set(
+        current().name,
+        fields.map(({ name, dataTypeID }) => ({ name, parse: parserOf(dataTypeID) })),
+      )
+    },
+    handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }) {
+      rows.push(readRow(prepared.get(current().name) ?? [], fields))
+    },
+    handleCommandComplete: ({ text }: { readonly text: string }) => finish(Number(/\d+$/.exec(text)?.[0] ?? 0)),
+    handleEmptyQuery: () => finish(0),
+    handleReadyForQuery: settle,
+    handleError(error: unknown) {
+      settle()
+      const failed = statements.slice(answers.length)
+      // Whether it could be prepared is not known.
+      if (failed[0]) prepared.delete(failed[0].name)
+      for (const statement of failed) statement.reject(error)
+    },
+  }
+}
+
+/** A statement that this connection knows is neither parsed nor described again. */
+function put(connection: pg.Connection, { text, name, parameters }: Sent, prepared: Prepared): void {
+  const isKnown = name !== '' && prepared.has(name)
+  if (!isKnown) {
+    prepared.delete(name)
+    if (name !== '') connection.close({ type: 'S', name }, MORE)
+    connection.parse({ name, text, types: [] }, MORE)
+  }
+  connection.bind({ statement: name, values: parameters.map(toText) }, MORE)
+  if (!isKnown) connection.describe({ type: 'P' }, MORE)
+  connection.execute(null, MORE)
+}
+
+function parserOf(type: number): (text: string) => unknown {
+  return PARSERS[type] ?? pg.types.getTypeParser(type, 'text')
+}
+
+function readRow(columns: readonly Column[], fields: readonly (string | null)[]): unknown {
+  const row: Record<string, unknown> = {}
+  for (const [index, { name, parse }] of columns.entries()) {
+    const text = fields[index] ?? null
+    row[name] = text === null ? null : parse(text)
+  }
+  return row
+}
+
+/** How parameters travel: as text, which the casts in the SQL give its type. */
+function toText(parameter: SqlParameter): string | null {
+  const value = toWire(parameter)
+  return Array.isArray(value) ? arrayText(value) : value === null ? null : String(value)
+}
+
+/** PostgreSQL's notation of arrays. */
+function arrayText(items: readonly string[]): string {
+  return `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join()}}`
+}
