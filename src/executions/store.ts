@@ -124,16 +124,22 @@ export async function lockExecution(tx: Sql, id: ExecutionId): Promise<Execution
 }
 
 /**
+ * The statement that locks executions ($1, an array) in the order of their ids, so that two transactions never wait for each other. Without
+ * `isPatient` those that others hold are left out. Each is looked up by its key, whatever the planner takes the table's size for.
+ */
+export function lockedExecutions(columns: string, isPatient: boolean): string {
+  return `SELECT e.* FROM (SELECT DISTINCT id FROM unnest($1::bigint[]) AS n(id) ORDER BY id) k
+    CROSS JOIN LATERAL (
+      SELECT ${columns} FROM transient.execution WHERE id = k.id FOR NO KEY UPDATE ${isPatient ? '' : 'SKIP LOCKED'}
+    ) e`
+}
+
+/**
  * Several, in the order of their ids, without what never changes after the start (workload, payload, inherited, sealed: null here), which may
  * be large. Without `isPatient` those that others hold are left out.
  */
 export async function lockExecutionStates(tx: Sql, ids: readonly ExecutionId[], isPatient: boolean): Promise<ExecutionRecord[]> {
-  const rows = await tx.rows<ExecutionRow>(
-    `SELECT ${STATE_COLUMNS} FROM transient.execution WHERE id = ANY($1::bigint[]) ORDER BY id
-     FOR NO KEY UPDATE ${isPatient ? '' : 'SKIP LOCKED'}`,
-    ids,
-  )
-  return rows.map(toExecution)
+  return (await tx.rows<ExecutionRow>(lockedExecutions(STATE_COLUMNS, isPatient), ids)).map(toExecution)
 }
 
 /** The same for a write that may be the execution's birth: without a playbook it is running from its first variable on. */
@@ -148,11 +154,7 @@ export async function lockOrCreateExecution(tx: Sql, id: ExecutionId): Promise<E
 
 /** Locks several executions in the order of their ids, so that two transactions never wait for each other. */
 export async function lockExecutions(tx: Sql, ids: readonly ExecutionId[]): Promise<ExecutionRecord[]> {
-  const rows = await tx.rows<ExecutionRow>(
-    `SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
-    ids,
-  )
-  return rows.map(toExecution)
+  return (await tx.rows<ExecutionRow>(lockedExecutions(EXECUTION_COLUMNS, true), ids)).map(toExecution)
 }
 
 /** Inserts the row of an execution that a playbook starts. */

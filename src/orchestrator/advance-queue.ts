@@ -1,3 +1,4 @@
+import { isUndecided } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { Database } from '../db/database.js'
 import { EvaluationTimeout } from '../template/index.js'
@@ -25,11 +26,6 @@ export interface AdvanceQueueDependencies extends AdvanceDependencies {
 }
 
 export type Advance = <T>(request: AdvanceRequest<T>) => Promise<T>
-
-interface Attempt {
-  /** Whether the last try came as far as its commit. */
-  isDecided: boolean
-}
 
 /**
  * Group commit of steps: what is to be decided at the same time shares a transaction, without a timer. An execution is never in
@@ -64,16 +60,14 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
   }
 
   async function run(batch: readonly Item[]): Promise<void> {
-    const attempt: Attempt = { isDecided: false }
     try {
-      const result = await db.transaction((tx) => {
-        attempt.isDecided = false
-        return decideOn(batch, false, attempt)(tx, { elapsedMs: deps.elapsedMs ?? now, isLastTry: false })
-      })
+      const result = await db.transaction((tx) =>
+        decideOn(batch, false)(tx, { elapsedMs: deps.elapsedMs ?? now, isLastTry: false }),
+      )
       finish(batch, result)
     } catch (error) {
-      // A commit that failed may have happened. Anything else is one task's: each for itself, so that none fails its neighbours.
-      if (attempt.isDecided || (batch.length === 1 && !(error instanceof EvaluationTimeout))) {
+      // A commit that got no answer may have happened. Anything else is one task's: each for itself, so that none fails its neighbours.
+      if (isUndecided(error) || (batch.length === 1 && !(error instanceof EvaluationTimeout))) {
         release(batch)
         for (const item of batch) item.reject(error)
       } else {
@@ -82,12 +76,9 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
     }
   }
 
-  function decideOn(batch: readonly Item[], isPatient: boolean, attempt: Attempt) {
-    return async (...[tx, backstop]: Parameters<Parameters<typeof evaluatingTransaction<AdvanceResult>>[1]>) => {
-      const result = await advanceBatch(tx, deps, { requests: batch.map((item) => item.request), isPatient, backstop })
-      attempt.isDecided = true
-      return result
-    }
+  function decideOn(batch: readonly Item[], isPatient: boolean) {
+    return (...[tx, backstop]: Parameters<Parameters<typeof evaluatingTransaction<AdvanceResult>>[1]>) =>
+      advanceBatch(tx, deps, { requests: batch.map((item) => item.request), isPatient, backstop })
   }
 
   /** Each execution for itself: one that a frozen process holds must not keep the others waiting. */
@@ -99,7 +90,7 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
   async function oneByOne(items: readonly Item[]): Promise<void> {
     for (const item of items) {
       try {
-        const result = await evaluatingTransaction(deps, decideOn([item], true, { isDecided: false }))
+        const result = await evaluatingTransaction(deps, decideOn([item], true))
         finish([item], result, { isHeld: true })
       } catch (error) {
         item.reject(error)

@@ -1,6 +1,6 @@
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
-import type { Sql } from '../db/database.js'
+import type { Sql, Transaction } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { lockExecutionStates } from '../executions/store.js'
 import type { Step } from '../playbook/model.js'
@@ -72,7 +72,7 @@ export interface Batch {
  * Takes decisions about tasks of any executions in one transaction: lock, load, decide one after another in memory, write. What a
  * decision opens and no worker is needed for is decided at once too.
  */
-export async function advanceBatch(tx: Sql, deps: AdvanceDependencies, batch: Batch): Promise<AdvanceResult> {
+export async function advanceBatch(tx: Transaction, deps: AdvanceDependencies, batch: Batch): Promise<AdvanceResult> {
   const { requests, isPatient } = batch
   const ids = [...new Set(requests.map((request) => request.key.executionId))]
   const locked = new Map((await lockExecutionStates(tx, ids, isPatient)).map((execution) => [execution.id, execution]))

@@ -1,5 +1,5 @@
 import { stringifyJson } from '../core/json.js'
-import type { Sql } from '../db/database.js'
+import type { Transaction } from '../db/database.js'
 import { newTaskRow, withdrawTasks } from '../tasks/store.js'
 import { writeChanges } from '../variables/change-store.js'
 import { type Draft, type RunChange, type TaskChange, taskKeyText } from './draft.js'
@@ -58,15 +58,15 @@ SELECT execution_id, seq, revision, name, step, run, attempt, data::jsonb
 FROM json_to_recordset($6::json) AS e (execution_id bigint, seq bigint, revision bigint, name text, step text, run integer,
   attempt integer, data text)`
 
-/** Writes what was decided about executions that this transaction has locked. */
-export async function writeDrafts(tx: Sql, drafts: readonly Draft[]): Promise<void> {
+/** Writes what was decided about executions that this transaction has locked: with its commit, unless more is to be read. */
+export async function writeDrafts(tx: Transaction, drafts: readonly Draft[]): Promise<void> {
   const moved = drafts.filter((draft) => draft.execution !== draft.before || draft.taskChanges.size > 0)
   const [first] = moved
   if (first === undefined) return
   const changes = moved.flatMap((draft) => draft.variables.changes)
   if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing: first.keyRing })
   const runs = moved.flatMap((draft) => [...draft.runChanges.values()])
-  await tx.run(
+  tx.send(
     WRITE_DRAFTS,
     JSON.stringify(moved.map(executionRow)),
     JSON.stringify(runs.filter((run) => run.openedSeq !== null).map(openedRow)),
@@ -79,7 +79,7 @@ export async function writeDrafts(tx: Sql, drafts: readonly Draft[]): Promise<vo
 }
 
 /** What looks through an execution's rows, and so comes after them. */
-async function writeRest(tx: Sql, draft: Draft): Promise<void> {
+async function writeRest(tx: Transaction, draft: Draft): Promise<void> {
   const { id } = draft.execution
   for (const insert of draft.iterationInserts) await insertIterations(tx, insert)
   if (!draft.ending) return

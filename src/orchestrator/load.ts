@@ -1,5 +1,5 @@
 import type { Sql } from '../db/database.js'
-import { findTombstonesOf, lockVariablesOf, type VariableKey } from '../variables/batch-store.js'
+import { loadVariablesOf, type VariableKey } from '../variables/batch-store.js'
 import { loadValues, loadValuesOf } from '../variables/values-store.js'
 import type { Draft } from './draft.js'
 import type { Reach } from './needs.js'
@@ -26,20 +26,16 @@ export async function loadReach(tx: Sql, wanted: readonly Wanted[]): Promise<voi
 
 type DraftOf = (id: string) => Draft
 
-/** What may be written is locked: no counted read slips between its access count and the write. */
 async function loadWritten(tx: Sql, keys: readonly VariableKey[], draftOf: DraftOf): Promise<void> {
   if (keys.length === 0) return
-  const absent = new Map(keys.map((key) => [`${key.executionId} ${key.name}`, key]))
-  for (const variable of await lockVariablesOf(tx, keys)) {
+  const { variables, tombstones } = await loadVariablesOf(tx, keys)
+  for (const variable of variables) {
     const { executionId, name, value } = variable
     const draft = draftOf(executionId)
     draft.variables.present.set(name, variable)
     draft.vars = { ...draft.vars, [name]: value }
-    absent.delete(`${executionId} ${name}`)
   }
-  for (const { executionId, name, version } of await findTombstonesOf(tx, [...absent.values()])) {
-    draftOf(executionId).variables.tombstones.set(name, version)
-  }
+  for (const { executionId, name, version } of tombstones) draftOf(executionId).variables.tombstones.set(name, version)
   for (const { executionId, name } of keys) {
     const { loaded } = draftOf(executionId)
     loaded.written.add(name)

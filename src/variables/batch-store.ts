@@ -1,7 +1,8 @@
 import type { ExecutionId } from '../core/ids.js'
 import { parseJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
-import type { Sql } from '../db/database.js'
+import type { Sql, Transaction } from '../db/database.js'
+import { lockedExecutions } from '../executions/store.js'
 import type { ExecutionCounters } from './change-store.js'
 import type { VariableRecord } from './record.js'
 import { toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
@@ -33,12 +34,8 @@ export interface VariableKey {
 
 /** Locks executions in the order of their ids; without `isPatient` those that others hold are left out. */
 export async function lockCounters(tx: Sql, ids: readonly ExecutionId[], isPatient: boolean): Promise<LockedExecution[]> {
-  const rows = await tx.rows<LockedRow>(
-    `SELECT id, status, revision, event_seq, variable_count, variable_bytes, history_count, sensitive::text AS sensitive
-     FROM transient.execution
-     WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE ${isPatient ? '' : 'SKIP LOCKED'}`,
-    ids,
-  )
+  const columns = 'id, status, revision, event_seq, variable_count, variable_bytes, history_count, sensitive::text AS sensitive'
+  const rows = await tx.rows<LockedRow>(lockedExecutions(columns, isPatient), ids)
   return rows.map((row) => ({
     id: String(row.id),
     status: row.status,
@@ -62,35 +59,46 @@ export async function createExecutions(tx: Sql, ids: readonly ExecutionId[]): Pr
 }
 
 /** Takes back executions that this transaction created, and that no write succeeded in. */
-export async function removeExecutions(tx: Sql, ids: readonly ExecutionId[]): Promise<void> {
-  await tx.run('DELETE FROM transient.execution WHERE id = ANY($1::bigint[])', ids)
+export function removeExecutions(tx: Transaction, ids: readonly ExecutionId[]): void {
+  tx.send('DELETE FROM transient.execution WHERE id = ANY($1::bigint[])', ids)
 }
 
-function keysParameter(keys: readonly VariableKey[]): string {
-  return JSON.stringify(keys.map(({ executionId, name }) => ({ execution_id: executionId, name })))
+export interface Stored {
+  readonly variables: readonly VariableRecord[]
+  /** The versions at which those that are not there were deleted. */
+  readonly tombstones: readonly (VariableKey & { readonly version: number })[]
 }
 
-/** The variables with these keys, locked in key order. */
-export async function lockVariablesOf(tx: Sql, keys: readonly VariableKey[]): Promise<VariableRecord[]> {
-  const rows = await tx.rows<VariableRow>(
-    `SELECT ${VARIABLE_COLUMNS} FROM json_to_recordset($1::json) AS k(execution_id bigint, name text)
-     JOIN noetl.transient t ON t.execution_id = k.execution_id AND t.var_name = k.name
-     ORDER BY t.execution_id, t.var_name FOR NO KEY UPDATE OF t`,
-    keysParameter(keys),
+interface StoredRow extends VariableRow {
+  readonly key_execution: bigint
+  readonly key_name: string
+  readonly buried: number | null
+}
+
+/**
+ * What there is of variables whose executions are locked: nobody else changes them, but reads may still be counted. `LIMIT 1`: each is
+ * looked up by its key, whatever the planner takes the tables' sizes for.
+ */
+export async function loadVariablesOf(tx: Sql, keys: readonly VariableKey[]): Promise<Stored> {
+  if (keys.length === 0) return { variables: [], tombstones: [] }
+  const rows = await tx.rows<StoredRow>(
+    `SELECT t.*, k.execution_id AS key_execution, k.name AS key_name, d.version AS buried
+     FROM unnest($1::bigint[], $2::text[]) AS k(execution_id, name)
+     LEFT JOIN LATERAL (
+       SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t WHERE t.execution_id = k.execution_id AND t.var_name = k.name LIMIT 1
+     ) t ON true
+     LEFT JOIN LATERAL (
+       SELECT d.version FROM transient.tombstone d
+       WHERE t.version IS NULL AND d.execution_id = k.execution_id AND d.var_name = k.name LIMIT 1
+     ) d ON true
+     WHERE t.version IS NOT NULL OR d.version IS NOT NULL`,
+    keys.map((key) => key.executionId),
+    keys.map((key) => key.name),
   )
-  return rows.map(toVariable)
-}
-
-/** The versions at which variables with these keys were deleted. */
-export async function findTombstonesOf(
-  tx: Sql,
-  keys: readonly VariableKey[],
-): Promise<(VariableKey & { readonly version: number })[]> {
-  if (keys.length === 0) return []
-  const rows = await tx.rows<{ readonly execution_id: bigint; readonly var_name: string; readonly version: number }>(
-    `SELECT d.execution_id, d.var_name, d.version FROM json_to_recordset($1::json) AS k(execution_id bigint, name text)
-     JOIN transient.tombstone d ON d.execution_id = k.execution_id AND d.var_name = k.name`,
-    keysParameter(keys),
-  )
-  return rows.map((row) => ({ executionId: String(row.execution_id), name: row.var_name, version: row.version }))
+  return {
+    variables: rows.filter((row) => row.buried === null).map(toVariable),
+    tombstones: rows.flatMap(({ key_execution, key_name, buried }) =>
+      buried === null ? [] : [{ executionId: String(key_execution), name: key_name, version: buried }],
+    ),
+  }
 }

@@ -2,14 +2,13 @@ import type { Hint } from '../bus/bus.js'
 import { isTransientError, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type ExecutionStatus, isFinished } from '../core/status.js'
-import type { Sql } from '../db/database.js'
+import type { Transaction } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import {
   createExecutions,
-  findTombstonesOf,
   type LockedExecution,
+  loadVariablesOf,
   lockCounters,
-  lockVariablesOf,
   removeExecutions,
   type VariableKey,
 } from './batch-store.js'
@@ -40,22 +39,20 @@ export interface BatchResult {
 /** One execution while its change sets are folded. */
 interface Draft extends VariablesDraft {
   execution: LockedExecution
-  readonly existed: boolean
   readonly events: ChangedEvent[]
 }
 
 /**
- * Applies change sets of many executions in the caller's transaction: lock, load, fold, write, each in one statement. A change
- * set that is refused leaves its neighbours alone.
+ * Applies change sets of many executions in the caller's transaction: lock and load in one round trip, fold, then write together
+ * with the commit. A change set that is refused leaves its neighbours alone.
  */
-export async function applyBatch(tx: Sql, { requests, now, isPatient, keyRing }: BatchRequest): Promise<BatchResult> {
+export async function applyBatch(tx: Transaction, { requests, now, isPatient, keyRing }: BatchRequest): Promise<BatchResult> {
   const folding = { now, keyRing }
   const { drafts, created } = await openDrafts(tx, requests, isPatient)
-  await loadVariables(tx, requests, drafts)
   const answers = requests.map((request): BatchAnswer => {
     const draft = drafts.get(request.executionId)
     if (draft) return foldInto(draft, request, folding)
-    return isPatient ? foldInto(newDraft(unborn(request.executionId), false), request, folding) : 'busy'
+    return isPatient ? foldInto(newDraft(unborn(request.executionId)), request, folding) : 'busy'
   })
   const moved = [...drafts.values()].filter((draft) => draft.changes.length > 0)
   if (moved.length > 0) {
@@ -67,51 +64,54 @@ export async function applyBatch(tx: Sql, { requests, now, isPatient, keyRing }:
     })
   }
   const stillborn = created.filter((id) => drafts.get(id)?.changes.length === 0)
-  if (stillborn.length > 0) await removeExecutions(tx, stillborn)
+  if (stillborn.length > 0) removeExecutions(tx, stillborn)
   const hints = moved.map(({ execution: { id, revision, eventSeq } }) => ({ executionId: id, revision, eventSeq }))
   return { answers, hints }
 }
 
-async function openDrafts(tx: Sql, requests: readonly WriteRequest[], isPatient: boolean) {
+async function openDrafts(tx: Transaction, requests: readonly WriteRequest[], isPatient: boolean) {
   const ids = [...new Set(requests.map((request) => request.executionId))]
-  const drafts = new Map<ExecutionId, Draft>()
-  for (const execution of await lockCounters(tx, ids, isPatient)) drafts.set(execution.id, newDraft(execution, true))
+  const drafts = await lockDrafts(tx, { ids, requests, isPatient })
   const births = new Set(
     requests.filter(({ writes }) => writes.some((write) => write.operation !== 'delete')).map((one) => one.executionId),
   )
   const missing = ids.filter((id) => !drafts.has(id) && births.has(id))
   if (missing.length === 0) return { drafts, created: [] }
-  const created = await createExecutions(tx, missing)
   // Also those that another transaction created meanwhile.
-  for (const execution of await lockCounters(tx, missing, isPatient)) {
-    drafts.set(execution.id, newDraft(execution, !created.includes(execution.id)))
-  }
+  const [created, born] = await Promise.all([
+    createExecutions(tx, missing),
+    lockDrafts(tx, { ids: missing, requests, isPatient }),
+  ])
+  for (const [id, draft] of born) drafts.set(id, draft)
   return { drafts, created }
 }
 
-function newDraft(execution: LockedExecution, existed: boolean): Draft {
-  return { ...createVariablesDraft(), execution, existed, events: [] }
+interface Locking extends Pick<BatchRequest, 'requests' | 'isPatient'> {
+  readonly ids: readonly ExecutionId[]
+}
+
+/** What is loaded for executions that could not be locked is of no use, and was not waited for. */
+async function lockDrafts(tx: Transaction, { ids, requests, isPatient }: Locking): Promise<Map<ExecutionId, Draft>> {
+  const wanted = new Set(ids)
+  const keys = new Map<string, VariableKey>()
+  for (const { executionId, writes } of requests) {
+    if (!wanted.has(executionId)) continue
+    for (const { name } of writes) keys.set(keyOf(executionId, name), { executionId, name })
+  }
+  const [locked, stored] = await Promise.all([lockCounters(tx, ids, isPatient), loadVariablesOf(tx, [...keys.values()])])
+  const drafts = new Map(locked.map((execution) => [execution.id, newDraft(execution)]))
+  for (const variable of stored.variables) drafts.get(variable.executionId)?.present.set(variable.name, variable)
+  for (const { executionId, name, version } of stored.tombstones) drafts.get(executionId)?.tombstones.set(name, version)
+  return drafts
+}
+
+function newDraft(execution: LockedExecution): Draft {
+  return { ...createVariablesDraft(), execution, events: [] }
 }
 
 function unborn(id: ExecutionId): LockedExecution {
   const counters = { revision: 0, eventSeq: 0, variableCount: 0, variableBytes: 0, historyCount: 0 }
   return { id, status: 'running', ...counters, declared: new Set() }
-}
-
-async function loadVariables(tx: Sql, requests: readonly WriteRequest[], drafts: ReadonlyMap<ExecutionId, Draft>): Promise<void> {
-  const keys = new Map<string, VariableKey>()
-  for (const { executionId, writes } of requests) {
-    if (!drafts.get(executionId)?.existed) continue
-    for (const { name } of writes) keys.set(keyOf(executionId, name), { executionId, name })
-  }
-  if (keys.size === 0) return
-  for (const variable of await lockVariablesOf(tx, [...keys.values()])) {
-    drafts.get(variable.executionId)?.present.set(variable.name, variable)
-    keys.delete(keyOf(variable.executionId, variable.name))
-  }
-  for (const { executionId, name, version } of await findTombstonesOf(tx, [...keys.values()])) {
-    drafts.get(executionId)?.tombstones.set(name, version)
-  }
 }
 
 function foldInto(draft: Draft, { writes, actor }: WriteRequest, folding: Pick<BatchRequest, 'now' | 'keyRing'>): BatchAnswer {

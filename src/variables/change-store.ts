@@ -1,8 +1,9 @@
 import type { ExecutionId } from '../core/ids.js'
 import { stringifyJson } from '../core/json.js'
-import type { Sql } from '../db/database.js'
+import type { Transaction } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { concealEarlier } from './conceal-store.js'
+import { keyOf } from './key.js'
 import type { StoredChange } from './variables-draft.js'
 
 /** What a batch of change sets moves on an execution's row. */
@@ -34,44 +35,43 @@ export interface ChangeBatch {
   readonly keyRing: KeyRing
 }
 
+/** Stands for the count of reads that the row has by then: reads are counted without the execution's lock. */
+const KEEP_COUNT = -1
+
 /**
- * Rows, tombstones, change log, counters and events, in one statement. What a value was before, and when a variable was
- * created, comes from the rows themselves: JavaScript's times have no microseconds. Of a variable that changes several times
- * only the last change is written to its row.
+ * Rows, change log, counters and events, in one statement. What a value was before, and when a variable was created, comes from the
+ * rows themselves: JavaScript's times have no microseconds. Of a variable that changes several times only the last change is
+ * written to its row. `LIMIT 1`, and `% 1 = 0`, of which the planner expects one row in two hundred: the keys' indexes are used, whatever the planner
+ * takes the tables' sizes for.
  */
 const WRITE_CHANGES = `
-WITH input AS (
-  SELECT c.*, row_number() OVER forth AS nth, lag(c.value) OVER forth AS value_before, row_number() OVER back AS nth_last
+WITH change AS (
+  SELECT c.execution_id, c.revision, c.seq, c.name, c.operation, c.value::jsonb AS value, c.sealed, c.type, c.source_step, c.actor, c.version,
+    c.access_count, c.is_born, COALESCE(c.created_at, o.created_at) AS created_at, c.changed_at, c.is_last,
+    CASE WHEN c.is_first THEN o.var_value ELSE c.previous_value::jsonb END AS previous_value
   FROM json_to_recordset($1::json) AS c(execution_id bigint, revision bigint, seq integer, name text, operation text, value text,
-    sealed text, type text, source_step text, actor text, version integer, access_count integer, created_at timestamptz, changed_at timestamptz)
-  WINDOW forth AS (PARTITION BY c.execution_id, c.name ORDER BY c.revision),
-    back AS (PARTITION BY c.execution_id, c.name ORDER BY c.revision DESC)
-), change AS (
-  SELECT i.execution_id, i.revision, i.seq, i.name, i.operation, i.value::jsonb AS value, i.sealed, i.type, i.source_step, i.actor,
-    i.version, i.access_count, COALESCE(i.created_at, o.created_at) AS created_at, i.changed_at, i.nth_last = 1 AS is_last,
-    CASE WHEN i.nth = 1 THEN o.var_value ELSE i.value_before::jsonb END AS previous_value
-  FROM input i LEFT JOIN noetl.transient o ON o.execution_id = i.execution_id AND o.var_name = i.name
+    previous_value text, sealed text, type text, source_step text, actor text, version integer, access_count integer, is_born boolean,
+    is_first boolean, is_last boolean, created_at timestamptz, changed_at timestamptz)
+  LEFT JOIN LATERAL (
+    SELECT t.created_at, t.var_value FROM noetl.transient t WHERE t.execution_id = c.execution_id AND t.var_name = c.name LIMIT 1
+  ) o ON true
 ), upserted AS (
-  INSERT INTO noetl.transient (execution_id, var_name, var_type, var_value, sealed, source_step, access_count, created_at, accessed_at,
+  INSERT INTO noetl.transient AS t (execution_id, var_name, var_type, var_value, sealed, source_step, access_count, created_at, accessed_at,
     updated_at, revision, version)
-  SELECT execution_id, name, type, value, sealed, source_step, access_count, created_at, changed_at, changed_at, revision, version
+  SELECT execution_id, name, type, value, sealed, source_step, CASE WHEN is_born THEN 0 ELSE ${KEEP_COUNT} END, created_at,
+    changed_at, changed_at, revision, version
   FROM change WHERE is_last AND operation = 'set' ORDER BY execution_id, name
   ON CONFLICT (execution_id, var_name) DO UPDATE SET var_type = EXCLUDED.var_type, var_value = EXCLUDED.var_value,
-    sealed = EXCLUDED.sealed, source_step = EXCLUDED.source_step, access_count = EXCLUDED.access_count, created_at = EXCLUDED.created_at,
-    accessed_at = EXCLUDED.accessed_at, updated_at = EXCLUDED.updated_at, revision = EXCLUDED.revision, version = EXCLUDED.version
-), deleted AS (
-  DELETE FROM noetl.transient t USING change c
-  WHERE t.execution_id = c.execution_id AND t.var_name = c.name AND c.is_last AND c.operation = 'delete'
-), buried AS (
-  INSERT INTO transient.tombstone (execution_id, var_name, version)
-  SELECT execution_id, name, version FROM change WHERE is_last AND operation = 'delete' ORDER BY execution_id, name
-  ON CONFLICT (execution_id, var_name) DO UPDATE SET version = EXCLUDED.version
+    sealed = EXCLUDED.sealed, source_step = EXCLUDED.source_step, created_at = EXCLUDED.created_at,
+    accessed_at = EXCLUDED.accessed_at,
+    access_count = CASE EXCLUDED.access_count WHEN ${KEEP_COUNT} THEN t.access_count ELSE EXCLUDED.access_count END,
+    updated_at = EXCLUDED.updated_at, revision = EXCLUDED.revision, version = EXCLUDED.version
 ), counted AS (
   UPDATE transient.execution e SET revision = x.revision, event_seq = x.event_seq, variable_count = x.variable_count,
     variable_bytes = x.variable_bytes, history_count = x.history_count, updated_at = now()
   FROM json_to_recordset($2::json) AS x(id bigint, revision bigint, event_seq bigint, variable_count integer, variable_bytes bigint,
     history_count bigint)
-  WHERE e.id = x.id
+  WHERE e.id = x.id AND x.id % 1 = 0
 ), recorded AS (
   INSERT INTO transient.event (execution_id, seq, revision, name, data)
   SELECT execution_id, seq, revision, 'variables.changed', data
@@ -81,21 +81,47 @@ INSERT INTO noetl.transient_history (execution_id, revision, seq, var_name, oper
   source_step, actor, version, access_count, created_at, changed_at)
 SELECT execution_id, revision, seq, name, operation, value, previous_value, sealed, type, source_step, actor, version, access_count,
   created_at, changed_at
-FROM change ORDER BY execution_id, revision, seq`
+FROM change`
 
-/** Writes what the fold decided, for executions and variables that this transaction has locked. */
-export async function writeChanges(tx: Sql, { changes, executions, events, keyRing }: ChangeBatch): Promise<void> {
+/** Rows of variables whose last change deletes them, and their tombstones; after the statement above, which reads them. */
+const DELETE_CHANGED = `
+WITH change AS (
+  SELECT execution_id, name, version FROM json_to_recordset($1::json) AS c(execution_id bigint, name text, version integer)
+  WHERE execution_id % 1 = 0 ORDER BY execution_id, name
+), deleted AS (
+  DELETE FROM noetl.transient t USING change c WHERE t.execution_id = c.execution_id AND t.var_name = c.name
+)
+INSERT INTO transient.tombstone (execution_id, var_name, version) SELECT execution_id, name, version FROM change
+ON CONFLICT (execution_id, var_name) DO UPDATE SET version = EXCLUDED.version`
+
+/** Writes what the fold decided, for executions that this transaction has locked. */
+export async function writeChanges(tx: Transaction, { changes, executions, events, keyRing }: ChangeBatch): Promise<void> {
   const isConcealing = changes.some((change) => change.isBecomingSensitive)
-  const written = isConcealing ? await concealEarlier(tx, changes, keyRing) : changes
-  await tx.run(
+  const rows = toChangeRows(isConcealing ? await concealEarlier(tx, changes, keyRing) : changes)
+  tx.send(
     WRITE_CHANGES,
-    JSON.stringify(written.map(toChangeRow)),
+    JSON.stringify(rows),
     JSON.stringify(executions.map(toExecutionRow)),
     stringifyJson(events.map(toEventRow)),
   )
+  const deleted = rows.filter((row) => row.is_last && row.operation === 'delete')
+  if (deleted.length > 0) tx.send(DELETE_CHANGED, JSON.stringify(deleted))
 }
 
-function toChangeRow(change: StoredChange) {
+/** In the order of the changes; each knows its neighbours of the same variable. */
+function toChangeRows(changes: readonly StoredChange[]) {
+  const latest = new Map<string, ReturnType<typeof toChangeRow>>()
+  return changes.map((change) => {
+    const key = keyOf(change.executionId, change.name)
+    const before = latest.get(key)
+    if (before) before.is_last = false
+    const row = toChangeRow(change, before?.value ?? null, before === undefined)
+    latest.set(key, row)
+    return row
+  })
+}
+
+function toChangeRow(change: StoredChange, previousValue: string | null, isFirst: boolean) {
   return {
     execution_id: change.executionId,
     revision: change.revision,
@@ -103,12 +129,16 @@ function toChangeRow(change: StoredChange) {
     name: change.name,
     operation: change.operation,
     value: change.operation === 'delete' ? null : stringifyJson(change.value),
+    previous_value: previousValue,
     sealed: change.sealed,
     type: change.type,
     source_step: change.sourceStep,
     actor: change.actor,
     version: change.version,
     access_count: change.accessCount,
+    is_born: change.isBorn,
+    is_first: isFirst,
+    is_last: true,
     created_at: change.isBorn ? change.createdAt.toISOString() : null,
     changed_at: change.changedAt.toISOString(),
   }

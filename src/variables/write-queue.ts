@@ -1,10 +1,10 @@
 import type { Hint, StepBus } from '../bus/bus.js'
 import type { Clock } from '../core/clock.js'
-import { TransientError } from '../core/errors.js'
+import { isUndecided, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { Database } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
-import { applyBatch, type BatchAnswer } from './batch.js'
+import { applyBatch, type BatchAnswer, type BatchRequest } from './batch.js'
 import type { WriteRequest, WriteResult } from './requests.js'
 
 /** Variables in one transaction, at most (a larger change set is alone in its own). */
@@ -18,12 +18,6 @@ interface Item {
   readonly request: WriteRequest
   resolve(result: WriteResult): void
   reject(error: unknown): void
-}
-
-interface CommitOptions {
-  readonly isPatient: boolean
-  /** Whether the last try came as far as its commit. */
-  readonly attempt: { isFolded: boolean }
 }
 
 export interface WriteQueueOptions {
@@ -59,17 +53,16 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
   }
 
   async function run(batch: readonly Item[]): Promise<void> {
-    const attempt = { isFolded: false }
     try {
-      const answers = await commit(batch, { isPatient: false, attempt })
+      const answers = await commit(batch, { isPatient: false })
       const busy = batch.filter((item, index) => !settle(item, answers[index] ?? 'busy'))
       release(inFlight, batch, busy)
       // Nobody else's write waits for an execution that a step holds.
       if (busy.length > 0) void oneByOne(busy)
     } catch (error) {
       // What the fold did not foresee: each for itself, so that one caller's value never rejects a neighbour's. But a
-      // commit that failed may have happened, and is never repeated.
-      if (!attempt.isFolded) return oneByOne(batch)
+      // commit that got no answer may have happened, and is never repeated.
+      if (!isUndecided(error)) return oneByOne(batch)
       for (const item of batch) item.reject(error)
       release(inFlight, batch, [])
     }
@@ -78,7 +71,7 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
   async function oneByOne(items: readonly Item[]): Promise<void> {
     for (const item of items) {
       try {
-        const [answer] = await commit([item], { isPatient: true, attempt: { isFolded: false } })
+        const [answer] = await commit([item], { isPatient: true })
         settle(item, answer ?? 'busy')
       } catch (error) {
         item.reject(error)
@@ -88,14 +81,9 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
     pump()
   }
 
-  async function commit(batch: readonly Item[], { isPatient, attempt }: CommitOptions): Promise<readonly BatchAnswer[]> {
+  async function commit(batch: readonly Item[], { isPatient }: Pick<BatchRequest, 'isPatient'>): Promise<readonly BatchAnswer[]> {
     const requests = batch.map((item) => item.request)
-    const { answers, hints } = await db.transaction(async (tx) => {
-      attempt.isFolded = false
-      const result = await applyBatch(tx, { requests, now: clock.now(), isPatient, keyRing })
-      attempt.isFolded = true
-      return result
-    })
+    const { answers, hints } = await db.transaction((tx) => applyBatch(tx, { requests, now: clock.now(), isPatient, keyRing }))
     notify(bus, hints)
     return answers
   }

@@ -1,4 +1,4 @@
-import type { Sql } from '../db/database.js'
+import type { Transaction } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { writeChanges } from './change-store.js'
@@ -33,7 +33,7 @@ export interface AppliedChangeSet {
  * Deletes every variable as one change set, inside the caller's transaction: variables, tombstones and change log. The caller saves
  * `execution` and records the event.
  */
-export async function applyDeleteAll(tx: Sql, request: DeleteAllRequest): Promise<AppliedChangeSet> {
+export async function applyDeleteAll(tx: Transaction, request: DeleteAllRequest): Promise<AppliedChangeSet> {
   const { execution, keyRing } = request
   const present = await lockVariables(tx, execution.id, null)
   const writes = [...present.keys()].map((name) => ({ operation: 'delete' as const, name }))

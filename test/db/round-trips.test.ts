@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isUndecided } from '../../src/core/errors.js'
+import type { Database } from '../../src/db/database.js'
+import { sqlState } from '../../src/db/errors.js'
+import { migratePostgres } from '../../src/db/migrate.js'
+import { createPostgresDatabase } from '../../src/db/postgres.js'
+import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { type CountedLine, countRoundTrips } from '../support/round-trips.js'
+import { createService, increment, newId, remove, set, write } from '../variables/support.js'
+
+const PARENT = `INSERT INTO transient.execution (id, status) VALUES ($1::bigint, 'running')`
+const FIND = 'SELECT id FROM transient.execution WHERE id = $1::bigint'
+
+/** What operations cost whatever the machine: how often a caller waits for PostgreSQL. */
+describe.skipIf(serverUrl === null)('round trips to PostgreSQL', () => {
+  let database: Awaited<ReturnType<typeof createEmptyPostgres>>
+  let line: CountedLine
+  let db: Database
+  beforeAll(async () => {
+    database = await createEmptyPostgres(serverUrl ?? '')
+    await migratePostgres(database.url)
+    line = await countRoundTrips(database.url)
+    db = createPostgresDatabase(line.url)
+    await db.rows('SELECT 1')
+    line.count()
+  })
+  afterAll(async () => {
+    await db.close()
+    await line.close()
+    await database.drop()
+  })
+
+  async function tripsOf(work: () => Promise<unknown>): Promise<number> {
+    line.count()
+    await work()
+    return line.count()
+  }
+
+  test('BEGIN travels with the first statements, COMMIT with those whose answers nobody waits for', async () => {
+    const trips = await tripsOf(() =>
+      db.transaction(async (tx) => {
+        const [one, two] = await Promise.all([tx.rows('SELECT 1 AS n'), tx.rows('SELECT $1::int AS n', 2)])
+        expect([one, two]).toEqual([[{ n: 1 }], [{ n: 2 }]])
+        tx.send(PARENT, 1)
+        tx.send(PARENT, 2)
+      }),
+    )
+    expect(trips).toBe(2)
+    expect(await db.rows(FIND, 2)).toEqual([{ id: 2n }])
+    expect(await tripsOf(() => db.transaction(async (tx) => tx.send(PARENT, 3)))).toBe(1)
+  })
+
+  test('each statement that waits for another is one more', async () => {
+    const trips = await tripsOf(() =>
+      db.transaction(async (tx) => {
+        await tx.rows('SELECT 1')
+        await tx.run(PARENT, 4)
+      }),
+    )
+    expect(trips).toBe(3)
+  })
+
+  test('statements behind one that fails are not carried out, and the connection goes on', async () => {
+    const failing = db.transaction(async (tx) => {
+      tx.send(PARENT, 10)
+      tx.send('SELECT 1 / $1::int', 0)
+      tx.send(PARENT, 11)
+    })
+    await expect(failing).rejects.toSatisfy((error) => sqlState(error) === '22012' && !isUndecided(error))
+    expect(await db.rows('SELECT id FROM transient.execution WHERE id IN (10, 11)')).toEqual([])
+    const together = await Promise.allSettled([db.rows('SELECT 1 / $1::int', 0), db.rows('SELECT 4 / $1::int AS n', 2)])
+    expect(together[1]).toEqual({ status: 'fulfilled', value: [{ n: 2 }] })
+  })
+
+  test('a commit whose answer was lost is undecided: it may stand, and is not repeated', async () => {
+    let tries = 0
+    const lost = db.transaction(async (tx) => {
+      tries += 1
+      await tx.rows('SELECT 1')
+      line.loseNextAnswer()
+      tx.send(PARENT, 20)
+    })
+    await expect(lost).rejects.toSatisfy((error) => isUndecided(error))
+    expect(tries).toBe(1)
+    expect(await db.rows(FIND, 20)).toEqual([{ id: 20n }])
+  })
+
+  test('an answer lost before the commit was sent is decided', async () => {
+    const lost = db.transaction(async (tx) => {
+      line.loseNextAnswer()
+      await tx.run(PARENT, 21)
+    })
+    await expect(lost).rejects.toMatchObject({ code: 'OVERLOADED' })
+    await expect(lost).rejects.toSatisfy((error) => !isUndecided(error))
+    expect(await db.rows(FIND, 21)).toEqual([])
+  })
+
+  test('a write takes two, however many share it; one that is the birth of its execution takes three', async () => {
+    const service = createService(db)
+    const ids = Array.from({ length: 20 }, newId)
+    expect(await tripsOf(() => write(service, ids[0] as string, set('a', 1)))).toBe(3)
+    await Promise.all(ids.map((id) => write(service, id, set('a', 1))))
+    expect(await tripsOf(() => write(service, ids[0] as string, set('a', 2), increment('n'), remove('gone')))).toBe(2)
+    expect(await tripsOf(() => write(service, ids[0] as string, remove('a')))).toBe(2)
+    expect(await tripsOf(() => Promise.all(ids.map((id) => write(service, id, set('a', 3)))))).toBe(2)
+  })
+})
