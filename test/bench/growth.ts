@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import pg from 'pg'
 import { type LoadRequest, type Measured, runLoad } from './lib/load.js'
-import { plotOf } from './lib/plot.js'
-import { medianOf, report, tableOf } from './lib/report.js'
+import { svgOf } from './lib/plot.js'
+import { type Cell, medianOf, report, tableOf } from './lib/report.js'
 import { openStage } from './lib/stage.js'
 
 /**
@@ -13,8 +13,10 @@ import { openStage } from './lib/stage.js'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2)
-const PLOT = 'docs/benchmark-growth.svg'
+const CONNECTIONS = 8
+const PLOT = resolve('docs/benchmarks/growth.svg')
 const FLAT = 1.3
+const NOTE = `${CONNECTIONS} connections; dashed: ${FLAT} times the small case`
 
 interface Size {
   readonly label: string
@@ -72,41 +74,57 @@ async function fill(databaseUrl: string): Promise<void> {
   await client.end()
 }
 
-const DOCUMENTS = {
+const KINDS = ['write', 'read'] as const
+type Kind = (typeof KINDS)[number]
+
+const DOCUMENTS: Readonly<Record<Kind, string>> = {
   write: `mutation ($id: ID!, $name: String!, $value: JSON) {
     upsertVariable(input: { executionId: $id, name: $name, value: $value }) { revision } }`,
   read: 'query ($id: ID!, $name: String!) { variable(executionId: $id, name: $name) { value version } }',
 }
 
 /** Documents are the same text each time, as a client's are: what is drawn travels in the variables. */
-function request(url: string, kind: 'write' | 'read', { firstExecution, executions }: Size): LoadRequest {
+function request(url: string, kind: Kind, { firstExecution, executions }: Size): LoadRequest {
   const query = DOCUMENTS[kind]
   const drawn = executions === 1 ? `"${firstExecution}"` : `"@execution"`
   const value = kind === 'write' ? ',"value":@value' : ''
   return {
     ...{ url, path: '/graphql', headers: { 'content-type': 'application/json', accept: 'application/json' } },
     body: `{"query":${JSON.stringify(query)},"variables":{"id":${drawn},"name":"@name"${value}}}`,
-    ...{ connections: 8, seconds: SECONDS, executions, firstExecution, names: 10 },
+    ...{ connections: CONNECTIONS, seconds: SECONDS, executions, firstExecution, names: 10 },
   }
 }
 
 interface Cost {
   readonly axis: string
-  readonly kind: 'write' | 'read'
+  readonly kind: Kind
   readonly size: Size
   readonly rounds: Measured[]
 }
 
 const micros = ({ rounds }: Cost): number => medianOf(rounds.map((round) => round.cpuMicros))
 const p50 = ({ rounds }: Cost): number => medianOf(rounds.map((round) => round.p50))
+const resident = ({ rounds }: Cost): number => medianOf(rounds.map((round) => round.residentMib))
+
+/** How many times as much the largest size costs as the smallest. */
+function growthOf(costs: readonly Cost[], figure: (cost: Cost) => number): number {
+  const [small, large] = [costs[0], costs.at(-1)]
+  return small === undefined || large === undefined ? Number.NaN : figure(large) / figure(small)
+}
+
+const COLUMNS = ['operation and what grows', 'small', 'middle', 'large', 'p50', 'CPU']
+
+function rowOf(name: string, costs: readonly Cost[]): Cell[] {
+  const cells = costs.map((cost) => `${p50(cost).toFixed(2)} ms, ${micros(cost).toFixed(0)} µs, ${resident(cost).toFixed(0)} MiB`)
+  return [name, ...cells, `${growthOf(costs, p50).toFixed(2)}x`, `${growthOf(costs, micros).toFixed(2)}x`]
+}
 
 async function main(): Promise<void> {
   const stage = await openStage({ hasPostgraphile: false })
   try {
     await fill(stage.ownDatabaseUrl)
-    const kinds = ['write', 'read'] as const
     const costs: Cost[] = AXES.flatMap(({ title, sizes }) =>
-      kinds.flatMap((kind) => sizes.map((one) => ({ axis: title, kind, size: one, rounds: [] }))),
+      KINDS.flatMap((kind) => sizes.map((one) => ({ axis: title, kind, size: one, rounds: [] }))),
     )
     for (let round = 0; round <= ROUNDS; round += 1) {
       for (const { kind, size: one, rounds } of costs) {
@@ -114,27 +132,24 @@ async function main(): Promise<void> {
         if (round > 0) rounds.push(measured)
       }
     }
-    const series = AXES.flatMap(({ title }) =>
-      kinds.map((kind) => {
-        const own = costs.filter((cost) => cost.axis === title && cost.kind === kind)
-        return { title: `${kind}: ${title}`, labels: own.map((cost) => cost.size.label), values: own.map(p50), own }
-      }),
-    )
-    writeFileSync(resolve(PLOT), plotOf('p50 of one operation, milliseconds, 8 connections', series))
-    const rows = series.map(({ title, own, values }) => [
-      title,
-      ...own.map((cost) => `${p50(cost).toFixed(2)} ms, ${micros(cost).toFixed(0)} µs`),
-      `${((values.at(-1) ?? Number.NaN) / (values[0] ?? Number.NaN)).toFixed(2)}x`,
-    ])
-    const memory = costs.at(-1)?.rounds.at(-1)?.residentMib.toFixed(0)
+    const of = (axis: string, kind: Kind): Cost[] => costs.filter((cost) => cost.axis === axis && cost.kind === kind)
+    const panels = AXES.map(({ title, sizes }) => ({
+      ...{ title, labels: sizes.map(({ label }) => label) },
+      lines: KINDS.map((kind) => ({ name: kind, values: of(title, kind).map(p50) })),
+    }))
+    mkdirSync(dirname(PLOT), { recursive: true })
+    writeFileSync(PLOT, svgOf({ panels, limit: FLAT, title: 'One write and one single read, p50 in ms', note: NOTE }))
+    const rows = AXES.flatMap(({ title }) => KINDS.map((kind) => rowOf(`${kind}: ${title}`, of(title, kind))))
+    const worst = (kind: Kind): number => Math.max(...AXES.map(({ title }) => growthOf(of(title, kind), p50)))
     report({
       name: 'growth',
       command: 'npm run bench:growth',
       versions: [stage.postgresVersion],
+      reached: { growingWrite: worst('write'), growingRead: worst('read') },
       body: [
-        tableOf(['operation and what grows', 'small', 'middle', 'large', 'large / small (p50)'], rows),
-        `p50 and CPU of the server for each; flat means within ${FLAT}x. The server's RSS at the end: ${memory} MiB.`,
-        `![What one operation costs as there is more](${PLOT.replace('docs/', '')})`,
+        tableOf(COLUMNS, rows),
+        `p50, the server's processor time and its RSS afterwards; the last columns are large / small. Flat means within ${FLAT}x.`,
+        `![What a write and a single read cost as there is more](${relative('docs', PLOT)})`,
       ],
     })
   } finally {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { medianOf, report, tableOf } from './lib/report.js'
+import type { Reached } from './lib/targets.js'
 import { bullmq, type Contender, dbos, engine, type Measured } from './steps/contenders.js'
 import type { EngineRequest } from './steps/engine.js'
 import { ensurePeers, peerVersion } from './support/peers.js'
@@ -55,7 +56,8 @@ function tableFor(rows: readonly Row[], unit: string): string {
   return tableOf(columns, lines)
 }
 
-const ratio = (left: Row, right: Row): string => (medianRate(left) / medianRate(right)).toFixed(2)
+const ratio = (left: Row, right: Row): number => medianRate(left) / medianRate(right)
+const shown = (left: Row, right: Row): string => ratio(left, right).toFixed(2)
 
 /** A database of its own, and what drops it. */
 async function createDatabase(client: pg.Client): Promise<{ url: string; drop: () => Promise<unknown> }> {
@@ -91,7 +93,14 @@ interface Stage {
   readonly folder: string
 }
 
-async function measureFlows({ databases, folder }: Stage): Promise<{ body: string[]; postgres: Contender; embedded: Contender }> {
+interface Flows {
+  readonly body: string[]
+  readonly reached: Reached
+  readonly postgres: Contender
+  readonly embedded: Contender
+}
+
+async function measureFlows({ databases, folder }: Stage): Promise<Flows> {
   const postgres = await engine(databases.ours, folder)
   const embedded = await engine(null, folder)
   const peers = { bullmq: await bullmq(REDIS), dbos: await dbos(databases.theirs) }
@@ -107,21 +116,21 @@ async function measureFlows({ databases, folder }: Stage): Promise<{ body: strin
   const recorded = await checkRecorded(databases.ours, [noop, vars, python])
   for (const contender of [peers.bullmq, peers.dbos]) await contender.end()
   const sentences = [
-    `No-op steps: ${ratio(noop, jobs)} of BullMQ, ${ratio(noop, flows)} of DBOS; embedded ${ratio(small, noop)} of PostgreSQL.`,
-    `With a variable each: ${ratio(vars, jobs)} of BullMQ, ${ratio(vars, flows)} of DBOS; embedded ${ratio(smallVars, vars)} of PostgreSQL.`,
+    `No-op steps: ${shown(noop, jobs)} of BullMQ, ${shown(noop, flows)} of DBOS; embedded ${shown(small, noop)} of PostgreSQL.`,
+    `With a variable each: ${shown(vars, jobs)} of BullMQ, ${shown(vars, flows)} of DBOS; embedded ${shown(smallVars, vars)} of PostgreSQL.`,
   ]
-  return { body: [tableFor(rows, 'step'), sentences.join(' '), recorded], postgres, embedded }
+  const reached = { bullmq: ratio(noop, jobs), dbos: ratio(noop, flows), embedded: ratio(small, noop) }
+  return { body: [tableFor(rows, 'step'), sentences.join(' '), recorded], reached, postgres, embedded }
 }
 
-async function measureIterations(name: string, contender: Contender): Promise<string[]> {
+async function measureIterations(name: string, contender: Contender): Promise<{ body: string[]; growth: number }> {
   const sizes = [100, 10_000].map((steps) => row(`${name}, ${steps} items`, contender, { kind: 'loop', executions: 1, steps }))
   await interleaved(sizes, ITERATION_ROUNDS)
   const [first, last] = sizes
   if (!first || !last) throw new Error('two sizes are compared')
-  return [
-    tableFor(sizes, 'iteration'),
-    `From 100 to 10,000 items an iteration costs ${ratio(first, last)} times as much (${name}).`,
-  ]
+  const growth = ratio(first, last)
+  const sentence = `From 100 to 10,000 items an iteration costs ${growth.toFixed(2)} times as much (${name}).`
+  return { body: [tableFor(sizes, 'iteration'), sentence], growth }
 }
 
 async function main(): Promise<void> {
@@ -135,9 +144,15 @@ async function main(): Promise<void> {
   const theirs = await createDatabase(client)
   const folder = await mkdtemp(join(tmpdir(), 'transient-bench-'))
   try {
-    const { body, postgres, embedded } = await measureFlows({ databases: { ours: ours.url, theirs: theirs.url }, folder })
-    if (ITERATION_ROUNDS > 0) body.push(...(await measureIterations('PostgreSQL', postgres)))
-    if (ITERATION_ROUNDS > 0) body.push(...(await measureIterations('embedded', embedded)))
+    const { body, reached, postgres, embedded } = await measureFlows({
+      databases: { ours: ours.url, theirs: theirs.url },
+      folder,
+    })
+    const loops = []
+    if (ITERATION_ROUNDS > 0) loops.push(await measureIterations('PostgreSQL', postgres))
+    if (ITERATION_ROUNDS > 0) loops.push(await measureIterations('embedded', embedded))
+    body.push(...loops.flatMap((loop) => loop.body))
+    const iterations = loops.length > 0 && { iterations: Math.max(...loops.map(({ growth }) => growth)) }
     for (const contender of [postgres, embedded]) await contender.end()
     const again = await engine(null, folder)
     body.push(`Start on the existing embedded folder: ${again.startedInSeconds.toFixed(2)} s until ready.`)
@@ -145,7 +160,10 @@ async function main(): Promise<void> {
     const [{ version, fsync }] = settings
     const peers = [`BullMQ ${peerVersion('bullmq')}`, `DBOS ${peerVersion('@dbos-inc/dbos-sdk')}`]
     const versions = [`PostgreSQL ${version} (fsync ${fsync})`, ...peers]
-    report({ name: 'steps', command: 'npm run bench:steps', versions, body })
+    report({
+      ...{ name: 'steps', command: 'npm run bench:steps', versions, body },
+      reached: { ...reached, ...iterations, start: again.startedInSeconds },
+    })
   } finally {
     for (const database of [ours, theirs]) await database.drop()
     await client.end()

@@ -1,18 +1,18 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startBackend } from '../support/backends.js'
 import { startNats } from '../watch/fleet.js'
 import { createWriter } from '../watch/writer.js'
+import { cpuSeconds, residentMib } from './lib/process.js'
+import { type Cell, medianOf, report, tableOf } from './lib/report.js'
 import type { ClientsReport, ClientsRequest } from './watch/clients.js'
 import { openKeyValue } from './watch/yardstick.js'
 
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const SECONDS = 8
 /** Silent for so long, what is missing will not come. */
 const GIVEN_UP_MS = 5_000
-const TICKS_PER_SECOND = 100
 const CLIENTS = fileURLToPath(new URL('./watch/clients.ts', import.meta.url))
 
 interface Measured {
@@ -20,6 +20,7 @@ interface Measured {
   readonly cpuMicros: number
   readonly p50: number
   readonly p99: number
+  readonly residentMib: number
   readonly isComplete: boolean
 }
 
@@ -37,17 +38,11 @@ interface Side {
 
 const now = (): number => performance.timeOrigin + performance.now()
 
-/** Processor time that a process has used, in seconds. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-}
-
 function answer<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve) => child.once('message', (message) => resolve(message as T)))
 }
 
-async function report(child: ChildProcess): Promise<ClientsReport> {
+async function reportOf(child: ChildProcess): Promise<ClientsReport> {
   const answered = answer<ClientsReport>(child)
   child.send('report')
   return answered
@@ -69,12 +64,13 @@ async function measure(side: Side, { subscribers, writesPerSecond }: Load): Prom
     written.push(side.write(`at ${now().toFixed(3)} ${index}`))
   }
   await Promise.all(written)
-  let seen = await report(child)
+  let seen = await reportOf(child)
   while (seen.received < writes * subscribers && now() - seen.lastAt < GIVEN_UP_MS) {
     await sleep(100)
-    seen = await report(child)
+    seen = await reportOf(child)
   }
   const cpu = cpuSeconds(side.pid) - before
+  const resident = residentMib(side.pid)
   child.send('end')
   const sorted = [...seen.latenciesMs].sort((a, b) => a - b)
   const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN
@@ -82,13 +78,48 @@ async function measure(side: Side, { subscribers, writesPerSecond }: Load): Prom
     perSecond: (seen.received * 1000) / (seen.lastAt - began),
     cpuMicros: (cpu * 1e6) / seen.received,
     ...{ p50: at(0.5), p99: at(0.99) },
+    residentMib: resident,
     isComplete: seen.received === writes * subscribers,
   }
 }
 
-function row(name: string, load: Load, { perSecond, cpuMicros, p50, p99, isComplete }: Measured): void {
+const COLUMNS = ['who', 'subscribers', 'writes/s', 'delivered/s', 'CPU per event, µs', 'p50, ms', 'p99, ms', 'RSS, MiB', 'came']
+
+function rowOf(name: string, load: Load, measured: Measured): Cell[] {
+  const { perSecond, cpuMicros, p50, p99, isComplete } = measured
   const cells = [name, load.subscribers, load.writesPerSecond, Math.round(perSecond), cpuMicros.toFixed(1)]
-  console.info(`| ${[...cells, p50.toFixed(1), p99.toFixed(1), isComplete ? 'all' : 'NOT ALL'].join(' | ')} |`)
+  const row = [...cells, p50.toFixed(1), p99.toFixed(1), measured.residentMib.toFixed(0), isComplete ? 'all' : 'NOT ALL']
+  console.info(row.join('  '))
+  return row
+}
+
+/** Both sides in turn, so that a busy neighbour slows both. */
+async function measureBoth(load: Load, sides: { ours: () => Side; theirs: () => Promise<Side | null> }): Promise<Both> {
+  const ours = await measure(sides.ours(), load)
+  const yardstick = await sides.theirs()
+  return { load, ours, theirs: yardstick && (await measure(yardstick, load)) }
+}
+
+interface Both {
+  readonly load: Load
+  readonly ours: Measured
+  readonly theirs: Measured | null
+}
+
+const rowsOf = ({ load, ours, theirs }: Both): Cell[][] => [
+  rowOf('Transient', load, ours),
+  ...(theirs === null ? [] : [rowOf('NATS KV', load, theirs)]),
+]
+
+/** `nats-server 2.9.10` */
+function natsVersion(): string {
+  const said = execFileSync('nats-server', ['--version'], { encoding: 'utf8' })
+  return `nats-server ${/[\d.]+/.exec(said)?.[0]}`
+}
+
+/** Medians over the rounds, ours over theirs. */
+function ratioOf(rounds: readonly Both[], figure: (measured: Measured) => number): number {
+  return medianOf(rounds.map(({ ours, theirs }) => (theirs === null ? Number.NaN : figure(ours) / figure(theirs))))
 }
 
 async function main(): Promise<void> {
@@ -110,19 +141,25 @@ async function main(): Promise<void> {
     write: (value) => writer.write({ executionId, values: { n: value } }),
   })
 
-  console.info(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}, database ${backend.name}\n`)
-  console.info('| who | subscribers | writes/s | delivered/s | CPU per event, µs | p50, ms | p99, ms | came |')
-  console.info('|---|---|---|---|---|---|---|---|')
   const wide: Load = { subscribers: 1_000, writesPerSecond: 100 }
-  for (const round of [1, 2]) {
-    row('Transient', wide, await measure(ours(`94${round}`), wide))
-    const side = await natsSide(wide, `bench${round}`)
-    if (side !== null) row('NATS KV', wide, await measure(side, wide))
-  }
   const quick: Load = { subscribers: 50, writesPerSecond: 200 }
-  row('Transient', quick, await measure(ours('943'), quick))
-  const side = await natsSide(quick, 'bench3')
-  if (side !== null) row('NATS KV', quick, await measure(side, quick))
+  const rounds: Both[] = []
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    rounds.push(await measureBoth(wide, { ours: () => ours(`94${round}`), theirs: () => natsSide(wide, `bench${round}`) }))
+  }
+  const last = await measureBoth(quick, { ours: () => ours('943000'), theirs: () => natsSide(quick, 'quick') })
+  const reached = {
+    delivered: ratioOf(rounds, ({ perSecond }) => perSecond),
+    perEvent: ratioOf(rounds, ({ cpuMicros }) => cpuMicros),
+  }
+  report({
+    ...{ name: 'watch', command: 'npm run bench:watch', versions: [backend.name, ...(nats === null ? [] : [natsVersion()])] },
+    ...(nats !== null && { reached }),
+    body: [
+      tableOf(COLUMNS, [...rounds, last].flatMap(rowsOf)),
+      `With 1,000 subscribers: ${reached.delivered.toFixed(2)} of NATS' events (to be reached: 0.8), ${reached.perEvent.toFixed(2)} times its processor time (at most 2).`,
+    ],
+  })
 
   await bucket?.close()
   await writer.close()

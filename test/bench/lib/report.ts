@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { resolve } from 'node:path'
+import { type Reached, targetsTable } from './targets.js'
 
 /** npm runs its scripts in the folder of package.json; some benchmarks are bundled, and lie elsewhere. */
 const PAGE = resolve('docs/benchmarks.md')
 
-export type Cell = string | number
+export { type Cell, tableOf } from './markdown.js'
 
 export interface Figures {
   /** The section's name in docs/benchmarks.md, between `<!-- figures: name -->` and `<!-- end of figures: name -->`. */
@@ -16,12 +17,8 @@ export interface Figures {
   readonly versions: readonly string[]
   /** Markdown: tables (`tableOf`), sentences with ratios, a plot. */
   readonly body: readonly string[]
-}
-
-/** A table in Markdown. */
-export function tableOf(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]): string => `| ${cells.join(' | ')} |`
-  return [line(columns), `|${'---|'.repeat(columns.length)}`, ...rows.map(line)].join('\n')
+  /** For the last table of the page. */
+  readonly reached?: Reached
 }
 
 /** The middle of some figures, so that one round among busy neighbours does not count. */
@@ -35,14 +32,21 @@ export function medianOf(figures: readonly number[]): number {
  * @throws Error when the page has no such section
  */
 export function report(figures: Figures): void {
-  const text = readFileSync(PAGE, 'utf8')
-  const begin = `<!-- figures: ${figures.name} -->`
-  const end = `<!-- end of figures: ${figures.name} -->`
+  const section = sectionOf(figures)
+  const withFigures = replaceSection(readFileSync(PAGE, 'utf8'), figures.name, () => section)
+  writeFileSync(
+    PAGE,
+    replaceSection(withFigures, 'targets', (before) => targetsTable(before, figures.reached ?? {})),
+  )
+  console.info(`\n${section}\n`)
+}
+
+function replaceSection(text: string, name: string, replace: (before: string) => string): string {
+  const begin = `<!-- figures: ${name} -->`
+  const end = `<!-- end of figures: ${name} -->`
   const [from, to] = [text.indexOf(begin), text.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`docs/benchmarks.md has no section "${begin}" … "${end}": add these two lines`)
-  const section = sectionOf(figures)
-  writeFileSync(PAGE, `${text.slice(0, from + begin.length)}\n${section}\n${text.slice(to)}`)
-  console.info(`\n${section}\n`)
+  return `${text.slice(0, from + begin.length)}\n${replace(text.slice(from + begin.length, to))}\n${text.slice(to)}`
 }
 
 function sectionOf({ command, versions, body }: Figures): string {

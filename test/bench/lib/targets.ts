@@ -1,0 +1,95 @@
+import { tableOf } from './markdown.js'
+
+/** One row of what must be reached: by what figure, and which way it counts. */
+interface Target {
+  readonly benchmark: string
+  readonly yardstick: string
+  readonly command: string
+  readonly reach: number
+  readonly dream: number
+  /** `at least`: a ratio to the yardstick. `at most`: times, or seconds, that must stay below. */
+  readonly is: 'at least' | 'at most'
+  readonly unit: 'x' | ' s'
+}
+
+const atLeast = { is: 'at least', unit: 'x' } as const
+const atMost = { is: 'at most', unit: 'x' } as const
+const WRITE = 'one `upsertVariable` over HTTP, 32 connections'
+const STEPS = '100 executions of 20 no-op steps'
+const growth = { command: 'bench:growth', reach: 1.3, dream: 1, ...atMost } as const
+
+/** In the order of the page. */
+export const TARGETS = {
+  pgbench: { benchmark: WRITE, yardstick: 'pgbench', command: 'bench:mutations', reach: 0.5, dream: 1, ...atLeast },
+  postgraphile: { benchmark: WRITE, yardstick: 'PostGraphile 5', command: 'bench:mutations', reach: 6, dream: 10, ...atLeast },
+  single: {
+    ...{ benchmark: 'the same, 1 connection, p50', yardstick: 'bare `pg`', command: 'bench:mutations' },
+    ...{ reach: 2, dream: 1.3, ...atMost },
+  },
+  list: {
+    ...{ benchmark: 'the first 100 of 1,000 variables', yardstick: 'PostGraphile 5', command: 'bench:list' },
+    ...{ reach: 2, dream: 4, ...atLeast },
+  },
+  delivered: {
+    ...{ benchmark: '1,000 subscribers, 100 changes/s: delivered', yardstick: 'NATS KV', command: 'bench:watch' },
+    ...{ reach: 0.8, dream: 1, ...atLeast },
+  },
+  perEvent: {
+    ...{ benchmark: 'the same: processor time per event', yardstick: 'NATS KV', command: 'bench:watch' },
+    ...{ reach: 2, dream: 1, ...atMost },
+  },
+  bullmq: { benchmark: STEPS, yardstick: 'BullMQ', command: 'bench:steps', reach: 1, dream: 2, ...atLeast },
+  dbos: { benchmark: STEPS, yardstick: 'DBOS', command: 'bench:steps', reach: 1, dream: 2, ...atLeast },
+  embedded: {
+    ...{ benchmark: 'the same, embedded', yardstick: 'itself on PostgreSQL', command: 'bench:steps' },
+    ...{ reach: 0.3, dream: 0.5, ...atLeast },
+  },
+  templates: {
+    ...{ benchmark: '`{{ vars.counter + 1 }}`, compiled', yardstick: 'nunjucks, compiled', command: 'bench:templates' },
+    ...{ reach: 5, dream: 10, ...atLeast },
+  },
+  start: {
+    ...{ benchmark: 'start on an existing folder, until ready', yardstick: '–', command: 'bench:steps' },
+    ...{ reach: 3, dream: 1.5, is: 'at most', unit: ' s' },
+  },
+  iterations: {
+    ...{ benchmark: 'an iteration, of 100 and of 10,000 items', yardstick: 'its small case', command: 'bench:steps' },
+    ...{ reach: 1.3, dream: 1, ...atMost },
+  },
+  growingWrite: {
+    ...{ benchmark: 'a write, as variables, executions and history grow', yardstick: 'its small case', ...growth },
+  },
+  growingRead: { ...{ benchmark: 'a single read, the same', yardstick: 'its small case', ...growth } },
+} as const satisfies Record<string, Target>
+
+export type TargetId = keyof typeof TARGETS
+export type Reached = Partial<Record<TargetId, number>>
+
+const COLUMNS = ['benchmark', 'beside', 'to be reached', 'dream', 'reached', 'so it is', 'command']
+const REACHED = [COLUMNS.indexOf('reached'), COLUMNS.indexOf('so it is')] as const
+
+/** The table with new figures in it; of what was not measured now, those of the table before. */
+export function targetsTable(before: string, reached: Reached): string {
+  const known = new Map(before.split('\n').map((line) => [keyOf(cellsOf(line)), cellsOf(line)]))
+  const rows = (Object.entries(TARGETS) as [TargetId, Target][]).map(([id, target]) => {
+    const { benchmark, yardstick, is, unit, reach, dream, command } = target
+    const value = reached[id]
+    const old = known.get(keyOf([benchmark, yardstick])) ?? []
+    const now = value === undefined ? REACHED.map((column) => old[column] ?? '–') : [shown(value, unit), verdict(value, target)]
+    return [benchmark, yardstick, `${is} ${reach}${unit}`, `${dream}${unit}`, ...now, `\`npm run ${command}\``]
+  })
+  return tableOf(COLUMNS, rows)
+}
+
+const cellsOf = (line: string): string[] =>
+  line
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim())
+const keyOf = ([benchmark, yardstick]: readonly string[]): string => `${benchmark} beside ${yardstick}`
+const shown = (value: number, unit: string): string => `${value.toFixed(2)}${unit}`
+
+function verdict(value: number, { is, reach, dream }: Target): string {
+  const isWithin = (limit: number): boolean => (is === 'at least' ? value >= limit : value <= limit)
+  return isWithin(dream) ? 'the dream' : isWithin(reach) ? 'reached' : '**missed**'
+}
