@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { cursorsBy, decodeCursor, type Page, pageSize } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import type { AuditEntry, AuditRequest, NewAuditEntry } from './record.js'
@@ -54,7 +54,7 @@ export async function pageEntries(sql: Sql, request: AuditRequest): Promise<Page
   const shown = rows.slice(0, size)
   return {
     items: shown.map(fromRow),
-    cursors: shown.map(({ seq }) => encodeCursor([String(seq)])),
+    cursorAt: cursorsBy(shown, ({ seq }) => [String(seq)]),
     hasNextPage: rows.length > size,
     hasPreviousPage: after !== null,
     totalCount: Number(counted[0]?.count ?? 0),

@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { cursorsBy, decodeCursor, type Page, pageSize } from '../core/cursor.js'
 import type { Database, Sql } from '../db/database.js'
 import type { PlaybookRecord } from './record.js'
 
@@ -87,7 +87,7 @@ export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<Pla
   const shown = rows.slice(0, size)
   return {
     items: shown.map(toPlaybook),
-    cursors: shown.map((row) => encodeCursor([row.path])),
+    cursorAt: cursorsBy(shown, (row) => [row.path]),
     hasNextPage: rows.length > size,
     hasPreviousPage: cursor !== null,
     totalCount: Number(counted[0]?.count ?? 0),
@@ -111,7 +111,7 @@ export async function pageVersions(sql: Sql, path: string, page: PageQuery): Pro
   const shown = rows.slice(0, size)
   return {
     items: shown.map(toPlaybook),
-    cursors: shown.map((row) => encodeCursor([String(row.version)])),
+    cursorAt: cursorsBy(shown, (row) => [String(row.version)]),
     hasNextPage: rows.length > size,
     hasPreviousPage: cursor !== null,
     totalCount: Number(counted[0]?.count ?? 0),

@@ -19,6 +19,14 @@ export function decodeCursor(cursor: string, length: number, field = 'after'): s
   throw new TransientError('VALIDATION', `${field}: not a cursor of this list`, { details: { field } })
 }
 
+/** Cursors of rows, made as they are asked for: mostly nobody wants more than the last one. */
+export function cursorsBy<Row>(rows: readonly Row[], key: (row: Row) => readonly string[]): Page<unknown>['cursorAt'] {
+  return (index) => {
+    const row = rows.at(index)
+    return row === undefined ? null : encodeCursor(key(row))
+  }
+}
+
 export const DEFAULT_PAGE = 50
 export const MAX_PAGE = 250
 
@@ -32,11 +40,21 @@ export function pageSize(first: number | null | undefined, field = 'first'): num
   throw new TransientError('VALIDATION', `${field}: ${first} is not a page size from 0 to ${MAX_PAGE}`, { details: { field } })
 }
 
+export interface PageRequest {
+  /** 50 without it. */
+  readonly first?: number | null | undefined
+  readonly after?: string | null | undefined
+  /** false: nobody asks for the total, so it is not counted. */
+  readonly isCounted?: boolean
+}
+
 /** One page of a list, in the list's order. */
 export interface Page<T> {
   readonly items: T[]
-  readonly cursors: string[]
+  /** The cursor of the item at an index, -1 for the last; null where there is none. */
+  readonly cursorAt: (index: number) => string | null
   readonly hasNextPage: boolean
   readonly hasPreviousPage: boolean
-  readonly totalCount: number
+  /** null where it was not asked for. */
+  readonly totalCount: number | null
 }

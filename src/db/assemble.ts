@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isUndecided } from '../core/errors.js'
-import type { Database, Sql, SqlParameter, Transaction } from './database.js'
+import type { Database, Sql, SqlParameter, TextRow, Transaction } from './database.js'
 import { isSerialisationFailure, translateError } from './errors.js'
 import type { PrismaClient } from './generated/client.js'
 
@@ -27,7 +27,10 @@ export const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
           .map((item) => (item === 'NULL' ? null : BigInt(item))),
 }
 
-export type RunStatement = (text: string, parameters: readonly SqlParameter[]) => Promise<Answer>
+/** `records`, without it: parsed, by name. `texts`: each row is an array of its columns, in PostgreSQL's own text. */
+export type RowForm = 'records' | 'texts'
+
+export type RunStatement = (text: string, parameters: readonly SqlParameter[], form?: RowForm) => Promise<Answer>
 
 /** What a driver has to bring. */
 interface Driver {
@@ -78,8 +81,8 @@ export function assembleDatabase({ dialect, statement, transact, createPrisma, c
 async function complete<T>(transact: Driver['transact'], work: (tx: Transaction) => Promise<T>): Promise<T> {
   const failures: unknown[] = []
   let isDone = false
-  const noted: (statement: RunStatement) => RunStatement = (statement) => (text, parameters) =>
-    statement(text, parameters).catch((error: unknown) => {
+  const noted: (statement: RunStatement) => RunStatement = (statement) => (text, parameters, form) =>
+    statement(text, parameters, form).catch((error: unknown) => {
       failures.push(error)
       throw error
     })
@@ -107,15 +110,16 @@ function createTransaction(statement: RunStatement): Transaction {
 }
 
 function createSql(statement: RunStatement): Sql {
-  const run = async (text: string, parameters: readonly SqlParameter[]): Promise<Answer> => {
+  const run = async (text: string, parameters: readonly SqlParameter[], form?: RowForm): Promise<Answer> => {
     try {
-      return await statement(text, parameters)
+      return await statement(text, parameters, form)
     } catch (error) {
       throw translateError(error)
     }
   }
   return {
     rows: async <Row>(text: string, ...parameters: SqlParameter[]) => (await run(text, parameters)).rows as Row[],
+    texts: async (text, ...parameters) => (await run(text, parameters, 'texts')).rows as TextRow[],
     run: async (text, ...parameters) => (await run(text, parameters)).count,
   }
 }

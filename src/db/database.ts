@@ -2,6 +2,9 @@ import type { PrismaClient } from './generated/client.js'
 
 export type SqlParameter = string | number | bigint | boolean | Date | null | readonly string[]
 
+/** The columns in their order, in PostgreSQL's own text; null is NULL. */
+export type TextRow = readonly (string | null)[]
+
 /**
  * SQL with numbered parameters ($1, $2, ...), each with a cast where its type is not plain. BIGINT (also `count(*)`) comes
  * back as bigint, INTEGER as number, timestamps as Date, NUMERIC as text. Read a jsonb column as `column::text`: parsed by
@@ -9,6 +12,8 @@ export type SqlParameter = string | number | bigint | boolean | Date | null | re
  */
 export interface Sql {
   rows<Row>(text: string, ...parameters: SqlParameter[]): Promise<Row[]>
+  /** Rows as PostgreSQL writes them, nothing parsed: for many rows of which only some columns are looked at. */
+  texts(text: string, ...parameters: SqlParameter[]): Promise<TextRow[]>
   /** The number of rows touched. */
   run(text: string, ...parameters: SqlParameter[]): Promise<number>
 }

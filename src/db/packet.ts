@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { type Answer, PARSERS, type RunStatement, toWire } from './assemble.js'
+import { type Answer, PARSERS, type RowForm, type RunStatement, toWire } from './assemble.js'
 import type { SqlParameter } from './database.js'
 
 /** One statement on its way. */
@@ -7,6 +7,7 @@ interface Sent {
   readonly text: string
   readonly name: string
   readonly parameters: readonly SqlParameter[]
+  readonly form: RowForm | undefined
   resolve(answer: Answer): void
   reject(error: unknown): void
 }
@@ -39,11 +40,11 @@ export function statementsOn(client: pg.Client, nameOf: (text: string) => string
     waiting = []
     client.query(createPacket(statements, prepared))
   }
-  return (text, parameters) =>
+  return (text, parameters, form) =>
     new Promise((resolve, reject) => {
       // Runs after all promises that are settled by now have been followed, and these may issue more.
       if (waiting.length === 0) process.nextTick(send)
-      waiting.push({ text, name: nameOf(text), parameters, resolve, reject })
+      waiting.push({ text, name: nameOf(text), parameters, form, resolve, reject })
     })
 }
 
@@ -78,7 +79,8 @@ function createPacket(statements: readonly Sent[], prepared: Prepared) {
       )
     },
     handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }) {
-      rows.push(readRow(prepared.get(current().name) ?? [], fields))
+      const { name, form } = current()
+      rows.push(form === 'texts' ? fields : readRow(prepared.get(name) ?? [], fields))
     },
     handleCommandComplete: ({ text }: { readonly text: string }) => finish(Number(/\d+$/.exec(text)?.[0] ?? 0)),
     handleEmptyQuery: () => finish(0),

@@ -35,10 +35,10 @@ export function createPostgresDatabase(databaseUrl: string): Database {
 
   return assembleDatabase({
     dialect: 'postgres',
-    statement: async (text, parameters) => {
+    statement: async (text, parameters, form) => {
       const { run, release } = await connection()
       try {
-        const answer = await run(text, parameters)
+        const answer = await run(text, parameters, form)
         release()
         return answer
       } catch (error) {
@@ -92,9 +92,9 @@ async function inTransaction<T>(run: RunStatement, work: (statement: RunStatemen
   run('BEGIN', []).catch((error: unknown) => {
     refusal = error
   })
-  const answer = await work((text, parameters) =>
+  const answer = await work((text, parameters, form) =>
     // Outside of a transaction it would stand at once.
-    refusal === null ? run(text, parameters) : Promise.reject(refusal),
+    refusal === null ? run(text, parameters, form) : Promise.reject(refusal),
   )
   try {
     await run('COMMIT', [])

@@ -1,10 +1,9 @@
-import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { cursorsBy, decodeCursor, type Page, type PageRequest, pageSize } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
-import { rowsByKey } from '../db/keyed.js'
-import type { PageRequest } from './filter.js'
+import { countsByKey, rowsByKey } from '../db/keyed.js'
 import type { EventRecord } from './record.js'
 
 interface EventRow {
@@ -39,10 +38,8 @@ export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): P
     keyTypes: isOfRuns ? (['bigint', 'integer'] as const) : (['bigint'] as const),
     keys: queries.map(({ executionId, run }) => (run === null ? [executionId] : [executionId, run])),
   }
-  const counted = await rowsByKey<{ count: bigint }>(sql, {
-    ...keyed,
-    text: `SELECT count(*) AS count FROM transient.event WHERE ${scope}`,
-  })
+  const { isCounted = true } = example.page
+  const counted = isCounted ? await countsByKey(sql, { ...keyed, from: `transient.event WHERE ${scope}` }) : null
   const found = await rowsByKey<EventRow>(sql, {
     ...keyed,
     text: `SELECT seq, revision, name, step, run, attempt, data::text AS data, occurred_at FROM transient.event
@@ -54,10 +51,10 @@ export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): P
     const shown = rows.slice(0, size)
     return {
       items: shown.map((row) => toEvent(executionId, row)),
-      cursors: shown.map((row) => encodeCursor([String(row.seq)])),
+      cursorAt: cursorsBy(shown, (row) => [String(row.seq)]),
       hasNextPage: rows.length > size,
       hasPreviousPage: cursor !== null,
-      totalCount: Number(counted[index]?.[0]?.count ?? 0),
+      totalCount: counted && (counted[index] ?? 0),
     }
   })
 }

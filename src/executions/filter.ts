@@ -12,8 +12,3 @@ export interface ExecutionFilter {
   readonly variables?: readonly VariableFilter[] | null | undefined
   readonly parentId?: ExecutionId | null | undefined
 }
-
-export interface PageRequest {
-  readonly first?: number | null | undefined
-  readonly after?: string | null | undefined
-}

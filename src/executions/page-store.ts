@@ -1,12 +1,12 @@
-import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { cursorsBy, decodeCursor, type Page, type PageRequest, pageSize } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { StringFilter, VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { JsonObject } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'
 import type { Sql, SqlParameter } from '../db/database.js'
-import { rowsByKey } from '../db/keyed.js'
-import type { ExecutionFilter, PageRequest } from './filter.js'
+import { countsByKey, rowsByKey } from '../db/keyed.js'
+import type { ExecutionFilter } from './filter.js'
 import type { ExecutionError, ExecutionRecord, StepRunRecord } from './record.js'
 import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from './store.js'
 
@@ -60,10 +60,8 @@ export async function pageExecutions(
 ): Promise<Page<ExecutionRecord>> {
   const size = pageSize(page.first)
   const { bind, parameters, where } = executionConditions(query)
-  const counted = await sql.rows<{ count: bigint }>(
-    `SELECT count(*) AS count FROM transient.execution AS e WHERE ${where.join(' AND ')}`,
-    ...parameters,
-  )
+  const from = `transient.execution AS e WHERE ${where.join(' AND ')}`
+  const [counted = null] = page.isCounted === false ? [] : await countsByKey(sql, { from, rest: parameters })
   const after = page.after ?? null
   if (after !== null) {
     const [createdAt, id] = decodeExecutionCursor(after)
@@ -77,10 +75,10 @@ export async function pageExecutions(
   const shown = rows.slice(0, size)
   return {
     items: shown.map(toExecution),
-    cursors: shown.map((row) => encodeCursor([row.created_text, String(row.id)])),
+    cursorAt: cursorsBy(shown, (row) => [row.created_text, String(row.id)]),
     hasNextPage: rows.length > size,
     hasPreviousPage: after !== null,
-    totalCount: Number(counted[0]?.count ?? 0),
+    totalCount: counted,
   }
 }
 
@@ -129,10 +127,8 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
     keyTypes: isOfVisits ? (['bigint'] as const) : (['bigint', 'integer'] as const),
     keys: queries.map(({ executionId, parentRun }) => (parentRun === null ? [executionId] : [executionId, parentRun])),
   }
-  const counted = await rowsByKey<{ count: bigint }>(sql, {
-    ...keyed,
-    text: `SELECT count(*) AS count FROM transient.step_run WHERE ${scope}`,
-  })
+  const { isCounted = true } = example.page
+  const counted = isCounted ? await countsByKey(sql, { ...keyed, from: `transient.step_run WHERE ${scope}` }) : null
   const found = await rowsByKey<StepRow>(sql, {
     ...keyed,
     text: `SELECT ${STEP_COLUMNS} FROM transient.step_run
@@ -143,10 +139,10 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
     const shown = rows.slice(0, size)
     return {
       items: shown.map(toStepRun),
-      cursors: shown.map((row) => encodeCursor([String(row[order])])),
+      cursorAt: cursorsBy(shown, (row) => [String(row[order])]),
       hasNextPage: rows.length > size,
       hasPreviousPage: cursor !== null,
-      totalCount: Number(counted[index]?.[0]?.count ?? 0),
+      totalCount: counted && (counted[index] ?? 0),
     }
   })
 }

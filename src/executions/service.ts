@@ -1,19 +1,19 @@
 import type { StepBus } from '../bus/bus.js'
 import { createBatcher } from '../core/batcher.js'
-import type { Page } from '../core/cursor.js'
+import type { Page, PageRequest } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
 import { type EventQuery, findLiveSteps, pagesOfEvents } from './event-store.js'
 import { createExecutionFeed } from './feed.js'
-import type { ExecutionFilter, PageRequest } from './filter.js'
+import type { ExecutionFilter } from './filter.js'
 import { pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
 import type { EventRecord, ExecutionRecord, StepRunRecord } from './record.js'
 import { findExecution, findExecutions } from './store.js'
 import { watchExecution, watchExecutions } from './watch.js'
 
-export type { ExecutionFilter, PageRequest } from './filter.js'
+export type { ExecutionFilter } from './filter.js'
 
 /** Reads of executions; the orchestrator starts, cancels and reruns them. */
 export interface ExecutionsService {
@@ -58,11 +58,11 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
     load: async (ids) => (await findExecutions(db, ids)).map((execution) => () => execution),
   })
   const stepRuns = createBatcher<StepQuery, Page<StepRunRecord>>({
-    groupOf: ({ parentRun, page: { first, after } }) => JSON.stringify([parentRun === null, first, after]),
+    groupOf: ({ parentRun, page }) => JSON.stringify([parentRun === null, page.first, page.after, page.isCounted]),
     load: (queries) => pagesOfStepRuns(db, queries),
   })
   const events = createBatcher<EventQuery, Page<EventRecord>>({
-    groupOf: ({ run, page: { first, after } }) => JSON.stringify([run === null, first, after]),
+    groupOf: ({ run, page }) => JSON.stringify([run === null, page.first, page.after, page.isCounted]),
     load: (queries) => pagesOfEvents(db, queries),
   })
   const liveSteps = createBatcher<ExecutionId, string[]>({

@@ -18,6 +18,11 @@ export type Printer = (value: unknown) => string
 /** Given to fields whose resolver is a pure, synchronous function of the parent alone (exposed fields are known to be). */
 export const PLAIN = { isPlain: true } as const
 
+/** Given to plain fields whose parent may have their JSON text already; it answers null where the parent has not. */
+export function textFrom<Parent>(text: (parent: Parent) => string | null) {
+  return { ...PLAIN, textFrom: text }
+}
+
 /** What went wrong while printing, and where below the printed field. */
 export class PrintFault extends Error {
   readonly keys: (string | number)[] = []
@@ -104,7 +109,10 @@ function fieldPart(type: GraphQLObjectType, node: FieldNode): Pick<Part, 'read' 
   const field = type.getFields()[node.name.value]
   const read = field && readerOf(field)
   const print = field && read && createPrinter(field.type, node, `${type.name}.${field.name}`)
-  return read && print ? { read, print } : null
+  if (!read || !print) return null
+  const text = field.extensions['textFrom'] as ((source: unknown) => string | null) | undefined
+  if (text === undefined) return { read, print }
+  return { read: (source) => source, print: (source) => text(source) ?? print(read(source)) }
 }
 
 /** How a plain field is read from its parent; null for any other. */

@@ -9,6 +9,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql'
 import { createPrinter, type Printer } from './printer.js'
+import { rememberSelection } from './selection.js'
 import { twinOf, withTextTwins } from './text-schema.js'
 
 /** How a valid document is executed. */
@@ -34,6 +35,7 @@ export function createTextPlanner(schema: GraphQLSchema): TextPlanner {
           const printer = createPrinter(field.type, node, `${parent.name}.${field.name}`)
           if (printer === null) return undefined
           const twin = asTwin(node)
+          rememberSelection(twin, node)
           printers.set(twin, printer)
           return twin
         },

@@ -1,23 +1,20 @@
-import { decodeCursor, encodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { cursorsBy, decodeCursor, type Page, type PageRequest, pageSize } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { type JsonValue, parseJson } from '../core/json.js'
 import type { Sql, SqlParameter } from '../db/database.js'
-import { rowsByKey } from '../db/keyed.js'
 import type { VariableFilter } from './filter.js'
 import { variableFilterSql } from './filter-sql.js'
 import type { ChangeRecord, VariableRecord } from './record.js'
-import type { HistoryRequest, ListRequest, PageRequest } from './requests.js'
+import type { HistoryRequest } from './requests.js'
 import { CHANGE_COLUMNS, type ChangeRow, toChange, toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
 import { checkCounter, isStorableText } from './validate.js'
 
-interface Present {
-  readonly present: bigint | null
-  readonly oldest_revision: bigint | null
+/** Of an execution, as numbers or as text; nothing where there is none. */
+interface Counters {
+  readonly present: bigint | string | null | undefined
+  readonly oldest_revision: bigint | string | null | undefined
 }
-
-/** With all microseconds: a cursor must not fall between two rows of one millisecond. */
-const CREATED = `to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 
 /** The variables as they were at the revision $2, with the columns of `noetl.transient`. */
 const PAST = `(
@@ -35,13 +32,17 @@ interface Source {
   readonly parameters: readonly SqlParameter[]
 }
 
-function sourceAt(executionId: ExecutionId, asOf: number | null): Source {
+/** Where the variables of an execution are found, now or at a revision; the SQL's `$1` is its id. */
+export function sourceAt(executionId: ExecutionId, asOf: number | null): Source {
   if (asOf === null) return { table: 'noetl.transient', parameters: [executionId] }
   return { table: PAST, parameters: [executionId, String(checkCounter(asOf, 'asOf'))] }
 }
 
-/** The revision that the answer shows, once it is known to be neither beyond the present nor below what is kept. */
-function revisionOf(row: Present | undefined, asOf: number | null): number {
+/**
+ * The revision that the answer shows.
+ * @throws TransientError VALIDATION when `asOf` is beyond the present, REVISION_GONE when it is below what is kept
+ */
+export function revisionOf(row: Counters | undefined, asOf: number | null): number {
   const present = Number(row?.present ?? 0)
   if (asOf === null) return present
   const oldestRevision = Number(row?.oldest_revision ?? 0)
@@ -65,7 +66,7 @@ export async function allVariables(
   asOf: number | null = null,
 ): Promise<{ revision: number; variables: VariableRecord[] }> {
   const source = sourceAt(executionId, asOf)
-  const rows = await sql.rows<VariableRow & Present>(
+  const rows = await sql.rows<VariableRow & Counters>(
     `SELECT e.revision AS present, e.oldest_revision, page.*
      FROM transient.execution e
      LEFT JOIN (SELECT ${VARIABLE_COLUMNS} FROM ${source.table} t WHERE t.execution_id = $1::bigint) page ON TRUE
@@ -82,7 +83,7 @@ export async function variableValues(
   asOf: number | null,
 ): Promise<Record<string, JsonValue>> {
   const source = sourceAt(executionId, asOf)
-  const rows = await sql.rows<Present & { readonly var_name: string | null; readonly value: string }>(
+  const rows = await sql.rows<Counters & { readonly var_name: string | null; readonly value: string }>(
     `SELECT e.revision AS present, e.oldest_revision, page.*
      FROM (SELECT 1) one LEFT JOIN transient.execution e ON e.id = $1::bigint
      LEFT JOIN (SELECT t.var_name, t.var_value::text AS value FROM ${source.table} t WHERE t.execution_id = $1::bigint
@@ -95,48 +96,6 @@ export async function variableValues(
 
 type Keyed<Row> = Row & { readonly position: string; readonly total: bigint | null }
 
-type VariablePage = Page<VariableRecord> & { revision: number }
-
-/**
- * One page of each execution's variables by (created_at, name), with revision and total of the same snapshot. The requests
- * differ in the execution alone.
- */
-export async function variablePages(sql: Sql, requests: readonly ListRequest[]): Promise<(() => VariablePage)[]> {
-  const [example] = requests
-  if (example === undefined) return []
-  const first = pageSize(example.first)
-  const asOf = example.asOf ?? null
-  const after = readCursor(example.after, [isTimestamp, isStorableText])
-  const keys = requests.map(({ executionId }) => [parseExecutionId(executionId)])
-  const source = sourceAt(parseExecutionId(example.executionId), asOf)
-  const rest = source.parameters.slice(1)
-  const filter = variableFilterSql(example.filter ?? {}, rest.length + 2)
-  rest.push(...filter.parameters)
-  const next = rest.length + 1
-  // Without a filter the execution's own counter is the total; then the rows need to be found only once.
-  const isCounted = asOf === null && filter.parameters.length === 0 && filter.sql === 'TRUE'
-  const text = `WITH matching AS ${isCounted ? 'NOT MATERIALIZED' : 'MATERIALIZED'} (
-       SELECT t.* FROM ${source.table} t WHERE t.execution_id = $1::bigint AND ${filter.sql}
-     )
-     SELECT e.revision AS present, e.oldest_revision,
-       ${isCounted ? 'e.variable_count::bigint' : '(SELECT count(*) FROM matching)'} AS total, page.*
-     FROM (SELECT 1) one LEFT JOIN transient.execution e ON e.id = $1::bigint
-     LEFT JOIN (
-       SELECT ${VARIABLE_COLUMNS}, ${CREATED} AS position FROM matching t
-       ${after ? `WHERE (t.created_at, t.var_name) > ($${next + 1}::timestamptz, $${next + 2}::text)` : ''}
-       ORDER BY t.created_at, t.var_name LIMIT ${first + 1}
-     ) page ON TRUE
-     ORDER BY page.created_at, page.var_name`
-  const found = await rowsByKey<Keyed<VariableRow & Present>>(sql, {
-    ...{ text, keyTypes: ['bigint'], keys },
-    rest: [...rest, ...(after ?? [])],
-  })
-  return found.map((rows) => () => {
-    const revision = revisionOf(rows[0], asOf)
-    return { ...toPage({ rows, first, after, keep: toVariable, key: (row) => [row.position, row.var_name] }), revision }
-  })
-}
-
 /** Across executions, by (execution id, name). */
 export async function searchPage(sql: Sql, filter: VariableFilter, page: PageRequest): Promise<Page<VariableRecord>> {
   const first = pageSize(page.first)
@@ -145,7 +104,7 @@ export async function searchPage(sql: Sql, filter: VariableFilter, page: PageReq
   const next = condition.parameters.length
   const rows = await sql.rows<Keyed<VariableRow>>(
     `SELECT total.count AS total, page.*
-     FROM (SELECT count(*) FROM noetl.transient t WHERE ${condition.sql}) total
+     FROM (${counted(page, `noetl.transient t WHERE ${condition.sql}`)}) total
      LEFT JOIN (
        SELECT ${VARIABLE_COLUMNS}, t.execution_id::text AS position FROM noetl.transient t
        WHERE ${condition.sql} ${after ? `AND (t.execution_id, t.var_name) > ($${next + 1}::bigint, $${next + 2}::text)` : ''}
@@ -174,7 +133,7 @@ export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Pa
   const next = parameters.length
   const rows = await sql.rows<Keyed<ChangeRow>>(
     `SELECT total.count AS total, page.*
-     FROM (SELECT count(*) FROM noetl.transient_history h WHERE ${condition}) total
+     FROM (${counted(request, `noetl.transient_history h WHERE ${condition}`)}) total
      LEFT JOIN (
        SELECT ${CHANGE_COLUMNS}, h.revision::text AS position FROM noetl.transient_history h
        WHERE ${condition} ${after ? `AND (h.revision, h.seq) ${beyond} ($${next + 1}::bigint, $${next + 2}::bigint)` : ''}
@@ -188,8 +147,13 @@ export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Pa
   return toPage({ rows, first, after, keep, key: (row) => [row.position, String(row.seq)] })
 }
 
-function isTimestamp(text: string): boolean {
+export function isTimestamp(text: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) && !Number.isNaN(Date.parse(text))
+}
+
+/** How many match, counted only where somebody asks. */
+function counted({ isCounted = true }: PageRequest, from: string): string {
+  return isCounted ? `SELECT count(*) FROM ${from}` : 'SELECT NULL::bigint AS count'
 }
 
 function isCounterText(text: string): boolean {
@@ -197,7 +161,7 @@ function isCounterText(text: string): boolean {
 }
 
 /** The parts of a cursor, or null without one. A forged cursor must not reach SQL as a bad cast. */
-function readCursor(cursor: string | null | undefined, parts: readonly ((text: string) => boolean)[]): string[] | null {
+export function readCursor(cursor: string | null | undefined, parts: readonly ((text: string) => boolean)[]): string[] | null {
   if (cursor === null || cursor === undefined) return null
   const key = decodeCursor(cursor, parts.length)
   if (parts.every((isPart, index) => isPart(key[index] ?? ''))) return key
@@ -216,11 +180,12 @@ interface PageInput<Row, Item> {
 function toPage<Row, Item>({ rows, first, after, keep, key }: PageInput<Row, Item>): Page<Item> {
   const found = rows.filter((row) => row.position !== null)
   const shown = found.slice(0, first)
+  const total = rows[0]?.total ?? null
   return {
     items: shown.map(keep),
-    cursors: shown.map((row) => encodeCursor(key(row))),
+    cursorAt: cursorsBy(shown, key),
     hasNextPage: found.length > first,
     hasPreviousPage: after !== null,
-    totalCount: Number(rows[0]?.total ?? 0),
+    totalCount: total === null ? null : Number(total),
   }
 }

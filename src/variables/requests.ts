@@ -1,3 +1,4 @@
+import type { PageRequest } from '../core/cursor.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { VariableType } from '../core/status.js'
 import type { VariableFilter } from './filter.js'
@@ -15,11 +16,6 @@ export interface WriteOutcome {
   readonly variable: VariableRecord | null
   /** false when nothing was written: value, type and source step were already so, or there was nothing to delete. */
   readonly isChanged: boolean
-}
-
-export interface PageRequest {
-  readonly first?: number | null | undefined
-  readonly after?: string | null | undefined
 }
 
 export interface ListRequest extends PageRequest {

@@ -1,7 +1,7 @@
 import type { StepBus } from '../bus/bus.js'
 import { createBatcher } from '../core/batcher.js'
 import { type Clock, systemClock } from '../core/clock.js'
-import type { Page } from '../core/cursor.js'
+import type { Page, PageRequest } from '../core/cursor.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { type JsonValue, stringifyJson } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
@@ -12,19 +12,11 @@ import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { variablePlace } from '../sealing/place.js'
 import { checkRunning } from './batch.js'
 import type { VariableFilter } from './filter.js'
-import { allVariables, historyPage, searchPage, variablePages, variableValues } from './page-store.js'
+import { variablePages } from './list-store.js'
+import { allVariables, historyPage, searchPage, variableValues } from './page-store.js'
 import { createReadQueue } from './read-queue.js'
 import type { ChangeRecord, VariableRecord } from './record.js'
-import type {
-  HistoryRequest,
-  ListRequest,
-  PageRequest,
-  PollRequest,
-  WatchEvent,
-  WatchRequest,
-  WriteRequest,
-  WriteResult,
-} from './requests.js'
+import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest, WriteRequest, WriteResult } from './requests.js'
 import { findVariable } from './store.js'
 import { checkVariableName, isStorableText } from './validate.js'
 import { createWakeUps } from './wake-ups.js'

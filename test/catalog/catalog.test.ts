@@ -84,7 +84,7 @@ describeEachDatabase('catalog', (open) => {
       ['b', 1],
     ])
     expect(first).toMatchObject({ hasNextPage: true, hasPreviousPage: false, totalCount: 3 })
-    const second = await catalog.list({ first: 2, after: first.cursors[1] })
+    const second = await catalog.list({ first: 2, after: first.cursorAt(1) })
     expect(second.items.map(({ path }) => path)).toEqual(['c'])
     expect(second).toMatchObject({ hasNextPage: false, hasPreviousPage: true, totalCount: 3 })
     await expect(catalog.list({ after: '?' })).rejects.toMatchObject({ code: 'VALIDATION' })

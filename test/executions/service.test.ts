@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { createMemoryBus, type StepBus } from '../../src/bus/index.js'
-import type { Page } from '../../src/core/cursor.js'
+import type { Page, PageRequest } from '../../src/core/cursor.js'
 import type { ExecutionStatus } from '../../src/core/status.js'
 import type { Database } from '../../src/db/index.js'
 import type { ExecutionRecord } from '../../src/executions/record.js'
-import { createExecutionsService, type ExecutionsService, type PageRequest } from '../../src/executions/service.js'
+import { createExecutionsService, type ExecutionsService } from '../../src/executions/service.js'
 import { findExecution, insertExecution, lockOrCreateExecution, updateExecution } from '../../src/executions/store.js'
 import { describeEachDatabase } from '../support/database.js'
 
@@ -56,7 +56,7 @@ describeEachDatabase('executions', (open) => {
       const page: Page<T> = await read({ first, after })
       pages.push(page)
       if (!page.hasNextPage) return pages
-      after = page.cursors.at(-1) ?? null
+      after = page.cursorAt(-1)
     }
   }
 

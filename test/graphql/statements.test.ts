@@ -1,17 +1,9 @@
 import { getNamedType, getNullableType, isListType, isObjectType } from 'graphql'
-import { expect, it } from 'vitest'
-import { createMemoryBus } from '../../src/bus/index.js'
-import { createCatalogService } from '../../src/catalog/service.js'
+import { beforeAll, expect, it } from 'vitest'
 import type { Database } from '../../src/db/database.js'
-import { createExecutionsService } from '../../src/executions/service.js'
 import { schema } from '../../src/graphql/index.js'
-import { createPipeline } from '../../src/graphql/pipeline.js'
-import { stringifyResult } from '../../src/graphql/result.js'
-import type { Services } from '../../src/orchestrator/services.js'
-import { TOOLS } from '../../src/tools/index.js'
-import { variableFilterSql } from '../../src/variables/filter-sql.js'
-import { createVariablesService } from '../../src/variables/service.js'
 import { describeEachDatabase } from '../support/database.js'
+import { openPipeline } from '../support/pipeline.js'
 
 /** The database, counting statements: those that a client cannot see the end of grow with its result. */
 function counting(db: Database) {
@@ -26,6 +18,10 @@ function counting(db: Database) {
       seen.push(text)
       return db.rows(text, ...parameters)
     },
+    texts: (text, ...parameters) => {
+      seen.push(text)
+      return db.texts(text, ...parameters)
+    },
     run: (text, ...parameters) => {
       seen.push(text)
       return db.run(text, ...parameters)
@@ -37,6 +33,10 @@ function counting(db: Database) {
           rows: (text, ...parameters) => {
             seen.push(text)
             return tx.rows(text, ...parameters)
+          },
+          texts: (text, ...parameters) => {
+            seen.push(text)
+            return tx.texts(text, ...parameters)
           },
           run: (text, ...parameters) => {
             seen.push(text)
@@ -99,30 +99,22 @@ describeEachDatabase('statements of one operation', (open) => {
     const db = await open()
     for (const statement of FILL.split(';')) await db.run(statement.replace('$source', `'${SOURCE}'`))
     const { watched, seen } = counting(db)
-    const bus = createMemoryBus({ onError: () => undefined })
-    const services = {
-      variables: createVariablesService({ db: watched, bus }),
-      executions: createExecutionsService({ db: watched, bus, variableFilter: variableFilterSql }),
-      catalog: createCatalogService({ db: watched, tools: TOOLS }),
-    } as unknown as Services
-    const rights = new Set(['read', 'read_variables', 'write'])
-    const context = { services, actor: 'api:test', session: { id: 's', services, principal: { rights } } }
-    const pipeline = createPipeline((_id, fault) => {
-      throw fault
-    })
+    const answerOf = openPipeline(watched)
     async function ask(query: string) {
       seen.length = 0
-      const prepared = pipeline.prepare({ query }, context as never)
-      if ('errors' in prepared) throw new Error(JSON.stringify(prepared.errors))
-      const outcome = await prepared.perform()
-      if (outcome.kind !== 'result' || outcome.result.errors) throw new Error(JSON.stringify(outcome))
-      return { text: stringifyResult(outcome.result), statements: seen.length }
+      const text = await answerOf(query)
+      const counts = seen.filter((text) => text.includes('count(*)')).length
+      return { text, statements: seen.length, counts }
     }
     return ask
   }
 
+  let ask: Awaited<ReturnType<typeof prepare>>
+  beforeAll(async () => {
+    ask = await prepare()
+  })
+
   it('never grow with its result', async () => {
-    const ask = await prepare()
     for (const [field, query] of Object.entries(NESTED)) {
       const [few, many] = [await ask(query.replace('$n', '2')), await ask(query.replace('$n', '6'))]
       expect(many.statements, field).toBe(few.statements)
@@ -130,8 +122,19 @@ describeEachDatabase('statements of one operation', (open) => {
     }
   })
 
+  it('count nothing but totals that are selected, also behind fragments', async () => {
+    const below =
+      'steps(first: 9) { nodes { id events(first: 9) { nodes { name } } } } variables(first: 9, filter: { name: { startsWith: "v" } }) { nodes { name } }'
+    expect(await ask(`{ executions(first: 6) { nodes { id ${below} } } }`)).toMatchObject({ counts: 0 })
+    expect(await ask('{ executions(first: 6) { nodes { id steps { totalCount } } } }')).toMatchObject({ counts: 1 })
+    const fragment = 'fragment T on ExecutionConnection { ... on ExecutionConnection { totalCount } }'
+    expect(await ask(`{ executions { ...T } } ${fragment}`)).toMatchObject({
+      counts: 1,
+      text: '{"data":{"executions":{"totalCount":6}}}',
+    })
+  })
+
   it('each element gets its own', async () => {
-    const ask = await prepare()
     const below =
       'variables(first: 1) { nodes { value } totalCount } currentSteps steps(first: 3) { nodes { id events(first: 9) { totalCount } iterations(first: 9) { nodes { id } } } }'
     const { text } = await ask(`{ executions(first: 6) { nodes { id playbook { path } parent { id } ${below} } } }`)
@@ -155,7 +158,6 @@ describeEachDatabase('statements of one operation', (open) => {
   })
 
   it('of a write and of a read are few, and many at once share them', async () => {
-    const ask = await prepare()
     const write = (id: number, name: string) =>
       `mutation { upsertVariable(input: { executionId: "${id}", name: "${name}", value: ${Math.random()} }) { revision } }`
     expect((await ask(write(101, 'v1'))).statements).toBe(5)

@@ -10,6 +10,7 @@ import {
   parse,
 } from 'graphql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parseJson, stringifyJson } from '../../src/core/json.js'
 import { createDocumentCache } from '../../src/graphql/document-cache.js'
 import { PLAIN } from '../../src/graphql/printer.js'
 import { stringifyResult } from '../../src/graphql/result.js'
@@ -64,7 +65,8 @@ describe('what is printed is what graphql-js answers', () => {
   ])('%s', async (selection) => {
     const printed = await server.ask(`{ ${selection} }`)
     const resolved = await server.ask(`{ ...Whole } fragment Whole on Query { ${selection} }`)
-    const bare = ({ text }: { text: string }) => text.replaceAll(/"locations":\[[^\]]*\],?/g, '')
+    // A list's values are spliced as PostgreSQL writes them, with spaces.
+    const bare = ({ text }: { text: string }) => stringifyJson(parseJson(text)).replaceAll(/"locations":\[[^\]]*\],?/g, '')
     expect(bare(printed)).toBe(bare(resolved))
   })
 

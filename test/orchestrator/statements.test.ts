@@ -12,6 +12,10 @@ function countingDatabase(db: Database): { db: Database; count(): number } {
       count += 1
       return tx.rows<Row>(text, ...parameters)
     },
+    texts: (text, ...parameters) => {
+      count += 1
+      return tx.texts(text, ...parameters)
+    },
     run: (text, ...parameters) => {
       count += 1
       return tx.run(text, ...parameters)
@@ -21,11 +25,11 @@ function countingDatabase(db: Database): { db: Database; count(): number } {
       tx.send(text, ...parameters)
     },
   })
-  const { dialect, rows, run } = db
+  const { dialect, rows, texts, run } = db
   return {
     count: () => count,
     db: {
-      ...{ dialect, rows, run },
+      ...{ dialect, rows, texts, run },
       get prisma() {
         return db.prisma
       },

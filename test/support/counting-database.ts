@@ -19,6 +19,10 @@ export function countingDatabase(db: Database): CountingDatabase {
         texts.push(text)
         return db.rows<Row>(text, ...parameters)
       },
+      texts: async (text, ...parameters) => {
+        texts.push(text)
+        return db.texts(text, ...parameters)
+      },
     },
     count(word) {
       const found = texts.filter((text) => text.includes(word)).length

@@ -80,10 +80,11 @@ async function openPostgresDatabase(url: string): Promise<TestDatabase> {
   const name = `transient_test_${randomUUID().replaceAll('-', '')}`
   await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`))
   const database = createPostgresDatabase(databaseUrl(url, name))
-  const { dialect, rows, run, transaction } = database
+  const { dialect, rows, texts, run, transaction } = database
   return {
     dialect,
     rows,
+    texts,
     run,
     transaction,
     get prisma() {

@@ -30,6 +30,10 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
       step()
       return sql.rows<Row>(text, ...parameters)
     },
+    texts: async (text, ...parameters) => {
+      step()
+      return sql.texts(text, ...parameters)
+    },
     run: async (text, ...parameters) => {
       step()
       return sql.run(text, ...parameters)

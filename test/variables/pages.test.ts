@@ -3,7 +3,10 @@ import { encodeCursor } from '../../src/core/cursor.js'
 import { type JsonValue, parseJson } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
 import type { VariableFilter } from '../../src/variables/filter.js'
+import { ListedVariable } from '../../src/variables/listed.js'
+import type { VariableRecord } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
+import { countingDatabase } from '../support/counting-database.js'
 import { describeEachDatabase } from '../support/database.js'
 import { createService, newId, remove, set, write } from './support.js'
 
@@ -95,11 +98,49 @@ describeEachDatabase('pages of variables', (open) => {
     const names = first.items.map((variable) => variable.name)
     let page = first
     while (page.hasNextPage) {
-      page = await service.list({ executionId: many, first: 10, asOf: first.revision, after: page.cursors.at(-1) ?? null })
+      page = await service.list({ executionId: many, first: 10, asOf: first.revision, after: page.cursorAt(-1) })
       expect(page).toMatchObject({ revision: 5, totalCount: 35, hasPreviousPage: true })
       names.push(...page.items.map((variable) => variable.name))
     }
     expect([...names].sort()).toEqual(Array.from({ length: 35 }, (_, index) => `v${Math.floor(index / 7)}${index % 7}`))
+  })
+
+  it('lists what a single read finds, whatever the digits of its times', async () => {
+    const timed = newId()
+    const fractions = ['', '.1', '.12', '.123', '.1234', '.000001', '.999999']
+    await write(service, timed, ...fractions.map((_, index) => set(`v${index}`, parseJson('{"a": [1.50, "b, c: d"]}'))))
+    for (const [index, fraction] of fractions.entries()) {
+      await db.run(
+        `UPDATE noetl.transient SET created_at = $2::timestamptz, updated_at = $2::timestamptz, accessed_at = $2::timestamptz
+         WHERE execution_id = $1::bigint AND var_name = $3::text`,
+        ...[timed, `2026-01-31 23:59:0${index}${fraction}+00`, `v${index}`],
+      )
+    }
+    const { items } = await service.list({ executionId: timed })
+    expect(items.length).toBe(fractions.length)
+    for (const item of items) {
+      const single = await service.find(timed, item.name)
+      const fields = Object.keys(single ?? {}) as (keyof VariableRecord)[]
+      expect(Object.fromEntries(fields.map((field) => [field, item[field]]))).toEqual(single)
+      expect(item instanceof ListedVariable && [item.createdAtText, item.updatedAtText, item.accessedAtText]).toEqual(
+        Array(3).fill(single?.createdAt.toISOString()),
+      )
+      expect(item instanceof ListedVariable && parseJson(item.valueText)).toEqual(single?.value)
+    }
+  })
+
+  it('counts only where somebody asks', async () => {
+    const counting = countingDatabase(db)
+    const counted = createService(counting.db)
+    const lists = (isCounted: boolean) => [
+      counted.list({ executionId: id, filter: { name: { startsWith: 'user_' } }, isCounted }),
+      counted.search({ executionId: id }, { isCounted }),
+      counted.history({ executionId: id, isCounted }),
+    ]
+    expect((await Promise.all(lists(true))).map(({ totalCount }) => totalCount)).toEqual([2, 6, 6])
+    expect(counting.count('count(*)')).toBe(3)
+    expect((await Promise.all(lists(false))).map(({ totalCount }) => totalCount)).toEqual([null, null, null])
+    expect(counting.count('count(*)')).toBe(0)
   })
 
   it('pages through history', async () => {
@@ -109,9 +150,9 @@ describeEachDatabase('pages of variables', (open) => {
       await service.history({ executionId: id, first: 250 }),
     ]
     expect(two.items).toEqual(all.items)
-    const rest = await service.history({ executionId: id, after: one.cursors.at(-1) ?? null })
+    const rest = await service.history({ executionId: id, after: one.cursorAt(-1) })
     const back = await service.history({ executionId: id, first: 2, newestFirst: true })
-    const older = await service.history({ executionId: id, newestFirst: true, after: back.cursors.at(-1) ?? null })
+    const older = await service.history({ executionId: id, newestFirst: true, after: back.cursorAt(-1) })
     expect([...back.items, ...older.items]).toEqual(all.items.toReversed())
     expect([back.hasNextPage, older.hasNextPage, back.totalCount]).toEqual([true, false, all.totalCount])
     expect([...one.items, ...rest.items]).toEqual(all.items)
@@ -121,10 +162,7 @@ describeEachDatabase('pages of variables', (open) => {
 
   it('pages through a search', async () => {
     const one = await service.search({ name: { startsWith: 'user_' }, executionId: id }, { first: 1 })
-    const two = await service.search(
-      { name: { startsWith: 'user_' }, executionId: id },
-      { first: 1, after: one.cursors[0] ?? null },
-    )
+    const two = await service.search({ name: { startsWith: 'user_' }, executionId: id }, { first: 1, after: one.cursorAt(0) })
     expect([one.items[0]?.name, two.items[0]?.name, two.hasNextPage]).toEqual(['user_age', 'user_name', false])
   })
 

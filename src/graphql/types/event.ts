@@ -1,7 +1,7 @@
 import type { EventRecord } from '../../executions/record.js'
 import { builder } from '../builder.js'
 import { ExecutionType } from './execution.js'
-import { connectionType, pageArguments } from './page.js'
+import { connectionType, pageArguments, pageRequest } from './page.js'
 import { StepRunType } from './step-run.js'
 
 const EventType = builder.objectRef<EventRecord>('ExecutionEvent').implement({
@@ -32,7 +32,7 @@ builder.objectField(ExecutionType, 'events', (t) =>
     type: EventConnection,
     description: 'What happened, oldest first.',
     args: pageArguments,
-    resolve: ({ id }, page, { services }) => services.executions.events(id, null, page),
+    resolve: ({ id }, page, { services }, info) => services.executions.events(id, null, pageRequest(page, info)),
   }),
 )
 
@@ -41,6 +41,7 @@ builder.objectField(StepRunType, 'events', (t) =>
     type: EventConnection,
     description: 'What happened to it: attempts, retries, and why it led where it did.',
     args: pageArguments,
-    resolve: ({ executionId, run }, page, { services }) => services.executions.events(executionId, run, page),
+    resolve: ({ executionId, run }, page, { services }, info) =>
+      services.executions.events(executionId, run, pageRequest(page, info)),
   }),
 )

@@ -5,7 +5,7 @@ import { openPatientStream, openStream } from '../subscription.js'
 import { ExecutionStatusEnum } from './enums.js'
 import { checkedExecutionFilter, checkedVariableFilter, ExecutionFilterInput } from './filters.js'
 import { NodeInterface } from './node.js'
-import { connectionType, pageArguments } from './page.js'
+import { connectionType, pageArguments, pageRequest } from './page.js'
 import { PlaybookType } from './playbook.js'
 import { VariableConnection, variableListArguments } from './variable.js'
 
@@ -56,8 +56,8 @@ ExecutionType.implement({
     variables: t.field({
       type: VariableConnection,
       args: variableListArguments,
-      resolve: ({ id }, { filter, ...page }, { services }) =>
-        services.variables.list({ ...page, executionId: id, filter: checkedVariableFilter(filter) }),
+      resolve: ({ id }, { filter, ...page }, { services }, info) =>
+        services.variables.list({ ...pageRequest(page, info), executionId: id, filter: checkedVariableFilter(filter) }),
     }),
   }),
 })
@@ -77,7 +77,8 @@ builder.queryFields((t) => ({
     authScopes: { read: true },
     description: 'Newest first.',
     args: { ...pageArguments, filter: t.arg({ type: ExecutionFilterInput }) },
-    resolve: (_root, { filter, ...page }, { services }) => services.executions.list(checkedExecutionFilter(filter), page),
+    resolve: (_root, { filter, ...page }, { services }, info) =>
+      services.executions.list(checkedExecutionFilter(filter), pageRequest(page, info)),
   }),
 }))
 

@@ -1,9 +1,16 @@
 import type { ObjectRef } from '@pothos/core'
-import type { Page } from '../../core/cursor.js'
+import type { GraphQLResolveInfo } from 'graphql'
+import type { Page, PageRequest } from '../../core/cursor.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
+import { isSelected } from '../selection.js'
 
 type Types = typeof builder.$inferSchemaTypes
+
+/** What a list asks its service for: the total only where it is selected. */
+export function pageRequest<Request extends PageRequest>(request: Request, info: GraphQLResolveInfo): Request & PageRequest {
+  return { ...request, isCounted: isSelected(info, 'totalCount') }
+}
 
 /** The arguments of every list. */
 export const pageArguments = builder.args((t) => ({
@@ -15,10 +22,15 @@ const PageInfoType = builder.objectRef<Page<unknown>>('PageInfo').implement({
   fields: (t) => ({
     hasNextPage: t.exposeBoolean('hasNextPage'),
     hasPreviousPage: t.exposeBoolean('hasPreviousPage'),
-    startCursor: t.string({ nullable: true, extensions: PLAIN, resolve: (page) => page.cursors[0] ?? null }),
-    endCursor: t.string({ nullable: true, extensions: PLAIN, resolve: (page) => page.cursors.at(-1) ?? null }),
+    startCursor: t.string({ nullable: true, extensions: PLAIN, resolve: (page) => page.cursorAt(0) }),
+    endCursor: t.string({ nullable: true, extensions: PLAIN, resolve: (page) => page.cursorAt(-1) }),
   }),
 })
+
+function totalOf({ totalCount }: Page<unknown>): number {
+  if (totalCount === null) throw new Error('a total that is selected was not counted')
+  return totalCount
+}
 
 /** `<Noun>Connection` and `<Noun>Edge` over a service's pages. */
 export function connectionType<Node, Shape extends Page<Node> = Page<Node>>(noun: string, node: ObjectRef<Types, Node>) {
@@ -34,11 +46,11 @@ export function connectionType<Node, Shape extends Page<Node> = Page<Node>>(noun
       edges: t.field({
         type: [edge],
         extensions: PLAIN,
-        resolve: (page) => page.items.map((item, index) => ({ cursor: page.cursors[index] ?? '', node: item })),
+        resolve: (page) => page.items.map((item, index) => ({ cursor: page.cursorAt(index) ?? '', node: item })),
       }),
       nodes: t.field({ type: [node], extensions: PLAIN, resolve: (page) => page.items as never }),
       pageInfo: t.field({ type: PageInfoType, extensions: PLAIN, resolve: (page) => page }),
-      totalCount: t.int({ extensions: PLAIN, resolve: (page) => page.totalCount }),
+      totalCount: t.int({ extensions: PLAIN, resolve: totalOf }),
     }),
   })
 }

@@ -3,7 +3,7 @@ import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { StepStatusEnum } from './enums.js'
 import { ExecutionErrorType, ExecutionType } from './execution.js'
-import { connectionType, pageArguments } from './page.js'
+import { connectionType, pageArguments, pageRequest } from './page.js'
 
 export const StepRunType = builder.objectRef<StepRunRecord>('StepRun')
 const StepRunConnection = connectionType<StepRunRecord>('StepRun', StepRunType)
@@ -16,7 +16,8 @@ StepRunType.implement({
     iterations: t.field({
       type: StepRunConnection,
       args: pageArguments,
-      resolve: ({ executionId, run }, page, { services }) => services.executions.iterations(executionId, run, page),
+      resolve: ({ executionId, run }, page, { services }, info) =>
+        services.executions.iterations(executionId, run, pageRequest(page, info)),
     }),
     step: t.exposeString('step'),
     visit: t.exposeInt('visit'),
@@ -35,6 +36,6 @@ builder.objectField(ExecutionType, 'steps', (t) =>
     type: StepRunConnection,
     description: 'Every visit of every step, in order; iterations beneath it.',
     args: pageArguments,
-    resolve: ({ id }, page, { services }) => services.executions.steps(id, page),
+    resolve: ({ id }, page, { services }, info) => services.executions.steps(id, pageRequest(page, info)),
   }),
 )

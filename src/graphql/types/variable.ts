@@ -1,19 +1,25 @@
 import type { Page } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
 import { type JsonValue, jsonSize, stringifyJson } from '../../core/json.js'
+import { ListedVariable } from '../../variables/listed.js'
 import type { ChangeRecord, VariableRecord } from '../../variables/record.js'
 import { builder } from '../builder.js'
-import { PLAIN } from '../printer.js'
+import { PLAIN, textFrom } from '../printer.js'
 import { ChangeOperationEnum, VariableTypeEnum } from './enums.js'
 import { checkedVariableFilter, VariableFilterInput } from './filters.js'
 import { NodeInterface, nodeId } from './node.js'
-import { connectionType, pageArguments } from './page.js'
+import { connectionType, pageArguments, pageRequest } from './page.js'
 
 const PREVIEW_LENGTH = 200
 const MAX_PREVIEW_LENGTH = 10_000
 
 function previewOf(value: JsonValue, length: number | null | undefined): string {
   return stringifyJson(value).slice(0, Math.max(0, Math.min(length ?? PREVIEW_LENGTH, MAX_PREVIEW_LENGTH)))
+}
+
+/** What a list's row says already needs neither parsing nor printing. */
+function listed(text: (variable: ListedVariable) => string) {
+  return textFrom<VariableRecord>((variable) => (variable instanceof ListedVariable ? text(variable) : null))
 }
 
 export const VariableType = builder.objectRef<VariableRecord>('Variable')
@@ -24,7 +30,7 @@ VariableType.implement({
     id: t.id({ extensions: PLAIN, resolve: ({ executionId, name }) => nodeId('Variable', executionId, name) }),
     executionId: t.exposeID('executionId'),
     name: t.exposeString('name'),
-    value: t.expose('value', { type: 'JSON', nullable: true }),
+    value: t.expose('value', { type: 'JSON', nullable: true, extensions: listed(({ valueText }) => valueText) }),
     isSensitive: t.boolean({
       extensions: PLAIN,
       description: 'Its value is encrypted; here and everywhere stands the mask, "********". revealVariable shows it.',
@@ -51,9 +57,9 @@ VariableType.implement({
         "This variable's own change counter, from 1; it goes on after delete and re-creation, so that no old version ever matches.",
     }),
     accessCount: t.exposeInt('accessCount'),
-    createdAt: t.expose('createdAt', { type: 'DateTime' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime' }),
-    accessedAt: t.expose('accessedAt', { type: 'DateTime' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', extensions: listed(({ createdAtText }) => `"${createdAtText}"`) }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', extensions: listed(({ updatedAtText }) => `"${updatedAtText}"`) }),
+    accessedAt: t.expose('accessedAt', { type: 'DateTime', extensions: listed(({ accessedAtText }) => `"${accessedAtText}"`) }),
   }),
 })
 
@@ -124,15 +130,20 @@ builder.queryFields((t) => ({
     authScopes: { read_variables: true },
     description: 'Never counts as a read. `revision` on the connection is the point to watch from. `asOf` reads the past.',
     args: { executionId: t.arg.id({ required: true }), ...variableListArguments },
-    resolve: (_root, { executionId, filter, ...page }, { services }) =>
-      services.variables.list({ ...page, executionId: parseExecutionId(executionId), filter: checkedVariableFilter(filter) }),
+    resolve: (_root, { executionId, filter, ...page }, { services }, info) =>
+      services.variables.list({
+        ...pageRequest(page, info),
+        executionId: parseExecutionId(executionId),
+        filter: checkedVariableFilter(filter),
+      }),
   }),
   searchVariables: t.field({
     type: VariableConnection,
     authScopes: { read_variables: true },
     description: 'Across executions: find the ones that hold a value.',
     args: { filter: t.arg({ type: VariableFilterInput, required: true }), ...pageArguments },
-    resolve: (_root, { filter, ...page }, { services }) => services.variables.search(checkedVariableFilter(filter), page),
+    resolve: (_root, { filter, ...page }, { services }, info) =>
+      services.variables.search(checkedVariableFilter(filter), pageRequest(page, info)),
   }),
   variableHistory: t.field({
     type: VariableChangeConnection,
@@ -144,7 +155,7 @@ builder.queryFields((t) => ({
       newestFirst: t.arg.boolean({ defaultValue: false }),
       ...pageArguments,
     },
-    resolve: (_root, { executionId, ...request }, { services }) =>
-      services.variables.history({ ...request, executionId: parseExecutionId(executionId) }),
+    resolve: (_root, { executionId, ...request }, { services }, info) =>
+      services.variables.history({ ...pageRequest(request, info), executionId: parseExecutionId(executionId) }),
   }),
 }))

@@ -89,7 +89,7 @@ async function auditBody(context: Context<RestEnv>): Promise<AuditResponse> {
       subject: entry.subject,
       count: entry.count,
     })),
-    next: page.hasNextPage ? (page.cursors.at(-1) ?? null) : null,
+    next: page.hasNextPage ? page.cursorAt(-1) : null,
   }
 }
 
