@@ -18,7 +18,7 @@ function sourcesIn(folder: string): Source[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.includes('/generated/'))
+    .filter((path) => !/\/(generated|node_modules)\//.test(path))
     .map((path) => {
       const text = readFileSync(path, 'utf8')
       return { path: relative(ROOT, path), text, lines: text.trimEnd().split('\n').length }
