@@ -56,7 +56,16 @@ export function GraphView(props: GraphViewProps) {
       >
         <Background gap={22} />
         <Controls showInteractive={false} />
-        {!isSmall && <MiniMap pannable zoomable ariaLabel="The whole graph" nodeColor={colorOf} />}
+        {!isSmall && (
+          <MiniMap
+            pannable
+            zoomable
+            position="top-right"
+            className={classes['map'] ?? ''}
+            ariaLabel="The whole graph"
+            nodeColor={colorOf}
+          />
+        )}
         <Follow step={chosen} places={layout.places} />
       </ReactFlow>
     </div>
