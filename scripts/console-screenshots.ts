@@ -108,6 +108,7 @@ async function shoot(browser: Browser, url: string, { name, path, viewport = DES
     const { page } = await openPage(browser, `${url}${path}`, { colorScheme, viewport })
     await page.waitForLoadState('networkidle')
     await act?.(page)
+    await page.waitForFunction(() => !document.body.innerText.includes('Loading '))
     await sleep(SETTLED_MS)
     writeFileSync(`${FOLDER}/${name}-${colorScheme}.webp`, await toWebp(bench, await page.screenshot()))
     await page.context().close()

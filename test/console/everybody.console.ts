@@ -21,7 +21,7 @@ async function everyPlace(): Promise<string[]> {
     `/playbooks/edit?${playbook}`,
     `/playground?execution=${done}`,
     `/compare?left=${done}&right=${failed}&all=yes&var=order`,
-    '/no/such/page',
+    '/playbooks/no-such-page',
   ]
 }
 

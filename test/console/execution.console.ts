@@ -21,7 +21,7 @@ it('the graph shows what runs, how many of how many, and the route that was take
   await check.getByText(/running · \d+ of 12/).waitFor({ timeout: 30_000 })
   expect(await check.evaluate((node) => getComputedStyle(node).animationName)).toMatch(/pulse/)
   await page.locator('[data-step="review"]').getByText('not reached').waitFor()
-  await page.getByText('completed', { exact: true }).first().waitFor({ timeout: 90_000 })
+  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: 90_000 })
   await page.locator('[data-step="review"]').getByText('succeeded').waitFor()
   const colorOf = (edge: string) =>
     page.locator(`[data-id="${edge}"] path.react-flow__edge-path`).evaluate((path) => (path as SVGElement).style.stroke)
@@ -43,11 +43,10 @@ it('why this route: each condition with its outcome, its values then, and where 
   await why.getByText('✓ true').waitFor()
   await why.getByText('→ end, taken').waitFor()
   await why.getByText('→ work, not taken').waitFor()
-  await why.getByRole('definition').nth(1).waitFor()
-  expect(await why.locator('dl').textContent()).toBe('vars.counter2workload.times2')
+  await expect.poll(() => why.locator('dl').textContent()).toBe('vars.counter2workload.times2')
   await page.getByRole('button', { name: 'Visit 1' }).click()
   await why.getByText('→ work, taken').waitFor()
-  expect(await why.locator('dl').textContent()).toBe('vars.counter1workload.times2')
+  await expect.poll(() => why.locator('dl').textContent()).toBe('vars.counter1workload.times2')
 
   const other = await stage.run('console/cases')
   await page.goto(`${stage.server.url}/executions/${other}?step=look`)

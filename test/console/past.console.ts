@@ -31,7 +31,7 @@ it('the whole panel goes to any revision by keyboard: graph, timeline, variables
   await page.locator('header [data-status="RUNNING"]').waitFor()
 
   await page.getByText('Timeline', { exact: true }).click()
-  expect(await page.getByRole('region', { name: 'Timeline of steps' }).getByRole('button').count()).toBe(3)
+  await expect.poll(() => page.getByRole('region', { name: 'Timeline of steps' }).getByRole('button').count()).toBe(3)
   await page.getByRole('button', { name: 'counter', exact: true }).click()
   await page.getByRole('tabpanel', { name: 'Value' }).getByText('1', { exact: true }).waitFor()
   await page.getByRole('tab', { name: 'Edit' }).click()
