@@ -6,8 +6,8 @@ const REACH = 44
 /** An arrow from a step to itself, on its right side. */
 export function LoopEdge({ id, sourceX, sourceY, targetX, targetY, label, markerEnd, style }: EdgeProps) {
   const right = sourceX + NODE.width / 2 + REACH
-  const path = `M ${sourceX + 60} ${sourceY} C ${sourceX + 70} ${sourceY + 40}, ${right} ${sourceY + 30}, ${right} ${(sourceY + targetY) / 2}
-    S ${targetX + 70} ${targetY - 40}, ${targetX + 60} ${targetY - 2}`
+  const path = `M ${sourceX + 86} ${sourceY} C ${sourceX + 98} ${sourceY + 40}, ${right} ${sourceY + 30}, ${right} ${(sourceY + targetY) / 2}
+    S ${targetX + 98} ${targetY - 40}, ${targetX + 86} ${targetY - 2}`
   return (
     <BaseEdge
       id={id}
