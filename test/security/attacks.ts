@@ -84,8 +84,46 @@ result = "refused" if not written and os.getcwd() == "/tmp" else str(written)`,
   { name: 'mount', code: () => mustFail('if libc.mount(b"t", b"/tmp", b"tmpfs", 0, None) != 0: raise OSError("no")') },
   { name: 'hold uncounted memory', code: () => mustFail('os.memfd_create("x")') },
   { name: 'share memory between calls', code: () => mustFail('if libc.shmget(1, 4096, 0o1666) == -1: raise OSError("no")') },
-  { name: 'fill the disk', code: () => mustFail('open("/tmp/big", "wb").write(bytes(200 << 20))') },
+  {
+    name: 'fill the disk',
+    code: () => mustFail('os.posix_fallocate(os.open("/tmp/big", os.O_CREAT | os.O_WRONLY), 0, 200 << 20)'),
+  },
   { name: 'open many files', code: () => mustFail('[open("/dev/null") for _ in range(1000)]') },
+  {
+    name: 'run more than 64 processes',
+    code: () => `import os, signal
+pids = []
+try:
+  while len(pids) < 200:
+    pid = os.fork()
+    if pid == 0: signal.pause()
+    pids.append(pid)
+  result = "200 run"
+except OSError:
+  result = "refused" if 30 < len(pids) < 64 else str(len(pids))`,
+  },
+  {
+    name: 'begin many sessions, each worth as much of the processors as the server',
+    code: () => `import os
+begun = 0
+for _ in range(40):
+  pid = os.fork()
+  if pid == 0:
+    try: os.setsid()
+    except OSError: os._exit(1)
+    os._exit(0)
+  begun += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+result = "refused" if begun == 8 else str(begun)`,
+  },
+  {
+    name: 'keep its place before the server while it computes',
+    code: () => `import os, time
+began = time.process_time()
+while time.process_time() - began < 0.5: pass
+time.sleep(0.3)
+group = open("/proc/self/autogroup").read().split()[-1] if os.path.exists("/proc/self/autogroup") else "15"
+result = "refused" if os.nice(0) == 15 and group == "15" else f"{os.nice(0)} {group}"`,
+  },
   {
     name: 'raise a limit',
     code: () =>

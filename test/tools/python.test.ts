@@ -103,9 +103,9 @@ describe('python', () => {
   })
 
   it('keeps the last 64 KiB of a flood', async () => {
-    expect(await python.data({ code: 'for i in range(200000): print(i)\nresult = 1' })).toBe(1)
+    expect(await python.data({ code: 'for i in range(20000): print("line", i)\nresult = 1' })).toBe(1)
     expect(python.log().length).toBeLessThanOrEqual(65536)
-    expect(python.log()).toMatch(/199999\n$/)
+    expect(python.log()).toMatch(/19999\n$/)
   })
 
   it('lets nothing of a call survive it', async () => {

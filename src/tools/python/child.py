@@ -13,6 +13,7 @@ import signal
 import sys
 
 RESULT_FD = 3
+ASKING_FD = 4
 RESULT_LIMIT = 10 * 1024 * 1024
 CODE_NAME = "<code>"
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
@@ -60,11 +61,11 @@ def kill_orphans(calls):
             pass
 
 
-def run(payload, pipes, parent_pid, room):
+def run(payload, pipes, room):
     """Runs one call in the room that was made for it and ends the process; never returns."""
     status = 1
     try:
-        isolate(*pipes, parent_pid)
+        isolate(*pipes, room)
         send(answer_to(payload, room))
         status = 0
     finally:
@@ -75,7 +76,7 @@ def run(payload, pipes, parent_pid, room):
             os._exit(status)
 
 
-def isolate(result_fd, log_fd, parent_pid):
+def isolate(result_fd, log_fd, room):
     os.setsid()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     signal.set_wakeup_fd(-1)
@@ -84,7 +85,9 @@ def isolate(result_fd, log_fd, parent_pid):
     os.dup2(log_fd, 1)
     os.dup2(log_fd, 2)
     os.dup2(result_fd, RESULT_FD, inheritable=False)
-    os.closerange(RESULT_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    if room.asking_fd is not None:
+        room.asking_fd = os.dup2(room.asking_fd, ASKING_FD, inheritable=False)
+    os.closerange(RESULT_FD + 1 if room.asking_fd is None else ASKING_FD + 1, os.sysconf("SC_OPEN_MAX"))
     sys.stdin = open(0, encoding="utf-8", closefd=False)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)

@@ -13,6 +13,7 @@ import sys
 
 child = sys.modules["_transient_child"]
 seccomp = sys.modules["_transient_seccomp"]
+watcher = sys.modules["_transient_watcher"]
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
@@ -33,7 +34,6 @@ SHARED_BYTES = 64 * MIB
 PROCESSES = 64
 FILES = 256
 NICE = 5
-WATCH_SECONDS = 0.1
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -64,8 +64,7 @@ class Confinement:
         self.is_network_closed = not is_network_open and leave_network()
         if self.has_namespaces and not is_network_open and not self.is_network_closed:
             raise Refused("the network cannot be closed")
-        # Under the kernel's automatic groups niceness counts among the processes of one session only.
-        write("/proc/self/autogroup", str(NICE))
+        stand_back()
 
     def user_of_next_call(self):
         if self.user_base is None:
@@ -80,7 +79,7 @@ class Confinement:
         if not self.has_namespaces:
             self.process_limit = processes_of_user() + PROCESSES
             return os.fork()
-        self.own_rss = self.own_rss or memory_of("self")[0]
+        self.own_rss = self.own_rss or watcher.memory_of("self")[0]
         checked(libc.unshare(CLONE_NEWPID), "unshare")
         try:
             return os.fork()
@@ -96,9 +95,11 @@ class Confinement:
         mount("tmpfs", "/tmp", 2 | 4, f"size={TMP_BYTES},nr_inodes=10000,mode=700,uid={owner},gid={owner}")
         mount("tmpfs", "/dev/shm", MS_NOSUID_NODEV_NOEXEC, f"size={SHARED_BYTES},nr_inodes=1000,mode=700,uid={owner},gid={owner}")
 
-    def give_up_rights(self, user):
+    def give_up_rights(self, user, asking_fd):
         """In the process that runs the code, last of all: from here on it can do nothing but compute within its limits."""
         write("/proc/self/oom_score_adj", "1000")
+        os.nice(NICE)
+        stand_back()
         if self.mode == "user":
             enter_own_user_namespace()
         if user is not None:
@@ -111,7 +112,9 @@ class Confinement:
             libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             # Changing the user made /proc/self unreadable, which subprocesses need.
             libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-            seccomp.install(libc)
+            listener = seccomp.install(libc, asking_fd is not None)
+            if asking_fd is not None:
+                watcher.hand_over(asking_fd, listener)
         if self.has_namespaces:
             os.chdir("/tmp")
 
@@ -135,43 +138,20 @@ class Confinement:
                 resource.setrlimit(number, (bound, bound))
             except (ValueError, OSError):
                 pass
-        try:
-            os.nice(NICE)
-        except OSError:
-            pass
 
-    def watch(self, worker):
+    def watch(self, worker, user, askers):
         """In the first process of a call: waits for the one that runs the code. Answers its status, or `memory`."""
-        while True:
-            try:
-                while True:
-                    pid, status = os.waitpid(-1, os.WNOHANG)
-                    if pid == worker:
-                        return str(os.waitstatus_to_exitcode(status))
-                    if pid == 0:
-                        break
-            except ChildProcessError:
-                return "0"
-            if signal.sigtimedwait({signal.SIGCHLD}, WATCH_SECONDS) is None and self.memory_in_use() > self.memory:
-                return "memory"
-
-    def memory_in_use(self):
-        total = 0
-        for name in os.listdir("/proc"):
-            if name.isdigit() and name != "1":
-                anonymous, shared = memory_of(name)
-                # What a forked process still shares with the warm parent is not its own.
-                total += max(0, anonymous - self.own_rss) + shared
-        return total
+        return watcher.Watcher(worker, user, self.memory, self.own_rss).watch(askers)
 
 
 class Room:
-    """What one call may do."""
+    """What one call may do. Over `asking_fd` its first process learns where to be asked for sessions."""
 
-    def __init__(self, confinement, user, parent_pid):
+    def __init__(self, confinement, user, parent_pid, asking_fd=None):
         self.confinement = confinement
         self.user = user
         self.parent_pid = parent_pid
+        self.asking_fd = asking_fd
         self.memory_mib = confinement.memory_mib
 
     def enter(self, network):
@@ -179,12 +159,17 @@ class Room:
         is_closed = self.confinement.is_network_closed
         if network is False and not is_closed:
             raise child.CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")
-        self.confinement.give_up_rights(self.user)
+        self.confinement.give_up_rights(self.user, self.asking_fd)
         if hasattr(libc, "prctl"):
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != self.parent_pid:
                 os._exit(1)
         return is_closed
+
+
+def stand_back():
+    """Under the kernel's automatic groups niceness counts inside a session only; the session has one of its own."""
+    write("/proc/self/autogroup", str(NICE))
 
 
 def find_user_base():
@@ -213,21 +198,6 @@ def processes_of_user():
     except OSError:
         return 1000
     return count
-
-
-def memory_of(pid):
-    """Anonymous and shared memory of a process, in bytes."""
-    anonymous = shared = 0
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith("RssAnon:"):
-                    anonymous = int(line.split()[1]) * 1024
-                elif line.startswith("RssShmem:"):
-                    shared = int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return anonymous, shared
 
 
 def mount(kind, target, flags, options):

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import selectors
 import signal
+import socket
 import sys
 
 LOG_LIMIT = 64 * 1024
@@ -31,6 +32,7 @@ def load(name):
 
 child = load("child")
 load("seccomp")
+load("watcher")
 confine = load("confine")
 
 
@@ -131,7 +133,7 @@ class Parent:
             self.forget()
             if self.confinement.has_namespaces:
                 hold(self.confinement, user, payload, (result_write, log_write), status_write)
-            child.run(payload, (result_write, log_write), parent_pid, confine.Room(self.confinement, user, parent_pid))
+            child.run(payload, (result_write, log_write), confine.Room(self.confinement, user, parent_pid))
         for fd in (result_write, log_write, status_write):
             os.close(fd)
         call = Call(call_id, pid, result_read, log_read)
@@ -221,12 +223,14 @@ def hold(confinement, user, payload, pipes, status_fd):
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         confinement.make_room(user)
+        askers, asking = socket.socketpair()
         worker = os.fork()
         if worker == 0:
-            child.run(payload, pipes, 1, confine.Room(confinement, user, 1))
+            child.run(payload, pipes, confine.Room(confinement, user, 1, asking.detach()))
+        asking.close()
         for fd in pipes:
             os.close(fd)
-        told = confinement.watch(worker)
+        told = confinement.watch(worker, user, askers)
     except (OSError, confine.Refused) as error:
         told = f"fork {error}"
     finally:

@@ -1,6 +1,7 @@
 """System calls that no step needs: those that make namespaces, look into other processes, load code into the kernel, or
 hold memory that no limit counts; and sockets other than those of the internet and of one machine, some of which no namespace
-holds (a virtual machine's to its host, for one). They answer EPERM."""
+holds (a virtual machine's to its host, for one). They answer EPERM. Whether a process may begin a session, the first process of
+the call decides: to each session the kernel may give as much of the processors as to the server."""
 
 import ctypes
 import os
@@ -8,9 +9,12 @@ import struct
 
 PR_SET_SECCOMP = 22
 SECCOMP_MODE_FILTER = 2
+SECCOMP_SET_MODE_FILTER = 1
+NEW_LISTENER = 8
 ALLOW = 0x7FFF0000
 DENY = 0x00050000 | 1
 NO_SUCH_CALL = 0x00050000 | 38
+ASK = 0x7FC00000
 NAMESPACES = 0x7E020080
 LOAD, JUMP_EQUAL, JUMP_ABOVE, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 
@@ -21,14 +25,14 @@ COMMON = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 447)
 MACHINES = {
     # fmt: off
     "x86_64": {
-        "audit": 0xC000003E, "clone": 56, "clone3": 435, "socket": 41,
+        "audit": 0xC000003E, "clone": 56, "clone3": 435, "socket": 41, "setsid": 112, "seccomp": 317,
         # shm*, sem*, msg*, ptrace, syslog, pivot_root, chroot, acct, mount, umount2, swap*, reboot, modules, iopl, ioperm, keys, mq_open,
         # kexec, unshare, perf_event_open, handles, setns, process_vm_*, kcmp, memfd_create, bpf, userfaultfd
         "denied": (29, 30, 31, 64, 68, 69, 101, 103, 155, 161, 163, 165, 166, 167, 168, 169, 172, 173, 175, 176, 240, 246, 248,
                    249, 250, 272, 298, 303, 304, 308, 310, 311, 312, 313, 319, 320, 321, 323),
     },
     "aarch64": {
-        "audit": 0xC00000B7, "clone": 220, "clone3": 435, "socket": 198,
+        "audit": 0xC00000B7, "clone": 220, "clone3": 435, "socket": 198, "setsid": 157, "seccomp": 277,
         "denied": (39, 40, 41, 51, 89, 97, 104, 105, 106, 116, 117, 142, 180, 186, 189, 190, 194, 195, 196, 217, 218, 219, 224,
                    225, 241, 264, 265, 268, 270, 271, 272, 273, 279, 280, 282, 294),
     },
@@ -36,15 +40,13 @@ MACHINES = {
 }
 
 
-def build_program():
-    machine = MACHINES.get(os.uname().machine)
-    if machine is None:
-        return None
+def build_program(machine, on_session):
     denied = [*machine["denied"], *COMMON]
     code = [(LOAD, 0, 0, 4), (JUMP_EQUAL, 1, 0, machine["audit"]), (RETURN, 0, 0, DENY), (LOAD, 0, 0, 0)]
     # Calls of the x32 interface have bit 30 set.
     code += [(JUMP_ABOVE, 0, 1, 0x40000000), (RETURN, 0, 0, DENY)]
     code += [(JUMP_EQUAL, 0, 1, machine["clone3"]), (RETURN, 0, 0, NO_SUCH_CALL)]
+    code += [(JUMP_EQUAL, 0, 1, machine["setsid"]), (RETURN, 0, 0, on_session)]
     # The flags of clone are its first argument.
     code += [(JUMP_EQUAL, 0, 4, machine["clone"]), (LOAD, 0, 0, 16), (JUMP_BITS, 0, 1, NAMESPACES), (RETURN, 0, 0, DENY), (RETURN, 0, 0, ALLOW)]
     code += [(JUMP_EQUAL, 0, len(FAMILIES) + 3, machine["socket"]), (LOAD, 0, 0, 16)]
@@ -55,14 +57,28 @@ def build_program():
     return b"".join(struct.pack("HBBI", *line) for line in code), len(code)
 
 
-PROGRAM = build_program()
+MACHINE = MACHINES.get(os.uname().machine)
+PROGRAMS = {} if MACHINE is None else {answer: build_program(MACHINE, answer) for answer in (ALLOW, ASK, DENY)}
 
 
-def install(libc):
-    """For this process and all that it starts. Needs `no_new_privs`."""
-    if PROGRAM is None:
-        return
-    code, length = PROGRAM
+def install(libc, is_asked):
+    """For this process and all that it starts. Needs `no_new_privs`. Answers a descriptor on which those who want a session
+    ask, where `is_asked` and the kernel can (Linux 5.5); without it there are none to be had."""
+    if MACHINE is None:
+        return None
+    if not is_asked:
+        libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, packed(ALLOW), 0, 0)
+        return None
+    listener = libc.syscall(MACHINE["seccomp"], SECCOMP_SET_MODE_FILTER, NEW_LISTENER, packed(ASK))
+    if listener >= 0:
+        return listener
+    libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, packed(DENY), 0, 0)
+    return None
+
+
+def packed(on_session):
+    code, length = PROGRAMS[on_session]
     buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("HxxxxxxP", length, ctypes.addressof(buffer))
-    libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.create_string_buffer(program, len(program)), 0, 0)
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", length, ctypes.addressof(buffer)))
+    program.kept = buffer
+    return program

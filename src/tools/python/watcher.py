@@ -1,0 +1,229 @@
+"""The first process of a call looks after the others: it ends them when they hold too much memory, and makes them stand back
+behind the rest of the machine when they take much of its processors."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+import time
+
+LOOK_SECONDS = 0.05
+# A call that has used so much, or has so many processes, is no short step any more.
+HEAVY_CPU_SECONDS = 0.2
+HEAVY_NICE = 15
+CROWD = 8
+CROWD_NICE = 19
+# How many sessions a call may begin, and how soon those are looked at.
+SESSIONS = 8
+SESSION_LOOK_SECONDS = 0.002
+# Of struct seccomp_notif and seccomp_notif_resp.
+ASKED = "QIIiIQ6Q"
+ANSWERED = "QqiI"
+RECEIVE, SEND = 0xC0502100, 0xC0182101
+GO_ON = 1
+REFUSED = -1
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Watcher:
+    """`worker` runs the code, as `user` where it has one of its own."""
+
+    def __init__(self, worker, user, memory, own_rss):
+        self.worker = worker
+        self.user = user
+        self.memory = memory
+        self.own_rss = own_rss
+        self.is_heavy = False
+        self.is_crowd = False
+        self.sessions = 0
+        self.stopped = []
+        self.look_at = time.monotonic() + LOOK_SECONDS
+
+    def watch(self, askers):
+        """Waits for the worker, which sends over `askers` the descriptor to be asked on. Answers its status, or `memory`."""
+        woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        poll = select.poll()
+        poll.register(woken, select.POLLIN)
+        poll.register(askers, select.POLLIN)
+        while True:
+            status = self.reap()
+            if status is not None:
+                return status
+            # Processes that end all the time, or ask, must not put off the look.
+            left = self.look_at - time.monotonic()
+            if left <= 0:
+                if self.memory_in_use() > self.memory:
+                    return "memory"
+                self.hold_back()
+                self.look_at = time.monotonic() + (SESSION_LOOK_SECONDS if self.stopped else LOOK_SECONDS)
+            for fd, event in poll.poll(max(0, left) * 1000):
+                if fd == woken:
+                    os.read(woken, 4096)
+                elif fd == askers.fileno():
+                    poll.unregister(askers)
+                    listener = received(askers)
+                    if listener is not None:
+                        poll.register(listener, select.POLLIN)
+                elif event & select.POLLIN:
+                    self.answer(fd)
+                else:
+                    # All who could ask have ended.
+                    poll.unregister(fd)
+
+    def answer(self, listener):
+        """A process asks whether it may begin a session. It is stopped there until the session is held back: the kernel may
+        give a new one as much as the server has."""
+        asked = bytearray(struct.calcsize(ASKED))
+        is_granted = self.sessions < SESSIONS
+        try:
+            fcntl.ioctl(listener, RECEIVE, asked)
+            question, pid = struct.unpack(ASKED, asked)[:2]
+            fcntl.ioctl(listener, SEND, struct.pack(ANSWERED, question, 0, *((0, GO_ON) if is_granted else (REFUSED, 0))))
+            if is_granted:
+                self.sessions += 1
+                self.is_heavy = True
+                self.look_at = min(self.look_at, time.monotonic() + SESSION_LOOK_SECONDS)
+                with acting_as(self.user):
+                    os.kill(pid, signal.SIGSTOP)
+                self.stopped.append(str(pid))
+        except OSError:
+            # Whoever asked has ended.
+            return
+
+    def reap(self):
+        """Buries what has ended. Answers the status of the worker once that has."""
+        try:
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == self.worker:
+                    return str(os.waitstatus_to_exitcode(status))
+                if pid == 0:
+                    return None
+        except ChildProcessError:
+            return "0"
+
+    def memory_in_use(self):
+        total = 0
+        for pid in processes():
+            anonymous, shared = memory_of(pid)
+            # What a forked process still shares with the warm parent is not its own.
+            total += max(0, anonymous - self.own_rss) + shared
+        return total
+
+    def hold_back(self):
+        """Others on the machine come first from now on, once the call is heavy; looked at again, for what it starts later."""
+        stats = {pid: fields for pid in processes() if (fields := stat_of(pid)) is not None}
+        times = os.times()
+        cpu = times.children_user + times.children_system + sum(sum(map(int, fields[11:15])) for fields in stats.values()) / TICKS
+        self.is_crowd = self.is_crowd or len(stats) > CROWD or self.sessions > 1
+        self.is_heavy = self.is_heavy or self.is_crowd or cpu > HEAVY_CPU_SECONDS
+        if not self.is_heavy:
+            return
+        nice = CROWD_NICE if self.is_crowd else HEAVY_NICE
+        sessions = {fields[3]: pid for pid, fields in stats.items()}
+        with acting_as(self.user):
+            for pid in stats:
+                lower_threads(pid, nice)
+            groups = [group for pid in sessions.values() if (group := open_group(pid, nice)) is not None]
+        # From those without rights of their own the kernel takes ten of these a second.
+        if all([set_group(group, nice) for group in groups]):
+            self.let_go_on(stats)
+
+    def let_go_on(self, stats):
+        """Those that were stopped at the beginning of their session."""
+        with acting_as(self.user):
+            for pid in self.stopped:
+                if pid in stats and stats[pid][0] == "T":
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGCONT)
+        self.stopped = [pid for pid in self.stopped if pid in stats and stats[pid][0] != "T"]
+
+
+def hand_over(asking_fd, listener):
+    """In the worker: sends the descriptor on which its processes ask, None where they cannot, and keeps none of it."""
+    with socket.socket(fileno=asking_fd) as asking:
+        if listener is not None:
+            socket.send_fds(asking, [b"."], [listener])
+            os.close(listener)
+
+
+def received(askers):
+    descriptors = socket.recv_fds(askers, 1, 1)[1]
+    askers.close()
+    return descriptors[0] if descriptors else None
+
+
+@contextlib.contextmanager
+def acting_as(user):
+    """What belongs to another user may be changed by that user only."""
+    if user is None:
+        yield
+        return
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def processes():
+    return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def stat_of(pid):
+    """The fields of /proc/<pid>/stat from the third on."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def lower_threads(pid, nice):
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            os.setpriority(os.PRIO_PROCESS, int(thread), nice)
+    except OSError:
+        pass
+
+
+def open_group(pid, nice):
+    """The kernel's automatic group of a session, where it is not held back yet; None where there are none."""
+    try:
+        with open(f"/proc/{pid}/autogroup", encoding="ascii") as file:
+            if int(file.read().split()[-1]) >= nice:
+                return None
+        return os.open(f"/proc/{pid}/autogroup", os.O_WRONLY | os.O_CLOEXEC)
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def set_group(group, nice):
+    try:
+        return os.write(group, str(nice).encode()) > 0
+    except OSError as error:
+        return error.errno != errno.EAGAIN
+    finally:
+        os.close(group)
+
+
+def memory_of(pid):
+    """Anonymous and shared memory of a process, in bytes."""
+    anonymous = shared = 0
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("RssAnon:"):
+                    anonymous = int(line.split()[1]) * 1024
+                elif line.startswith("RssShmem:"):
+                    shared = int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    return anonymous, shared
