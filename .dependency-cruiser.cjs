@@ -9,7 +9,7 @@ const FLOORS = [
   ['contract'],
   ['db', 'bus'],
   ['audit'],
-  ['keys'],
+  ['keys', 'rotation'],
   ['catalog'],
   ['executions'],
   ['variables'],

@@ -112,6 +112,13 @@ export const POLICY: Policy = {
     list: { right: 'keys' },
     revoke: { right: 'keys', actor: (actor, request) => [{ ...request, actor }] },
   },
+  rotation: {
+    rotate: {
+      right: 'keys',
+      deed: ({ keyId, rotated }) =>
+        rotated === 0 ? null : { ...about('encryption.rotated', null), subject: keyId, count: rotated },
+    },
+  },
   audit: { list: { right: 'audit' } },
   // What a template sees as `env` no reader of variables sees otherwise.
   templates: { render: { right: 'run', execution: ({ executionId }) => executionId } },

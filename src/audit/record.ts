@@ -9,6 +9,7 @@ export const AUDIT_ACTIONS = [
   'variables.written',
   'variables.deleted',
   'variable.revealed',
+  'encryption.rotated',
   'key.created',
   'key.revoked',
 ] as const

@@ -5,6 +5,7 @@ import type { JsonObject } from '../core/json.js'
 import type { Database } from '../db/database.js'
 import { parsePlaybook } from '../playbook/index.js'
 import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
+import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import type { ToolDefinition } from '../tools/tool.js'
 import { createModelCache } from './model-cache.js'
 import type { PlaybookRecord } from './record.js'
@@ -40,6 +41,8 @@ interface CatalogOptions {
   readonly db: Database
   /** The tool kinds that a playbook may name. */
   readonly tools: readonly ToolDefinition[]
+  /** Without keys a playbook that declares something sensitive is refused. */
+  readonly keyRing?: KeyRing
 }
 
 const MAX_SOURCE_BYTES = 1024 * 1024
@@ -48,7 +51,7 @@ const MODEL_CACHE_BYTES = 8 * 1024 * 1024
 const MAX_VERSION = 2 ** 31 - 1
 
 /** The catalog over the database. */
-export function createCatalogService({ db, tools }: CatalogOptions): CatalogService {
+export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOptions): CatalogService {
   const models = createModelCache(MODEL_CACHE_BYTES)
   const findVersion = createBatcher<{ readonly path: string; readonly version: number }, PlaybookRecord | null>({
     groupOf: () => '',
@@ -79,9 +82,16 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
     return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
   }
 
+  /** What only counts for new ones: those that are registered go on when a server loses its keys. */
+  const reportNew = (source: string): ParseReport => {
+    const parsed = report(source)
+    const problems = keyProblems(parsed.playbook, keyRing)
+    return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
+  }
+
   /** The model of a source, or the error that names all its problems. */
-  const parse = (source: string): Playbook => {
-    const { playbook, problems } = report(source)
+  const parse = (source: string, reportOf = report): Playbook => {
+    const { playbook, problems } = reportOf(source)
     if (playbook === null) throw invalid(problems)
     return playbook
   }
@@ -91,7 +101,7 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
     get,
     async register(source) {
       checkSize(source)
-      const { path, name } = parse(source)
+      const { path, name } = parse(source, reportNew)
       return insertNextVersion(db, { path, name, source })
     },
     async model(path, version) {
@@ -110,7 +120,7 @@ export function createCatalogService({ db, tools }: CatalogOptions): CatalogServ
     versions: (path, page) => pageVersions(db, path.replaceAll('\0', ''), page),
     validate(source) {
       checkSize(source)
-      return report(source)
+      return reportNew(source)
     },
   }
 }
@@ -135,6 +145,12 @@ function nulProblems(source: string, playbook: Playbook | null): Problem[] {
   return entries
     .filter(([, text]) => text?.includes('\0'))
     .map(([path]) => ({ severity, message: `${path} holds a NUL character: remove it`, path, line: 1, column: 1 }))
+}
+
+function keyProblems(playbook: Playbook | null, { ids }: KeyRing): Problem[] {
+  if (ids.length > 0 || playbook === null || playbook.sensitive.length === 0) return []
+  const message = 'sensitive values need a key ring, and this server has none: set ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE'
+  return [{ severity: 'error', message, path: 'sensitive', line: 1, column: 1 }]
 }
 
 /** A path is a key: its index takes no more. */

@@ -34,6 +34,7 @@ interface StepRow {
   readonly envelope: string | null
   readonly error: string | null
   readonly log: string | null
+  readonly is_sensitive: boolean
   readonly started_at: Date | null
   readonly finished_at: Date | null
 }
@@ -49,7 +50,7 @@ export interface StepQuery {
 type ExecutionKey = readonly [createdAt: string, id: string]
 
 const STEP_COLUMNS = `execution_id, run, step, visit, iteration, parent_run, status, attempts, result::text AS result,
-  envelope::text AS envelope, error::text AS error, log, started_at, finished_at`
+  envelope::text AS envelope, error::text AS error, log, sealed IS NOT NULL AS is_sensitive, started_at, finished_at`
 const TIMESTAMP = /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/
 const MAX_INTEGER = 2 ** 31 - 1
 
@@ -204,6 +205,7 @@ function toStepRun(row: StepRow): StepRunRecord {
     parentRun: row.parent_run,
     status: row.status,
     attempts: row.attempts,
+    isSensitive: row.is_sensitive,
     result: fromJsonText(row.result),
     envelope: fromJsonText(row.envelope) as JsonObject | null,
     error: fromJsonText(row.error) as ExecutionError | null,

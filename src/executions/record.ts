@@ -63,6 +63,8 @@ export interface StepRunRecord {
   readonly parentRun: number | null
   readonly status: StepStatus
   readonly attempts: number
+  /** What it was given or gave is sensitive: result, envelope, error and log show the mask. */
+  readonly isSensitive: boolean
   readonly result: JsonValue
   /** `this` without data: status, error, times, and what the tool added. */
   readonly envelope: JsonObject | null

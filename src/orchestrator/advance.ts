@@ -79,12 +79,9 @@ export async function advanceBatch(tx: Transaction, deps: AdvanceDependencies, b
   const mine = requests.filter((request) => locked.has(request.key.executionId))
   const work = new Map<string, Work>()
   if (mine.length > 0) {
-    for (const one of await loadWork(
-      tx,
-      mine.map((request) => request.key),
-      deps.leaseMs,
-    ))
-      work.set(formatTaskId(one.task), one)
+    const keys = mine.map((request) => request.key)
+    const { leaseMs, keyRing = NO_KEYS } = deps
+    for (const one of await loadWork(tx, { keys, leaseMs, keyRing })) work.set(formatTaskId(one.task), one)
   }
   const drafts = await openDrafts(tx, { batch, deps, locked, work })
   const forgotten: TaskKey[] = []
@@ -128,7 +125,7 @@ async function openDrafts(tx: Sql, { batch, deps, locked, work }: Opening): Prom
       drafts.get(execution.id) ??
       createDraft({
         ...{ playbook: known.playbook, execution: { ...execution, ...known.input }, env: deps.env },
-        ...{ backstop: batch.backstop, keyRing: deps.keyRing ?? NO_KEYS },
+        ...{ backstop: batch.backstop, keyRing: deps.keyRing ?? NO_KEYS, declared: known.declared, sensitive: known.sensitive },
         liveVisits: found?.liveVisits ?? 0,
       })
     drafts.set(execution.id, draft)
@@ -137,7 +134,7 @@ async function openDrafts(tx: Sql, { batch, deps, locked, work }: Opening): Prom
     for (const run of [found.run, found.parent]) if (run) draft.runs.set(run.run, run)
     draft.tasks.set(taskKeyText(found.task), found.task)
     if (found.task.kind === 'join') {
-      draft.iterations.set(found.run.run, await loadIterationResults(tx, execution.id, found.run.run))
+      draft.iterations.set(found.run.run, await loadIterationResults(tx, found.run, draft.keyRing))
     }
     const step = stepOf(draft, found.task)
     if (step) wanted.push({ draft, reach: reachOf(draft.playbook, step, phase) })
@@ -201,7 +198,16 @@ function preparing({ limits, clock }: AdvanceDependencies): AdvanceOptions {
 function virtualTask(draft: Draft, run: number): TaskRecord {
   return {
     ...{ executionId: draft.execution.id, run, attempt: 1, pool: SYSTEM_POOL, kind: 'step', status: 'open' },
-    ...{ notBefore: new Date(0), leaseUntil: null, token: null, workerId: null, deliveries: 0, childId: null, input: null },
+    ...{
+      notBefore: new Date(0),
+      leaseUntil: null,
+      token: null,
+      workerId: null,
+      deliveries: 0,
+      childId: null,
+      input: null,
+      sealed: null,
+    },
   }
 }
 

@@ -1,13 +1,15 @@
 import { isTransientError } from '../core/errors.js'
 import { asStored, type JsonObject } from '../core/json.js'
 import type { Step } from '../playbook/model.js'
+import { variablePlace } from '../sealing/place.js'
 import { SYSTEM_POOL, type TaskRecord } from '../tasks/record.js'
 import type { NewTask } from '../tasks/store.js'
-import { foldChangeSet } from '../variables/fold.js'
+import { type FoldedChange, foldChangeSet } from '../variables/fold.js'
 import { keepFolded } from '../variables/variables-draft.js'
 import { stepValue } from './context.js'
 import { type Draft, isLive, newVisit, type RunChange, taskKeyText } from './draft.js'
 import { effectiveCall } from './prepare.js'
+import { withoutSensitive, withSensitive } from './sensitive.js'
 import type { Command, Decision, EventDraft, Rejection, RunState, Snapshot } from './types.js'
 
 export interface ApplyRequest {
@@ -57,13 +59,11 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
     const decision = request.decide(rejection)
     if (decision.writes.length === 0) return decision
     try {
-      const { execution, keyRing } = draft
-      const declared = new Set(execution.sensitive)
+      const { execution, keyRing, declared } = draft
       const folded = foldChangeSet({ execution, present, tombstones, writes: decision.writes, actor, now, keyRing, declared })
       keepFolded(draft.variables, folded)
       const { revision, variableCount, variableBytes, changes } = folded
-      const values = changes.map((change) => [change.name, asStored(change.value)])
-      if (values.length > 0) draft.vars = { ...draft.vars, ...(Object.fromEntries(values) as JsonObject) }
+      keepValues(draft, changes)
       patch(draft, { revision, variableCount, variableBytes, historyCount: execution.historyCount + changes.length })
       return decision
     } catch (error) {
@@ -71,6 +71,20 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
       rejection = { error, dropped: rejection ? 'all' : 'block' }
     }
   }
+}
+
+/** What the next decision reads: also of a sensitive variable the value itself. */
+function keepValues(draft: Draft, changes: readonly FoldedChange[]): void {
+  if (changes.length === 0) return
+  const values: JsonObject = {}
+  for (const { executionId, name, revision, value, sealed } of changes) {
+    const isSensitive = sealed !== null && sealed !== ''
+    const plain = isSensitive ? draft.keyRing.open(sealed, variablePlace(executionId, name, revision)) : value
+    values[name] = asStored(plain)
+    const named = { kind: 'vars', name } as const
+    draft.sensitive = isSensitive ? withSensitive(draft.sensitive, named) : withoutSensitive(draft.sensitive, named)
+  }
+  draft.vars = { ...draft.vars, ...values }
 }
 
 function patch(draft: Draft, changed: Partial<Draft['execution']>): void {
@@ -107,8 +121,7 @@ function carryOut(applying: Applying, command: Command): void {
   const { draft, snapshot, seq } = applying
   switch (command.type) {
     case 'start_run':
-      changeRun(draft, command.run, { status: 'running', attempts: command.attempt, isPrepared: true }).isStarted = true
-      return
+      return startRun(draft, command)
     case 'finish_run':
       return finishRun(applying, command)
     case 'retry':
@@ -131,7 +144,8 @@ function carryOut(applying: Applying, command: Command): void {
       return
     case 'start_child': {
       const childId = applying.request.newId()
-      const task: TaskRecord = { ...snapshot.task, status: 'waiting', childId, input: command.input, leaseUntil: null }
+      const waiting = { status: 'waiting', childId, input: command.input, sealed: null, leaseUntil: null } as const
+      const task: TaskRecord = { ...snapshot.task, ...waiting }
       changeTask(draft, task, command.timeoutMs)
       draft.waiting.push(task)
       return
@@ -145,10 +159,16 @@ function carryOut(applying: Applying, command: Command): void {
   }
 }
 
-function finishRun({ draft, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
-  const { run, status, result, envelope, error } = command
+function startRun(draft: Draft, { run, attempt, isSensitive }: Extract<Command, { type: 'start_run' }>): void {
   const before = draft.runs.get(run)
-  const kept = changeRun(draft, run, { status, result, envelope, error, log: request.log ?? before?.log ?? null })
+  const started = { status: 'running', attempts: attempt, isPrepared: true } as const
+  changeRun(draft, run, { ...started, isSensitive: isSensitive || before?.isSensitive === true }).isStarted = true
+}
+
+function finishRun({ draft, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
+  const { run, status, result, envelope, error, isSensitive } = command
+  const before = draft.runs.get(run)
+  const kept = changeRun(draft, run, { status, result, envelope, error, isSensitive, log: request.log ?? before?.log ?? null })
   kept.finishedSeq = seq
   if (kept.state.iteration !== null) return
   if (before && isLive(before.status)) draft.liveVisits -= 1
@@ -156,6 +176,8 @@ function finishRun({ draft, request, seq }: Applying, command: Extract<Command, 
   const visit = kept.state.visit === 0 ? Number.POSITIVE_INFINITY : kept.state.visit
   if (visit < (draft.stepVisits.get(step) ?? 0)) return
   draft.stepVisits.set(step, visit)
+  const named = { kind: 'steps', name: step } as const
+  draft.sensitive = isSensitive ? withSensitive(draft.sensitive, named) : withoutSensitive(draft.sensitive, named)
   draft.steps = { ...draft.steps, [step]: stepValue(asStored(result), asStored(envelope) as JsonObject) }
 }
 
@@ -166,11 +188,14 @@ function retry({ draft, snapshot, request }: Applying, delayMs: number): void {
   if (request.log) changeRun(draft, run.run, { log: request.log })
 }
 
-function openVisit({ draft, request, seq }: Applying, { step, args }: Extract<Command, { type: 'open_visit' }>): void {
+function openVisit(
+  { draft, request, seq }: Applying,
+  { step, args, isSensitive }: Extract<Command, { type: 'open_visit' }>,
+): void {
   const { id, runSeq, stepCount } = draft.execution
   const run = runSeq + 1
   patch(draft, { runSeq: run, stepCount: stepCount + 1 })
-  const state = newVisit(id, { run, step, args: asStored(args) as JsonObject })
+  const state = newVisit(id, { run, step, args: asStored(args) as JsonObject, isSensitive })
   draft.runs.set(run, state)
   draft.runChanges.set(run, { state, openedSeq: seq, isStarted: false, finishedSeq: null, isLoopChanged: false })
   draft.liveVisits += 1
@@ -185,7 +210,8 @@ function openVisit({ draft, request, seq }: Applying, { step, args }: Extract<Co
 
 function openLoop({ draft, snapshot, seq }: Applying, { items, loop }: Extract<Command, { type: 'open_loop' }>): void {
   changeRun(draft, snapshot.run.run, { loop }).isLoopChanged = true
-  draft.iterationInserts.push({ visit: snapshot.run, state: loop, items, openedSeq: seq })
+  const visit = draft.runs.get(snapshot.run.run) ?? snapshot.run
+  draft.iterationInserts.push({ visit, state: loop, items, openedSeq: seq })
   patch(draft, { runSeq: draft.execution.runSeq + items.length })
   for (let index = 0; index < loop.opened; index += 1) draft.newTasks.push(iterationTask(snapshot, loop.firstRun + index))
 }

@@ -1,6 +1,7 @@
 import { TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
 import type { Database } from '../db/database.js'
+import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { extendLease, findTask, forgetEnsured, releaseLease } from '../tasks/store.js'
 import { mintTaskToken } from '../tasks/token.js'
@@ -13,6 +14,7 @@ import type { ExecutionLookup } from './lookup.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js'
 import { prepare } from './prepare.js'
 import { loadRun } from './run-store.js'
+import { inputOf } from './sealed-task.js'
 import { storableText, unstorableReason } from './storable.js'
 import type { Decision, Outcome, Rejection, RunState, Snapshot } from './types.js'
 
@@ -52,7 +54,7 @@ const CHAIN: ChainLimits = { steps: 32, ms: 100 }
 
 /** Begins and ends attempts, each under its execution's lock (architecture.md, "The one truth"). */
 export function createAttempts(deps: AttemptsDependencies): Attempts {
-  const { db, clock, limits, leaseMs, lookup } = deps
+  const { db, clock, limits, leaseMs, lookup, keyRing = NO_KEYS } = deps
   const advance = createAdvanceQueue({ ...deps, chain: deps.chain ?? CHAIN })
 
   async function begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null> {
@@ -70,7 +72,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
         const leased = { ...task, token: mintTaskToken(key), workerId: worker.id, deliveries: task.deliveries + 1, leaseUntil }
         const { decision, snapshot } = await decided(leased, { log: null, decide: start })
         if (!decision.call) return null
-        changeTask(draft, worker.isRemote ? { ...leased, input: { ...decision.call } } : leased, leaseMs)
+        changeTask(draft, worker.isRemote ? { ...leased, input: { ...decision.call }, sealed: null } : leased, leaseMs)
         return claimedTask(snapshot, { ...decision.call, leaseMs })
       },
     })
@@ -107,7 +109,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
   return {
     begin,
     extend,
-    heartbeat: async (ticket) => heldTask({ db, leaseMs }, await extend(ticket)),
+    heartbeat: async (ticket) => heldTask({ db, leaseMs, keyRing }, await extend(ticket)),
     async release(ticket) {
       const task = await releaseLease(db, ticketKey(ticket), ticket.token)
       // The bus is told by nobody here, as this process is about to end: the relays of the others do it.
@@ -158,10 +160,16 @@ function idempotencyKeyOf(run: RunState): string {
   return `${run.executionId}:${run.step}:${run.visit}:${run.iteration ?? ''}`
 }
 
+interface Holding {
+  readonly db: Database
+  readonly leaseMs: number
+  readonly keyRing: KeyRing
+}
+
 /** A task that a remote worker holds, as it was given to it. */
-async function heldTask({ db, leaseMs }: { db: Database; leaseMs: number }, task: TaskRecord): Promise<ClaimedTask> {
+async function heldTask({ db, leaseMs, keyRing }: Holding, task: TaskRecord): Promise<ClaimedTask> {
   const run = await loadRun(db, task.executionId, task.run)
-  const call = task.input as unknown as Decision['call']
+  const call = inputOf(task, keyRing) as unknown as Decision['call']
   if (!run || !call) throw new TransientError('CONFLICT', `task "${formatTaskId(task)}" is held by the server itself`)
   return claimedTask({ run, task }, { ...call, leaseMs })
 }

@@ -17,6 +17,8 @@ type Origin = Pick<
   | 'depth'
   | 'rerunOf'
   | 'inherited'
+  | 'sensitive'
+  | 'sealed'
 >
 
 /** All of a new execution, before any of it is written. */
@@ -27,7 +29,7 @@ export interface Birth
   readonly texts: { readonly workload: string | null; readonly payload: string | null }
   readonly events: readonly { readonly name: string; readonly data: JsonObject | null }[]
   /** The first visit, run 1; null where the execution has failed already. */
-  readonly visit: { readonly step: string; readonly args: JsonObject } | null
+  readonly visit: { readonly step: string; readonly args: JsonObject; readonly sealed: string | null } | null
   readonly task: NewTask | null
   /** Of its variables: those of a rerun. The caller writes them. */
   readonly changes: readonly FoldedChange[]
@@ -40,21 +42,23 @@ WITH event AS (
   SELECT execution_id, seq, revision, name, data::jsonb
   FROM json_to_recordset($2::json) AS e (execution_id bigint, seq bigint, revision bigint, name text, data text)
 ), visit AS (
-  INSERT INTO transient.step_run (execution_id, run, step, visit, status, args, opened_seq)
-  SELECT execution_id, 1, step, 1, 'pending', args::jsonb, opened_seq
-  FROM json_to_recordset($3::json) AS v (execution_id bigint, step text, args text, opened_seq bigint)
+  INSERT INTO transient.step_run (execution_id, run, step, visit, status, args, sealed, opened_seq)
+  SELECT execution_id, 1, step, 1, 'pending', args::jsonb, sealed, opened_seq
+  FROM json_to_recordset($3::json) AS v (execution_id bigint, step text, args text, sealed text, opened_seq bigint)
 ), task AS (
   INSERT INTO transient.task (execution_id, run, attempt, pool, kind, ensured_at)
   SELECT execution_id, run, attempt, pool, kind, now()
   FROM json_to_recordset($4::json) AS t (execution_id bigint, run integer, attempt integer, pool text, kind text)
 )
 INSERT INTO transient.execution (id, status, playbook_path, playbook_version, workload, payload, revision, event_seq, run_seq, step_count,
-  variable_count, variable_bytes, history_count, error, parent_id, parent_task_id, depth, rerun_of, inherited, finished_at)
+  variable_count, variable_bytes, history_count, error, parent_id, parent_task_id, depth, rerun_of, inherited, sensitive, sealed, finished_at)
 SELECT id, status, playbook_path, playbook_version, workload::jsonb, payload::jsonb, revision, event_seq, run_seq, run_seq,
-  variable_count, variable_bytes, history_count, error::jsonb, parent_id, parent_task_id, depth, rerun_of, inherited::jsonb, finished_at
+  variable_count, variable_bytes, history_count, error::jsonb, parent_id, parent_task_id, depth, rerun_of, inherited::jsonb,
+  sensitive::jsonb, sealed, finished_at
 FROM json_to_recordset($1::json) AS x (id bigint, status text, playbook_path text, playbook_version integer, workload text, payload text,
   revision bigint, event_seq bigint, run_seq integer, variable_count integer, variable_bytes bigint, history_count bigint, error text,
-  parent_id bigint, parent_task_id text, depth integer, rerun_of bigint, inherited text, finished_at timestamptz)
+  parent_id bigint, parent_task_id text, depth integer, rerun_of bigint, inherited text, sensitive text,
+  sealed text, finished_at timestamptz)
 RETURNING ${STATE_COLUMNS}`
 
 /** Inserts new executions; answers them in the same order. */
@@ -67,8 +71,8 @@ export async function insertBirths(sql: Sql, births: readonly Birth[]): Promise<
     JSON.stringify(births.map(executionRow)),
     JSON.stringify(births.flatMap(eventRows)),
     JSON.stringify(
-      visits.map(({ id, step, args, openedSeq }) => ({
-        ...{ execution_id: id, step, opened_seq: openedSeq },
+      visits.map(({ id, step, args, sealed, openedSeq }) => ({
+        ...{ execution_id: id, step, sealed, opened_seq: openedSeq },
         args: Object.keys(args).length === 0 ? null : stringifyJson(args),
       })),
     ),
@@ -91,6 +95,7 @@ function executionRow({ origin, texts, visit, events, changes, ...state }: Birth
   return {
     ...{ id: origin.id, playbook_path: origin.playbookPath, playbook_version: origin.playbookVersion },
     ...{ workload: texts.workload, payload: texts.payload, inherited: jsonText(origin.inherited) },
+    ...{ sensitive: origin.sensitive.length === 0 ? null : JSON.stringify(origin.sensitive), sealed: origin.sealed },
     ...{ parent_id: origin.parentId, parent_task_id: origin.parentTaskId, depth: origin.depth, rerun_of: origin.rerunOf },
     ...{ status: state.status, revision: state.revision, event_seq: events.length, run_seq: visit ? 1 : 0 },
     ...{ variable_count: state.variableCount, variable_bytes: state.variableBytes, history_count: changes.length },

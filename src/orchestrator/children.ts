@@ -2,12 +2,15 @@ import { isTransientError, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject } from '../core/json.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
+import { NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { findTask } from '../tasks/store.js'
 import type { Attempts } from './attempts.js'
 import { failure } from './decide.js'
 import type { OrchestratorDependencies } from './dependencies.js'
+import { SENSITIVE_ARGS } from './prepare.js'
 import { loadFinalResult } from './result-store.js'
+import { inputOf } from './sealed-task.js'
 import { type Begun, beginExecution, type StartDependencies } from './start.js'
 import type { Outcome } from './types.js'
 
@@ -25,8 +28,11 @@ interface ChildrenDependencies extends StartDependencies, Pick<OrchestratorDepen
 
 /** Child executions: parent and child change in transactions of their own, and each step of it can be made again. */
 export function createChildren(deps: ChildrenDependencies): Children {
+  const { keyRing = NO_KEYS } = deps
+
   async function start(task: TaskRecord, childId: string): Promise<void> {
-    const input = task.input ?? {}
+    const input = inputOf(task, keyRing) ?? {}
+    const sensitive = input[SENSITIVE_ARGS]
     const parent = await findExecution(deps.db, task.executionId)
     if (!parent) return
     const path = typeof input['path'] === 'string' ? input['path'] : ''
@@ -38,6 +44,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
       path: record.path,
       version: record.version,
       payload: isJsonObject(input['args']) ? input['args'] : {},
+      sensitiveKeys: Array.isArray(sensitive) ? sensitive.map(String) : [],
       parent: { id: parent.id, taskId: formatTaskId(task), depth: parent.depth + 1 },
     })
     await deps.announce(begun)
@@ -48,12 +55,12 @@ export function createChildren(deps: ChildrenDependencies): Children {
     if (task?.status !== 'waiting' || !task.childId) return
     const child = await findExecution(deps.db, task.childId)
     if (child?.status === 'running' || child?.status === 'pending') return
-    if (child) return deps.attempts().completeWaiting(key, await childOutcome(child))
     try {
+      if (child) return await deps.attempts().completeWaiting(key, await childOutcome(child))
       await start(task, task.childId)
     } catch (error) {
       // Another process, or the relay of this one, has just started the same child.
-      if (await findExecution(deps.db, task.childId)) return
+      if (!child && (await findExecution(deps.db, task.childId))) return
       if (!isTransientError(error) || error.code === 'OVERLOADED') throw error
       await deps.attempts().completeWaiting(key, failure({ code: 'TOOL_FAILED', message: error.message }))
     }
@@ -61,8 +68,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
 
   async function childOutcome(child: ExecutionRecord): Promise<Outcome> {
     const extras: JsonObject = { execution_id: child.id }
-    const data = await loadFinalResult(deps.db, child.id)
-    if (child.status === 'completed') return { status: 'success', data, extras }
+    if (child.status === 'completed') return { status: 'success', ...(await loadFinalResult(deps.db, child.id, keyRing)), extras }
     const why = child.error ? `: ${child.error.code} ${child.error.message}` : ''
     const message = `child execution ${child.id} of playbook "${child.playbookPath}" ${child.status}${why}`
     return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras }

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../core/json.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { type ContextLayers, type ContextValue, StepValue } from '../template/index.js'
+import { type ContextLayers, type ContextValue, type SensitiveNames, StepValue } from '../template/index.js'
+import type { Sensitive } from './sensitive.js'
 import type { Outcome, Snapshot } from './types.js'
 
 /** The envelope `this` (playbooks.md, "The context of a template"). */
@@ -58,18 +59,23 @@ export function jobOf(execution: Pick<ExecutionRecord, 'id' | 'playbookPath' | '
   }
 }
 
+interface MoreLayers {
+  readonly vars?: JsonObject
+  /** What of the execution is sensitive, with these variables. */
+  readonly sensitive?: Sensitive | null
+  readonly locals?: Readonly<Record<string, ContextValue>>
+  /** How the attempt ended: `this`, `result`, and the step by its own name. */
+  readonly envelope?: Envelope
+  /** Whether that is sensitive. */
+  readonly isSensitive?: boolean
+}
+
 /** The layers of a template's context; `locals` are those of the moment (`this`, `result`, `event`, ...). */
-export function layersOf(
-  snapshot: Snapshot,
-  more: {
-    readonly vars?: JsonObject
-    readonly locals?: Readonly<Record<string, ContextValue>>
-    /** How the attempt ended: `this`, `result`, and the step by its own name. */
-    readonly envelope?: Envelope
-  } = {},
-): ContextLayers {
+export function layersOf(snapshot: Snapshot, more: MoreLayers = {}): ContextLayers {
   const { execution, run } = snapshot
+  const sensitive = sensitiveNames(snapshot, more)
   return {
+    ...(sensitive ? { sensitive } : {}),
     locals: { ...iterationLocals(snapshot), ...(more.envelope ? outcomeLocals(more.envelope) : {}), ...more.locals },
     vars: { ...(more.vars ?? snapshot.vars), ...iterationVars(snapshot) },
     steps:
@@ -80,12 +86,30 @@ export function layersOf(
   }
 }
 
+function sensitiveNames(snapshot: Snapshot, more: MoreLayers): SensitiveNames | null {
+  const { run, parent, step } = snapshot
+  const known = more.sensitive === undefined ? (snapshot.sensitive ?? null) : more.sensitive
+  const isItem = run.iteration !== null && parent?.isSensitive === true
+  const isOutcome = more.envelope !== undefined && more.isSensitive === true
+  if (known === null && !isItem && !isOutcome && !run.isSensitive) return null
+  const element = step.loop?.element ?? ''
+  return {
+    locals: new Set([...(isItem ? [element, 'loop'] : []), ...(isOutcome ? OUTCOME_NAMES : [])]),
+    vars: new Set([...(known?.vars ?? []), ...(isItem ? [`${step.name}_item`, `${step.name}_index`] : [])]),
+    steps: new Set([...(known?.steps ?? []), ...(isOutcome && run.iteration === null ? [step.name] : [])]),
+    workload: known?.workload ?? new Set(),
+    builtins: new Set(run.isSensitive ? Object.keys(run.args) : []),
+  }
+}
+
 /** Once it has ended, a step is readable by its own name, also in its own `vars` and routing. */
 function ownResult({ step }: Snapshot, envelope: Envelope): Record<string, StepValue> {
   return { [step.name]: stepValue(envelope.data, envelope) }
 }
 
-/** What exists after the tool has run. */
+export const OUTCOME_NAMES = ['this', 'result', 'response', 'error']
+
+/** What exists after the tool has run: OUTCOME_NAMES. */
 function outcomeLocals(envelope: Envelope): Record<string, ContextValue> {
   const result = stepValue(envelope.data, envelope)
   return { this: { ...envelope }, result, response: result, error: envelope.error }

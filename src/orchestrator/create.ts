@@ -3,6 +3,7 @@ import { errorMessage, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isFinished } from '../core/status.js'
 import type { ExecutionRecord } from '../executions/record.js'
+import { NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, parseTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { forgetEnsured, type NewTask, voidLeases } from '../tasks/store.js'
 import { createAttempts } from './attempts.js'
@@ -28,7 +29,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   const { db, catalog, clock, logger } = deps
   const timers = new Set<NodeJS.Timeout>()
   const stops: (() => Promise<void>)[] = []
-  const lookup = createExecutionLookup({ db, catalog })
+  const { keyRing = NO_KEYS } = deps
+  const lookup = createExecutionLookup({ db, catalog, keyRing })
   const attempts = createAttempts({ ...deps, lookup, settle })
   const claims = createClaims({ db, begin: beginRemotely, release, pollMs: deps.claimPollMs })
   const bus: StepBus = { ...deps.bus, ensure: offer }
@@ -168,7 +170,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     },
     cancel,
     async rerun(request) {
-      const beginning = await planRerun({ db, model: catalog.model, newId: deps.newId }, request)
+      const beginning = await planRerun({ db, model: catalog.model, newId: deps.newId, keyRing }, request)
       const begun = await beginExecution(starting, beginning)
       await announce(begun)
       return begun.execution

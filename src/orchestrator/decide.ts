@@ -2,11 +2,14 @@ import { retryDelayMs } from '../core/backoff.js'
 import { isTransientError, type TransientError } from '../core/errors.js'
 import { type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
 import type { ExecutionError } from '../executions/record.js'
+import { MASK } from '../sealing/mask.js'
 import { createContext, evaluateCondition } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { attemptOf, type Envelope, envelopeOf, layersOf, withoutData } from './context.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
+import { guardedCondition, type Sensitive, shownError } from './sensitive.js'
 import { storableText } from './storable.js'
+import { givesSecret } from './taken.js'
 import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
 
@@ -28,7 +31,9 @@ export interface DecideRequest {
 
 /** What follows from the end of an attempt: retry, or vars, routing and the execution's own end. Pure. */
 export function decide(request: DecideRequest): Decision {
-  const checked = { ...request, outcome: checkOutcome(request) }
+  const isGiven = givesSecret(request.snapshot)
+  const given = isGiven ? { ...request, outcome: { ...request.outcome, isSensitive: true } } : request
+  const checked = { ...given, outcome: checkOutcome(given) }
   const { retry, trace } = checked.isFinal ? NO_RETRY : planRetry(checked)
   if (retry) return retry
   const decision = checked.snapshot.run.iteration === null ? endVisit(checked) : endIteration(checked)
@@ -41,7 +46,13 @@ export function failure(error: Pick<TransientError, 'code' | 'message'>, data: J
 
 /** What the tool gave stays readable in `this` (status_code, stats, ...) when something after it fails the step. */
 function failedBy(outcome: Outcome, error: Pick<TransientError, 'code' | 'message'>): Outcome {
-  return { ...failure(error, outcome.data), extras: outcome.extras }
+  const { data, extras, isSensitive } = outcome
+  return { ...failure(error, data), extras, ...(isSensitive ? { isSensitive } : {}) }
+}
+
+/** Whether what came of the attempt is sensitive: its result, its error, and all that is taken from them. */
+function isSensitiveEnd({ run }: Snapshot, { isSensitive }: Outcome): boolean {
+  return run.isSensitive || isSensitive === true
 }
 
 export function errorOf(snapshot: Snapshot, outcome: Outcome): ExecutionError | null {
@@ -85,12 +96,13 @@ function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest
   const { step, task, run } = snapshot
   if (outcome.status === 'success' || !step.retry || task.attempt >= step.retry.maxAttempts) return NO_RETRY
   if (!isRetried(snapshot)) return NO_RETRY
+  const isSensitive = isSensitiveEnd(snapshot, outcome)
   const envelope = envelopeOf(outcome, snapshot, now)
-  const wanted = step.retry.when === null || isRetryWanted(snapshot, envelope, step.retry.when)
+  const wanted = step.retry.when === null || isRetryWanted(snapshot, { envelope, isSensitive }, step.retry.when)
   if (typeof wanted === 'object') return { retry: null, trace: wanted }
   if (!wanted) return NO_RETRY
   const delayMs = retryDelayMs(step.retry, task.attempt)
-  const data: JsonObject = { error: { ...outcome.error }, delay_ms: delayMs }
+  const data: JsonObject = { error: shownError({ ...outcome.error }, isSensitive), delay_ms: delayMs }
   const retry: Decision = {
     writes: earlierWrites,
     events: [{ name: 'step.retried', step: step.name, run: run.run, attempt: task.attempt, data }],
@@ -100,10 +112,17 @@ function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest
   return { retry, trace: null }
 }
 
-function isRetryWanted(snapshot: Snapshot, envelope: Envelope, when: string): boolean | RouteTrace {
+interface Ended {
+  readonly envelope: Envelope
+  readonly isSensitive: boolean
+}
+
+function isRetryWanted(snapshot: Snapshot, ended: Ended, when: string): boolean | RouteTrace {
   const at = `${snapshot.step.at}.retry.when`
+  const layers = layersOf(snapshot, ended)
   try {
-    return evaluateCondition(when, createContext(layersOf(snapshot, { envelope })), at)
+    const guard = { template: when, layers, at, unreadable: snapshot.sensitive?.unreadable }
+    return guardedCondition(guard, () => evaluateCondition(when, createContext(layers), at)).value
   } catch (error) {
     if (!isTransientError(error)) throw error
     return { at, when, event: null, outcome: storableText(error.message) }
@@ -124,6 +143,7 @@ interface Settled {
   readonly envelope: Envelope
   readonly writes: readonly VariableWrite[]
   readonly vars: JsonObject
+  readonly sensitive: Sensitive | null
   readonly skipped: readonly { readonly name: string; readonly message: string }[]
 }
 
@@ -133,12 +153,14 @@ function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after
   let outcome = request.outcome
   const envelopeFor = () => envelopeOf(outcome, snapshot, now)
   if (rejection && outcome.status === 'success') outcome = failedBy(outcome, rejection.error)
-  const none = { writes: [], vars: snapshot.vars }
+  const none = { writes: [], vars: snapshot.vars, sensitive: snapshot.sensitive ?? null }
+  const isSensitive = isSensitiveEnd(snapshot, outcome)
   if (rejection) {
-    return { ...none, outcome, envelope: envelopeFor(), skipped: [{ name: '*', message: rejection.error.message }] }
+    const message = isSensitive ? MASK : rejection.error.message
+    return { ...none, outcome, envelope: envelopeFor(), skipped: [{ name: '*', message }] }
   }
   const evaluate = (isLenient: boolean) =>
-    evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: envelopeFor(), isLenient })
+    evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: envelopeFor(), isSensitive, isLenient })
   if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true) }
   try {
     return { outcome, envelope: envelopeFor(), ...evaluate(false) }
@@ -153,12 +175,13 @@ function endVisit(request: DecideRequest): Decision {
   const settled = settle(request, snapshot.step.vars.after)
   const routed = routeSettled(request, settled)
   const { outcome, envelope, routing } = routed
-  const error = errorOf(snapshot, outcome)
+  const failed = errorOf(snapshot, outcome)
+  const error = failed && shownError(failed, isSensitiveEnd(snapshot, outcome))
   const writes = mergeWrites(request.rejection?.dropped === 'all' ? [] : (request.earlierWrites ?? []), settled.writes)
   const commands: Command[] = [finishRun(snapshot, outcome, envelope)]
   for (const target of routing.targets) {
     const step = snapshot.playbook.steps.find((candidate) => candidate.name === target.step)
-    if (step) commands.push({ type: 'open_visit', step, args: target.args })
+    if (step) commands.push({ type: 'open_visit', step, args: target.args, isSensitive: target.isSensitive })
   }
   const opened = commands.length - 1
   const end = endOfExecution({ snapshot, limits, error: routing.isHandled ? null : error, opened })
@@ -175,9 +198,12 @@ function routeSettled(
 ): { outcome: Outcome; envelope: Envelope; routing: Routing } {
   const routeAs = (outcome: Outcome) => {
     const envelope = envelopeOf(outcome, snapshot, now)
-    const layers = layersOf(snapshot, { vars: settled.vars, envelope })
+    const { vars, sensitive } = settled
+    const layers = layersOf(snapshot, { vars, sensitive, envelope, isSensitive: isSensitiveEnd(snapshot, outcome) })
     const { next, cases, loop } = snapshot.step
-    const routing = route({ next, cases, isFailed: outcome.status === 'error', isIterator: loop !== null, layers })
+    const isFailed = outcome.status === 'error'
+    const unreadable = sensitive?.unreadable
+    const routing = route({ next, cases, isFailed, isIterator: loop !== null, layers, unreadable })
     return { outcome, envelope, routing }
   }
   try {
@@ -214,7 +240,8 @@ function endIteration(request: DecideRequest): Decision {
   const loop = parent?.loop
   if (!parent || !loop || !step.loop) throw new Error(`run ${run.run} is an iteration of nothing`)
   const settled = settle(request, step.loop.taskVars)
-  const error = errorOf(snapshot, settled.outcome)
+  const failed = errorOf(snapshot, settled.outcome)
+  const error = failed && shownError(failed, isSensitiveEnd(snapshot, settled.outcome))
   const isStopping = error !== null && step.loop.isFailFast
   const done = loop.done + 1
   const isMore = !isStopping && loop.opened < loop.total
@@ -230,11 +257,8 @@ function endIteration(request: DecideRequest): Decision {
   if (isStopping) commands.push({ type: 'withdraw_iterations', run: parent.run })
   if (isMore) commands.push({ type: 'open_iteration', run: loop.firstRun + loop.opened })
   if (isStopping || done === loop.total) commands.push({ type: 'join_loop', run: parent.run })
-  const state = [
-    stateWrite(snapshot, 'index', run.iteration ?? 0),
-    stateWrite(snapshot, 'item', run.item),
-    stateWrite(snapshot, 'count', done),
-  ]
+  const kept = (suffix: string, value: JsonValue) => stateWrite(snapshot, suffix, { value, isSensitive: parent.isSensitive })
+  const state = [kept('index', run.iteration ?? 0), kept('item', run.item), kept('count', done)]
   return {
     writes: rejection?.dropped === 'all' ? [] : mergeWrites(state, settled.writes),
     events: [endEvent(snapshot, settled.outcome, { skipped: settled.skipped, trace: [] })],
@@ -251,6 +275,7 @@ function finishRun(snapshot: Snapshot, outcome: Outcome, envelope: Envelope): Co
     result: outcome.data,
     envelope: withoutData(envelope),
     error: errorOf(snapshot, outcome),
+    isSensitive: isSensitiveEnd(snapshot, outcome),
   }
 }
 
@@ -263,7 +288,7 @@ function endEvent(
   const noun = run.iteration === null ? 'step' : 'iteration'
   const data: JsonObject = {}
   if (run.iteration !== null) data['iteration'] = run.iteration
-  if (outcome.status === 'error') data['error'] = { ...outcome.error }
+  if (outcome.status === 'error') data['error'] = shownError({ ...outcome.error }, isSensitiveEnd(snapshot, outcome))
   if (skipped.length > 0) data['skipped_vars'] = skipped.map((entry) => ({ ...entry }))
   if (trace.length > 0) data['routes'] = trace.map((entry) => ({ ...entry }))
   const name = `${noun}.${outcome.status === 'success' ? 'completed' : 'failed'}`

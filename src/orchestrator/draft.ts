@@ -9,6 +9,7 @@ import type { NewTask } from '../tasks/store.js'
 import type { Backstop, StepValue } from '../template/index.js'
 import { createVariablesDraft, type VariablesDraft } from '../variables/variables-draft.js'
 import type { IterationsInsert } from './run-store.js'
+import type { Sensitive } from './sensitive.js'
 import type { EventDraft, IterationResult, RunState, Snapshot, ToolCallPlan } from './types.js'
 
 /** What of a run is to be written. */
@@ -57,11 +58,15 @@ export interface Draft {
   readonly env: JsonObject
   readonly backstop: Backstop
   readonly keyRing: KeyRing
+  /** Names that the playbook declares sensitive. */
+  readonly declared: ReadonlySet<string>
   readonly runs: Map<number, RunState>
   readonly tasks: Map<string, TaskRecord>
   vars: JsonObject
   readonly variables: VariablesDraft
   steps: Readonly<Record<string, StepValue>>
+  /** What of variables, results and workload is sensitive; null: nothing. */
+  sensitive: Sensitive | null
   /** Which visit of a step a result is of. */
   readonly stepVisits: Map<string, number>
   readonly loaded: Loaded
@@ -101,13 +106,13 @@ export interface Begun {
   readonly call: ToolCallPlan
 }
 
-interface NewDraft extends Pick<Draft, 'playbook' | 'execution' | 'env' | 'backstop' | 'keyRing'> {
+interface NewDraft extends Pick<Draft, 'playbook' | 'execution' | 'env' | 'backstop' | 'keyRing' | 'declared' | 'sensitive'> {
   readonly liveVisits: number
 }
 
-export function createDraft({ playbook, execution, env, backstop, keyRing, liveVisits }: NewDraft): Draft {
+export function createDraft({ liveVisits, ...given }: NewDraft): Draft {
   return {
-    ...{ playbook, execution, before: execution, env, backstop, keyRing, liveVisits },
+    ...{ ...given, before: given.execution, liveVisits },
     ...{ runs: new Map(), tasks: new Map(), iterations: new Map(), runChanges: new Map(), taskChanges: new Map() },
     ...{ vars: {}, variables: createVariablesDraft(), steps: {}, stepVisits: new Map() },
     loaded: { vars: new Set(), steps: new Set(), written: new Set() },
@@ -121,12 +126,12 @@ export function taskKeyText({ run, attempt }: Pick<TaskKey, 'run' | 'attempt'>):
 
 /** What a decision about a task may look at. null when its run, or the run's step, is not there. */
 export function snapshotOf(draft: Draft, task: TaskRecord): Snapshot | null {
-  const { playbook, execution, env, backstop, vars, steps } = draft
+  const { playbook, execution, env, backstop, vars, steps, sensitive } = draft
   const run = draft.runs.get(task.run)
   const step = playbook.steps.find((candidate) => candidate.name === run?.step)
   if (!run || !step) return null
   return {
-    ...{ playbook, step, execution, task, run, env, backstop, vars, steps },
+    ...{ playbook, step, execution, task, run, env, backstop, vars, steps, sensitive },
     parent: run.parentRun === null ? null : (draft.runs.get(run.parentRun) ?? null),
     workload: (execution.workload ?? {}) as JsonObject,
     payload: (execution.payload ?? {}) as JsonObject,
@@ -139,13 +144,16 @@ export function isLive(status: StepStatus): boolean {
   return status === 'pending' || status === 'running'
 }
 
+type NewVisit = Pick<RunState, 'run' | 'args' | 'isSensitive'> & { readonly step: Step }
+
 /** A visit that was just opened. Its number is counted when it is written; templates cannot see it. */
-export function newVisit(executionId: ExecutionId, { run, step, args }: { run: number; step: Step; args: JsonObject }): RunState {
+export function newVisit(executionId: ExecutionId, { run, step, args, isSensitive }: NewVisit): RunState {
   const nothing = { iteration: null, parentRun: null, item: null, loop: null, result: null, envelope: null, log: null }
   const error: ExecutionError | null = null
   return {
     ...nothing,
     ...{ executionId, run, step: step.name, visit: 0, status: 'pending', attempts: 0, args, isPrepared: false, error },
+    ...{ isSensitive, fault: null },
     startedAt: null,
     finishedAt: null,
   }

@@ -1,9 +1,12 @@
 import { stringifyJson } from '../core/json.js'
 import type { Transaction } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { taskPlace } from '../sealing/place.js'
 import { newTaskRow, withdrawTasks } from '../tasks/store.js'
 import { writeChanges } from '../variables/change-store.js'
 import { type Draft, type RunChange, type TaskChange, taskKeyText } from './draft.js'
 import { endRuns, insertIterations } from './run-store.js'
+import { columnsOf } from './sealed-run.js'
 
 /**
  * All that decisions about any number of executions changed, but for their variables: one statement. A step that began and ended
@@ -20,25 +23,25 @@ WITH execution AS (
   WHERE e.id = x.id AND x.id % 1 = 0
 ), opened AS (
   INSERT INTO transient.step_run (execution_id, run, step, visit, status, attempts, is_prepared, args, result, envelope, error, log,
-    opened_seq, finished_seq, started_at, finished_at)
+    sealed, opened_seq, finished_seq, started_at, finished_at)
   SELECT n.execution_id, n.run, n.step,
     COALESCE((SELECT v.visit FROM transient.step_run v WHERE v.execution_id = n.execution_id AND v.step = n.step AND v.iteration IS NULL
       ORDER BY v.visit DESC LIMIT 1), 0) + row_number() OVER (PARTITION BY n.execution_id, n.step ORDER BY n.run),
     n.status, n.attempts, n.is_prepared, n.args::jsonb, n.result::jsonb, n.envelope::jsonb, n.error::jsonb, n.log,
-    n.opened_seq, n.finished_seq, CASE WHEN n.is_started THEN now() END, CASE WHEN n.finished_seq IS NOT NULL THEN now() END
+    n.sealed, n.opened_seq, n.finished_seq, CASE WHEN n.is_started THEN now() END, CASE WHEN n.finished_seq IS NOT NULL THEN now() END
   FROM json_to_recordset($2::json) AS n (execution_id bigint, run integer, step text, status text, attempts integer, is_prepared boolean,
-    args text, result text, envelope text, error text, log text, opened_seq bigint, finished_seq bigint, is_started boolean)
+    args text, result text, envelope text, error text, log text, sealed text, opened_seq bigint, finished_seq bigint, is_started boolean)
 ), changed AS (
   UPDATE transient.step_run r SET status = u.status, attempts = u.attempts, is_prepared = u.is_prepared,
     started_at = CASE WHEN u.is_started THEN COALESCE(r.started_at, now()) ELSE r.started_at END,
-    loop = COALESCE(u.loop::jsonb, r.loop), log = COALESCE(u.log, r.log),
+    loop = COALESCE(u.loop::jsonb, r.loop), log = COALESCE(u.log, r.log), sealed = COALESCE(u.sealed, r.sealed),
     result = CASE WHEN u.finished_seq IS NULL THEN r.result ELSE u.result::jsonb END,
     envelope = CASE WHEN u.finished_seq IS NULL THEN r.envelope ELSE u.envelope::jsonb END,
     error = CASE WHEN u.finished_seq IS NULL THEN r.error ELSE u.error::jsonb END,
     finished_seq = COALESCE(u.finished_seq, r.finished_seq),
     finished_at = CASE WHEN u.finished_seq IS NULL THEN r.finished_at ELSE now() END
   FROM json_to_recordset($3::json) AS u (execution_id bigint, run integer, status text, attempts integer, is_prepared boolean,
-    is_started boolean, loop text, log text, result text, envelope text, error text, finished_seq bigint)
+    is_started boolean, loop text, log text, sealed text, result text, envelope text, error text, finished_seq bigint)
   WHERE r.execution_id = u.execution_id AND r.run = u.run AND u.run % 1 = 0
 ), offered AS (
   INSERT INTO transient.task (execution_id, run, attempt, pool, kind, not_before, ensured_at)
@@ -48,9 +51,10 @@ WITH execution AS (
 ), touched AS (
   UPDATE transient.task t SET status = u.status, token = u.token, worker_id = u.worker_id, deliveries = u.deliveries,
     lease_until = now() + u.lease_ms * interval '1 millisecond', child_id = u.child_id, input = COALESCE(u.input::jsonb, t.input),
+    sealed = COALESCE(u.sealed, t.sealed),
     finished_at = CASE WHEN u.status = 'done' THEN now() ELSE t.finished_at END
   FROM json_to_recordset($5::json) AS u (execution_id bigint, run integer, attempt integer, status text, token text, worker_id text,
-    deliveries integer, lease_ms double precision, child_id bigint, input text)
+    deliveries integer, lease_ms double precision, child_id bigint, input text, sealed text)
   WHERE t.execution_id = u.execution_id AND t.run = u.run AND t.attempt = u.attempt AND u.run % 1 = 0
 )
 INSERT INTO transient.event (execution_id, seq, revision, name, step, run, attempt, data)
@@ -65,14 +69,15 @@ export async function writeDrafts(tx: Transaction, drafts: readonly Draft[]): Pr
   if (first === undefined) return
   const changes = moved.flatMap((draft) => draft.variables.changes)
   if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing: first.keyRing })
+  const { keyRing } = first
   const runs = moved.flatMap((draft) => [...draft.runChanges.values()])
   tx.send(
     WRITE_DRAFTS,
     JSON.stringify(moved.map(executionRow)),
-    JSON.stringify(runs.filter((run) => run.openedSeq !== null).map(openedRow)),
-    JSON.stringify(runs.filter((run) => run.openedSeq === null).map(changedRow)),
+    JSON.stringify(runs.filter((run) => run.openedSeq !== null).map((run) => openedRow(run, keyRing))),
+    JSON.stringify(runs.filter((run) => run.openedSeq === null).map((run) => changedRow(run, keyRing))),
     JSON.stringify(moved.flatMap((draft) => draft.newTasks.map(newTaskRow))),
-    JSON.stringify(moved.flatMap((draft) => [...draft.taskChanges.values()].map(taskRow))),
+    JSON.stringify(moved.flatMap((draft) => [...draft.taskChanges.values()].map((change) => taskRow(draft, change)))),
     JSON.stringify(moved.flatMap(eventRows)),
   )
   for (const draft of moved) await writeRest(tx, draft)
@@ -81,7 +86,7 @@ export async function writeDrafts(tx: Transaction, drafts: readonly Draft[]): Pr
 /** What looks through an execution's rows, and so comes after them. */
 async function writeRest(tx: Transaction, draft: Draft): Promise<void> {
   const { id } = draft.execution
-  for (const insert of draft.iterationInserts) await insertIterations(tx, insert)
+  for (const insert of draft.iterationInserts) await insertIterations(tx, insert, draft.keyRing)
   if (!draft.ending) return
   const { parentRun } = draft.ending
   draft.withdrawn = await withdrawTasks(tx, id, parentRun)
@@ -107,11 +112,12 @@ function executionRow({ execution }: Draft) {
 }
 
 /** JSON columns travel as text: of a row of JSON, `null` would become SQL's NULL. */
-function changedRow({ state, isStarted, isLoopChanged, finishedSeq }: RunChange) {
-  const { executionId, run, status, attempts, isPrepared, loop, log, result, envelope, error } = state
+function changedRow({ state, isStarted, isLoopChanged, finishedSeq }: RunChange, keyRing: KeyRing) {
+  const { executionId, run, status, attempts, isPrepared, loop } = state
+  const { log, result, envelope, error, sealed } = columnsOf(state, keyRing)
   const isFinished = finishedSeq !== null
   return {
-    ...{ execution_id: executionId, run, status, attempts, is_prepared: isPrepared, is_started: isStarted, log },
+    ...{ execution_id: executionId, run, status, attempts, is_prepared: isPrepared, is_started: isStarted, log, sealed },
     loop: isLoopChanged && loop ? stringifyJson({ ...loop, stopped: loop.stopped ? { ...loop.stopped } : null }) : null,
     result: isFinished ? stringifyJson(result) : null,
     envelope: isFinished && envelope ? stringifyJson(envelope) : null,
@@ -120,17 +126,22 @@ function changedRow({ state, isStarted, isLoopChanged, finishedSeq }: RunChange)
   }
 }
 
-function openedRow(change: RunChange) {
-  const { step, args } = change.state
-  const hasArgs = Object.keys(args).length > 0
-  return { ...changedRow(change), step, args: hasArgs ? stringifyJson(args) : null, opened_seq: change.openedSeq }
+function openedRow(change: RunChange, keyRing: KeyRing) {
+  const { step, args, isSensitive } = change.state
+  const hasArgs = !isSensitive && Object.keys(args).length > 0
+  return { ...changedRow(change, keyRing), step, args: hasArgs ? stringifyJson(args) : null, opened_seq: change.openedSeq }
 }
 
-function taskRow({ task, leaseMs }: TaskChange) {
+/** What a worker was given of a sensitive run is kept encrypted; what was read so stays as it is, also under a newer key. */
+function taskRow({ runs, keyRing }: Draft, { task, leaseMs }: TaskChange) {
+  const { executionId, run, attempt, input } = task
+  const isNew = input !== null && task.sealed === null
+  const isHidden = isNew && runs.get(run)?.isSensitive === true
   return {
     ...{ execution_id: task.executionId, run: task.run, attempt: task.attempt, status: task.status, token: task.token },
     ...{ worker_id: task.workerId, deliveries: task.deliveries, lease_ms: leaseMs, child_id: task.childId },
-    input: task.input === null ? null : stringifyJson(task.input),
+    input: isNew ? stringifyJson(isHidden ? {} : input) : null,
+    sealed: isHidden ? keyRing.seal(input, taskPlace(executionId, run, attempt)) : null,
   }
 }
 

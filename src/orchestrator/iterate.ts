@@ -2,8 +2,17 @@ import { Big } from 'big.js'
 import { TransientError } from '../core/errors.js'
 import { isJsonNumber, type JsonObject, type JsonValue, jsonSize, numberText } from '../core/json.js'
 import type { Loop } from '../playbook/model.js'
-import { createContext, evaluateCondition, renderTemplate, renderTree } from '../template/index.js'
+import {
+  type ContextLayers,
+  createContext,
+  evaluateCondition,
+  renderTemplate,
+  renderTree,
+  sensitiveReads,
+  sensitiveReadsOfCondition,
+} from '../template/index.js'
 import { layersOf } from './context.js'
+import { guardedBy } from './sensitive.js'
 import { checkStorable } from './storable.js'
 import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
 
@@ -14,6 +23,8 @@ const DEFAULT_CONCURRENCY = 8
 export interface LoopPlan {
   readonly items: readonly JsonValue[]
   readonly loop: LoopState
+  /** The collection, or what was chosen of it, comes from something sensitive: so do the elements. */
+  readonly isSensitive: boolean
 }
 
 /**
@@ -21,6 +32,21 @@ export interface LoopPlan {
  * @throws TransientError TEMPLATE_* when an option cannot be evaluated or the collection is no list; TOO_LARGE
  */
 export function planLoop(snapshot: Snapshot, loop: Loop): LoopPlan {
+  const reads = readsOf(loop, layersOf(snapshot))
+  const unreadable = snapshot.sensitive?.unreadable
+  const plan = guardedBy(reads, { at: `${snapshot.step.at}.loop`, unreadable }, () => planElements(snapshot, loop))
+  return { ...plan.value, isSensitive: plan.isSensitive }
+}
+
+/** What a loop's expressions read of the sensitive. The element itself is sensitive only when the collection is. */
+function readsOf({ collection, limit, chunk, concurrency, where, orderBy }: Loop, layers: ContextLayers): string[] {
+  const conditions = [where, orderBy?.expression ?? null].flatMap((source) =>
+    source === null ? [] : sensitiveReadsOfCondition(source, layers),
+  )
+  return [...sensitiveReads([collection, limit, chunk, concurrency], layers), ...conditions]
+}
+
+function planElements(snapshot: Snapshot, loop: Loop): Omit<LoopPlan, 'isSensitive'> {
   const at = `${snapshot.step.at}.loop`
   const all = asList(renderTree(loop.collection, createContext(layersOf(snapshot)), `${at}.collection`), snapshot)
   const filtered = loop.where === null ? all : all.filter((item, index) => isWanted(snapshot, loop, { item, index }))
@@ -121,6 +147,7 @@ export function joinLoop(results: readonly IterationResult[], loop: LoopState): 
   )
   const success = results.filter((entry) => entry.status === 'succeeded').length
   const extras: JsonObject = { stats: { total: results.length, success, failed: errors.length }, errors }
-  if (!loop.stopped) return { status: 'success', data, extras }
-  return { status: 'error', error: { code: loop.stopped.code, message: loop.stopped.message }, data, extras }
+  const given = { data, extras, ...(results.some((entry) => entry.isSensitive) ? { isSensitive: true } : {}) }
+  if (!loop.stopped) return { status: 'success', ...given }
+  return { status: 'error', error: { code: loop.stopped.code, message: loop.stopped.message }, ...given }
 }

@@ -1,7 +1,9 @@
 import type { Sql } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import { type TaskRow, toTask } from '../tasks/store.js'
 import { type RunRow, toRun } from './run-store.js'
+import { openRun } from './sealed-run.js'
 import type { RunState } from './types.js'
 
 type Prefixed<P extends string, Row> = { readonly [K in keyof Row & string as `${P}${K}`]: Row[K] }
@@ -38,8 +40,21 @@ const TASK = [
   'token',
   'worker_id',
   'deliveries',
+  'sealed',
 ]
-const RUN = ['execution_id', 'run', 'step', 'visit', 'iteration', 'parent_run', 'status', 'attempts', 'is_prepared', 'started_at']
+const RUN = [
+  'execution_id',
+  'run',
+  'step',
+  'visit',
+  'iteration',
+  'parent_run',
+  'status',
+  'attempts',
+  'is_prepared',
+  'started_at',
+  'sealed',
+]
 const columns = (alias: string, names: readonly string[]) =>
   names.map((name) => `${alias}.${name} AS ${alias}_${name}`).join(', ')
 const texts = (alias: string, names: readonly string[]) =>
@@ -65,7 +80,14 @@ LEFT JOIN transient.step_run p ON p.execution_id = r.execution_id AND p.run = r.
 WHERE k.run % 1 = 0
 FOR NO KEY UPDATE OF t`
 
-export async function loadWork(tx: Sql, keys: readonly TaskKey[], leaseMs: number): Promise<Work[]> {
+interface WorkRequest {
+  readonly keys: readonly TaskKey[]
+  readonly leaseMs: number
+  readonly keyRing: KeyRing
+}
+
+export async function loadWork(tx: Sql, { keys, leaseMs, keyRing }: WorkRequest): Promise<Work[]> {
+  const run = (row: RunRow) => openRun(toRun(row), row.sealed, keyRing)
   const rows = await tx.rows<WorkRow>(
     LOAD_WORK,
     JSON.stringify(keys.map(({ executionId, run, attempt }) => ({ execution_id: executionId, run, attempt }))),
@@ -73,8 +95,8 @@ export async function loadWork(tx: Sql, keys: readonly TaskKey[], leaseMs: numbe
   )
   return rows.map((row) => ({
     task: toTask(unprefixed<TaskRow>(row, 't_')),
-    run: toRun(unprefixed<RunRow>(row, 'r_')),
-    parent: row.p_run === null ? null : toRun(unprefixed<RunRow>(row, 'p_')),
+    run: run(unprefixed<RunRow>(row, 'r_')),
+    parent: row.p_run === null ? null : run(unprefixed<RunRow>(row, 'p_')),
     isFree: row.is_free,
     leaseUntil: row.lease_until,
     liveVisits: Number(row.live_visits),

@@ -1,9 +1,16 @@
+import type { JsonValue } from '../core/json.js'
 import type { Sql } from '../db/database.js'
+import { MASK } from '../sealing/mask.js'
+import { variablePlace } from '../sealing/place.js'
+import type { StepValue } from '../template/index.js'
 import { loadVariablesOf, type VariableKey } from '../variables/batch-store.js'
-import { loadValues, loadValuesOf } from '../variables/values-store.js'
+import { type LoadedValue, loadValues, loadValuesOf } from '../variables/values-store.js'
+import { stepValue } from './context.js'
 import type { Draft } from './draft.js'
 import type { Reach } from './needs.js'
 import { inheritedSteps, loadFinishedSteps } from './result-store.js'
+import { hiddenOf } from './sealed-run.js'
+import { opened, withSensitive } from './sensitive.js'
 
 /** Something that a draft needs before a decision can be made. */
 export interface Wanted {
@@ -30,10 +37,10 @@ async function loadWritten(tx: Sql, keys: readonly VariableKey[], draftOf: Draft
   if (keys.length === 0) return
   const { variables, tombstones } = await loadVariablesOf(tx, keys)
   for (const variable of variables) {
-    const { executionId, name, value } = variable
+    const { executionId, name } = variable
     const draft = draftOf(executionId)
     draft.variables.present.set(name, variable)
-    draft.vars = { ...draft.vars, [name]: value }
+    draft.vars = { ...draft.vars, [name]: plainValue(draft, variable) }
   }
   for (const { executionId, name, version } of tombstones) draftOf(executionId).variables.tombstones.set(name, version)
   for (const { executionId, name } of keys) {
@@ -47,21 +54,31 @@ async function loadRead(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): P
   for (const { draft, reach } of wanted) {
     if (reach.vars !== 'all' || draft.loaded.vars === 'all') continue
     // What was loaded before may have changed here since.
-    draft.vars = { ...(await loadValues(tx, draft.execution.id, null)), ...draft.vars }
+    const values = await loadValues(tx, draft.execution.id)
+    const missing = values.filter(({ name }) => !Object.hasOwn(draft.vars, name))
+    draft.vars = { ...Object.fromEntries(missing.map((value) => [value.name, plainValue(draft, value)])), ...draft.vars }
     for (const { name, operation } of draft.variables.changes) if (operation === 'delete') delete draft.vars[name]
     draft.loaded.vars = 'all'
   }
   const keys = keysOf(wanted, ({ draft: { loaded }, reach }) =>
     loaded.vars === 'all' || reach.vars === 'all' ? [] : missing(loaded.vars, reach.vars),
   )
-  for (const { executionId, name, value } of await loadValuesOf(tx, keys)) {
-    const draft = draftOf(executionId)
-    draft.vars = { ...draft.vars, [name]: value }
+  for (const value of await loadValuesOf(tx, keys)) {
+    const draft = draftOf(value.executionId)
+    draft.vars = { ...draft.vars, [value.name]: plainValue(draft, value) }
   }
   for (const { executionId, name } of keys) {
     const { vars } = draftOf(executionId).loaded
     if (vars !== 'all') vars.add(name)
   }
+}
+
+/** A variable's value for templates; of a sensitive one what the mask hides, and the draft remembers that it is. */
+function plainValue(draft: Draft, { executionId, name, value, sealed, revision }: LoadedValue): JsonValue {
+  if (sealed === null) return value
+  const { value: plain, fault } = opened(() => draft.keyRing.open(sealed, variablePlace(executionId, name, revision)))
+  draft.sensitive = withSensitive(draft.sensitive, { kind: 'vars', name, fault })
+  return plain
 }
 
 async function loadSteps(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): Promise<void> {
@@ -76,12 +93,22 @@ async function loadSteps(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): 
     draft.steps = { ...inheritedSteps(draft.execution.inherited, [name]), ...draft.steps }
     if (draft.loaded.steps !== 'all') draft.loaded.steps.add(name)
   }
-  for (const { executionId, step, visit, value } of await loadFinishedSteps(tx, keys)) {
+  for (const { executionId, step, visit, value, sealed, run } of await loadFinishedSteps(tx, keys)) {
     const draft = draftOf(executionId)
     if (visit < (draft.stepVisits.get(step) ?? 0)) continue
     draft.stepVisits.set(step, visit)
-    draft.steps = { ...draft.steps, [step]: value }
+    draft.steps = { ...draft.steps, [step]: sealed === null ? value : openStep(draft, { step, run, sealed }) }
   }
+}
+
+function openStep(draft: Draft, { step, run, sealed }: { step: string; run: number; sealed: string }): StepValue {
+  const place = { executionId: draft.execution.id, run }
+  const { value, fault } = opened(() => {
+    const { result, envelope } = hiddenOf(sealed, place, draft.keyRing)
+    return { result, envelope }
+  })
+  draft.sensitive = withSensitive(draft.sensitive, { kind: 'steps', name: step, fault })
+  return value === MASK ? stepValue(MASK, null) : stepValue(value.result, value.envelope)
 }
 
 function missing(loaded: ReadonlySet<string>, names: ReadonlySet<string>): string[] {

@@ -5,6 +5,9 @@ import type { Database } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { type OpenedInput, openInput } from './sealed-input.js'
+import type { Sensitive } from './sensitive.js'
 
 /** What of an execution never changes after its start; a workload may have a megabyte, so it is read and parsed once. */
 export type ExecutionInput = Pick<ExecutionRecord, 'workload' | 'payload' | 'inherited'>
@@ -12,6 +15,9 @@ export type ExecutionInput = Pick<ExecutionRecord, 'workload' | 'payload' | 'inh
 export interface KnownExecution {
   readonly playbook: Playbook
   readonly input: ExecutionInput
+  /** Names of variables that are sensitive from their first write on. */
+  readonly declared: ReadonlySet<string>
+  readonly sensitive: Sensitive | null
 }
 
 /** Finds the playbook that an execution runs, and what it was given at its start. */
@@ -22,7 +28,7 @@ export interface ExecutionLookup {
 interface Kept {
   readonly path: string
   readonly version: number
-  readonly input: ExecutionInput
+  readonly input: OpenedInput
   readonly bytes: number
 }
 
@@ -30,8 +36,14 @@ const MAX_BYTES = 64 * 1024 * 1024
 /** Of an entry beside its JSON. */
 const ENTRY_BYTES = 1024
 
+interface LookupDependencies {
+  readonly db: Database
+  readonly catalog: CatalogService
+  readonly keyRing: KeyRing
+}
+
 /** Never to be called inside a transaction: it reads through the database (PGlite has one connection). */
-export function createExecutionLookup({ db, catalog }: { db: Database; catalog: CatalogService }): ExecutionLookup {
+export function createExecutionLookup({ db, catalog, keyRing }: LookupDependencies): ExecutionLookup {
   /** The least recently used first. */
   const known = new Map<ExecutionId, Kept>()
   let bytes = 0
@@ -50,8 +62,9 @@ export function createExecutionLookup({ db, catalog }: { db: Database; catalog: 
   async function load(executionId: ExecutionId): Promise<Kept | null> {
     const execution = await findExecution(db, executionId)
     if (!execution || execution.playbookPath === null || execution.playbookVersion === null) return null
-    const { workload, payload, inherited, playbookPath: path, playbookVersion: version } = execution
-    const input = { workload, payload, inherited }
+    const { playbookPath: path, playbookVersion: version } = execution
+    const input = openInput(execution, keyRing)
+    const { workload, payload, inherited } = input
     return { path, version, input, bytes: ENTRY_BYTES + jsonSize([workload, payload, inherited]) }
   }
 
@@ -60,7 +73,8 @@ export function createExecutionLookup({ db, catalog }: { db: Database; catalog: 
       const entry = known.get(executionId) ?? (await load(executionId))
       if (!entry) return null
       keep(executionId, entry)
-      return { playbook: await catalog.model(entry.path, entry.version), input: entry.input }
+      const { declared, sensitive, ...input } = entry.input
+      return { playbook: await catalog.model(entry.path, entry.version), input, declared, sensitive }
     },
   }
 }

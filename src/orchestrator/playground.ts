@@ -3,10 +3,13 @@ import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionsService } from '../executions/service.js'
-import { type ContextLayers, createContext, renderTemplate } from '../template/index.js'
+import { MASK } from '../sealing/mask.js'
+import { type ContextLayers, compileTemplate, createContext, renderTemplate, sensitiveReads } from '../template/index.js'
+import { findSensitive } from '../variables/page-store.js'
 import type { VariablesService } from '../variables/service.js'
 import { jobOf } from './context.js'
 import { inheritedSteps, loadStepsAt } from './result-store.js'
+import { workloadKeys } from './sealed-input.js'
 
 export interface RenderRequest {
   readonly template: string
@@ -43,16 +46,25 @@ export interface PlaygroundDependencies {
   readonly env: JsonObject
 }
 
-/** Builds the playground over an execution's rows; it writes nothing and counts no read. */
+/** Builds the playground over an execution's rows; it writes nothing, counts no read, and shows the mask of all that is sensitive. */
 export function createPlayground({ db, executions, variables, env }: PlaygroundDependencies): Playground {
   async function layersOf(id: ExecutionId, asOf: number | null): Promise<ContextLayers> {
     const execution = await executions.get(id)
     const vars = await variables.values(id, asOf)
-    const results = await loadStepsAt(db, id, asOf)
+    const { steps, sensitive } = await loadStepsAt(db, id, asOf)
     const older = inheritedSteps(execution.inherited, null)
+    const secrets = new Set(execution.sensitive)
+    const inherited = Object.keys(older).filter((name) => secrets.has(`results.${name}`) && !Object.hasOwn(steps, name))
     return {
+      sensitive: {
+        locals: new Set(),
+        vars: await findSensitive(db, id, asOf),
+        steps: new Set([...sensitive, ...inherited]),
+        workload: new Set(workloadKeys(execution.sensitive)),
+        builtins: new Set(),
+      },
       vars,
-      steps: { ...older, ...results },
+      steps: { ...older, ...steps },
       workload: isJsonObject(execution.workload) ? execution.workload : {},
       builtins: { execution_id: id, job: jobOf(execution), env, payload: execution.payload },
     }
@@ -67,6 +79,9 @@ export function createPlayground({ db, executions, variables, env }: PlaygroundD
       }
       const layers = executionId === null ? givenLayers(context) : { ...(await layersOf(executionId, asOf)), locals: context }
       try {
+        // Not even evaluated: by its errors one could find out, question by question, what the value is.
+        compileTemplate(template)
+        if (sensitiveReads(template, layers).length > 0) return { value: MASK, error: null }
         return { value: renderTemplate(template, createContext(layers)), error: null }
       } catch (error) {
         if (!isTransientError(error)) throw error

@@ -1,15 +1,20 @@
 import { TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import type { ToolCall } from '../playbook/model.js'
-import { createContext, renderTree, toPlainContext } from '../template/index.js'
+import { type ContextLayers, createContext, renderTree, sensitiveReads, toPlainContext } from '../template/index.js'
 import { definitionOf } from '../tools/index.js'
+import type { ToolDefinition } from '../tools/tool.js'
 import type { VariableWrite } from '../variables/record.js'
 import { layersOf } from './context.js'
 import { decide, failure } from './decide.js'
 import { joinLoop, planLoop } from './iterate.js'
+import { type Guarded, guarded, guardedBy } from './sensitive.js'
 import { checkStorable } from './storable.js'
 import type { Command, Decision, Limits, Outcome, Rejection, Snapshot } from './types.js'
-import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
+import { asStepFault, evaluateVars, mergeWrites, stateWrite, type VarsResult } from './vars.js'
+
+/** In the input of a waiting task: which of the child's args are sensitive. */
+export const SENSITIVE_ARGS = 'sensitive_args'
 
 export interface PrepareRequest {
   readonly snapshot: Snapshot
@@ -37,6 +42,7 @@ export function prepare(request: PrepareRequest): Decision {
   }
   let before: ReturnType<typeof evaluateBefore>
   try {
+    if (snapshot.run.fault) throw snapshot.run.fault
     if (rejection && !snapshot.run.isPrepared) throw rejection.error
     before = evaluateBefore(snapshot)
   } catch (error) {
@@ -44,14 +50,14 @@ export function prepare(request: PrepareRequest): Decision {
     const remaining = rejection?.dropped === 'all' ? rejection : null
     return withStart(snapshot, decide({ ...request, rejection: remaining, outcome, isFinal: true }))
   }
-  const current = { ...snapshot, vars: before.vars }
+  const current = { ...snapshot, vars: before.vars, sensitive: before.sensitive }
   return withStart(snapshot, begin({ ...request, snapshot: current }, before.writes))
 }
 
-function evaluateBefore(snapshot: Snapshot): { writes: readonly VariableWrite[]; vars: JsonObject } {
-  if (snapshot.run.isPrepared || snapshot.run.iteration !== null) return { writes: [], vars: snapshot.vars }
-  const entries = snapshot.step.vars.before
-  return evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: null, isLenient: false })
+function evaluateBefore(snapshot: Snapshot): Omit<VarsResult, 'skipped'> {
+  const { vars, sensitive = null, run, step } = snapshot
+  if (run.isPrepared || run.iteration !== null) return { writes: [], vars, sensitive }
+  return evaluateVars({ entries: step.vars.before, snapshot, vars, envelope: null, isSensitive: false, isLenient: false })
 }
 
 function begin(request: PrepareRequest, writes: readonly VariableWrite[]): Decision {
@@ -63,10 +69,10 @@ function begin(request: PrepareRequest, writes: readonly VariableWrite[]): Decis
       const outcome: Outcome = { status: 'success', data: null, extras: {} }
       return decide({ ...request, outcome, earlierWrites: writes })
     }
-    const call = renderCall(snapshot, step.tool)
-    if (call.kind === 'playbook') return startChild({ snapshot, input: call.input, writes, limits })
+    const { value: call, isSensitive } = renderCall(snapshot, step.tool)
+    if (call.kind === 'playbook') return { ...startChild({ snapshot, input: call.input, writes, limits }), isSensitive }
     const timeoutMs = timeoutOf(snapshot, limits)
-    return { writes, events: [], commands: [], call: { ...call, timeoutMs } }
+    return { writes, events: [], commands: [], call: { ...call, timeoutMs }, isSensitive }
   } catch (error) {
     return decide({ ...request, outcome: failure(asStepFault(error)), earlierWrites: writes })
   }
@@ -75,7 +81,8 @@ function begin(request: PrepareRequest, writes: readonly VariableWrite[]): Decis
 /** Every attempt starts its run first: status, time, and that `before` was evaluated. */
 function withStart(snapshot: Snapshot, decision: Decision): Decision {
   const { step, run, task } = snapshot
-  const start: Command = { type: 'start_run', run: run.run, attempt: task.attempt }
+  const isSensitive = decision.isSensitive ?? false
+  const start: Command = { type: 'start_run', run: run.run, attempt: task.attempt, isSensitive }
   const data = run.iteration === null ? null : { iteration: run.iteration }
   const name = run.iteration === null ? 'step.started' : 'iteration.started'
   const event = { name, step: step.name, run: run.run, attempt: task.attempt, data }
@@ -85,11 +92,12 @@ function withStart(snapshot: Snapshot, decision: Decision): Decision {
 function openLoop(snapshot: Snapshot, earlier: readonly VariableWrite[]): Decision {
   const { step, run } = snapshot
   if (!step.loop) throw new Error(`step ${step.name} is no iterator`)
-  const { items, loop } = planLoop(snapshot, step.loop)
-  const state = [stateWrite(snapshot, 'total', items.length), stateWrite(snapshot, 'count', 0)]
+  const { items, loop, isSensitive } = planLoop(snapshot, step.loop)
+  const kept = (suffix: string, value: JsonValue) => stateWrite(snapshot, suffix, { value, isSensitive })
+  const state = [kept('total', items.length), kept('count', 0)]
   const commands: Command[] = [{ type: 'open_loop', run: run.run, items, loop }]
   if (items.length === 0) commands.push({ type: 'join_loop', run: run.run })
-  return { writes: mergeWrites(earlier, state), events: [], commands, call: null }
+  return { writes: mergeWrites(earlier, state), events: [], commands, call: null, isSensitive }
 }
 
 function startChild({
@@ -126,21 +134,52 @@ function argsOf(parameters: JsonObject): JsonObject {
   return isJsonObject(args) ? args : {}
 }
 
-function renderCall(snapshot: Snapshot, written: ToolCall): { kind: string; input: JsonObject } {
+/** A call that was rendered from something sensitive is sensitive, with all that the tool makes of it. */
+function renderCall(snapshot: Snapshot, written: ToolCall): Guarded<{ kind: string; input: JsonObject }> {
   const { step, run } = snapshot
   const call = effectiveCall(snapshot, written)
   const definition = definitionOf(call.kind)
   if (!definition) throw new TransientError('TOOL_FAILED', `step "${step.name}": there is no tool "${call.kind}" here`)
   const layers = layersOf(snapshot)
-  const context = createContext(layers)
-  const input = definition.render(call.parameters, {
-    tree: (value, path) => renderTree(value, context, `${step.at}.tool.${path}`),
-    context: () => toPlainContext(layers),
+  const reads = readsOf(call, definition, layers)
+  const at = `${step.at}.tool`
+  const rendered = guardedBy(reads, { at, unreadable: snapshot.sensitive?.unreadable }, () => {
+    const context = createContext(layers)
+    const input = definition.render(call.parameters, {
+      tree: (value, path) => renderTree(value, context, `${at}.${path}`),
+      context: () => toPlainContext(layers),
+    })
+    const takesArgs = Object.hasOwn(definition.parameters.shape, 'args')
+    const complete = takesArgs ? { ...input, args: { ...argsOf(input), ...run.args } } : input
+    checkExpected(snapshot, written, argsOf(complete))
+    const secrets = call.kind === 'playbook' ? sensitiveArgs(call, argsOf(complete), { layers, run }) : []
+    const marked = secrets.length === 0 ? complete : { ...complete, [SENSITIVE_ARGS]: secrets }
+    return { kind: call.kind, input: checkStorable(marked, at) }
   })
-  const takesArgs = Object.hasOwn(definition.parameters.shape, 'args')
-  const complete = takesArgs ? { ...input, args: { ...argsOf(input), ...run.args } } : input
-  checkExpected(snapshot, written, argsOf(complete))
-  return { kind: call.kind, input: checkStorable(complete, `${step.at}.tool`) }
+  return { value: rendered.value, isSensitive: rendered.isSensitive || run.isSensitive }
+}
+
+/** What the call's templates read of the sensitive; one that sees the context by name may read all of it. */
+function readsOf(call: ToolCall, definition: ToolDefinition, layers: ContextLayers): string[] {
+  const { sensitive } = layers
+  if (sensitive === undefined) return []
+  const seen = definition.contextNames?.(call.parameters) ?? []
+  const names = seen === 'all' ? ['vars', 'results', 'workload', ...sensitive.locals, ...sensitive.builtins] : seen
+  return sensitiveReads([call.parameters, ...names.map((name) => `{{ ${name} }}`)], layers)
+}
+
+/** Which of a child's workload keys come from something sensitive. */
+function sensitiveArgs(
+  call: ToolCall,
+  args: JsonObject,
+  { layers, run }: { readonly layers: ContextLayers; readonly run: Snapshot['run'] },
+): string[] {
+  const templates = call.parameters['args'] ?? null
+  const isRead = (template: JsonValue) => sensitiveReads(template, layers).length > 0
+  return Object.keys(args).filter((key) => {
+    if (Object.hasOwn(run.args, key)) return run.isSensitive
+    return isRead(isJsonObject(templates) ? (templates[key] ?? null) : templates)
+  })
 }
 
 function checkExpected({ playbook, step }: Snapshot, written: ToolCall, args: JsonObject): void {
@@ -156,8 +195,12 @@ function timeoutOf(snapshot: Snapshot, limits: Limits): number {
   const call = step.tool ? effectiveCall(snapshot, step.tool) : null
   const written = step.timeout ?? call?.parameters['timeout'] ?? null
   if (written === null) return limits.stepTimeoutMs
-  const value: JsonValue = renderTree(written, createContext(layersOf(snapshot)), `${step.at}.timeout`)
+  const layers = layersOf(snapshot)
+  const at = `${step.at}.timeout`
+  const { value } = guarded({ template: written, layers, at, unreadable: snapshot.sensitive?.unreadable }, () =>
+    renderTree(written, createContext(layers), at),
+  )
   const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   if (typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0) return Math.ceil(seconds * 1000)
-  throw new TransientError('TEMPLATE_ERROR', `${step.at}.timeout: the timeout must be a number of seconds above 0`)
+  throw new TransientError('TEMPLATE_ERROR', `${at}: the timeout must be a number of seconds above 0`)
 }

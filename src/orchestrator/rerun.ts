@@ -4,27 +4,32 @@ import type { Database } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { variablePlace } from '../sealing/place.js'
 import { allVariables } from '../variables/page-store.js'
 import type { VariableWrite } from '../variables/record.js'
 import type { RerunRequest } from './orchestrator.js'
+import { openInput } from './sealed-input.js'
 import type { Beginning } from './start.js'
-import { loadRerunPoint } from './start-store.js'
+import { loadRerunPoint, type RerunPoint } from './start-store.js'
 import { mergeWrites } from './vars.js'
 
 export interface RerunDependencies {
   readonly db: Database
   readonly model: (path: string, version: number) => Promise<Playbook>
   readonly newId: () => string
+  readonly keyRing: KeyRing
 }
 
 /**
  * Plans a new execution after an old one: same playbook version and workload; with `fromStep` also the variables and
  * step results as they were before that step's last visit, changed by the given variables (playbooks.md, "Rerun").
- * @throws TransientError NOT_FOUND, VALIDATION, REVISION_GONE
+ * @throws TransientError NOT_FOUND, VALIDATION, REVISION_GONE; INTERNAL when the key of something sensitive is lost
  */
 export async function planRerun(deps: RerunDependencies, request: RerunRequest): Promise<Beginning> {
-  const execution = await findExecution(deps.db, request.id)
-  if (!execution) throw new TransientError('NOT_FOUND', `execution ${request.id} does not exist`)
+  const found = await findExecution(deps.db, request.id)
+  if (!found) throw new TransientError('NOT_FOUND', `execution ${request.id} does not exist`)
+  const execution = { ...found, ...openedInput(found, deps.keyRing) }
   const { playbookPath: path, playbookVersion: version } = execution
   if (path === null || version === null) {
     throw new TransientError('VALIDATION', `execution ${request.id} runs no playbook: there is nothing to rerun`, {
@@ -33,7 +38,7 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
   }
   const playbook = await deps.model(path, version)
   const given = givenWrites(request.variables ?? [])
-  const from = await startingPoint(deps.db, execution, request.fromStep ?? null)
+  const from = await startingPoint(deps, execution, request.fromStep ?? null)
   return {
     id: deps.newId(),
     playbook,
@@ -44,6 +49,8 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
       of: execution.id,
       step: request.fromStep ?? playbook.startStep,
       args: from.args,
+      isArgsSensitive: from.isArgsSensitive,
+      sensitive: from.sensitive,
       writes: mergeWrites(from.writes, given),
       inherited: from.inherited,
       // One that failed while its workload was rendered has none: it is rendered again.
@@ -66,21 +73,39 @@ function givenWrites(variables: NonNullable<RerunRequest['variables']>): Variabl
   })
 }
 
+interface StartingPoint extends Pick<RerunPoint, 'args' | 'isArgsSensitive'> {
+  readonly writes: VariableWrite[]
+  readonly inherited: JsonObject
+  readonly sensitive: readonly string[]
+}
+
+function openedInput(execution: ExecutionRecord, keyRing: KeyRing): Pick<ExecutionRecord, 'workload' | 'payload' | 'inherited'> {
+  const { workload, payload, inherited, sensitive } = openInput(execution, keyRing)
+  for (const fault of sensitive?.unreadable.values() ?? []) throw fault
+  return { workload, payload, inherited }
+}
+
 async function startingPoint(
-  db: Database,
+  { db, keyRing }: RerunDependencies,
   execution: ExecutionRecord,
   step: string | null,
-): Promise<{ args: JsonObject; writes: VariableWrite[]; inherited: JsonObject }> {
-  if (step === null) return { args: {}, writes: [], inherited: {} }
-  const point = await loadRerunPoint(db, execution.id, step)
+): Promise<StartingPoint> {
+  const kept = execution.sensitive.filter((name) => step !== null || !name.startsWith('results.'))
+  if (step === null) return { args: {}, isArgsSensitive: false, writes: [], inherited: {}, sensitive: kept }
+  const point = await loadRerunPoint(db, { id: execution.id, step }, keyRing)
   if (!point) {
     const message = `fromStep: execution ${execution.id} never reached a step "${step}"`
     throw new TransientError('VALIDATION', message, { details: { field: 'fromStep' } })
   }
   const { variables } = await allVariables(db, execution.id, point.revision)
-  const writes = variables.map(
-    ({ name, value, type, sourceStep }): VariableWrite => ({ operation: 'set', name, value, type, sourceStep }),
-  )
+  const writes = variables.map((variable): VariableWrite => {
+    const { name, type, sourceStep, sealed, revision } = variable
+    const write = { operation: 'set', name, type, sourceStep } as const
+    if (sealed === null) return { ...write, value: variable.value }
+    return { ...write, value: keyRing.open(sealed, variablePlace(execution.id, name, revision)), isSensitive: true }
+  })
   const older = (execution.inherited ?? {}) as JsonObject
-  return { args: point.args, writes, inherited: { ...older, ...point.results } }
+  const sensitive = [...kept, ...point.sensitiveSteps.map((name) => `results.${name}`)]
+  const { args, isArgsSensitive } = point
+  return { args, isArgsSensitive, writes, inherited: { ...older, ...point.results }, sensitive }
 }

@@ -1,7 +1,9 @@
 import { isTransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
 import type { Target, Transition } from '../playbook/model.js'
+import { MASK } from '../sealing/mask.js'
 import { type ContextLayers, createContext, evaluateCondition, renderTree } from '../template/index.js'
+import { guarded, guardedCondition, type Sensitive } from './sensitive.js'
 import { checkStorable, storableText } from './storable.js'
 
 export interface RoutingRequest {
@@ -11,6 +13,7 @@ export interface RoutingRequest {
   readonly isIterator: boolean
   /** The context after the step's vars. */
   readonly layers: ContextLayers
+  readonly unreadable: Sensitive['unreadable'] | undefined
 }
 
 /** Why a transition fired or did not: kept in the event, for "why this route". */
@@ -18,14 +21,20 @@ export interface RouteTrace {
   readonly at: string
   readonly when: string | null
   readonly event: string | null
-  /** true, false, or why the condition (or the arguments) could not be evaluated. */
+  /** true, false, or why the condition (or the arguments) could not be evaluated; the mask where it reads something sensitive. */
   readonly outcome: boolean | string
+}
+
+interface RoutedTarget {
+  readonly step: string
+  readonly args: JsonObject
+  readonly isSensitive: boolean
 }
 
 export interface Routing {
   /** Whether any transition fired; a failed step is handled only then. */
   readonly isHandled: boolean
-  readonly targets: readonly { readonly step: string; readonly args: JsonObject }[]
+  readonly targets: readonly RoutedTarget[]
   readonly trace: readonly RouteTrace[]
 }
 
@@ -54,13 +63,19 @@ function renderTarget(
     request,
     trace,
   }: { at: string; context: ReturnType<typeof createContext>; request: RoutingRequest; trace: RouteTrace[] },
-): { step: string; args: JsonObject } {
+): RoutedTarget {
+  const { step, args: template } = target
+  const { layers, unreadable } = request
+  const where = `${at}.args`
   try {
-    return { step: target.step, args: checkStorable(renderTree(target.args, context, `${at}.args`) as JsonObject, `${at}.args`) }
+    const { value, isSensitive } = guarded({ template, layers, at: where, unreadable }, () =>
+      checkStorable(renderTree(template, context, where) as JsonObject, where),
+    )
+    return { step, args: value, isSensitive }
   } catch (error) {
     if (!request.isFailed || !isTransientError(error)) throw error
-    trace.push({ at: `${at}.args`, when: null, event: null, outcome: storableText(error.message) })
-    return { step: target.step, args: {} }
+    trace.push({ at: where, when: null, event: null, outcome: storableText(error.message) })
+    return { step, args: {}, isSensitive: false }
   }
 }
 
@@ -107,9 +122,10 @@ function holds(
 ): boolean {
   const when = transition.when ?? ''
   try {
-    const outcome = evaluateCondition(when, createContext(layers), `${transition.at}.when`)
-    trace.push({ at: transition.at, when, event, outcome })
-    return outcome
+    const guard = { template: when, layers, at: `${transition.at}.when`, unreadable: request.unreadable }
+    const { value, isSensitive } = guardedCondition(guard, () => evaluateCondition(when, createContext(layers), guard.at))
+    trace.push({ at: transition.at, when, event, outcome: isSensitive ? MASK : value })
+    return value
   } catch (error) {
     if (!request.isFailed || !isTransientError(error)) throw error
     trace.push({ at: transition.at, when, event, outcome: storableText(error.message) })

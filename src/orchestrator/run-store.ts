@@ -2,6 +2,9 @@ import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'
 import type { Sql } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { MASK } from '../sealing/mask.js'
+import { sealItem } from './sealed-run.js'
 import type { LoopState, RunState } from './types.js'
 
 export interface RunRow {
@@ -18,11 +21,12 @@ export interface RunRow {
   item: string | null
   loop: string | null
   started_at: Date | null
+  sealed: string | null
 }
 
 /** The columns of a `RunRow`, of the alias `r`. */
 const RUN_COLUMNS = `r.execution_id, r.run, r.step, r.visit, r.iteration, r.parent_run, r.status, r.attempts, r.is_prepared, r.args::text AS args,
-  r.item::text AS item, r.loop::text AS loop, r.started_at`
+  r.item::text AS item, r.loop::text AS loop, r.started_at, r.sealed`
 
 /** A jsonb column read as text. */
 export function parsed<T extends JsonValue>(text: string | null, otherwise: T): T {
@@ -39,7 +43,7 @@ export async function loadRun(sql: Sql, executionId: ExecutionId, run: number): 
   return rows[0] ? toRun(rows[0]) : null
 }
 
-/** The state of a row. */
+/** The state of a row; of a sensitive run `openRun` gives what the mask hides. */
 export function toRun(row: RunRow): RunState {
   return {
     executionId: String(row.execution_id),
@@ -51,6 +55,8 @@ export function toRun(row: RunRow): RunState {
     status: row.status,
     attempts: row.attempts,
     isPrepared: row.is_prepared,
+    isSensitive: row.sealed !== null,
+    fault: null,
     args: parsed<JsonObject>(row.args, {}),
     item: parsed<JsonValue>(row.item, null),
     loop: row.loop === null ? null : (parseJson(row.loop) as unknown as LoopState),
@@ -71,20 +77,26 @@ export interface IterationsInsert {
 }
 
 /** Writes one pending row per element, so that every iteration's input is durable before the first runs. */
-export async function insertIterations(tx: Sql, { visit, state, items, openedSeq }: IterationsInsert): Promise<void> {
+export async function insertIterations(tx: Sql, insert: IterationsInsert, keyRing: KeyRing): Promise<void> {
+  const { visit, state, items, openedSeq } = insert
+  const isSensitive = visit.isSensitive
+  const sealed = isSensitive ? items.map((item, index) => sealItem(visit, state.firstRun + index, item, keyRing)) : null
+  const hasArgs = !isSensitive && Object.keys(visit.args).length > 0
   await tx.run(
-    `INSERT INTO transient.step_run (execution_id, run, step, visit, iteration, parent_run, status, args, item, opened_seq)
+    `INSERT INTO transient.step_run (execution_id, run, step, visit, iteration, parent_run, status, args, item, sealed, opened_seq)
      SELECT $1::bigint, $2::integer + ord::integer - 1, $3, $4::integer, ord::integer - 1, $5::integer, 'pending',
-       $6::jsonb, item, $7::bigint
-     FROM jsonb_array_elements($8::jsonb) WITH ORDINALITY AS t (item, ord)`,
+       $6::jsonb, item, sealed, $7::bigint
+     FROM jsonb_array_elements($8::jsonb) WITH ORDINALITY AS t (item, ord)
+     LEFT JOIN unnest($9::text[]) WITH ORDINALITY AS s (sealed, ord) USING (ord)`,
     visit.executionId,
     state.firstRun,
     visit.step,
     visit.visit,
     visit.run,
-    Object.keys(visit.args).length === 0 ? null : stringifyJson(visit.args),
+    hasArgs ? stringifyJson(visit.args) : null,
     openedSeq,
-    stringifyJson([...items]),
+    stringifyJson(isSensitive ? items.map(() => MASK) : [...items]),
+    sealed,
   )
 }
 

@@ -2,6 +2,7 @@ import type { AuditService } from '../audit/service.js'
 import type { CatalogService } from '../catalog/service.js'
 import type { ExecutionsService } from '../executions/service.js'
 import type { KeysService } from '../keys/service.js'
+import type { RotationService } from '../rotation/service.js'
 import type { VariablesService } from '../variables/service.js'
 import type { Orchestrator } from './orchestrator.js'
 import type { Playground } from './playground.js'
@@ -14,5 +15,6 @@ export interface Services {
   readonly orchestrator: Orchestrator
   readonly templates: Playground
   readonly keys: KeysService
+  readonly rotation: RotationService
   readonly audit: AuditService
 }

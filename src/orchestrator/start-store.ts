@@ -1,40 +1,48 @@
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import { parsed } from './run-store.js'
+import { hiddenOf } from './sealed-run.js'
 
 interface IdempotentStart {
   readonly key: string
   readonly executionId: ExecutionId
   readonly path: string
   readonly version: number | null
+  /** Empty where it is sealed. */
   readonly payload: JsonObject
+  readonly sealed: string | null
 }
 
-export async function findIdempotent(
-  sql: Sql,
-  key: string,
-): Promise<{ executionId: ExecutionId; path: string; version: number | null; payload: JsonValue } | null> {
-  const rows = await sql.rows<{ execution_id: bigint; path: string; version: number | null; workload: string }>(
-    'SELECT execution_id, path, version, workload::text AS workload FROM transient.idempotency WHERE key = $1',
-    key,
-  )
-  const row = rows[0]
-  return row
-    ? { executionId: String(row.execution_id), path: row.path, version: row.version, payload: parseJson(row.workload) }
-    : null
+export interface IdempotentRow extends Omit<IdempotentStart, 'key' | 'payload'> {
+  readonly payload: JsonValue
+}
+
+export async function findIdempotent(sql: Sql, key: string): Promise<IdempotentRow | null> {
+  const [row] = await sql.rows<{
+    readonly execution_id: bigint
+    readonly path: string
+    readonly version: number | null
+    readonly workload: string
+    readonly sealed: string | null
+  }>('SELECT execution_id, path, version, workload::text AS workload, sealed FROM transient.idempotency WHERE key = $1', key)
+  if (row === undefined) return null
+  const { path, version, workload, sealed } = row
+  return { executionId: String(row.execution_id), path, version, payload: parseJson(workload), sealed }
 }
 
 /** false when another execution has the key. */
 export async function claimIdempotencyKey(tx: Sql, start: IdempotentStart): Promise<boolean> {
   const count = await tx.run(
-    `INSERT INTO transient.idempotency (key, execution_id, path, version, workload)
-     VALUES ($1, $2::bigint, $3, $4::integer, $5::jsonb) ON CONFLICT (key) DO NOTHING`,
+    `INSERT INTO transient.idempotency (key, execution_id, path, version, workload, sealed)
+     VALUES ($1, $2::bigint, $3, $4::integer, $5::jsonb, $6::text) ON CONFLICT (key) DO NOTHING`,
     start.key,
     start.executionId,
     start.path,
     start.version,
     stringifyJson(start.payload),
+    start.sealed,
   )
   return count === 1
 }
@@ -42,15 +50,38 @@ export async function claimIdempotencyKey(tx: Sql, start: IdempotentStart): Prom
 /** Where a rerun from a step begins: that step's last visit, and the results that were there before it. */
 export interface RerunPoint {
   readonly args: JsonObject
+  readonly isArgsSensitive: boolean
   /** The execution's revision when the visit was opened. */
   readonly revision: number
   readonly results: JsonObject
+  /** Names of the steps whose results are sensitive. */
+  readonly sensitiveSteps: readonly string[]
 }
 
-/** null when the step was never reached. */
-export async function loadRerunPoint(sql: Sql, executionId: ExecutionId, step: string): Promise<RerunPoint | null> {
-  const visits = await sql.rows<{ args: string | null; opened_seq: bigint; revision: bigint | null }>(
-    `SELECT r.args::text AS args, r.opened_seq, e.revision
+interface VisitRow {
+  readonly run: number
+  readonly args: string | null
+  readonly sealed: string | null
+  readonly opened_seq: bigint
+  readonly revision: bigint | null
+}
+
+interface ResultRow {
+  readonly run: number
+  readonly step: string
+  readonly result: string | null
+  readonly envelope: string
+  readonly sealed: string | null
+}
+
+/** null when the step was never reached. @throws TransientError INTERNAL when the key of something sensitive is lost */
+export async function loadRerunPoint(
+  sql: Sql,
+  { id: executionId, step }: { readonly id: ExecutionId; readonly step: string },
+  keyRing: KeyRing,
+): Promise<RerunPoint | null> {
+  const visits = await sql.rows<VisitRow>(
+    `SELECT r.run, r.args::text AS args, r.sealed, r.opened_seq, e.revision
      FROM transient.step_run r
      LEFT JOIN transient.event e ON e.execution_id = r.execution_id AND e.seq = r.opened_seq
      WHERE r.execution_id = $1::bigint AND r.step = $2 AND r.iteration IS NULL
@@ -60,20 +91,24 @@ export async function loadRerunPoint(sql: Sql, executionId: ExecutionId, step: s
   )
   const visit = visits[0]
   if (!visit) return null
-  const rows = await sql.rows<{ step: string; result: string | null; envelope: string }>(
-    `SELECT DISTINCT ON (step) step, result::text AS result, envelope::text AS envelope FROM transient.step_run
+  const rows = await sql.rows<ResultRow>(
+    `SELECT DISTINCT ON (step) step, run, sealed, result::text AS result, envelope::text AS envelope FROM transient.step_run
      WHERE execution_id = $1::bigint AND iteration IS NULL AND envelope IS NOT NULL AND finished_seq <= $2::bigint
      ORDER BY step, visit DESC`,
     executionId,
     visit.opened_seq,
   )
-  const results = rows.map((row) => [
-    row.step,
-    { result: parsed<JsonValue>(row.result, null), envelope: parseJson(row.envelope) },
-  ])
+  const results = rows.map((row) => {
+    if (row.sealed === null) return [row.step, { result: parsed<JsonValue>(row.result, null), envelope: parseJson(row.envelope) }]
+    const { result, envelope } = hiddenOf(row.sealed, { executionId, run: row.run }, keyRing)
+    return [row.step, { result, envelope }]
+  })
+  const hidden = visit.sealed === null ? null : hiddenOf(visit.sealed, { executionId, run: visit.run }, keyRing)
   return {
-    args: parsed<JsonObject>(visit.args, {}),
+    args: hidden?.args ?? parsed<JsonObject>(visit.args, {}),
+    isArgsSensitive: hidden !== null,
     revision: Number(visit.revision ?? 0n),
     results: Object.fromEntries(results) as JsonObject,
+    sensitiveSteps: rows.filter(({ sealed }) => sealed !== null).map((row) => row.step),
   }
 }

@@ -1,12 +1,13 @@
-import { isTransientError, TransientError } from '../core/errors.js'
+import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
-import { isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../core/json.js'
+import { isJsonObject, isSameJson, type JsonObject } from '../core/json.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
-import { NO_KEYS } from '../sealing/key-ring.js'
+import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
+import { runPlace } from '../sealing/place.js'
 import type { NewTask } from '../tasks/store.js'
-import { type Backstop, createContext, EvaluationTimeout, renderTree } from '../template/index.js'
+import { type Backstop, EvaluationTimeout } from '../template/index.js'
 import { writeChanges } from '../variables/change-store.js'
 import { foldChangeSet } from '../variables/fold.js'
 import type { VariableWrite } from '../variables/record.js'
@@ -16,9 +17,11 @@ import { type Birth, insertBirths, jsonText } from './birth-store.js'
 import { jobOf } from './context.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import type { StartRequest } from './orchestrator.js'
+import { renderWorkload } from './render-workload.js'
+import { openPayload, sealInput, sealPayload } from './sealed-input.js'
 import type { InsertBirth } from './start-queue.js'
-import { claimIdempotencyKey, findIdempotent } from './start-store.js'
-import { checkStorable, unstorableReason } from './storable.js'
+import { claimIdempotencyKey, findIdempotent, type IdempotentRow } from './start-store.js'
+import { unstorableReason } from './storable.js'
 
 const MAX_KEY_LENGTH = 255
 
@@ -34,11 +37,16 @@ export interface Beginning {
     readonly of: ExecutionId
     readonly step: string
     readonly args: JsonObject
+    readonly isArgsSensitive: boolean
     readonly writes: readonly VariableWrite[]
     readonly inherited: JsonObject
     readonly workload: JsonObject | null
     readonly actor: string
+    /** What was sensitive of the execution before. */
+    readonly sensitive: readonly string[]
   }
+  /** Keys of the payload that come from something sensitive of the parent. */
+  readonly sensitiveKeys?: readonly string[]
   readonly idempotencyKey?: string | null
   readonly requestedVersion?: number | null
 }
@@ -64,14 +72,26 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
   if (key !== null) checkIdempotencyKey(key)
   const known = key !== null ? await findIdempotent(deps.db, key) : null
   if (known) return repeatedStart(deps, known, beginning)
+  const { keyRing = NO_KEYS } = deps
+  if (beginning.playbook.sensitive.length > 0) keyRing.checkKeys(`a playbook with "sensitive" (${path})`)
   const birth = planBirth(deps, beginning)
   const tasks = birth.task ? [birth.task] : []
   if (key === null && birth.changes.length === 0) return { execution: await deps.insert(birth), tasks }
   const execution = await deps.db.transaction(async (tx) => {
-    if (key !== null && !(await claimIdempotencyKey(tx, { key, executionId: id, path, version, payload }))) return null
+    if (
+      key !== null &&
+      !(await claimIdempotencyKey(tx, {
+        key,
+        executionId: id,
+        path,
+        version,
+        ...sealPayload(id, { payload, sensitive: birth.origin.sensitive, keyRing }),
+      }))
+    )
+      return null
     const [inserted] = await insertBirths(tx, [birth])
     const changes = birth.changes.map((change) => ({ ...change, isBorn: true }))
-    if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing: deps.keyRing ?? NO_KEYS })
+    if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing })
     return inserted ?? null
   })
   return execution ? { execution, tasks } : beginExecution(deps, beginning)
@@ -85,11 +105,12 @@ function checkIdempotencyKey(key: string): void {
 }
 
 async function repeatedStart(
-  { db }: StartDependencies,
-  known: { executionId: ExecutionId; path: string; version: number | null; payload: JsonValue },
+  { db, keyRing = NO_KEYS }: StartDependencies,
+  known: IdempotentRow,
   { path, payload, requestedVersion = null, idempotencyKey }: Beginning,
 ): Promise<Begun> {
-  const isSame = known.path === path && known.version === requestedVersion && isSameJson(known.payload, payload)
+  const given = openPayload(known, keyRing)
+  const isSame = known.path === path && known.version === requestedVersion && isSameJson(given, payload)
   const execution = isSame ? await findExecution(db, known.executionId) : null
   if (execution) return { execution, tasks: [] }
   const message = `the idempotency key "${idempotencyKey}" was used with another path, version or workload`
@@ -101,15 +122,26 @@ function planBirth(deps: StartDependencies, beginning: Beginning): Birth {
   const { id, playbook, path, version, payload, parent, rerun } = beginning
   const now = deps.clock.now()
   const job = jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now })
-  const { workload, fault } = rerun?.workload
-    ? { workload: rerun.workload, fault: null }
-    : withSecondTry(deps, (backstop) => renderWorkload({ playbook, payload, env: deps.env, backstop, job }))
+  const named = [
+    ...playbook.sensitive,
+    ...(beginning.sensitiveKeys ?? []).map((key) => `workload.${key}`),
+    ...(rerun?.sensitive ?? []),
+  ]
+  const rendered = rerun?.workload
+    ? { workload: rerun.workload, sensitive: named, fault: null }
+    : withSecondTry(deps, (backstop) => renderWorkload({ playbook, payload, sensitive: named, env: deps.env, backstop, job }))
+  const { workload, sensitive, fault } = rendered
+  const input = sealInput(
+    id,
+    { workload, payload, inherited: rerun?.inherited ?? null },
+    { sensitive, keyRing: deps.keyRing ?? NO_KEYS },
+  )
   const origin = {
-    ...{ id, playbookPath: path, playbookVersion: version, workload, payload, depth: parent?.depth ?? 0 },
+    ...{ id, playbookPath: path, playbookVersion: version, depth: parent?.depth ?? 0 },
     ...{ parentId: parent?.id ?? null, parentTaskId: parent?.taskId ?? null },
-    ...{ rerunOf: rerun?.of ?? null, inherited: rerun?.inherited ?? null },
+    ...{ rerunOf: rerun?.of ?? null, sensitive: [...new Set(sensitive)], ...input },
   }
-  const texts = { workload: jsonText(workload), payload: jsonText(payload) }
+  const texts = { workload: jsonText(input.workload), payload: jsonText(input.payload) }
   return { origin, texts, ...(fault ? failedBirth(fault, now) : openBirth(deps, beginning, now)) }
 }
 
@@ -123,15 +155,22 @@ function openBirth({ keyRing = NO_KEYS }: StartDependencies, { id, playbook, rer
   const nothing = { present: new Map(), tombstones: new Map() }
   const { revision, variableCount, variableBytes, changes } = foldChangeSet({
     ...{ execution: unborn, ...nothing, writes: rerun?.writes ?? [], actor: rerun?.actor ?? 'system', now },
-    keyRing,
+    ...{ keyRing, declared: new Set([...playbook.sensitive, ...(rerun?.sensitive ?? [])]) },
   })
   const data: JsonObject = rerun ? { rerun_of: rerun.of, from_step: first } : {}
   return {
     ...{ status: 'running', error: null, finishedAt: null, revision, variableCount, variableBytes, changes },
     events: [{ name: 'execution.started', data }],
-    visit: { step: step.name, args: rerun?.args ?? {} },
+    visit: { step: step.name, ...firstArgs(id, rerun, keyRing) },
     task: visitTask({ playbook, step, execution: { id } }, 1),
   }
+}
+
+/** The arguments that a rerun's first step gets. */
+function firstArgs(id: ExecutionId, rerun: Beginning['rerun'], keyRing: KeyRing): { args: JsonObject; sealed: string | null } {
+  const { args = {}, isArgsSensitive = false } = rerun ?? {}
+  if (!isArgsSensitive) return { args, sealed: null }
+  return { args: {}, sealed: keyRing.seal({ args }, runPlace(id, 1)) }
 }
 
 function failedBirth(fault: TransientError, now: Date): Outset {
@@ -154,41 +193,6 @@ function withSecondTry<T>({ elapsedMs = () => performance.now() }: StartDependen
     if (!(error instanceof EvaluationTimeout)) throw error
     return evaluate({ elapsedMs, isLastTry: true })
   }
-}
-
-/**
- * What is given at start over the playbook's workload, key by key at the top; values of the playbook that are templates
- * are rendered once, top to bottom, unless they are replaced.
- */
-function renderWorkload({
-  playbook,
-  payload,
-  env,
-  backstop,
-  job,
-}: {
-  playbook: Playbook
-  payload: JsonObject
-  env: JsonObject
-  backstop: Backstop
-  job: JsonObject
-}): { workload: JsonObject; fault: TransientError | null } {
-  let workload: JsonObject = { ...playbook.workload, ...payload }
-  const own = Object.entries(playbook.workload).filter(([key]) => !Object.hasOwn(payload, key))
-  for (const [key, value] of own) {
-    try {
-      const context = createContext({
-        workload,
-        builtins: { job, env, payload, execution_id: job['execution_id'] ?? null },
-        backstop,
-      })
-      workload = { ...workload, [key]: checkStorable(renderTree(value, context, `workload.${key}`), `workload.${key}`) }
-    } catch (error) {
-      if (!isTransientError(error)) throw error
-      return { workload, fault: error }
-    }
-  }
-  return { workload, fault: null }
 }
 
 /** @throws TransientError VALIDATION when the workload is no object, or cannot be stored */

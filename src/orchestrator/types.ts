@@ -6,6 +6,7 @@ import type { Playbook, Step } from '../playbook/model.js'
 import type { TaskRecord } from '../tasks/record.js'
 import type { Backstop, StepValue } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
+import type { Sensitive } from './sensitive.js'
 
 /** How far an iterator visit is; kept on the visit's row. */
 export interface LoopState {
@@ -30,6 +31,8 @@ export interface RunState extends StepRunRecord {
   readonly loop: LoopState | null
   /** Whether the `before` block was already evaluated. */
   readonly isPrepared: boolean
+  /** Why what it was given cannot be decrypted; null: it was, or it was plain. */
+  readonly fault: TransientError | null
 }
 
 /** Everything a decision may look at, read inside the transaction under the execution's lock. */
@@ -50,6 +53,8 @@ export interface Snapshot {
   /** The clock behind the templates' budgets. */
   readonly backstop?: Backstop
   readonly steps: Readonly<Record<string, StepValue>>
+  /** What of all these is sensitive; null or left out: nothing. */
+  readonly sensitive?: Sensitive | null
   /** Visits that are pending or running, other than this run's. */
   readonly otherLiveVisits: number
   /** Results of the iterations, in order; only when an iterator is joined. */
@@ -60,16 +65,18 @@ export interface IterationResult {
   readonly status: StepStatus
   readonly result: JsonValue
   readonly error: ExecutionError | null
+  readonly isSensitive: boolean
 }
 
-/** How an attempt ended. */
+/** How an attempt ended. `isSensitive` where it is, although the run itself was not until now. */
 export type Outcome =
-  | { readonly status: 'success'; readonly data: JsonValue; readonly extras: JsonObject }
+  | { readonly status: 'success'; readonly data: JsonValue; readonly extras: JsonObject; readonly isSensitive?: boolean }
   | {
       readonly status: 'error'
       readonly error: { readonly code: ErrorCode; readonly message: string }
       readonly data: JsonValue
       readonly extras: JsonObject
+      readonly isSensitive?: boolean
     }
 
 export interface EventDraft {
@@ -89,9 +96,10 @@ export type Command =
       readonly result: JsonValue
       readonly envelope: JsonObject
       readonly error: ExecutionError | null
+      readonly isSensitive: boolean
     }
-  | { readonly type: 'start_run'; readonly run: number; readonly attempt: number }
-  | { readonly type: 'open_visit'; readonly step: Step; readonly args: JsonObject }
+  | { readonly type: 'start_run'; readonly run: number; readonly attempt: number; readonly isSensitive: boolean }
+  | { readonly type: 'open_visit'; readonly step: Step; readonly args: JsonObject; readonly isSensitive: boolean }
   | { readonly type: 'open_loop'; readonly run: number; readonly items: readonly JsonValue[]; readonly loop: LoopState }
   | { readonly type: 'save_loop'; readonly run: number; readonly loop: LoopState }
   | { readonly type: 'open_iteration'; readonly run: number }
@@ -108,6 +116,8 @@ export interface Decision {
   readonly commands: readonly Command[]
   /** The rendered call, when a worker is to run a tool now. */
   readonly call: ToolCallPlan | null
+  /** What the attempt was given is sensitive; so will be what it gives. */
+  readonly isSensitive?: boolean
 }
 
 export interface ToolCallPlan {

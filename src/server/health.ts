@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StepBus } from '../bus/index.js'
 import type { Database } from '../db/index.js'
+import type { KeyRing } from '../sealing/key-ring.js'
 import type { Isolation } from '../tools/index.js'
 
 /** Whether this process should get requests. */
@@ -19,13 +20,21 @@ interface HealthParts {
   readonly bus: StepBus
   /** How python steps are kept apart from the machine. */
   readonly isolation: Isolation
+  /** Whether sensitive values can be written and read. */
+  readonly encryption: string
+}
+
+/** `on`, `off` without keys, or the keys that are missing: found at the start. */
+export function encryptionState({ ids }: KeyRing, lostKeys: readonly string[]): string {
+  if (lostKeys.length > 0) return `keys missing: ${lostKeys.join(', ')}`
+  return ids.length === 0 ? 'off' : 'on'
 }
 
 /**
  * `/health/live`: the process runs. `/health/ready`: it may get requests, database and bus answer. It also says whether
- * python steps are isolated: that is for people to know, and makes no process unready.
+ * python steps are isolated and sensitive values can be had: that is for people to know, and makes no process unready.
  */
-export function createHealth({ readiness, db, bus, isolation }: HealthParts) {
+export function createHealth({ readiness, db, bus, isolation, encryption }: HealthParts) {
   return async (path: string, response: ServerResponse): Promise<void> => {
     if (path === '/health/live') return send(response, 200, { status: 'live' })
     if (!readiness.isOpen) return send(response, 503, { status: 'draining' })
@@ -34,7 +43,7 @@ export function createHealth({ readiness, db, bus, isolation }: HealthParts) {
       isInTime(bus.health().then((state) => state.isHealthy)),
     ])
     const status = isDatabaseUp && isHealthy ? 'ready' : 'unavailable'
-    const checks = { database: isDatabaseUp ? 'up' : 'down', bus: isHealthy ? 'up' : 'down', python: isolation }
+    const checks = { database: isDatabaseUp ? 'up' : 'down', bus: isHealthy ? 'up' : 'down', python: isolation, encryption }
     send(response, status === 'ready' ? 200 : 503, { status, ...checks })
   }
 }

@@ -8,6 +8,7 @@ import { createExecutionsService } from '../executions/service.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
 import type { Services } from '../orchestrator/services.js'
+import { createRotationService, findLostKeys } from '../rotation/service.js'
 import { createKeyRing } from '../sealing/key-ring.js'
 import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
@@ -17,7 +18,7 @@ import { openAccess } from './access.js'
 import { type Closing, createClosing } from './closing.js'
 import { createDoors } from './doors.js'
 import { createGuard } from './guard.js'
-import { createHealth, type Readiness } from './health.js'
+import { createHealth, encryptionState, type Readiness } from './health.js'
 import { type Listener, listen } from './listener.js'
 import { createLogger } from './logger.js'
 import { createMetrics } from './metrics.js'
@@ -28,6 +29,9 @@ const NOT_ISOLATED =
 
 const CANNOT_RUN =
   'python steps cannot run: install python3, or set PYTHON; with PYTHON_SANDBOX=required install bubblewrap, and let it make namespaces'
+
+const LOST_KEYS =
+  'sensitive values are encrypted with keys that ENCRYPTION_KEYS does not hold: what reads them fails, everything else works'
 
 export interface RunningServer {
   readonly url: string
@@ -78,7 +82,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const keyRing = createKeyRing(config.encryptionKeys)
   const variables = metrics.watched(createVariablesService({ db, bus, keyRing }))
   const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql })
-  const catalog = createCatalogService({ db, tools: TOOLS })
+  const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
     ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing },
@@ -93,13 +97,14 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const templates = createPlayground({ db, executions, variables, env })
   const { sessions, services } = await openAccess(config, {
     ...{ db, logger, closing },
-    services: { variables, executions, catalog, orchestrator, templates },
+    services: { variables, executions, catalog, orchestrator, templates, rotation: createRotationService({ db, keyRing }) },
   })
 
   const readiness: Readiness = { isOpen: false }
   const guard = createGuard({ ...config, sessions })
   const isolation = await trying
-  const health = createHealth({ readiness, db, bus, isolation })
+  const lostKeys = await findLostKeys(db, keyRing)
+  const health = createHealth({ readiness, db, bus, isolation, encryption: encryptionState(keyRing, lostKeys) })
   listener.open(createDoors({ corsOrigins: config.corsOrigins, sessions, guard, metrics, logger, health }))
   await orchestrator.run()
   closing.add('steps', () => orchestrator.drain())
@@ -113,6 +118,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     logger.warn('ALLOW_INSECURE=1: anyone who reaches this address may run code here')
   }
   if (isolation === 'not isolated') logger.warn(NOT_ISOLATED)
+  if (lostKeys.length > 0) logger.warn({ keys: lostKeys }, LOST_KEYS)
   if (isolation === 'missing') logger.warn(CANNOT_RUN)
   logger.info({ database: db.dialect, node: process.version }, `listening on ${listener.url}`)
   return { url: listener.url, services, close: closing.run }

@@ -28,6 +28,8 @@ export interface TaskRecord extends TaskKey {
   /** The child execution that a `waiting` task waits for, and the input that it was started with. */
   readonly childId: ExecutionId | null
   readonly input: JsonObject | null
+  /** The input, encrypted, where it is sensitive: `input` is then empty. */
+  readonly sealed: string | null
 }
 
 /** `<execution>-<run>-<attempt>` */

@@ -24,10 +24,11 @@ export interface TaskRow {
   deliveries: number
   child_id: bigint | null
   input: string | null
+  sealed: string | null
 }
 
 const COLUMNS = `execution_id, run, attempt, pool, kind, status, not_before, lease_until, token, worker_id, deliveries,
-  child_id, input::text AS input`
+  child_id, input::text AS input, sealed`
 
 /** The record of a row. */
 export function toTask(row: TaskRow): TaskRecord {
@@ -45,6 +46,7 @@ export function toTask(row: TaskRow): TaskRecord {
     deliveries: row.deliveries,
     childId: row.child_id === null ? null : String(row.child_id),
     input: row.input === null ? null : (parseJson(row.input) as JsonObject),
+    sealed: row.sealed,
   }
 }
 

@@ -1,7 +1,7 @@
 import { TransientError } from '../core/errors.js'
 import { createEnvironment, type Environment } from './compile/environment.js'
 import { compileExpression, compileRaw } from './compile/expressions.js'
-import { findReferences } from './compile/references.js'
+import { findMentions, findReferences } from './compile/references.js'
 import { compileBody } from './compile/statements.js'
 import { TemplateFault } from './faults.js'
 import type { Run } from './run.js'
@@ -18,6 +18,8 @@ export interface Template {
   /** Whether it only reads a value of the context, which then leaves the engine as it is. */
   readonly isRead: boolean
   readonly references: References
+  /** The same without regard to what the template binds itself: nothing that it may read is missing. */
+  readonly mentions: References
   /** The engine's own value; `renderTemplate` gives JSON. */
   evaluate(run: Run): Value
   /** Whether the outermost filter of the expression is `sql`. */
@@ -28,6 +30,7 @@ const COMPILERS = { expression: compileExpression, raw: compileRaw, body: compil
 const MAX_CACHED = 2000
 const MAX_CACHED_LENGTH = 2 * 1024 * 1024
 const NO_REFERENCES: References = { roots: new Set(), members: new Map() }
+const NOTHING = { references: NO_REFERENCES, mentions: NO_REFERENCES }
 
 /** Two generations: what was not used while the younger one filled up goes with the older. A hit costs one look-up. */
 interface Cache {
@@ -67,7 +70,7 @@ export function compileCondition(source: string): Template {
 }
 
 function constant(source: string): Template {
-  return { source, isExpression: false, isRead: false, references: NO_REFERENCES, isMarkedSql: false, evaluate: () => source }
+  return { source, isExpression: false, isRead: false, isMarkedSql: false, ...NOTHING, evaluate: () => source }
 }
 
 function build(source: string): Template {
@@ -82,6 +85,7 @@ function build(source: string): Template {
     isRead: false,
     isMarkedSql: false,
     references: findReferences(body),
+    mentions: findMentions(body),
     evaluate(run) {
       const output = { text: '' }
       run.scope = { values: new Map(), parent: null }
@@ -98,6 +102,7 @@ function ofExpression(source: string, expression: Expression, environment: Envir
     isRead: isRead(expression, environment),
     isMarkedSql: expression.typename === 'Apply' && expression.name === 'sql',
     references: findReferences([expression]),
+    mentions: findMentions([expression]),
     evaluate: compileExpression(expression, environment),
   }
 }

@@ -23,10 +23,21 @@ export interface ContextLayers {
   readonly workload?: JsonObject
   /** `execution_id`, `job`, `env`, `payload`, a transition's args, ... */
   readonly builtins?: Readonly<Record<string, ContextValue>>
+  /** Absent where nothing is sensitive. */
+  readonly sensitive?: SensitiveNames
   /** What `now()` gives; the system's clock where absent. */
   readonly now?: Date
   /** The clock behind the budgets; the system's, failing at once, where absent. */
   readonly backstop?: Backstop
+}
+
+/** Of each layer the names whose values are sensitive. */
+export interface SensitiveNames {
+  readonly locals: ReadonlySet<string>
+  readonly vars: ReadonlySet<string>
+  readonly steps: ReadonlySet<string>
+  readonly workload: ReadonlySet<string>
+  readonly builtins: ReadonlySet<string>
 }
 
 /** The last resort of one evaluation: the budgets decide long before, unless the machine itself hangs. */

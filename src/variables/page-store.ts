@@ -94,6 +94,16 @@ export async function variableValues(
   return Object.fromEntries(rows.flatMap((row) => (row.var_name === null ? [] : [[row.var_name, parseJson(row.value)]])))
 }
 
+/** The names of the sensitive variables, now or at a revision. */
+export async function findSensitive(sql: Sql, executionId: ExecutionId, asOf: number | null): Promise<ReadonlySet<string>> {
+  const source = sourceAt(executionId, asOf)
+  const rows = await sql.rows<{ readonly var_name: string }>(
+    `SELECT t.var_name FROM ${source.table} t WHERE t.execution_id = $1::bigint AND t.sealed IS NOT NULL`,
+    ...source.parameters,
+  )
+  return new Set(rows.map((row) => row.var_name))
+}
+
 type Keyed<Row> = Row & { readonly position: string; readonly total: bigint | null }
 
 /** Across executions, by (execution id, name). */

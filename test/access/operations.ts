@@ -87,6 +87,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   'Mutation.deleteVariables': { needs: 'write', query: 'mutation { deleteVariables(executionId: 5) { revision } }' },
   'Mutation.createApiKey': { needs: 'keys', query: 'mutation { createApiKey(input: {name: "", role: VIEWER}) { secret } }' },
+  'Mutation.rotateEncryption': { needs: 'keys', query: 'mutation { rotateEncryption { done } }' },
   'Mutation.revokeApiKey': { needs: 'keys', query: 'mutation { revokeApiKey(id: "none") { id } }' },
   'Subscription.variableChanged': {
     needs: 'read_variables',

@@ -85,9 +85,9 @@ test('joining: the order of the input, null for what failed or never ran, statis
   const loop = { total: 3, firstRun: 2, concurrency: 1, opened: 3, done: 2, failed: 1, stopped: null }
   const error = { code: 'TOOL_FAILED', message: 'no', step: 'a', attempt: 2 } as const
   const results = [
-    { status: 'succeeded', result: 1, error: null },
-    { status: 'failed', result: 'partial', error },
-    { status: 'skipped', result: null, error: null },
+    { status: 'succeeded', result: 1, error: null, isSensitive: false },
+    { status: 'failed', result: 'partial', error, isSensitive: false },
+    { status: 'skipped', result: null, error: null, isSensitive: false },
   ] as const
   const joined = joinLoop(results, loop)
   expect(joined).toMatchObject({ status: 'success', data: [1, null, null] })

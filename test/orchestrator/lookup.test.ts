@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createCatalogService } from '../../src/catalog/service.js'
 import { createExecutionLookup } from '../../src/orchestrator/lookup.js'
+import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { describeEachDatabase } from '../support/database.js'
 import { dyingDatabase } from '../support/dying-database.js'
@@ -12,7 +13,11 @@ describeEachDatabase('what never changes of an execution', (open) => {
     const db = await open()
     const engine = await openEngine(db)
     const counting = dyingDatabase(db, Number.MAX_SAFE_INTEGER)
-    const lookup = createExecutionLookup({ db: counting.db, catalog: createCatalogService({ db, tools: TOOLS }) })
+    const lookup = createExecutionLookup({
+      keyRing: NO_KEYS,
+      db: counting.db,
+      catalog: createCatalogService({ db, tools: TOOLS }),
+    })
     const source = playbook('kept', '\n- step: a', { workload: '{b: "{{ payload.a | length }}"}' })
     const { execution } = await engine.run(source, { a: 'x'.repeat(900_000) })
     for (let time = 0; time < 3; time += 1) {

@@ -16,7 +16,7 @@ describe('the beginning of an attempt', () => {
     const first = prepare({ ...base, snapshot: snapshotOf({ steps }) })
     expect(first.writes).toMatchObject([{ name: 'x', value: 5 }])
     expect(first.call).toMatchObject({ kind: 'python', input: { args: { x: 5 } }, timeoutMs: 2500 })
-    expect(first.commands).toEqual([{ type: 'start_run', run: 1, attempt: 1 }])
+    expect(first.commands).toEqual([{ type: 'start_run', run: 1, attempt: 1, isSensitive: false }])
     expect(first.events).toMatchObject([{ name: 'step.started' }])
     const again = prepare({
       ...base,
@@ -84,7 +84,7 @@ describe('iterators', () => {
       events: [{ name: 'iteration.started', data: { iteration: 0 } }],
     })
     const loop = { total: 1, firstRun: 2, concurrency: 1, opened: 1, done: 1, failed: 0, stopped: null }
-    const iterations = [{ status: 'succeeded', result: 7, error: null }] as const
+    const iterations = [{ status: 'succeeded', result: 7, error: null, isSensitive: false }] as const
     const join = snapshotOf({ steps, task: { kind: 'join' }, run: { loop, isPrepared: true }, more: { iterations } })
     expect(prepare({ ...base, snapshot: join }).commands).toMatchObject([
       { type: 'finish_run', result: [7] },

@@ -10,7 +10,14 @@ function routed(routes: string, { isFailed = false, tool = '' } = {}) {
   const snapshot = snapshotOf({ steps: `- {step: a, ${tool}${routes}}${OTHERS}`, vars: { yes: true, list: [] } })
   const { next, cases, loop } = snapshot.step
   const envelope = envelopeOf(isFailed ? BROKEN : DONE, snapshot, NOW)
-  const routing = route({ next, cases, isFailed, isIterator: loop !== null, layers: layersOf(snapshot, { envelope }) })
+  const routing = route({
+    next,
+    cases,
+    isFailed,
+    isIterator: loop !== null,
+    layers: layersOf(snapshot, { envelope }),
+    unreadable: undefined,
+  })
   return { ...routing, names: routing.targets.map((target) => target.step).join('') }
 }
 
@@ -53,8 +60,8 @@ test('an iterator also goes by loop.done', () => {
 test('args: the transition adds its own to each target; they are rendered in the context after the step', () => {
   const { targets } = routed('next: [{when: "yes", args: {x: 1, y: "{{ result.n }}"}, then: [b, {step: c, args: {x: 2}}]}]')
   expect(targets).toEqual([
-    { step: 'b', args: { x: 1, y: 1 } },
-    { step: 'c', args: { x: 2, y: 1 } },
+    { step: 'b', args: { x: 1, y: 1 }, isSensitive: false },
+    { step: 'c', args: { x: 2, y: 1 }, isSensitive: false },
   ])
 })
 
@@ -64,7 +71,7 @@ test('what fails: thrown after a success, false or empty and recorded after a fa
   const failed = routed('next: [{when: "{{ error }}", step: b, args: {x: "{{ nowhere }}"}}, {when: "{{ 1 // 0 }}", step: c}]', {
     isFailed: true,
   })
-  expect(failed.targets).toEqual([{ step: 'b', args: {} }])
+  expect(failed.targets).toEqual([{ step: 'b', args: {}, isSensitive: false }])
   const outcomes = failed.trace.map(({ at, outcome }: RouteTrace) => [at, typeof outcome])
   expect(outcomes).toEqual([
     ['workflow[0].next[0]', 'boolean'],

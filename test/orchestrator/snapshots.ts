@@ -101,6 +101,7 @@ const TASK: TaskRecord = {
   deliveries: 1,
   childId: null,
   input: null,
+  sealed: null,
 }
 
 const RUN: RunState = {
@@ -113,6 +114,8 @@ const RUN: RunState = {
   status: 'running',
   attempts: 1,
   isPrepared: false,
+  isSensitive: false,
+  fault: null,
   args: {},
   item: null,
   loop: null,

@@ -9,9 +9,11 @@ import { createKeysService } from '../../src/keys/service.js'
 import { createPlayground } from '../../src/orchestrator/playground.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { createRestApp } from '../../src/rest/app.js'
+import { createRotationService } from '../../src/rotation/service.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { openEngine } from '../support/engine.js'
+import { keyRingOf } from '../support/keys.js'
 
 export interface RestServer {
   readonly url: string
@@ -45,7 +47,8 @@ export function newId(): string {
 
 /** The REST app over real services, listening on a port of its own. */
 export async function startRest(db: Database, change: (services: Services) => Services = (same) => same): Promise<RestServer> {
-  const engine = await openEngine(db)
+  const keyRing = keyRingOf('one')
+  const engine = await openEngine(db, { keyRing })
   const executions = createExecutionsService({ db, bus: engine.bus, variableFilter: variableFilterSql })
   const services = change({
     variables: engine.variables,
@@ -53,6 +56,7 @@ export async function startRest(db: Database, change: (services: Services) => Se
     catalog: createCatalogService({ db, tools: TOOLS }),
     executions,
     keys: createKeysService({ db, isConfigured: true, onChanged: async () => undefined }),
+    rotation: createRotationService({ db, keyRing }),
     audit: createAuditLog({ db, days: 365, logger: { warn: () => undefined } }),
     templates: createPlayground({ db, executions, variables: engine.variables, env: {} }),
   })

@@ -12,6 +12,7 @@ import { createOrchestrator } from '../../src/orchestrator/create.js'
 import type { ChainLimits } from '../../src/orchestrator/dependencies.js'
 import type { Orchestrator } from '../../src/orchestrator/orchestrator.js'
 import type { Limits } from '../../src/orchestrator/types.js'
+import { type KeyRing, NO_KEYS } from '../../src/sealing/key-ring.js'
 import { createToolbox, TOOLS, type Toolbox } from '../../src/tools/index.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
 
@@ -46,6 +47,8 @@ export interface EngineOptions extends Partial<Limits> {
   readonly chain?: ChainLimits
   /** A bus that it shares with others; closed with the engine. By default it has its own, in process. */
   readonly bus?: StepBus
+  /** For sensitive values; none by default. */
+  readonly keyRing?: KeyRing
   /** Names it among several on one database. */
   readonly processId?: string
 }
@@ -80,11 +83,12 @@ export async function openEngine(
     leaseMs = 30_000,
     bus = createMemoryBus(),
     processId,
+    keyRing = NO_KEYS,
     ...limits
   }: EngineOptions = {},
 ): Promise<Engine> {
-  const catalog = createCatalogService({ db, tools: TOOLS })
-  const variables = createVariablesService({ db, bus })
+  const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
+  const variables = createVariablesService({ db, bus, keyRing })
   const toolbox = given ?? testToolbox()
   const newId = createSnowflake({ machine: 1 })
   const orchestrator = createOrchestrator({
@@ -101,6 +105,7 @@ export async function openEngine(
     ...(chain ? { chain } : {}),
     ...(processId ? { processId } : {}),
     concurrency: 8,
+    keyRing,
     env: { REGION: 'eu' },
     logger: SILENT,
   })

@@ -9,3 +9,8 @@ export function testKey(id: string): EncryptionKey {
 export function keyRingOf(...ids: readonly string[]): KeyRing {
   return createKeyRing(ids.map(testKey))
 }
+
+/** The same keys as a setting. */
+export function encryptionKeys(...ids: readonly string[]): string {
+  return ids.map((id) => `${id}:${testKey(id).key.toString('base64')}`).join(',')
+}

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
+import { TransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { JsonObject } from '../../core/json.js'
 import { ROLES } from '../../core/principal.js'
@@ -10,6 +12,7 @@ import {
   MeDocument,
   RevokeApiKeyDocument,
   type Role,
+  RotateEncryptionDocument,
 } from '../../sdk/generated/graphql.js'
 import { type CommandContext, createContext, snakeKeys } from '../context.js'
 import { UsageError } from '../exit.js'
@@ -18,6 +21,7 @@ import { parseCount, parseWord } from '../value.js'
 const KEY_COLUMNS = ['id', 'name', 'role', 'created_at', 'created_by', 'expires_at', 'last_used_at', 'revoked_at']
 const AUDIT_COLUMNS = ['occurred_at', 'actor', 'action', 'execution_id', 'subject', 'count', 'key_id']
 const DAY_MS = 86_400_000
+const RETRY_MS = 200
 
 interface CreateOptions {
   readonly role: string
@@ -61,6 +65,11 @@ export function addAccessCommands(program: Command): void {
     .description('end a key within seconds, on every process, with all that is open under it')
     .option('--reopen', 'also the last key: without one, whoever reaches the server over loopback is admin', false)
     .action((id: string, { reopen }: { reopen: boolean }, command: Command) => revokeKey(createContext(command), id, reopen))
+
+  key
+    .command('rotate [id]')
+    .description('encrypt all sensitive values with the first of the ENCRYPTION_KEYS; refuses when it is not the one named')
+    .action((id: string | undefined, _options, command: Command) => rotateKeys(createContext(command), id ?? null))
 
   const audit = program.command('audit').description('who did what')
   audit
@@ -109,6 +118,27 @@ async function revokeKey({ client, format, say, printOne }: CommandContext, id: 
   const { revokeApiKey: key } = await client.request(RevokeApiKeyDocument, { id: idOf(id), reopen })
   if (format === 'table') say(`key ${key.id} of ${key.name} is revoked: what is open under it ends within seconds`)
   else printOne(keyRow(key))
+}
+
+/** In parts, so that it can be broken off and begun again at any time. */
+async function rotateKeys({ client, format, say, printOne }: CommandContext, to: string | null): Promise<void> {
+  let total = 0
+  for (;;) {
+    const { rotateEncryption } = await client.request(RotateEncryptionDocument, { to, limit: null })
+    const { keyId, rotated, done, lostKeys } = rotateEncryption
+    total += rotated
+    if (!done) {
+      if (format === 'table') say(`${total} values so far`)
+      // What is left is held by writers at the moment.
+      if (rotated === 0) await sleep(RETRY_MS)
+      continue
+    }
+    if (format === 'table')
+      say(`${total} values are encrypted anew with the key "${keyId}"; no other key of this server is in use`)
+    else printOne({ key_id: keyId, rotated: total, lost_keys: [...lostKeys] })
+    if (lostKeys.length === 0) return
+    throw new TransientError('INTERNAL', `values remain under keys that the server does not have: ${lostKeys.join(', ')}`)
+  }
 }
 
 async function listAudit({ client, printRows }: CommandContext, options: AuditOptions): Promise<void> {

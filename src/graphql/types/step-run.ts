@@ -23,6 +23,10 @@ StepRunType.implement({
     visit: t.exposeInt('visit'),
     status: t.expose('status', { type: StepStatusEnum }),
     attempts: t.exposeInt('attempts'),
+    isSensitive: t.exposeBoolean('isSensitive', {
+      description:
+        'What it was given or gave is sensitive: result, error and log are encrypted, and the mask "********" stands here.',
+    }),
     result: t.expose('result', { type: 'JSON', nullable: true }),
     error: t.expose('error', { type: ExecutionErrorType, nullable: true }),
     log: t.exposeString('log', { nullable: true }),

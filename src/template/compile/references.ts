@@ -6,10 +6,26 @@ interface Found {
   readonly members: Map<string, Set<string> | 'all'>
 }
 
+/** Names that the template itself has bound so far. */
+interface Bound {
+  has(name: string): boolean
+  add(name: string): unknown
+}
+
+const NOTHING_BOUND: Bound = { has: () => false, add: () => NOTHING_BOUND }
+
 /** What a tree of nodes reads from its context. */
 export function findReferences(nodes: readonly Ast[]): References {
+  return walkAll(nodes, new Set<string>())
+}
+
+/** Every name that stands in a tree of nodes as if it were the context's: where a binding ends is not asked, so nothing is missed. */
+export function findMentions(nodes: readonly Ast[]): References {
+  return walkAll(nodes, NOTHING_BOUND)
+}
+
+function walkAll(nodes: readonly Ast[], bound: Bound): References {
   const found: Found = { roots: new Set(), members: new Map() }
-  const bound = new Set<string>()
   for (const node of nodes) walk(node, found, bound)
   return found
 }
@@ -36,7 +52,7 @@ function add(found: Found, root: string, member: string | null): void {
   else known.add(member)
 }
 
-function walk(node: Ast, found: Found, bound: Set<string>): void {
+function walk(node: Ast, found: Found, bound: Bound): void {
   switch (node.typename) {
     case 'Symbol':
       if (!bound.has(node.value)) add(found, node.value, null)
@@ -55,6 +71,8 @@ function walk(node: Ast, found: Found, bound: Set<string>): void {
       break
     case 'Assign':
       walk(node.value, found, bound)
+      // What is changed by a member is looked up first.
+      if (node.target.typename === 'LookupVal') walk(node.target, found, bound)
       bind(node.target, bound)
       return
     case 'AssignBlock':
@@ -71,7 +89,7 @@ function walk(node: Ast, found: Found, bound: Set<string>): void {
   walkFields(node, found, bound)
 }
 
-function walkFields(node: object, found: Found, bound: Set<string>): void {
+function walkFields(node: object, found: Found, bound: Bound): void {
   for (const field of Object.values(node)) {
     for (const child of Array.isArray(field) ? field : [field]) {
       if (isAst(child)) walk(child, found, bound)
@@ -85,14 +103,14 @@ function isAst(value: unknown): value is Ast {
   return typeof value === 'object' && value !== null && 'typename' in value
 }
 
-function walkMember(node: Extract<Expression, { typename: 'LookupVal' }>, found: Found, bound: Set<string>): boolean {
+function walkMember(node: Extract<Expression, { typename: 'LookupVal' }>, found: Found, bound: Bound): boolean {
   if (node.target.typename !== 'Symbol' || node.val.typename !== 'Literal' || typeof node.val.value !== 'string') return false
   if (!bound.has(node.target.value)) add(found, node.target.value, node.val.value)
   return true
 }
 
 /** `vars.get('x')` reads the member x; any other method of a root reads it whole. */
-function walkMethod(node: CallNode, found: Found, bound: Set<string>): boolean {
+function walkMethod(node: CallNode, found: Found, bound: Bound): boolean {
   const callee = node.name
   if (callee.typename !== 'LookupVal' || callee.target.typename !== 'Symbol' || callee.val.typename !== 'Literal') return false
   const root = callee.target.value
@@ -102,7 +120,7 @@ function walkMethod(node: CallNode, found: Found, bound: Set<string>): boolean {
   return true
 }
 
-function bind(target: Expression, bound: Set<string>): void {
+function bind(target: Expression, bound: Bound): void {
   if (target.typename === 'Symbol') bound.add(target.value)
   if (target.typename === 'Tuple') for (const child of target.children) bind(child, bound)
 }

@@ -1,0 +1,106 @@
+import { isTransientError, TransientError } from '../core/errors.js'
+import type { JsonValue } from '../core/json.js'
+import { MASK } from '../sealing/mask.js'
+import { type ContextLayers, sensitiveReads, sensitiveReadsOfCondition } from '../template/index.js'
+
+/** What of an execution is sensitive, so that templates that read it give something sensitive. */
+export interface Sensitive {
+  readonly vars: ReadonlySet<string>
+  readonly steps: ReadonlySet<string>
+  readonly workload: ReadonlySet<string>
+  /** By `vars.token`, `results.fetch`, `workload.key`: what cannot be decrypted, and why. */
+  readonly unreadable: ReadonlyMap<string, TransientError>
+}
+
+const NOTHING: Sensitive = { vars: new Set(), steps: new Set(), workload: new Set(), unreadable: new Map() }
+const ROOTS = { vars: 'vars', steps: 'results', workload: 'workload' } as const
+
+interface SensitiveName {
+  readonly kind: keyof typeof ROOTS
+  readonly name: string
+}
+
+/** The same, where a name is sensitive now; `fault`: why its value cannot be read. */
+export function withSensitive(
+  sensitive: Sensitive | null,
+  { kind, name, fault = null }: SensitiveName & { readonly fault?: TransientError | null },
+): Sensitive {
+  const before = sensitive ?? NOTHING
+  const unreadable = new Map(before.unreadable)
+  if (fault === null) unreadable.delete(`${ROOTS[kind]}.${name}`)
+  else unreadable.set(`${ROOTS[kind]}.${name}`, fault)
+  return { ...before, [kind]: new Set([...before[kind], name]), unreadable }
+}
+
+/** The same, where a name is not sensitive any more. */
+export function withoutSensitive(sensitive: Sensitive | null, { kind, name }: SensitiveName): Sensitive | null {
+  if (!sensitive?.[kind].has(name)) return sensitive
+  return { ...sensitive, [kind]: new Set([...sensitive[kind]].filter((one) => one !== name)) }
+}
+
+/** A value that was opened, or the mask and why it could not be. */
+export function opened<T extends JsonValue>(
+  open: () => T,
+): { readonly value: T | typeof MASK; readonly fault: TransientError | null } {
+  try {
+    return { value: open(), fault: null }
+  } catch (error) {
+    if (!isTransientError(error)) throw error
+    return { value: MASK, fault: error }
+  }
+}
+
+export interface Guarded<T> {
+  readonly value: T
+  readonly isSensitive: boolean
+}
+
+interface GuardedTemplate {
+  readonly template: JsonValue
+  readonly layers: ContextLayers
+  readonly at: string
+  readonly unreadable: Sensitive['unreadable'] | undefined
+}
+
+/**
+ * Evaluates what a template says. What comes of one that reads something sensitive is sensitive, as is whatever goes wrong with it.
+ * @throws TransientError of the evaluation, without its words where they may tell; INTERNAL for a value whose key is lost
+ */
+export function guarded<T>(guard: GuardedTemplate, evaluate: () => T): Guarded<T> {
+  return guardedBy(sensitiveReads(guard.template, guard.layers), guard, evaluate)
+}
+
+/** The same for a condition, which may be a bare expression. */
+export function guardedCondition<T>(guard: GuardedTemplate & { readonly template: string }, evaluate: () => T): Guarded<T> {
+  return guardedBy(sensitiveReadsOfCondition(guard.template, guard.layers), guard, evaluate)
+}
+
+/** The same where it is known what is read. */
+export function guardedBy<T>(
+  reads: readonly string[],
+  { at, unreadable }: Pick<GuardedTemplate, 'at' | 'unreadable'>,
+  evaluate: () => T,
+): Guarded<T> {
+  if (reads.length === 0) return { value: evaluate(), isSensitive: false }
+  for (const name of reads) {
+    const fault = unreadable?.get(name)
+    if (fault) throw fault
+  }
+  try {
+    return { value: evaluate(), isSensitive: true }
+  } catch (error) {
+    throw isTransientError(error) ? wordless(error, at) : error
+  }
+}
+
+/** What went wrong with a sensitive value may quote it, or tell its kind or length. */
+export function wordless({ code }: TransientError, at: string): TransientError {
+  return new TransientError(code, `${at}: ${MASK} (it reads something sensitive, so what is wrong with it is not shown)`, {
+    details: { at },
+  })
+}
+
+/** An error as anyone may see it. */
+export function shownError<E extends { readonly message: string }>(error: E, isSensitive: boolean): E {
+  return isSensitive ? { ...error, message: MASK } : error
+}

@@ -1,0 +1,105 @@
+import type { Sql } from '../db/database.js'
+import { executionPlace, idempotencyPlace, type Place, runPlace, taskPlace, variablePlace } from '../sealing/place.js'
+
+/** A row that holds something sealed. */
+interface Row {
+  readonly ctid: string
+  readonly sealed: string
+  readonly execution_id: bigint
+  readonly name: string
+  readonly revision: bigint
+  readonly run: number
+  readonly attempt: number
+}
+
+interface SealedTable {
+  readonly name: string
+  /** What its places are made of, under the names of a `Row`. */
+  readonly columns: string
+  readonly placeOf: (row: Row) => Place
+}
+
+const ofVariable = {
+  columns: 'execution_id, var_name AS name, revision',
+  placeOf: (row: Row) => variablePlace(String(row.execution_id), row.name, Number(row.revision)),
+}
+
+/** Every table with a column `sealed`. */
+const TABLES: readonly SealedTable[] = [
+  { name: 'noetl.transient', ...ofVariable },
+  { name: 'noetl.transient_history', ...ofVariable },
+  {
+    name: 'transient.execution',
+    columns: 'id AS execution_id',
+    placeOf: (row) => executionPlace(String(row.execution_id)),
+  },
+  {
+    name: 'transient.step_run',
+    columns: 'execution_id, run',
+    placeOf: (row) => runPlace(String(row.execution_id), row.run),
+  },
+  {
+    name: 'transient.task',
+    columns: 'execution_id, run, attempt',
+    placeOf: (row) => taskPlace(String(row.execution_id), row.run, row.attempt),
+  },
+  {
+    name: 'transient.idempotency',
+    columns: 'execution_id',
+    placeOf: (row) => idempotencyPlace(String(row.execution_id)),
+  },
+]
+
+/** What the partial indexes are over. */
+const KEY = `split_part(sealed, ':', 1)`
+
+/** The ids of the keys that anything is sealed with: one step through each index per key, however many rows there are. */
+export async function findKeysInUse(sql: Sql): Promise<ReadonlySet<string>> {
+  const found = new Set<string>()
+  for (const { name } of TABLES) {
+    const rows = await sql.rows<{ readonly key: string }>(
+      `WITH RECURSIVE used AS (
+         SELECT (SELECT ${KEY} FROM ${name} WHERE sealed <> '' ORDER BY ${KEY} LIMIT 1) AS key
+         UNION ALL
+         SELECT (SELECT ${KEY} FROM ${name} WHERE sealed <> '' AND ${KEY} > used.key ORDER BY ${KEY} LIMIT 1)
+         FROM used WHERE used.key IS NOT NULL
+       ) SELECT key FROM used WHERE key IS NOT NULL`,
+    )
+    for (const { key } of rows) found.add(key)
+  }
+  return found
+}
+
+interface ResealRequest {
+  /** Rows sealed with this key. */
+  readonly keyId: string
+  readonly limit: number
+  /** What a row's text becomes. */
+  readonly reseal: (sealed: string, place: Place) => string
+}
+
+/**
+ * Seals up to `limit` rows anew, inside the caller's transaction. Rows that a writer holds at the moment are left for the next
+ * time, so that neither ever waits for the other's whole batch.
+ */
+export async function resealRows(tx: Sql, { keyId, limit, reseal }: ResealRequest): Promise<number> {
+  let count = 0
+  for (const { name, columns, placeOf } of TABLES) {
+    if (count >= limit) break
+    const rows = await tx.rows<Row>(
+      `SELECT ctid::text AS ctid, sealed, ${columns} FROM ${name}
+       WHERE sealed <> '' AND ${KEY} = $1::text LIMIT ${limit - count} FOR NO KEY UPDATE SKIP LOCKED`,
+      keyId,
+    )
+    if (rows.length === 0) continue
+    const changes = rows.map((row) => ({ place: row.ctid, before: row.sealed, after: reseal(row.sealed, placeOf(row)) }))
+    // In a partitioned table two rows may have the same ctid; no two have the same ciphertext.
+    await tx.run(
+      `UPDATE ${name} t SET sealed = c.after FROM json_to_recordset($1::json) AS c(place text, before text, after text)
+       WHERE t.ctid = c.place::tid AND t.sealed = c.before`,
+      JSON.stringify(changes),
+    )
+    count += rows.length
+  }
+  return count
+}
