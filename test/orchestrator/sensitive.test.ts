@@ -239,10 +239,11 @@ describeEachDatabase('sensitive values in playbooks', (open) => {
   test('a server without keys refuses to start such a playbook', async () => {
     const keyless = await openEngine(db, { processId: 'keyless' })
     const source = playbook('refused', '\n- {step: start, vars: {token: 1}}', { more: 'sensitive: [token]' })
-    await expect(keyless.run(source)).rejects.toMatchObject({
-      code: 'VALIDATION',
-      message: expect.stringContaining('ENCRYPTION_KEYS'),
-    })
+    const refused = { message: expect.stringContaining('ENCRYPTION_KEYS') }
+    await expect(keyless.run(source)).rejects.toMatchObject({ code: 'PLAYBOOK_INVALID', ...refused })
+    await engine.run(source)
+    const start = keyless.orchestrator.start({ path: 'test/refused' })
+    await expect(start).rejects.toMatchObject({ code: 'VALIDATION', ...refused })
     await keyless.close()
   })
 })
