@@ -14,6 +14,7 @@ export default defineConfig({
       'test/security/**/*.security.ts',
       'test/e2e/guard.test.ts',
       'test/server/guard.test.ts',
+      'test/graphql/websocket.test.ts',
       'test/tools/guard.test.ts',
       'test/tools/ssrf.test.ts',
       'test/tools/rebinding.test.ts',

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { jwtVerifier } from '../../src/access/verifiers/jwt.js'
 import type { JwtConfig } from '../../src/config/jwt.js'
 
@@ -97,9 +97,10 @@ describe.each([
 })
 
 describe('keys at an address', () => {
+  let published = jwks
   const server = createServer((_request, response) => {
     response.setHeader('content-type', 'application/json')
-    response.end(jwks)
+    response.end(published)
   })
   let url = ''
   beforeAll(async () => {
@@ -112,6 +113,21 @@ describe('keys at an address', () => {
     const verifier = jwtVerifier({ ...config, keys: { url } })
     expect(await verifier.verify(await make())).toMatchObject({ principal: { name: 'ann' } })
     await expect(verifier.verify(await make({ header: { kid: 'two' } }))).rejects.toMatchObject(refused)
+  })
+
+  it('are fetched anew when the issuer rotates them, and the old one is not accepted any more', async () => {
+    const verifier = jwtVerifier({ ...config, keys: { url } })
+    const [old, fresh] = [await make(), await make({ header: { kid: 'two' }, key: other.privateKey })]
+    expect(await verifier.verify(old)).toMatchObject({ principal: { name: 'ann' } })
+    const second = { ...(await exportJWK(other.publicKey)), kid: 'two', alg: 'RS256', use: 'sig' }
+    published = JSON.stringify({ keys: [second] })
+    // The issuer is not asked for every unknown key, or anyone could make the server ask it all day.
+    await expect(verifier.verify(fresh)).rejects.toMatchObject(refused)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 })
+    expect(await verifier.verify(fresh)).toMatchObject({ principal: { name: 'ann' } })
+    await expect(verifier.verify(old)).rejects.toMatchObject(refused)
+    vi.useRealTimers()
+    published = jwks
   })
 
   it('that cannot be had are no fault of the token', async () => {
