@@ -10,14 +10,20 @@ export interface ClientsRequest {
   readonly topic: string
 }
 
+/** One message that was looked into: which write it tells of, and when it came, in milliseconds since the epoch. */
+export interface Sample {
+  readonly write: number
+  readonly at: number
+}
+
 export interface ClientsReport {
   readonly received: number
-  readonly latenciesMs: readonly number[]
+  readonly samples: readonly Sample[]
   /** When the last message came, in milliseconds since the epoch. */
   readonly lastAt: number
 }
 
-/** Every so many messages of all, one is looked into: its value is the time when it was sent. */
+/** Every so many messages of all, one is looked into: its value is `write <number>`. */
 const SAMPLE_EVERY = 20
 const DOCUMENT =
   'subscription ($id: ID!, $after: Revision) { variableChanged(executionId: $id, afterRevision: $after) { kind revision changes { name operation value } } }'
@@ -25,7 +31,7 @@ const DOCUMENT =
 const PING = 9
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0])
 
-const state = { received: 0, lastAt: 0, latenciesMs: [] as number[] }
+const state = { received: 0, lastAt: 0, samples: [] as Sample[] }
 const sockets: Socket[] = []
 
 const now = (): number => performance.timeOrigin + performance.now()
@@ -34,8 +40,8 @@ function onMessage(body: Buffer): void {
   state.received += 1
   state.lastAt = now()
   if (state.received % SAMPLE_EVERY !== 0) return
-  const sentAt = /"?at(?:"?:| )"?(\d+\.\d+)/.exec(body.toString('latin1'))?.[1]
-  if (sentAt !== undefined) state.latenciesMs.push(state.lastAt - Number(sentAt))
+  const write = /write (\d+)/.exec(body.toString('latin1'))?.[1]
+  if (write !== undefined) state.samples.push({ write: Number(write), at: state.lastAt })
 }
 
 function open(port: number, onData: (pending: Buffer, socket: Socket) => number): Promise<Socket> {
@@ -128,7 +134,7 @@ async function watchNats(port: number, subject: string): Promise<void> {
 
 process.on('message', (request: ClientsRequest | 'report' | 'reset' | 'end') => {
   if (request === 'report') process.send?.(state satisfies ClientsReport)
-  else if (request === 'reset') Object.assign(state, { received: 0, lastAt: 0, latenciesMs: [] })
+  else if (request === 'reset') Object.assign(state, { received: 0, lastAt: 0, samples: [] })
   else if (request === 'end') process.exit(0)
   else {
     const watching = Array.from({ length: request.count }, (_, index) =>
