@@ -5,7 +5,7 @@ import type { Sql, Transaction } from '../db/database.js'
 import { lockedExecutions } from '../executions/store.js'
 import type { ExecutionCounters } from './change-store.js'
 import type { VariableRecord } from './record.js'
-import { toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
+import { isVariable, toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
 
 /** What a batch needs of an execution's row; its workload may be large, and is left where it is. */
 export interface LockedExecution extends ExecutionCounters {
@@ -76,8 +76,7 @@ interface StoredRow extends VariableRow {
 }
 
 /**
- * What there is of variables whose executions are locked: nobody else changes them, but reads may still be counted. `LIMIT 1`: each is
- * looked up by its key, whatever the planner takes the tables' sizes for.
+ * What there is of variables whose executions are locked: nobody else changes them, but reads may still be counted.
  */
 export async function loadVariablesOf(tx: Sql, keys: readonly VariableKey[]): Promise<Stored> {
   if (keys.length === 0) return { variables: [], tombstones: [] }
@@ -85,7 +84,7 @@ export async function loadVariablesOf(tx: Sql, keys: readonly VariableKey[]): Pr
     `SELECT t.*, k.execution_id AS key_execution, k.name AS key_name, d.version AS buried
      FROM unnest($1::bigint[], $2::text[]) AS k(execution_id, name)
      LEFT JOIN LATERAL (
-       SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t WHERE t.execution_id = k.execution_id AND t.var_name = k.name LIMIT 1
+       SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t WHERE ${isVariable('k.execution_id', 'k.name')}
      ) t ON true
      LEFT JOIN LATERAL (
        SELECT d.version FROM transient.tombstone d

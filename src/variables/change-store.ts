@@ -4,6 +4,7 @@ import type { Transaction } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { concealEarlier } from './conceal-store.js'
 import { keyOf } from './key.js'
+import { isVariable } from './store.js'
 import type { StoredChange } from './variables-draft.js'
 
 /** What a batch of change sets moves on an execution's row. */
@@ -41,8 +42,7 @@ const KEEP_COUNT = -1
 /**
  * Rows, change log, counters and events, in one statement. What a value was before, and when a variable was created, comes from the
  * rows themselves: JavaScript's times have no microseconds. Of a variable that changes several times only the last change is
- * written to its row. `LIMIT 1`, and `% 1 = 0`, of which the planner expects one row in two hundred: the keys' indexes are used, whatever the planner
- * takes the tables' sizes for.
+ * written to its row. Of `% 1 = 0` the planner expects one row in two hundred: the key's index is used, whatever it takes the table's size for.
  */
 const WRITE_CHANGES = `
 WITH change AS (
@@ -53,7 +53,7 @@ WITH change AS (
     previous_value text, sealed text, type text, source_step text, actor text, version integer, access_count integer, is_born boolean,
     is_first boolean, is_last boolean, created_at timestamptz, changed_at timestamptz)
   LEFT JOIN LATERAL (
-    SELECT t.created_at, t.var_value FROM noetl.transient t WHERE t.execution_id = c.execution_id AND t.var_name = c.name LIMIT 1
+    SELECT t.created_at, t.var_value FROM noetl.transient t WHERE ${isVariable('c.execution_id', 'c.name')}
   ) o ON true
 ), upserted AS (
   INSERT INTO noetl.transient AS t (execution_id, var_name, var_type, var_value, sealed, source_step, access_count, created_at, accessed_at,
