@@ -83,7 +83,7 @@ describe('a database partitioned by execution', () => {
     expect(rows.map(({ name, parts }) => [name, parts])).toEqual(
       ['event', 'execution', 'step_run', 'task', 'tombstone', 'transient', 'transient_history'].map((name) => [name, 4]),
     )
-    expect(rows.find(({ name }) => name === 'transient')?.indexes).toBe(5)
+    expect(rows.find(({ name }) => name === 'transient')?.indexes).toBe(6)
   })
 
   test('runs playbooks, counts reads, writes, deletes, searches and trims', async () => {
