@@ -2,6 +2,7 @@ import { createBatcher } from '../core/batcher.js'
 import type { Page } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
+import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
 import { parsePlaybook } from '../playbook/index.js'
 import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
@@ -57,13 +58,16 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
     groupOf: () => '',
     load: async (versions) => (await findVersions(db, versions)).map((playbook) => () => playbook),
   })
+  const sharedCalls = createSharedCalls()
+  /** Executions of one playbook that are started together ask for it once. */
+  const findLatest = (path: string) => sharedCalls(path, () => findPlaybook(db, path, null))
 
   const find = async (path: string, version?: number | null): Promise<PlaybookRecord | null> => {
     if ((version ?? 1) < 0) {
       throw new TransientError('VALIDATION', `version: ${version} is negative`, { details: { field: 'version' } })
     }
     if (path.includes('\0') || !isVersion(version ?? 1)) return null
-    return version === null || version === undefined ? findPlaybook(db, path, null) : findVersion({ path, version })
+    return version === null || version === undefined ? findLatest(path) : findVersion({ path, version })
   }
 
   const get = async (path: string, version?: number | null): Promise<PlaybookRecord> => {

@@ -84,27 +84,36 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
   /** Each execution for itself: one that a frozen process holds must not keep the others waiting. */
   async function apart(items: readonly Item[]): Promise<void> {
     const ids = [...new Set(items.map((item) => item.request.key.executionId))]
-    await Promise.all(ids.map((id) => oneByOne(items.filter((item) => item.request.key.executionId === id))))
+    await Promise.all(ids.map((id) => patiently(items.filter((item) => item.request.key.executionId === id))))
   }
 
-  async function oneByOne(items: readonly Item[]): Promise<void> {
-    for (const item of items) {
-      try {
-        const result = await evaluatingTransaction(deps, decideOn([item], true))
-        finish([item], result, { isHeld: true })
-      } catch (error) {
-        item.reject(error)
-      }
-    }
+  /** All that waits for one execution shares a transaction again: another process may hold it half of the time. */
+  async function patiently(items: readonly Item[]): Promise<void> {
+    for (let rest = items; rest.length > 0; ) rest = await together(rest)
     release(items)
     pump()
   }
 
-  /** What was committed is announced, and each caller answered after that. */
-  function finish(batch: readonly Item[], { answers, drafts }: AdvanceResult, { isHeld = false } = {}): void {
-    const busy = batch.filter((_, index) => answers[index] === 'busy')
+  /** Answers what has to wait for what was just written. */
+  async function together(items: readonly Item[]): Promise<readonly Item[]> {
+    try {
+      return announce(items, await evaluatingTransaction(deps, decideOn(items, true)))
+    } catch (error) {
+      if (items.length === 1 || isUndecided(error)) for (const item of items) item.reject(error)
+      else for (const item of items) await together([item])
+      return []
+    }
+  }
+
+  function finish(batch: readonly Item[], result: AdvanceResult): void {
+    const busy = announce(batch, result)
     const held = new Set(busy.map((item) => item.request.key.executionId))
-    if (!isHeld) release(batch.filter((item) => !held.has(item.request.key.executionId)))
+    release(batch.filter((item) => !held.has(item.request.key.executionId)))
+    if (busy.length > 0) void apart(busy)
+  }
+
+  /** What was committed is announced, and each caller answered after that. Answers those whose turn has not come. */
+  function announce(batch: readonly Item[], { answers, drafts }: AdvanceResult): readonly Item[] {
     const settled = new Map<ExecutionId, Promise<void>>()
     for (const [id, draft] of drafts) if (draft.execution !== draft.before) settled.set(id, settle(effectsOf(draft)))
     for (const [index, item] of batch.entries()) {
@@ -113,7 +122,7 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
       const after = settled.get(item.request.key.executionId) ?? Promise.resolve()
       after.then(() => respond(item, answer), item.reject)
     }
-    if (busy.length > 0) void apart(busy)
+    return batch.filter((_, index) => (answers[index] ?? 'busy') === 'busy')
   }
 
   function release(batch: readonly Item[]): void {

@@ -1,9 +1,10 @@
 import type { CatalogService } from '../catalog/service.js'
+import { createBatcher } from '../core/batcher.js'
 import type { ExecutionId } from '../core/ids.js'
 import { jsonSize } from '../core/json.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { findExecution } from '../executions/store.js'
+import { findExecutions } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { type OpenedInput, openInput } from './sealed-input.js'
@@ -59,8 +60,14 @@ export function createExecutionLookup({ db, catalog, keyRing }: LookupDependenci
     }
   }
 
+  /** Executions that were started together are read together. */
+  const find = createBatcher<ExecutionId, ExecutionRecord | null>({
+    groupOf: () => '',
+    load: async (ids) => (await findExecutions(db, ids)).map((execution) => () => execution),
+  })
+
   async function load(executionId: ExecutionId): Promise<Kept | null> {
-    const execution = await findExecution(db, executionId)
+    const execution = await find(executionId)
     if (!execution || execution.playbookPath === null || execution.playbookVersion === null) return null
     const { playbookPath: path, playbookVersion: version } = execution
     const input = openInput(execution, keyRing)
