@@ -47,21 +47,6 @@ export interface ExecutionRow {
   readonly finished_at: Date | null
 }
 
-/** What a new execution starts with; what is left out takes the column's default. */
-export interface NewExecution {
-  readonly id: ExecutionId
-  readonly status: ExecutionStatus
-  readonly playbookPath: string | null
-  readonly playbookVersion: number | null
-  readonly workload?: JsonValue
-  readonly payload?: JsonValue
-  readonly parentId?: ExecutionId | null
-  readonly parentTaskId?: string | null
-  readonly depth?: number
-  readonly rerunOf?: ExecutionId | null
-  readonly inherited?: JsonValue
-}
-
 /** The columns that change during an execution's life. */
 export interface ExecutionPatch {
   readonly status?: ExecutionStatus
@@ -155,29 +140,6 @@ export async function lockOrCreateExecution(tx: Sql, id: ExecutionId): Promise<E
 /** Locks several executions in the order of their ids, so that two transactions never wait for each other. */
 export async function lockExecutions(tx: Sql, ids: readonly ExecutionId[]): Promise<ExecutionRecord[]> {
   return (await tx.rows<ExecutionRow>(lockedExecutions(EXECUTION_COLUMNS, true), ids)).map(toExecution)
-}
-
-/** Inserts the row of an execution that a playbook starts. */
-export async function insertExecution(tx: Sql, execution: NewExecution): Promise<ExecutionRecord> {
-  const [row] = await tx.rows<ExecutionRow>(
-    `INSERT INTO transient.execution
-       (id, status, playbook_path, playbook_version, workload, payload, parent_id, parent_task_id, depth, rerun_of, inherited)
-     VALUES ($1::bigint, $2::text, $3::text, $4::integer, $5::jsonb, $6::jsonb, $7::bigint, $8::text, $9::integer, $10::bigint, $11::jsonb)
-     RETURNING ${EXECUTION_COLUMNS}`,
-    execution.id,
-    execution.status,
-    execution.playbookPath,
-    execution.playbookVersion,
-    toJsonText(execution.workload ?? null),
-    toJsonText(execution.payload ?? null),
-    execution.parentId ?? null,
-    execution.parentTaskId ?? null,
-    execution.depth ?? 0,
-    execution.rerunOf ?? null,
-    toJsonText(execution.inherited ?? null),
-  )
-  if (row === undefined) throw new Error(`execution ${execution.id} was not inserted`)
-  return toExecution(row)
 }
 
 /** Writes what changed; the row must be locked by this transaction. */

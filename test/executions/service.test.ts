@@ -6,8 +6,9 @@ import type { ExecutionStatus } from '../../src/core/status.js'
 import type { Database } from '../../src/db/index.js'
 import type { ExecutionRecord } from '../../src/executions/record.js'
 import { createExecutionsService, type ExecutionsService } from '../../src/executions/service.js'
-import { findExecution, insertExecution, lockOrCreateExecution, updateExecution } from '../../src/executions/store.js'
+import { findExecution, lockOrCreateExecution, updateExecution } from '../../src/executions/store.js'
 import { describeEachDatabase } from '../support/database.js'
+import { insertExecution } from '../support/executions.js'
 
 const WAIT = { timeout: 10_000, interval: 5 }
 

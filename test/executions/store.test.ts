@@ -5,13 +5,13 @@ import type { Database } from '../../src/db/index.js'
 import {
   appendEvents,
   findExecution,
-  insertExecution,
   lockExecution,
   lockExecutions,
   lockOrCreateExecution,
   updateExecution,
 } from '../../src/executions/store.js'
 import { describeEachDatabase } from '../support/database.js'
+import { insertExecution } from '../support/executions.js'
 
 describeEachDatabase('execution store', (open) => {
   let db: Database
