@@ -20,13 +20,18 @@ export function chain(kind: StepKind, steps: number): string {
   return `${head(`${kind}_${steps}`)}${lines.join('\n')}\n`
 }
 
-/** One iterator whose iterations count in a variable. An iteration always has a tool. */
+export const LOOP_POOL = 'bench'
+export const PLACES = 64
+
+/** One iterator whose iterations count in a variable. An iteration always has a tool: here whoever claims it makes the result up. */
 export function loop(): string {
   return `${head('loop')}- step: start
   type: iterator
   collection: "{{ workload.items }}"
   element: item
   mode: async
-  task: {tool: {kind: python, code: "def main():\\n  return 1"}, vars: {n: "{{ (vars.n | default(0)) + 1 }}"}}
+  concurrency: ${PLACES}
+  pool: ${LOOP_POOL}
+  task: {tool: {kind: python, code: "result = 1"}, vars: {n: "{{ (vars.n | default(0)) + 1 }}"}}
 `
 }
