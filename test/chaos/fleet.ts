@@ -51,31 +51,31 @@ export async function startFleet(
   { servers: count, workers: workerCount = 0, env: more = {} }: FleetOptions,
   lineOf: (direct: Lines, index: number) => Promise<Lines> = async (direct) => direct,
 ): Promise<Fleet | null> {
-  const postgres = hasNatsServer ? await startPostgresCluster() : null
-  if (postgres === null) {
+  const [postgres, nats] = hasNatsServer ? await Promise.all([startPostgresCluster(), startTestNats()]) : [null, null]
+  if (postgres === null || nats === null) {
+    await nats?.close()
     console.warn('SKIPPED: PostgreSQL (initdb, pg_ctl) and nats-server must be installed here to be killed')
     return null
   }
   const folder = mkdtempSync(join(tmpdir(), 'transient-chaos-'))
-  const nats = await startTestNats()
   const databaseUrl = await createDatabase(postgres.url, 'product')
   const effectsUrl = await createDatabase(postgres.url, 'effects')
   const env = {
     LEASE_SECONDS: String(LEASE_MS / 1000),
     CONNECTIONS: JSON.stringify({ effects: effectsUrl }),
-    CONCURRENCY: '4',
+    CONCURRENCY: '8',
     PYTHON_SANDBOX: 'off',
   }
-  const servers: TestServer[] = []
-  for (let index = 0; index < count; index += 1) {
+  const startServer = async (index: number): Promise<TestServer> => {
     const line = await lineOf({ databaseUrl, natsUrl: nats.url }, index)
     const settings = { ...env, DATABASE_URL: line.databaseUrl, NATS_URL: line.natsUrl, LOG_LEVEL: 'warn', ...more }
-    servers.push(await startTestServer({ env: settings, dataDir: folder }))
+    return startTestServer({ env: settings, dataDir: folder })
   }
+  const servers = await Promise.all(Array.from({ length: count }, (_, index) => startServer(index)))
   const entrance: Balancer = await startBalancer(servers.map(({ url }) => url))
   const workers = Array.from({ length: workerCount }, (_, index) =>
     createWorkerVictim(`worker ${index}`, () =>
-      startWorker(entrance.url, ['--pool', WORKER_POOL, '--concurrency', '2'], {
+      startWorker(entrance.url, ['--pool', WORKER_POOL, '--concurrency', '8'], {
         CONNECTIONS: env.CONNECTIONS,
         PYTHON_SANDBOX: 'off',
       }),

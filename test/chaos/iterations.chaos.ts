@@ -5,10 +5,10 @@ import { checkAll } from './checkers.js'
 import { type Fleet, startFleet, WORKER_POOL } from './fleet.js'
 import { readExecutions, untilEnded } from './record.js'
 
-/** CHAOS_ITERATIONS=10000 is the whole number of the promise; the engine is too slow for it in the time of this suite. */
-const ITERATIONS = Number(process.env['CHAOS_ITERATIONS'] ?? 500)
+/** CHAOS_ITERATIONS=10000 is the whole number of the promise; it has not been seen to fit into the time of this suite. */
+const ITERATIONS = Number(process.env['CHAOS_ITERATIONS'] ?? 2_000)
 const WORKERS = 16
-const WITHIN_MS = 1_800_000
+const WITHIN_MS = 180_000
 
 let fleet: Fleet | null
 beforeAll(async () => {

@@ -4,11 +4,11 @@ import type { Fault } from './record.js'
 
 const PAUSE_MS = { min: 120, max: 320 }
 /** Most freezes are hiccups; some are longer than a lease, and whoever wakes up then is a ghost. */
-const HICCUP_MS = { min: 50, max: 250 }
+const HICCUP_MS = { min: 50, max: 150 }
 const GHOST_MS = { min: 1200, max: 1600 }
-const GHOST_SHARE = 0.25
+const GHOST_SHARE = 0.15
 /** The rest is frozen: a start costs one or two seconds of a core, and the work has to be done, too. */
-const KILLED_SHARE = 0.12
+const KILLED_SHARE = 0.1
 
 export interface Killer {
   readonly faults: readonly Fault[]

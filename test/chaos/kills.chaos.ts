@@ -36,46 +36,40 @@ function victimsOf({ servers, workers }: Fleet): Victim[] {
   return [...servers.map((server, index) => ({ ...server, name: `server ${index}` })), ...workers]
 }
 
-it(`${EXECUTIONS} executions of 10 steps, and a process killed or frozen every 120 to 320 ms until they are done`, async (context) => {
-  if (fleet === null) return context.skip()
-  const { url, databaseUrl, client } = fleet
-  const path = await client.register(tenSteps(sink))
-  const killer = startKiller(victimsOf(fleet), createRandom('kills'))
-  onTestFinished(killer.stop)
-  const began = performance.now()
-  const logs = await runAll({ url, databaseUrl, paths: Array.from({ length: EXECUTIONS }, () => path), purpose: 'ten steps' })
-  const tookMs = performance.now() - began
-  await killer.stop()
-  const effects = await sink.list()
-  const executions = logs.map((log) => ({ ...log, expected: tenStepsExpected(log.id) }))
-  const evidence = keep('kills', { faults: killer.faults, effects, executions })
-  const kills = killer.faults.filter(({ signal }) => signal === 'SIGKILL').length
-  console.info(
-    `${executions.length} executions in ${Math.round(tookMs)} ms, through ${kills} kills and ${killer.faults.length - kills} freezes; ${countRepeats(effects)} of ${effects.length} effects were repeats`,
-  )
-  expect(executions).toHaveLength(EXECUTIONS)
-  expect(checkAll(evidence)).toEqual([])
-})
+const TITLE = `${EXECUTIONS} executions of 10 steps and ${RANDOM} random playbooks, a process killed or frozen every 120 to 320 ms until they are done`
 
-it(`${RANDOM} random playbooks leave the same variables under kills as without`, async (context) => {
+it(TITLE, { timeout: 180_000 }, async (context) => {
   if (fleet === null) return context.skip()
   const { url, databaseUrl, client } = fleet
-  const random = createRandom('random playbooks')
+  const random = createRandom('kills')
   await client.register(CHILD)
-  const paths: string[] = []
-  for (const source of randomPlaybooks(RANDOM, Math.floor(random() * 2 ** 31))) paths.push(await client.register(source))
-  const calm = await runAll({ url, paths, purpose: 'calm', databaseUrl })
-  expect(calm.map(({ status }) => status)).toEqual(paths.map(() => 'completed'))
+  const randomPaths: string[] = []
+  for (const source of randomPlaybooks(RANDOM, Math.floor(random() * 2 ** 31))) randomPaths.push(await client.register(source))
+  const ten = await client.register(tenSteps(sink))
+  const run = (paths: readonly string[], purpose: string) => runAll({ url, databaseUrl, paths, purpose })
+  const calm = await run(randomPaths, 'calm')
+  expect(calm.map(({ status }) => status)).toEqual(randomPaths.map(() => 'completed'))
 
   const killer = startKiller(victimsOf(fleet), random)
   onTestFinished(killer.stop)
-  const disturbed = await runAll({ url, paths, purpose: 'disturbed', databaseUrl })
+  const began = performance.now()
+  const tenPaths = Array.from({ length: EXECUTIONS }, () => ten)
+  const [disturbed, logs] = await Promise.all([run(randomPaths, 'disturbed'), run(tenPaths, 'ten steps')])
+  const tookMs = performance.now() - began
   await killer.stop()
-  const executions = disturbed.map((log, index) => ({ ...log, expected: likeCalm(calm[index] as ExecutionLog) }))
+  const { faults } = killer
+  const effects = await sink.list()
+  const kills = faults.filter(({ signal }) => signal === 'SIGKILL').length
+  const runs = disturbed.reduce((sum, log) => sum + log.runs.length, 0)
   console.info(
-    `${RANDOM} random playbooks, ${executions.reduce((sum, { runs }) => sum + runs.length, 0)} runs, ${killer.faults.length} faults`,
+    `all done in ${Math.round(tookMs)} ms, through ${kills} kills and ${faults.length - kills} freezes; ${countRepeats(effects)} of ${effects.length} effects were repeats; ${runs} runs of random playbooks`,
   )
-  expect(checkAll(keep('random', { faults: killer.faults, effects: [], executions }))).toEqual([])
+  const executions = logs.map((log) => ({ ...log, expected: tenStepsExpected(log.id) }))
+  expect(executions).toHaveLength(EXECUTIONS)
+  expect(checkAll(keep('kills', { faults, effects, executions }))).toEqual([])
+  const alike = disturbed.map((log, index) => ({ ...log, expected: likeCalm(calm[index] as ExecutionLog) }))
+  expect(alike).toHaveLength(RANDOM)
+  expect(checkAll(keep('random', { faults, effects: [], executions: alike }))).toEqual([])
 })
 
 /** Which iteration came last is a matter of luck; all else is not. */

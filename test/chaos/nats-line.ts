@@ -1,4 +1,5 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { type Line, startLine } from '../support/line.js'
 
 /** A message on its way to NATS. */
 export interface Published {
@@ -6,12 +7,10 @@ export interface Published {
   readonly body: string
 }
 
-export interface NatsLine {
-  readonly port: number
+export interface NatsLine extends Line {
   /** Resolves when such a message was sent: neither it nor anything after it on its connection arrives. */
   arm(matches: (message: Published) => boolean): Promise<void>
   disarm(): void
-  close(): Promise<void>
 }
 
 const LINE_END = '\r\n'
@@ -19,7 +18,6 @@ const LINE_END = '\r\n'
 /** A line to NATS that reads what is published and stops it where it is told. */
 export async function startNatsLine(target: number): Promise<NatsLine> {
   const traps = new Map<(message: Published) => boolean, () => void>()
-  const open = new Set<Socket>()
 
   /** Whether a message runs into a trap; the trap is gone then. */
   function isCaught(message: Published): boolean {
@@ -32,8 +30,7 @@ export async function startNatsLine(target: number): Promise<NatsLine> {
     return false
   }
 
-  function join(near: Socket): void {
-    const far = connect(target, '127.0.0.1')
+  function carry(near: Socket, far: Socket): void {
     const read = createReader()
     let isHeld = false
     near.on('data', (chunk: Buffer) => {
@@ -44,30 +41,13 @@ export async function startNatsLine(target: number): Promise<NatsLine> {
       }
     })
     far.pipe(near)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      open.add(from)
-      from.on('error', () => undefined)
-      from.once('close', () => {
-        open.delete(from)
-        to.destroy()
-      })
-    }
   }
 
-  const server = createServer(join)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const line = await startLine(target, carry)
   return {
-    port: (server.address() as AddressInfo).port,
+    ...line,
     arm: (matches) => new Promise((resolve) => traps.set(matches, resolve)),
     disarm: () => traps.clear(),
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve))
-      for (const socket of open) socket.destroy()
-      await closed
-    },
   }
 }
 

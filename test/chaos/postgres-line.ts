@@ -1,4 +1,5 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { type Line, startLine } from '../support/line.js'
 
 /** A statement on its way to PostgreSQL, with its parameters as text. */
 export interface Statement {
@@ -13,12 +14,10 @@ export interface Trap {
   matches(statement: Statement, transaction: readonly Statement[]): boolean
 }
 
-export interface PostgresLine {
-  readonly port: number
+export interface PostgresLine extends Line {
   /** Resolves when the trap has closed: what matched goes no further, and its connection is still. Each closes once. */
   arm(trap: Trap): Promise<void>
   disarm(): void
-  close(): Promise<void>
 }
 
 const STARTUP_HEADER = 4
@@ -27,7 +26,6 @@ const HEADER = 5
 /** A line to PostgreSQL that reads what is sent and stops it where it is told: a debugger's breakpoint, from outside. */
 export async function startPostgresLine(target: number): Promise<PostgresLine> {
   const traps = new Map<Trap, () => void>()
-  const open = new Set<Socket>()
 
   /** The traps that a statement runs into, several where executions share a transaction; they are gone then. */
   function caught(statement: Statement, transaction: readonly Statement[]): { at: Trap['at']; close: () => void } | null {
@@ -41,8 +39,7 @@ export async function startPostgresLine(target: number): Promise<PostgresLine> {
     return { at, close }
   }
 
-  function join(near: Socket): void {
-    const far = connect(target, '127.0.0.1')
+  function carry(near: Socket, far: Socket): void {
     const read = createReader()
     let isHeld = false
     let onAnswer: (() => void) | null = null
@@ -62,30 +59,13 @@ export async function startPostgresLine(target: number): Promise<PostgresLine> {
       if (onAnswer === null) near.write(chunk)
       else onAnswer()
     })
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      open.add(from)
-      from.on('error', () => undefined)
-      from.once('close', () => {
-        open.delete(from)
-        to.destroy()
-      })
-    }
   }
 
-  const server = createServer(join)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const line = await startLine(target, carry)
   return {
-    port: (server.address() as AddressInfo).port,
+    ...line,
     arm: (trap) => new Promise((resolve) => traps.set(trap, resolve)),
     disarm: () => traps.clear(),
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve))
-      for (const socket of open) socket.destroy()
-      await closed
-    },
   }
 }
 

@@ -2,15 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Line, startLine } from '../support/line.js'
 import { findPostgres } from '../support/postgres.js'
 import { freePort, startTestServer, type TestServer } from '../support/server.js'
-import { type CuttingProxy, startProxy } from './proxy.js'
 
 /** Several API processes on one PostgreSQL and one NATS, which they reach over a line that can be cut. */
 export interface Fleet {
   readonly servers: readonly TestServer[]
   readonly urls: readonly string[]
-  readonly natsLine: CuttingProxy
+  readonly natsLine: Line
   close(): Promise<void>
 }
 
@@ -31,7 +31,7 @@ export async function startFleet(count: number): Promise<Fleet | null> {
     await nats.close()
     return null
   }
-  const natsLine = await startProxy(nats.port)
+  const natsLine = await startLine(nats.port)
   const servers: TestServer[] = []
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()))

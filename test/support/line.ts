@@ -1,20 +1,26 @@
-import type { AddressInfo } from 'node:net'
-import { connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-export interface CuttingProxy {
+/** A line to a port of this machine. */
+export interface Line {
   readonly port: number
   /** Cuts every connection that is open. */
   cut(): void
+  /** How often it was cut while something was open. */
   readonly cuts: () => number
   close(): Promise<void>
 }
 
-/** A line to a port of this machine that can be cut. */
-export async function startProxy(target: number): Promise<CuttingProxy> {
+function passOn(near: Socket, far: Socket): void {
+  near.pipe(far)
+  far.pipe(near)
+}
+
+/** Opens a line; `carry` is told of each connection, and passes on what comes from either side (all of it where absent). */
+export async function startLine(target: number, carry: (near: Socket, far: Socket) => void = passOn): Promise<Line> {
   const open = new Set<Socket>()
-  let cuts = 0
   const server = createServer((near) => {
     const far = connect(target, '127.0.0.1')
+    carry(near, far)
     for (const [from, to] of [
       [near, far],
       [far, near],
@@ -25,14 +31,14 @@ export async function startProxy(target: number): Promise<CuttingProxy> {
         open.delete(from)
         to.destroy()
       })
-      from.pipe(to)
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  function cut(): void {
+  let cuts = 0
+  const cut = () => {
     cuts += open.size > 0 ? 1 : 0
     for (const socket of open) socket.destroy()
   }
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
     cut,
