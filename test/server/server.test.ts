@@ -58,7 +58,7 @@ describe('with ADMIN_KEY', () => {
     const metrics = await fetch(`${server.url}/metrics`, { headers: { 'x-api-key': KEY } })
     expect(await metrics.text()).toContain('transient_variable_writes_total{writer="api",outcome="changed"}')
     expect(await (await fetch(`${server.url}/health/ready`)).json()).toEqual({
-      ...{ status: 'ready', database: 'up', bus: 'up' },
+      ...{ status: 'ready', database: 'up', bus: 'up', encryption: 'off' },
       python: expect.stringMatching(/^(isolated|not isolated|missing)$/),
     })
     const page = await fetch(server.url)
