@@ -1,3 +1,4 @@
+// cspell:ignore tokem hvcn
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config.js'
