@@ -6,9 +6,9 @@ export function variableRow(variable: VariableFieldsFragment): JsonObject {
   return {
     name: variable.name,
     value: variable.value ?? null,
-    sensitive: variable.isSensitive,
     type: variable.type.toLowerCase(),
     source_step: variable.sourceStep,
+    sensitive: variable.isSensitive,
     revision: variable.revision,
     version: variable.version,
     access_count: variable.accessCount,
