@@ -33,7 +33,8 @@ export const CHECKERS = {
       const isLast = own.at(-1)?.version === version && isDeepStrictEqual(own.at(-1)?.value, value)
       return isRow && isLast ? [] : [`${name}: versions ${own.map((change) => change.version).join()}, it has ${version}`]
     })
-    const count = changes.length
+    // Two iterations in a row with the same item change nothing: whether they come in a row is a matter of luck.
+    const count = changes.filter(({ name }) => !expected.loose.includes(name)).length
     return count === expected.assignments ? wrong : [...wrong, `${count} changes instead of ${expected.assignments}`]
   }),
 

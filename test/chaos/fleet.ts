@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,6 +47,12 @@ export interface Lines {
 export const WORKER_POOL = 'chaos'
 export const LEASE_MS = 1000
 
+/** Without the sandbox, which has tests of its own, and past pyenv, which takes half a second at every start of a process. */
+const PYTHON = {
+  PYTHON: execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim(),
+  PYTHON_SANDBOX: 'off',
+}
+
 /** Starts all of it; null, said aloud, where PostgreSQL or `nats-server` is not installed. */
 export async function startFleet(
   { servers: count, workers: workerCount = 0, env: more = {} }: FleetOptions,
@@ -64,7 +71,7 @@ export async function startFleet(
     LEASE_SECONDS: String(LEASE_MS / 1000),
     CONNECTIONS: JSON.stringify({ effects: effectsUrl }),
     CONCURRENCY: '8',
-    PYTHON_SANDBOX: 'off',
+    ...PYTHON,
   }
   const startServer = async (index: number): Promise<TestServer> => {
     const line = await lineOf({ databaseUrl, natsUrl: nats.url }, index)
@@ -77,7 +84,7 @@ export async function startFleet(
     createWorkerVictim(`worker ${index}`, () =>
       startWorker(entrance.url, ['--pool', WORKER_POOL, '--concurrency', '8'], {
         CONNECTIONS: env.CONNECTIONS,
-        PYTHON_SANDBOX: 'off',
+        ...PYTHON,
       }),
     ),
   )
