@@ -58,7 +58,9 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 })
-const assets = all.filter((file) => !isConsole(file) && ASSETS.has(extname(file))).map((file) => [file, join('dist', relative('src', file))])
+const assets = all
+  .filter((file) => !isConsole(file) && ASSETS.has(extname(file)))
+  .map((file) => [file, join('dist', relative('src', file))])
 for (const [file, target] of assets) cpSync(file, target)
 
 const made = new Set([...Object.keys(metafile.outputs).map((file) => join(file)), ...assets.map(([, target]) => target)])

@@ -6,11 +6,12 @@ import { createConsumer } from './nats/consumer.js'
 import { createNatsHints } from './nats/hints.js'
 import { openLink } from './nats/link.js'
 import { createNames } from './nats/names.js'
-import { createStepStream, type StepStream } from './nats/stream.js'
+import { createStepStream, isElecting, type StepStream } from './nats/stream.js'
 
 const PUBLISH_MS = 2000
 const CONNECT_MS = 10_000
 const HEALTH_MS = 1000
+const RETRY_MS = 250
 /** The server's code for a second message on a subject. */
 const ALREADY_THERE = 10077
 
@@ -23,7 +24,7 @@ export interface NatsBusOptions {
   readonly prefix?: string
   /** Servers of a cluster that keep each task. */
   readonly replicas?: number
-  /** How long the first connection is tried. */
+  /** How long the first connection is tried, and then the stream on a cluster that has no leader yet. */
   readonly connectMs?: number
   /** Told of a handler or listener that failed, and of a connection or stream that was lost. */
   readonly onError?: (error: unknown) => void
@@ -42,7 +43,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<StepBus> {
   let stream: StepStream
   try {
     stream = await createStepStream({ connection, names, leaseMs, replicas })
-    await stream.ensureStream()
+    await ensureInTime(stream, connectMs)
   } catch (error) {
     await link.close()
     throw error
@@ -104,6 +105,19 @@ export async function createNatsBus(options: NatsBusOptions): Promise<StepBus> {
       await Promise.all([...stops].map((stop) => stop()))
       await link.close()
     },
+  }
+}
+
+/** A cluster that has just been started elects its leader first. */
+async function ensureInTime(stream: StepStream, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    try {
+      return await stream.ensureStream()
+    } catch (error) {
+      if (!isElecting(error) || performance.now() > deadline) throw error
+      await sleep(RETRY_MS)
+    }
   }
 }
 

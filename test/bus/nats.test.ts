@@ -4,6 +4,7 @@ import { connect } from '@nats-io/transport-node'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { createNatsBus, type StepBus, type TaskRef } from '../../src/bus/index.js'
 import { findNats, hasNatsServer, startOldNats, startTestNats, type TestNats, uniquePrefix } from '../support/nats.js'
+import { freePort } from '../support/server.js'
 import { testStepBus } from './suite.js'
 
 const WAIT = { timeout: 10_000, interval: 10 }
@@ -122,6 +123,25 @@ function brokenServers(): void {
       const { url: bare } = await server({ hasJetStream: false })
       await expect(createNatsBus({ url: bare, leaseMs: 1000 })).rejects.toThrow(/without JetStream.*-js/)
       await expect(createNatsBus({ url: 'nats://127.0.0.1:1', leaseMs: 1000, connectMs: 300 })).rejects.toThrow(/NATS_URL/)
+    })
+
+    test('is waited for while its cluster has no leader', async () => {
+      const ports = await Promise.all([freePort(), freePort(), freePort()])
+      const routes = ports.map((port) => `nats://127.0.0.1:${port}`)
+      const member = (index: number) => ({
+        args: ['--name', `n${index}`, '--cluster_name', 'three', '--cluster', routes[index] ?? '', '--routes', routes.join()],
+      })
+      const first = await server(member(0))
+      let isOpen = false
+      const opening = createNatsBus({ url: first.url, leaseMs: 1000, replicas: 3, connectMs: 20_000 }).then((bus) => {
+        isOpen = true
+        buses.push(bus)
+        return bus
+      })
+      await sleep(3000)
+      expect(isOpen).toBe(false)
+      await Promise.all([server(member(1)), server(member(2))])
+      expect(await (await opening).health()).toMatchObject({ isHealthy: true })
     })
 
     test.each(['2.9.1', '2.8.4', '1.4.1-beta'])('is refused when it is NATS %s', async (version) => {

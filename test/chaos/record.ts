@@ -112,7 +112,8 @@ export async function untilEnded(databaseUrl: string, ids: readonly string[], wi
       asking ??= await connectTo(databaseUrl)
       const { rows } = await asking.query<{ count: number }>(RUNNING, [ids])
       if (rows[0]?.count === 0) return await asking.end()
-      if (Date.now() > deadline) throw new RangeError(`${rows[0]?.count} of ${ids.length} executions still run after ${withinMs} ms`)
+      if (Date.now() > deadline)
+        throw new RangeError(`${rows[0]?.count} of ${ids.length} executions still run after ${withinMs} ms`)
     } catch (error) {
       await asking?.end().catch(() => undefined)
       asking = null

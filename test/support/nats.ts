@@ -60,8 +60,14 @@ process.once('exit', () => {
 /** Whether this machine can run a NATS server. */
 export const hasNatsServer = spawnSync('nats-server', ['--version']).status === 0
 
+export interface TestNatsOptions {
+  readonly hasJetStream?: boolean
+  /** Further arguments of `nats-server`. */
+  readonly args?: readonly string[]
+}
+
 /** Starts `nats-server` on a free port and a folder of its own. */
-export async function startTestNats({ hasJetStream = true } = {}): Promise<TestNats> {
+export async function startTestNats({ hasJetStream = true, args = [] }: TestNatsOptions = {}): Promise<TestNats> {
   const port = await freePort()
   const dir = mkdtempSync(join(tmpdir(), 'transient-nats-'))
   let child: ChildProcess | null = null
@@ -77,7 +83,7 @@ export async function startTestNats({ hasJetStream = true } = {}): Promise<TestN
 
   async function start(): Promise<void> {
     const jetStream = hasJetStream ? ['-js', '-sd', dir] : []
-    const started = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), ...jetStream], { stdio: 'ignore' })
+    const started = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), ...jetStream, ...args], { stdio: 'ignore' })
     child = started
     living.add(started)
     started.once('exit', () => living.delete(started))

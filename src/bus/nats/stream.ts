@@ -127,3 +127,14 @@ async function changing<T>(add: () => Promise<T>, update: () => Promise<T>): Pro
 
 /** Stream name in use with another configuration; consumer name in use; consumer already exists. */
 const EXISTS = new Set([10058, 10013, 10148])
+
+/** "No suitable peers for placement": not all servers of the cluster are known yet. */
+const NO_PEERS = 10005
+const UNAVAILABLE = 503
+
+/** Whether the stream cannot be had only because the cluster has no leader, or too few servers, at the moment. */
+export function isElecting(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (cause instanceof JetStreamApiError) return cause.status === UNAVAILABLE || cause.code === NO_PEERS
+  return cause instanceof Error && /timeout|no responders/i.test(`${cause.name} ${cause.message}`)
+}
