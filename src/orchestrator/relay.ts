@@ -1,10 +1,12 @@
 import type { ExecutionId } from '../core/ids.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { forgetEnsured, listOrphans, listOverdue, listResumable, takeDueTasks } from '../tasks/store.js'
+import { forgetEnsured, listOrphans, listOverdue, listResumable, listUnservedPools, takeDueTasks } from '../tasks/store.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 
 const PERIOD_MS = 1000
 const BATCH = 1000
+/** A worker that comes back after a restart is back by then. */
+const UNSERVED_MS = 30_000
 /** Retention may have this part of the time, so that a large database is looked through less often than a small one. */
 const RETENTION_SHARE = 0.01
 const RETENTION_PERIOD_MS = { min: 2_000, max: 60_000 }
@@ -35,6 +37,8 @@ export function createRelay(deps: RelayDependencies): Relay {
   let round: Promise<void> = Promise.resolve()
   let isStopped = false
   let wasHealthy = true
+  let unserved: readonly string[] = []
+  let unservedAt = performance.now() + UNSERVED_MS
   let retentionAt = performance.now() + RETENTION_PERIOD_MS.min
 
   /** A bus that is away has no part in the rest of the round, and may come back without what it was given. */
@@ -62,7 +66,21 @@ export function createRelay(deps: RelayDependencies): Relay {
     for (const task of await listResumable(db, BATCH)) await resume(task)
     for (const task of await listOverdue(db, BATCH)) await expire(task)
     for (const id of await listOrphans(db, BATCH)) await cancelOrphan(id)
+    if (performance.now() >= unservedAt) await warnOfUnserved()
     if (retention && performance.now() >= retentionAt) await retain(retention)
+  }
+
+  /** A pool that nobody serves may be a misspelt one: its steps wait for ever. It is said once, until someone serves it. */
+  async function warnOfUnserved(): Promise<void> {
+    unservedAt = performance.now() + UNSERVED_MS
+    const pools = await listUnservedPools(db, UNSERVED_MS)
+    for (const pool of pools.filter((name) => !unserved.includes(name))) {
+      logger.warn(
+        { pool },
+        'steps wait in a pool that no worker serves: start one (transient worker --pool), or correct the pool of the step',
+      )
+    }
+    unserved = pools
   }
 
   async function retain({ runOnce: retainOnce }: { runOnce(): Promise<unknown> }): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
-import type { TaskKey, TaskRecord, TaskStatus } from './record.js'
+import { SYSTEM_POOL, type TaskKey, type TaskRecord, type TaskStatus } from './record.js'
 
 export interface NewTask extends TaskKey {
   readonly pool: string
@@ -217,4 +217,16 @@ export async function countOpenTasks(sql: Sql): Promise<OpenTasks[]> {
      FROM transient.task WHERE status = 'open' GROUP BY pool`,
   )
   return rows.map((row) => ({ pool: row.pool, count: Number(row.count), lagSeconds: Number(row.lag_ms) / 1000 }))
+}
+
+/** Pools whose due tasks have waited this long while nobody held one: no worker serves them. */
+export async function listUnservedPools(sql: Sql, waitedMs: number): Promise<string[]> {
+  const rows = await sql.rows<{ pool: string }>(
+    `SELECT pool FROM transient.task WHERE status = 'open' AND pool <> $1 GROUP BY pool
+     HAVING bool_and(lease_until IS NULL OR lease_until < now()) AND min(not_before) < now() - $2 * interval '1 millisecond'
+     ORDER BY pool`,
+    SYSTEM_POOL,
+    waitedMs,
+  )
+  return rows.map(({ pool }) => pool)
 }

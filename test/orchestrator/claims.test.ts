@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ClaimedTask } from '../../src/orchestrator/orchestrator.js'
+import { listUnservedPools } from '../../src/tasks/store.js'
 import { describeEachDatabase, type TestDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 
@@ -60,6 +61,21 @@ describeEachDatabase('claims', (open) => {
     expect(performance.now() - startedAt, 'at the end of its wait a claim looks once more').toBeLessThan(8000)
     expect(task?.executionId).toBe(id)
     await complete(task)
+  })
+
+  it('tell a pool that nobody serves by what waits in it', async () => {
+    const isUnserved = async (waitedMs: number) => (await listUnservedPools(db, waitedMs)).includes(pool)
+    const playbook = source()
+    await engine.start(playbook)
+    await sleep(20)
+    expect(await isUnserved(10)).toBe(true)
+    expect(await isUnserved(60_000)).toBe(false)
+    const task = await claim(0)
+    await engine.start(playbook)
+    await sleep(20)
+    expect(await isUnserved(10), 'a worker is there, and busy').toBe(false)
+    await complete(task)
+    await complete(await claim(0))
   })
 
   it('give each task to one of many, and null to the others', async () => {
