@@ -3,8 +3,11 @@ const SLOW_MS = 250
 
 export interface Slots {
   isFree(): boolean
-  /** Takes a slot; `onFree` is called when there is one again. `work` must not reject. */
-  take(work: () => Promise<void>, onFree: () => void): void
+  /**
+   * Takes a slot; `next` is called when there is one again, and when the work has ended: what waited for the work itself, and not for
+   * a slot, can go on only then. `work` must not reject.
+   */
+  take(work: () => Promise<void>, next: () => void): void
 }
 
 /** Bounds what is in flight, so that the rest gathers into batches meanwhile. */
@@ -12,18 +15,19 @@ export function createSlots(max: number): Slots {
   let taken = 0
   return {
     isFree: () => taken < max,
-    take(work, onFree) {
+    take(work, next) {
       let isHeld = true
       taken += 1
-      const free = () => {
-        clearTimeout(timer)
-        if (!isHeld) return
+      const giveUp = () => {
+        if (isHeld) taken -= 1
         isHeld = false
-        taken -= 1
-        onFree()
+        next()
       }
-      const timer = setTimeout(free, SLOW_MS)
-      void work().finally(free)
+      const timer = setTimeout(giveUp, SLOW_MS)
+      void work().finally(() => {
+        clearTimeout(timer)
+        giveUp()
+      })
     },
   }
 }

@@ -18,6 +18,8 @@ const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 /** 0 leaves the iterations out. */
 const ITERATION_ROUNDS = Number(process.env['BENCH_ITERATIONS'] ?? 1)
 const FLOWS = { executions: 100, steps: 20 }
+/** A python step costs as much however many there are. */
+const FEW = { executions: 10, steps: 20 }
 const POSTGRES = process.env['TEST_DATABASE_URL'] ?? 'postgresql://postgres@127.0.0.1:5432/postgres'
 const REDIS = process.env['BENCH_REDIS_URL'] ?? 'redis://127.0.0.1:6379'
 
@@ -37,7 +39,7 @@ function row(name: string, contender: Contender, request: EngineRequest): Row {
 
 /** What a server that has run for a while has behind it: as much again, where that does not take long. */
 function warmUpOf(request: EngineRequest): EngineRequest {
-  if (request.kind === 'python') return { ...request, executions: Math.min(request.executions, 20) }
+  if (request.kind === 'python') return { ...request, executions: Math.min(request.executions, 2) }
   return { ...request, steps: Math.min(request.steps, 1000) }
 }
 
@@ -111,7 +113,7 @@ async function measureFlows({ databases, folder }: Stage): Promise<Flows> {
   const peers = { bullmq: await bullmq(REDIS), dbos: await dbos(databases.theirs) }
   const noop = row('Transient, no-op', postgres, { kind: 'noop', ...FLOWS })
   const vars = row('Transient, each step writes a variable', postgres, { kind: 'vars', ...FLOWS })
-  const python = row('Transient, python', postgres, { kind: 'python', ...FLOWS })
+  const python = row('Transient, python', postgres, { kind: 'python', ...FEW })
   const jobs = row('BullMQ', peers.bullmq, { kind: 'noop', ...FLOWS })
   const flows = row('DBOS', peers.dbos, { kind: 'noop', ...FLOWS })
   const small = row('Transient, embedded, no-op', embedded, { kind: 'noop', ...FLOWS })

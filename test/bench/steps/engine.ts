@@ -50,8 +50,14 @@ async function ended(ids: readonly string[]): Promise<void> {
   }
 }
 
+interface Places {
+  /** Rejects when a place could not go on. */
+  readonly done: Promise<unknown>
+  close(): Promise<unknown>
+}
+
 /** Places that run the iterations: their tool costs nothing, so that what is measured is the engine. */
-function openPlaces(): () => Promise<unknown> {
+function openPlaces(): Places {
   let isOpen = true
   const places = Array.from({ length: PLACES }, async (_, index) => {
     while (isOpen) {
@@ -59,30 +65,40 @@ function openPlaces(): () => Promise<unknown> {
       if (task) await orchestrator.complete({ taskId: task.id, attempt: task.attempt, token: task.token, result: 1 })
     }
   })
-  return () => {
-    isOpen = false
-    return Promise.all(places)
+  const done = Promise.all(places)
+  return {
+    done,
+    close() {
+      isOpen = false
+      return done
+    },
   }
 }
 
 async function run(request: EngineRequest): Promise<RunReport> {
   const path = await pathOf(request)
   const workload = request.kind === 'loop' ? { items: Array.from({ length: request.steps }, (_, index) => index) } : {}
-  const closePlaces = request.kind === 'loop' ? openPlaces() : async () => undefined
+  const places = request.kind === 'loop' ? openPlaces() : null
   const cpu = process.cpuUsage()
   const startedAt = performance.now()
   const ids = await Promise.all(
     Array.from({ length: request.executions }, async () => (await orchestrator.start({ path, workload })).id),
   )
-  await ended(ids)
+  await Promise.race([ended(ids), ...(places === null ? [] : [places.done])])
   const seconds = (performance.now() - startedAt) / 1000
   const used = process.cpuUsage(cpu)
-  await closePlaces()
+  await places?.close()
   return { seconds, cpuSeconds: (used.user + used.system) / 1e6, rss: process.memoryUsage.rss() }
+}
+
+/** Whoever waits for a report sees the process end. */
+function fail(error: unknown): void {
+  console.error(error)
+  process.exit(1)
 }
 
 process.on('message', (request: EngineRequest | 'end') => {
   if (request === 'end') void server.close().then(() => process.disconnect())
-  else void run(request).then((report) => process.send?.(report))
+  else void run(request).then((report) => process.send?.(report), fail)
 })
 process.send?.({ startedInSeconds })
