@@ -11,13 +11,18 @@ import { connect, type TestSocket } from './socket.js'
 let server: InProcessServer
 let socket: TestSocket
 beforeAll(async () => {
-  server = await startInProcess()
+  server = await startInProcess({ HISTORY_LIMIT: '10' })
   socket = await connect(server.url)
   const prepared = await server.ask(`mutation {
     a: upsertVariable(input: { executionId: "801", name: "a", value: 1 }) { revision }
     b: upsertVariable(input: { executionId: "802", name: "text", value: "x" }) { revision }
     c: cancelExecution(id: "802") { status } }`)
   expect(prepared.errors).toEqual([])
+  for (let value = 0; value < 12; value += 1) {
+    await server.ask(`mutation { upsertVariable(input: { executionId: "804", name: "n", value: ${value} }) { revision } }`)
+  }
+  const trimmed = async () => (await server.ask('{ variables(executionId: "804", asOf: 1) { nodes { id } } }')).errors.length
+  await expect.poll(trimmed, { timeout: 20_000 }).toBe(1)
 })
 afterAll(async () => {
   socket?.socket.terminate()
@@ -65,6 +70,7 @@ const FIELDS: readonly (readonly [code: string, kind: 'Query' | 'Mutation', sele
   ['VALIDATION', 'Query', 'variables(executionId: "801", first: -1) { nodes { id } }'],
   ['VALIDATION', 'Query', 'variables(executionId: "801", after: "forged") { nodes { id } }'],
   ['VALIDATION', 'Query', 'variables(executionId: "801", asOf: 99) { nodes { id } }'],
+  ['REVISION_GONE', 'Query', 'variables(executionId: "804", asOf: 1) { nodes { id value } }'],
   ['VALIDATION', 'Query', 'variable(executionId: "801", name: "a b") { id value }'],
   ['VALIDATION', 'Query', `variable(executionId: "801", name: "${long}") { id value }`],
   ['VALIDATION', 'Mutation', input('name: "a"')],
@@ -98,6 +104,7 @@ const DOCUMENTS: readonly (readonly [title: string, document: string, variables?
   ['has no such operation', 'query A { me { name } } query B { me { name } }'],
   ['is too deep', `{ execution(id: "1") ${'{ parent '.repeat(12)}{ id }${'}'.repeat(12)} }`],
   ['has too many aliases', `{ ${Array.from({ length: 16 }, (_, index) => `a${index}: __typename`).join(' ')} }`],
+  ['has too many directives', `{ me ${'@include(if: true) '.repeat(6)}{ name } }`],
   ['has too many tokens', `{ ${'__typename '.repeat(1001)} }`],
   ['costs too much', '{ executions(first: 250) { nodes { variables(first: 250) { nodes { id name value type } } } } }'],
   ['lacks a variable', 'query ($id: ID!) { execution(id: $id) { id } }'],

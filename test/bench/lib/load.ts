@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { cpuSeconds, residentMib } from './process.js'
+import { cpuSeconds, residentMib } from '../../support/process.js'
 
 const CHILD = fileURLToPath(new URL('./load-child.ts', import.meta.url))
 
