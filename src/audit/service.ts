@@ -28,16 +28,19 @@ interface AuditOptions {
 }
 
 const GATHER_MS = 250
+/** Who writes variables stands in the change log from the first moment: more of them may become one entry. */
+const GATHER_WRITES_MS = 2_000
 /** What is kept while the database is away; beyond, the oldest are lost, and the log says so. */
 const MAX_GATHERED = 50_000
 
 /**
- * The audit over the database. Variable writes of one caller to one execution within a quarter of a second are one
- * entry with their count: each single one stands in the change log anyhow.
+ * The audit over the database. Variable writes of one caller to one execution within two seconds are one entry with their
+ * count: each single one stands in the change log anyhow, and one row more for each would be a good part of what a write costs.
  */
 export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
   let gathered = new Map<string, NewAuditEntry>()
   let timer: NodeJS.Timeout | null = null
+  let dueAt = Number.POSITIVE_INFINITY
   let lost = 0
   let number = 0
   let writing: Promise<void> = Promise.resolve()
@@ -54,7 +57,15 @@ export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
   function note(entry: NewAuditEntry): void {
     number += 1
     keep(keyOf(entry, number), entry)
-    timer ??= setTimeout(() => void flush(), GATHER_MS).unref()
+    flushWithin(isOfVariables(entry) ? GATHER_WRITES_MS : GATHER_MS)
+  }
+
+  function flushWithin(ms: number): void {
+    const at = performance.now() + ms
+    if (at >= dueAt) return
+    if (timer !== null) clearTimeout(timer)
+    dueAt = at
+    timer = setTimeout(() => void flush(), ms).unref()
   }
 
   async function write(): Promise<void> {
@@ -68,13 +79,14 @@ export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
     } catch (error) {
       logger.warn({ reason: errorMessage(error), entries: entries.size }, 'the audit is not written yet')
       for (const [key, entry] of entries) keep(key, entry)
-      timer ??= setTimeout(() => void flush(), 10 * GATHER_MS).unref()
+      flushWithin(10 * GATHER_MS)
     }
   }
 
   function flush(): Promise<void> {
     if (timer !== null) clearTimeout(timer)
     timer = null
+    dueAt = Number.POSITIVE_INFINITY
     writing = writing.then(write)
     return writing
   }
@@ -91,8 +103,13 @@ export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
   }
 }
 
-function keyOf({ actor, keyId, action, executionId }: NewAuditEntry, number: number): string {
-  return action.startsWith('variables.') ? `${action} ${executionId} ${keyId} ${actor}` : String(number)
+function isOfVariables({ action }: NewAuditEntry): boolean {
+  return action.startsWith('variables.')
+}
+
+function keyOf(entry: NewAuditEntry, number: number): string {
+  const { actor, keyId, action, executionId } = entry
+  return isOfVariables(entry) ? `${action} ${executionId} ${keyId} ${actor}` : String(number)
 }
 
 function together(first: NewAuditEntry, next: NewAuditEntry): NewAuditEntry {
