@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { loadClientConfig } from '../config.js'
 import type { JsonObject, JsonValue } from '../core/json.js'
 import { createClient, type TransientClient } from '../sdk/client.js'
-import { FORMATS, type Format, formatOne, formatRows } from './output.js'
+import { FORMATS, type Format, formatOne, formatRows, printable } from './output.js'
 import { parseWord } from './value.js'
 
 /** What every command works with. Data goes to stdout, messages to stderr. */
@@ -25,7 +25,7 @@ interface GlobalOptions {
 }
 
 function writeLine(stream: NodeJS.WriteStream, text: string): void {
-  if (text !== '') stream.write(`${text}\n`)
+  if (text !== '') stream.write(`${printable(text)}\n`)
 }
 
 /** The context of a command, from its global options and the environment. */

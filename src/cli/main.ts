@@ -1,4 +1,5 @@
 import { exitCode, exitMessage } from './exit.js'
+import { printable } from './output.js'
 import { createProgram } from './program.js'
 
 // A reader that closes early (`| head`) is no error.
@@ -11,6 +12,6 @@ try {
   await createProgram().parseAsync(process.argv)
 } catch (error) {
   const message = exitMessage(error)
-  if (message !== '') process.stderr.write(`${message}\n`)
+  if (message !== '') process.stderr.write(`${printable(message)}\n`)
   process.exitCode = exitCode(error)
 }

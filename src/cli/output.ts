@@ -6,6 +6,14 @@ export type Format = (typeof FORMATS)[number]
 
 const MAX_CELL = 60
 
+/** Orders to a terminal, but for ends of lines, tabs, and the colours that this command line paints with. */
+const ORDERS = /(?!\u001b\[\d{1,2}m)[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g
+
+/** A text that a terminal only shows: names, errors and logs of others may hold what would move its cursor or set its title. */
+export function printable(text: string): string {
+  return text.replace(ORDERS, (order) => `\\u${order.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
 /** A value as one short line. */
 export function shortJson(value: JsonValue, max = MAX_CELL): string {
   const text = stringifyJson(value)

@@ -1,6 +1,6 @@
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
-import { isJsonObject, isSameJson, type JsonObject } from '../core/json.js'
+import { isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../core/json.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
@@ -21,7 +21,7 @@ import { renderWorkload } from './render-workload.js'
 import { openPayload, sealInput, sealPayload } from './sealed-input.js'
 import type { InsertBirth } from './start-queue.js'
 import { claimIdempotencyKey, findIdempotent, type IdempotentRow } from './start-store.js'
-import { unstorableReason } from './storable.js'
+import { forbiddenKey, unstorableReason } from './storable.js'
 
 const MAX_KEY_LENGTH = 255
 
@@ -195,11 +195,16 @@ function withSecondTry<T>({ elapsedMs = () => performance.now() }: StartDependen
   }
 }
 
-/** @throws TransientError VALIDATION when the workload is no object, or cannot be stored */
+/** @throws TransientError VALIDATION when the workload is no object, cannot be stored, or has a key that is not allowed */
 export function payloadOf(request: StartRequest): JsonObject {
   const payload = request.workload ?? {}
-  const reason = unstorableReason(payload)
+  const reason = unstorableReason(payload) ?? forbiddenReason(payload)
   if (reason !== null) throw new TransientError('VALIDATION', `workload: ${reason}`, { details: { field: 'workload' } })
   if (isJsonObject(payload)) return payload
   throw new TransientError('VALIDATION', 'workload: must be an object', { details: { field: 'workload' } })
+}
+
+function forbiddenReason(payload: JsonValue): string | null {
+  const key = forbiddenKey(payload)
+  return key === null ? null : `the key "${key}" is not allowed`
 }

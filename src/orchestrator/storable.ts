@@ -1,5 +1,6 @@
 import { TransientError } from '../core/errors.js'
-import { isJsonNumber, type JsonValue, numberText } from '../core/json.js'
+import { isJsonNumber, isJsonObject, type JsonValue, numberText } from '../core/json.js'
+import { FORBIDDEN_KEYS } from '../playbook/names.js'
 import { isStorableText, storableNumber } from '../variables/validate.js'
 
 /** Deep enough for any document; shallow enough for the recursion of every parser on the way. */
@@ -17,6 +18,13 @@ export function unstorableReason(value: JsonValue, depth = 0): string | null {
   if (depth > MAX_NESTING) return `it is nested more than ${MAX_NESTING} levels deep`
   if (Array.isArray(value)) return firstReason(value, (item) => unstorableReason(item, depth + 1))
   return firstReason(Object.entries(value), ([key, item]) => textReason(key) ?? unstorableReason(item, depth + 1))
+}
+
+/** A key, however deep, that would reach an object's prototype, or null. Playbooks and variables refuse the same ones. */
+export function forbiddenKey(value: JsonValue): string | null {
+  if (Array.isArray(value)) return firstReason(value, forbiddenKey)
+  if (!isJsonObject(value)) return null
+  return firstReason(Object.entries(value), ([key, item]) => (FORBIDDEN_KEYS.has(key) ? key : forbiddenKey(item)))
 }
 
 /**

@@ -15,15 +15,17 @@ interface GuardSettings extends Pick<Config, 'allowInsecure' | 'host' | 'corsOri
   readonly sessions: Pick<Sessions, 'isOpen'>
 }
 
+/** As it stands in the header: what a parser of addresses makes `127.0.0.1` of, like `evil.example@localhost` or `127.1`, is none. */
+const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
+
 /** Builds the guard from the settings. */
 export function createGuard({ sessions, allowInsecure, host, corsOrigins }: GuardSettings): Guard {
   // Playbooks run code. Without a credential only the address says who calls, and a name that an attacker's DNS points at
   // loopback must not pass for it.
   const isLocalOnly = (): boolean => sessions.isOpen && (isLoopback(host) || !allowInsecure)
 
-  function checkPlace({ headers, socket }: IncomingMessage): void {
-    const named = parseUrl(`http://${headers.host ?? ''}`)
-    if (isLocalOnly() && (named === null || !isLocalName(named.hostname))) {
+  function checkPlace({ headers, rawHeaders, socket }: IncomingMessage): void {
+    if (isLocalOnly() && (!LOCAL_HOST.test(headers.host ?? '') || isNamedTwice(rawHeaders))) {
       throw new TransientError(
         'FORBIDDEN',
         'The Host of a server without a credential is localhost, 127.0.0.1 or [::1]; or set ADMIN_KEY',
@@ -31,6 +33,7 @@ export function createGuard({ sessions, allowInsecure, host, corsOrigins }: Guar
     }
     const { origin } = headers
     if (origin === undefined || corsOrigins.includes(origin)) return
+    const named = parseUrl(`http://${headers.host ?? ''}`)
     const page = parseUrl(origin)
     const isOwn =
       page !== null && (page.host === named?.host || (isLocalName(page.hostname) && page.port === String(socket.localPort)))
@@ -48,6 +51,13 @@ function credentialOf({ headers }: IncomingMessage): string | null {
 export function bearerOf(authorization: unknown): string | null {
   const match = typeof authorization === 'string' ? /^Bearer +(\S+)$/i.exec(authorization.trim()) : null
   return match?.[1] ?? null
+}
+
+/** Node takes the first Host of several; a proxy may have looked at another one. */
+function isNamedTwice(rawHeaders: readonly string[]): boolean {
+  let hosts = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) if (rawHeaders[index]?.toLowerCase() === 'host') hosts += 1
+  return hosts > 1
 }
 
 function parseUrl(text: string): URL | null {

@@ -8,6 +8,8 @@ import { refuse } from './refusal.js'
 
 const GRACE_MS = 1_000
 const KEEP_ALIVE_MS = 12_000
+/** How late the two limits of sending a request may be; Node's own half a minute would treble the first. */
+const CHECKING_MS = 2_000
 
 /** A port that is taken before anything else is opened: two servers on one port fail early, and PORT 0 is known to all. */
 export interface Listener {
@@ -27,10 +29,13 @@ export async function listen({ host, port }: Pick<Config, 'host' | 'port'>): Pro
   let doors: Doors | null = null
   // A peer that has gone without a word is found so where nothing is on its way to it; else `cutDeadPeers` finds it.
   const alive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
-  const server = createServer(alive, (request: IncomingMessage, response: ServerResponse) => {
-    if (doors !== null) return doors.request(request, response)
-    refuse(request, response, new TransientError('OVERLOADED', 'The server is starting; try again in a moment'))
-  })
+  const server = createServer(
+    { ...alive, connectionsCheckingInterval: CHECKING_MS },
+    (request: IncomingMessage, response: ServerResponse) => {
+      if (doors !== null) return doors.request(request, response)
+      refuse(request, response, new TransientError('OVERLOADED', 'The server is starting; try again in a moment'))
+    },
+  )
   cutDeadPeers(server)
   // A client may take its time over a long watch, not over sending a request.
   server.headersTimeout = 15_000

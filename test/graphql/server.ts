@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { loadConfig } from '../../src/config.js'
 import { type JsonObject, parseJson } from '../../src/core/json.js'
+import { createLogger } from '../../src/server/logger.js'
 import { type RunningServer, startServer } from '../../src/server/main.js'
 
 export interface GraphQLAnswer {
@@ -28,7 +28,7 @@ export async function startInProcess(env: Readonly<Record<string, string>> = {})
   const write = (line: string): void => {
     log += line
   }
-  const logger = pino({ level: 'info' }, { write })
+  const logger = createLogger('info', { write })
   const server = await startServer(loadConfig({ PORT: '0', DATA_DIR: dataDir, ...env }), { logger })
 
   async function post(body: string, headers: Record<string, string> = {}): Promise<GraphQLAnswer> {

@@ -24,7 +24,7 @@ const keyed = createGuard({
 })
 
 function request(headers: Record<string, string>): IncomingMessage {
-  return { headers, socket: { localPort: 4000 } } as unknown as IncomingMessage
+  return { headers, rawHeaders: Object.entries(headers).flat(), socket: { localPort: 4000 } } as unknown as IncomingMessage
 }
 
 describe('without a key', () => {
