@@ -4,6 +4,7 @@ import { TransientError } from '../core/errors.js'
 import type { JsonValue, LosslessNumber } from '../core/json.js'
 import { RIGHTS, type Right } from '../core/principal.js'
 import type { GraphQLContext } from './context.js'
+import { publicNameOf } from './text-schema.js'
 
 export interface SchemaTypes {
   Context: GraphQLContext
@@ -34,7 +35,10 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       return { ...(Object.fromEntries(scopes) as Record<Right, boolean>), known: true }
     },
     unauthorizedError: (_parent, { session: { principal } }, { fieldName }) =>
-      new TransientError('FORBIDDEN', `${fieldName}: "${principal.name}" with the role ${principal.role} may not do this`),
+      new TransientError(
+        'FORBIDDEN',
+        `${publicNameOf(fieldName)}: "${principal.name}" with the role ${principal.role} may not do this`,
+      ),
   },
 })
 

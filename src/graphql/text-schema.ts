@@ -24,6 +24,11 @@ export function twinOf(name: string): string {
   return `${name}${TWIN}`
 }
 
+/** What a field is called for clients, twin or not. */
+export function publicNameOf(name: string): string {
+  return name.endsWith(TWIN) ? name.slice(0, -TWIN.length) : name
+}
+
 /**
  * The same schema for execution alone: each field of objects has a twin, a leaf, that answers what `printerOf` its node prints.
  * Resolvers, arguments and types are those of the schema given.

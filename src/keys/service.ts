@@ -46,6 +46,8 @@ interface KeysOptions {
   readonly db: Database
   /** Whether an admin may come in without any key of the table (ADMIN_KEY, JWT). */
   readonly isConfigured: boolean
+  /** Before anything: what the audit has gathered is written, so that it stands there in order. */
+  readonly beforeDeed?: () => Promise<void>
   /** After the commit: the sessions of this process look at once. */
   readonly onChanged: () => Promise<void>
   readonly clock?: Clock
@@ -58,7 +60,9 @@ const RESERVED = ['admin', 'anonymous']
 const MAX_YEARS = 10
 
 /** The keys over the database. */
-export function createKeysService({ db, isConfigured, onChanged, clock = systemClock }: KeysOptions): KeysService {
+export function createKeysService(options: KeysOptions): KeysService {
+  const { db, isConfigured, beforeDeed = async () => undefined, onChanged, clock = systemClock } = options
+
   async function otherAdmins(tx: Sql, id: string): Promise<boolean> {
     if (isConfigured) return true
     const live = await listLiveKeys(tx)
@@ -70,6 +74,7 @@ export function createKeysService({ db, isConfigured, onChanged, clock = systemC
     checkKey(request, clock.now())
     const { name, role, expiresAt, actor } = request
     const minted = mintKey()
+    await beforeDeed()
     const created = await db.transaction(async (tx) => {
       await lockKeys(tx)
       const live = await listLiveKeys(tx, name)
@@ -94,6 +99,7 @@ export function createKeysService({ db, isConfigured, onChanged, clock = systemC
       await insertEntries(tx, [deed('key.revoked', key, { actor, now: clock.now() })])
       return (await revokeKey(tx, key.id)) ?? key
     }
+    await beforeDeed()
     const revoked = await db.transaction(async (tx) => {
       await lockKeys(tx)
       const key = await findKey(tx, id)

@@ -35,7 +35,7 @@ export async function openAccess(config: Config, { db, services: given, logger, 
   const audit = createAuditLog({ db, days: config.auditDays, logger })
   closing.add('audit', audit.close)
   const isConfigured = hasCredential(config)
-  const keys = createKeysService({ db, isConfigured, onChanged: () => sessions.refresh() })
+  const keys = createKeysService({ db, isConfigured, beforeDeed: audit.flush, onChanged: () => sessions.refresh() })
   const services: Services = { ...given, keys, audit }
   const note: NoteDeed = ({ actor, keyId }, deed) => audit.note({ ...deed, actor, keyId, occurredAt: new Date() })
   const sessions = createSessions({

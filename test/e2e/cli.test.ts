@@ -1,9 +1,8 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ROOT } from '../support/paths.js'
+import { launchCli, runCli } from '../support/cli.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 
 const COUNTER = `apiVersion: noetl.io/v1
@@ -24,36 +23,14 @@ workflow:
 const FAILING = COUNTER.replace('cli_counter', 'cli_failing').replace('vars.counter * 2', 'vars.nothing')
 const INVALID = 'apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: x\nworkflow:\n- step: start\n  next: nowhere\n'
 
-interface Ran {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
 describe('the command line', () => {
   let server: TestServer
   let folder: string
   let file: (name: string) => string
   let id = 700_000_000_000_000_000n
 
-  function launch(args: readonly string[], url = server.url): ChildProcessWithoutNullStreams {
-    const env = { ...process.env, TRANSIENT_URL: url, TRANSIENT_KEY: '' }
-    return spawn(process.execPath, [join(ROOT, 'bin/transient.js'), ...args], { cwd: ROOT, env })
-  }
-
-  function run(args: readonly string[], { input = '', url }: { input?: string; url?: string } = {}): Promise<Ran> {
-    const child = launch(args, url)
-    let out = ''
-    let err = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text
-    })
-    child.stdin.end(input)
-    return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })))
-  }
+  const launch = (args: readonly string[]) => launchCli(args, { url: server.url })
+  const run = (args: readonly string[], { input = '', url = server.url } = {}) => runCli(args, { url, input })
 
   const newId = (): string => {
     id += 1n
@@ -87,6 +64,15 @@ describe('the command line', () => {
     const { code, err } = await run(['execution', 'run', file('failing.yaml')])
     expect(err).toMatch(/TEMPLATE_UNDEFINED: .*nothing/)
     expect(code).toBe(5)
+  })
+
+  it('shows what a step says, and does nothing that it orders the terminal to', async () => {
+    const tool = `  tool: {kind: python, code: "raise ValueError('\\\\x1b]0;pwned\\\\x07\\\\x9b2J')"}\n`
+    writeFileSync(file('orders.yaml'), COUNTER.replace('cli_counter', 'cli_orders').replace('  next: double\n', tool))
+    const { code, out, err } = await run(['execution', 'run', file('orders.yaml')])
+    expect(code).toBe(5)
+    expect(out + err).toContain('\\u001b]0;pwned\\u0007\\u009b2J')
+    expect((out + err).replaceAll(/[\n\t]/g, '')).not.toMatch(/\p{Cc}/u)
   })
 
   it('prints one JSON object per line for programs', async () => {

@@ -7,6 +7,7 @@ import { ROLES } from '../../core/principal.js'
 import {
   type ApiKeyFieldsFragment,
   AuditDocument,
+  type AuditQuery,
   CreateApiKeyDocument,
   ListApiKeysDocument,
   MeDocument,
@@ -20,6 +21,7 @@ import { parseCount, parseWord } from '../value.js'
 
 const KEY_COLUMNS = ['id', 'name', 'role', 'created_at', 'created_by', 'expires_at', 'last_used_at', 'revoked_at']
 const AUDIT_COLUMNS = ['occurred_at', 'actor', 'action', 'execution_id', 'subject', 'count', 'key_id']
+const PAGE = 250
 const DAY_MS = 86_400_000
 const RETRY_MS = 200
 
@@ -80,7 +82,7 @@ export function addAccessCommands(program: Command): void {
     .option('--action <action>', 'execution.started, variables.written, key.created, …')
     .option('--since <time>', 'from this time on')
     .option('--until <time>', 'before this time')
-    .option('--first <n>', 'how many, at most 250', '50')
+    .option('--first <n>', 'how many', '50')
     .action((options: AuditOptions, command: Command) => listAudit(createContext(command), options))
 }
 
@@ -149,8 +151,16 @@ async function listAudit({ client, printRows }: CommandContext, options: AuditOp
     since: options.since === undefined ? null : timeOf(options.since, '--since'),
     until: options.until === undefined ? null : timeOf(options.until, '--until'),
   }
-  const { audit } = await client.request(AuditDocument, { filter, first: parseCount(options.first, '--first') })
-  printRows(audit.nodes.map(snakeKeys), AUDIT_COLUMNS)
+  const wanted = parseCount(options.first, '--first')
+  const entries: AuditQuery['audit']['nodes'][number][] = []
+  let after: string | null = null
+  do {
+    const first = Math.min(PAGE, wanted - entries.length)
+    const { audit }: AuditQuery = await client.request(AuditDocument, { filter, first, after })
+    entries.push(...audit.nodes)
+    after = audit.pageInfo.hasNextPage ? audit.pageInfo.endCursor : null
+  } while (after !== null && entries.length < wanted)
+  printRows(entries.map(snakeKeys), AUDIT_COLUMNS)
 }
 
 function keyRow(key: ApiKeyFieldsFragment): JsonObject {
