@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { openDraft, saveDraft } from './hands.js'
 import { createStage } from './stage.js'
 
 const stage = createStage()
@@ -9,8 +10,7 @@ it('goes on by itself after the server was killed and restarted, without a reloa
   const page = await stage.open(`/executions/${id}?var=note`)
   await page.locator('[data-variable="count"]').waitFor()
   await page.evaluate(() => Object.assign(window, { isSamePage: true }))
-  await page.getByRole('tab', { name: 'Edit' }).click()
-  const draft = page.getByLabel('New value of note, JSON')
+  const draft = await openDraft(page, 'note')
   await draft.fill('"a draft"')
   for (const count of [1, 2, 3]) await stage.set(id, { count, [`before_${count}`]: count })
   const badge = page.getByTitle('About the connection')
@@ -19,7 +19,7 @@ it('goes on by itself after the server was killed and restarted, without a reloa
   await stage.server.kill()
   await badge.getByText('Offline').waitFor({ timeout: 30_000 })
   expect(await badge.textContent()).toContain('r4')
-  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await saveDraft(page)
   await page.getByText('It was not saved; the draft is kept').waitFor()
   await badge.click()
   await page.getByText(/No connection since .* Shown: revision 4/).waitFor()
@@ -33,7 +33,7 @@ it('goes on by itself after the server was killed and restarted, without a reloa
   await badge.getByText('r7').waitFor()
   expect(await page.evaluate(() => (window as unknown as { isSamePage?: boolean }).isSamePage)).toBe(true)
   expect(await draft.textContent()).toBe('"a draft"')
-  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await saveDraft(page)
   await page.getByText('Saved as revision 8').waitFor()
 })
 

@@ -1,9 +1,13 @@
-/** Waits for a variable that somebody sets, so that a test decides when each step goes on. */
-export const STEPWISE = `
-apiVersion: noetl.io/v1
+/** A playbook of the path console/<name>. */
+const written = (name: string, rest: string) => `apiVersion: noetl.io/v1
 kind: Playbook
-metadata: {name: stepwise, path: console/stepwise}
-workload: {greeting: hello, times: 2, loud: false, list: [1, 2]}
+metadata: {name: ${name}, path: console/${name}}
+${rest}`
+
+/** Waits for a variable that somebody sets, so that a test decides when each step goes on. */
+export const STEPWISE = written(
+  'stepwise',
+  `workload: {greeting: hello, times: 2, loud: false, list: [1, 2]}
 workflow:
 - step: start
   vars: {counter: 0, nothing: null, blank: "", order: {id: 7, lines: [{sku: "a", price: 12345678901234567890}]}}
@@ -20,19 +24,19 @@ workflow:
   - when: "{{ vars.counter >= workload.times }}"
     then: [{step: end}]
   - else: [{step: work}]
-`
+`,
+)
 
-export const FAILING = `
-apiVersion: noetl.io/v1
-kind: Playbook
-metadata: {name: failing, path: console/failing}
-workflow:
+export const FAILING = written(
+  'failing',
+  `workflow:
 - step: start
   vars: {url: "https://example.invalid/"}
   next: [{step: broken}]
 - step: broken
   vars: {total: "{{ vars.missing + 1 }}"}
-`
+`,
+)
 
 /** Takes long enough to be looked at. */
 export const BATCH = `apiVersion: noetl.io/v1
@@ -90,11 +94,9 @@ workflow:
 `
 
 /** `case` decides, by what a step answered. */
-export const CASES = `
-apiVersion: noetl.io/v1
-kind: Playbook
-metadata: {name: cases, path: console/cases}
-workflow:
+export const CASES = written(
+  'cases',
+  `workflow:
 - step: start
   next: look
 - step: look
@@ -111,14 +113,13 @@ workflow:
 - step: large
 - step: small
 - step: nowhere
-`
+`,
+)
 
 /** Fails until it is a second old. */
-export const RETRIED = `
-apiVersion: noetl.io/v1
-kind: Playbook
-metadata: {name: retried, path: console/retried}
-workflow:
+export const RETRIED = written(
+  'retried',
+  `workflow:
 - step: start
   vars: {began: "{{ now() }}"}
   next: flaky
@@ -133,19 +134,19 @@ workflow:
         if age < 1:
             raise ValueError("not yet")
         return {"age": age}
-`
+`,
+)
 
-export const PARENT = `
-apiVersion: noetl.io/v1
-kind: Playbook
-metadata: {name: parent, path: console/parent}
-workflow:
+export const PARENT = written(
+  'parent',
+  `workflow:
 - step: start
   tool: playbook
   path: console/stepwise
   args: {times: 1}
   vars: {done: true}
-`
+`,
+)
 
 /** A playbook that only greets; its text differs with the greeting. */
 export const greet = (greeting: string) => `apiVersion: noetl.io/v1
@@ -185,12 +186,12 @@ export function branching(steps: number): string {
   ${next === null ? 'vars: {sum: "{{ vars.never }}"}' : `next:${back}\n  - step: ${next}`}
 `
   })
-  return `apiVersion: noetl.io/v1
-kind: Playbook
-metadata: {name: branching, path: ${BRANCHING}}
-workflow:
+  return written(
+    'branching',
+    `workflow:
 - step: start
   vars: {turns: 0}
   next: choose_0
-${layers.join('')}`
+${layers.join('')}`,
+  )
 }

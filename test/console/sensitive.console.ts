@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
+import { addSensitive, openDraft, reveal, saveDraft } from './hands.js'
 import { createStage } from './stage.js'
 
 const stage = createStage([], { env: { ENCRYPTION_KEYS: `first:${randomBytes(32).toString('base64')}` } })
@@ -9,19 +10,12 @@ it('a sensitive value is hidden, revealed after a confirmation that the audit ke
   const id = '5500'
   await stage.set(id, { port: 80 })
   const page = await stage.open(`/executions/${id}`)
-  await page.getByRole('button', { name: 'Add a variable' }).click()
-  const form = page.getByRole('region', { name: 'Add a variable' })
-  await form.getByLabel('Name').fill('password')
-  await form.getByLabel('Value, JSON').fill(JSON.stringify(SECRET))
-  await form.getByText('Sensitive: encrypted').click()
-  await form.getByRole('button', { name: 'Add' }).click()
+  await addSensitive(page, 'password', SECRET)
   const line = page.locator('[data-variable="password"]')
   await line.getByText('sensitive').waitFor()
   expect(await page.content()).not.toContain(SECRET)
 
-  await page.getByRole('button', { name: 'Reveal', exact: true }).click()
-  await page.getByText('The audit keeps that you looked at it').waitFor()
-  await page.getByRole('button', { name: 'Reveal it' }).click()
+  await reveal(page)
   await page.getByText(SECRET).waitFor()
   const { audit } = await stage.server.query<{ audit: { nodes: { action: string; subject: string | null }[] } }>(
     '{ audit(first: 20) { nodes { action subject } } }',
@@ -32,16 +26,14 @@ it('a sensitive value is hidden, revealed after a confirmation that the audit ke
   await page.getByRole('button', { name: 'Hide it' }).click()
   expect(await page.getByText(SECRET).count()).toBe(0)
 
-  await page.getByRole('tab', { name: 'Edit' }).click()
-  const editor = page.getByLabel('New value of password, JSON')
+  const editor = await openDraft(page, 'password')
   expect(await editor.textContent()).toBe('"********"')
   await page.getByText('anything else replaces it').waitFor()
   await editor.fill('"another"')
-  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await saveDraft(page)
   await page.getByText('Saved as revision 3').waitFor()
   await page.getByRole('tab', { name: 'Value' }).click()
-  await page.getByRole('button', { name: 'Reveal', exact: true }).click()
-  await page.getByRole('button', { name: 'Reveal it' }).click()
+  await reveal(page)
   await page.getByText('"another"').waitFor()
 
   await page.getByRole('tab', { name: 'Edit' }).click()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { openAdd, openDraft, saveDraft } from './hands.js'
 import { STEPWISE } from './playbooks.js'
 import { createStage } from './stage.js'
 
@@ -62,11 +63,7 @@ it('a large value is read when it is opened, and unfolds in parts', async () => 
   await line.getByRole('button').click()
   await page.getByText('[ 12,000 items ]').waitFor()
   await page.getByText('"item 99"').waitFor()
-  await page
-    .getByRole('button', { name: '11,900 mores' })
-    .or(page.getByRole('button', { name: /11,900 more/ }))
-    .first()
-    .click()
+  await page.getByRole('button', { name: /11,900 more/ }).click()
   await page.getByText('"item 150"').waitFor()
 })
 
@@ -74,8 +71,7 @@ it('an edit is checked, compared and saved; a conflict shows both values and kee
   const id = '4002'
   await stage.set(id, { port: 80 })
   const page = await stage.open(`/executions/${id}?var=port`)
-  await page.getByRole('tab', { name: 'Edit' }).click()
-  const editor = page.getByLabel('New value of port, JSON')
+  const editor = await openDraft(page, 'port')
   await editor.fill('{"a": ')
   await page.getByText('This is not JSON').waitFor()
   expect(await page.getByRole('button', { name: 'Save', exact: true }).isDisabled()).toBe(true)
@@ -92,7 +88,7 @@ it('an edit is checked, compared and saved; a conflict shows both values and kee
   await page.getByText('It changed while you were editing').waitFor()
   expect(await editor.textContent()).toBe('8080')
   await page.getByRole('button', { name: 'Keep my draft' }).click()
-  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await saveDraft(page)
   await page.getByText('Saved as revision 3').waitFor()
 })
 
@@ -100,15 +96,13 @@ it('what the server refuses is said in place, and the draft stays', async () => 
   const id = '4008'
   await stage.set(id, { note: 'short' })
   const page = await stage.open(`/executions/${id}?var=note`)
-  await page.getByRole('tab', { name: 'Edit' }).click()
-  const editor = page.getByLabel('New value of note, JSON')
-  await editor.waitFor()
+  const editor = await openDraft(page, 'note')
   await editor.fill(JSON.stringify('x'.repeat(270_000)))
-  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await saveDraft(page)
   await page.getByText('It was not saved; the draft is kept').waitFor()
   await page.getByText(/Make it smaller/).waitFor()
   await editor.fill('{"__proto__": 1}')
-  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await saveDraft(page)
   await page
     .getByText(/__proto__/)
     .nth(1)
@@ -121,8 +115,7 @@ it('a draft outlives the end of the execution', async () => {
   const id = await stage.start('console/stepwise', { times: 500 })
   const page = await stage.open(`/executions/${id}?var=blank`)
   await page.locator('[data-variable="blank"]').waitFor({ timeout: 30_000 })
-  await page.getByRole('tab', { name: 'Edit' }).click()
-  const editor = page.getByLabel('New value of blank, JSON')
+  const editor = await openDraft(page, 'blank')
   await editor.fill('"mine"')
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByText('The execution has ended').waitFor()
@@ -134,8 +127,7 @@ it('one is added by hand, under a name that is free and allowed', async () => {
   const id = '4009'
   await stage.set(id, { port: 80 })
   const page = await stage.open(`/executions/${id}`)
-  await page.getByRole('button', { name: 'Add a variable' }).click()
-  const form = page.getByRole('region', { name: 'Add a variable' })
+  const form = await openAdd(page)
   const add = form.getByRole('button', { name: 'Add' })
   await form.getByLabel('Name').fill('1st')
   await form.getByText('A letter or _ first').waitFor()
