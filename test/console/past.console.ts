@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
-import { FAILING, STEPWISE } from './playbooks.js'
+import { FAILING, STEPWISE, STUBBORN } from './playbooks.js'
 import { createStage } from './stage.js'
 
-const stage = createStage([STEPWISE, FAILING])
+const stage = createStage([STEPWISE, FAILING, STUBBORN])
 
 const shownOf = (page: Page, name: string) => page.locator(`[data-variable="${name}"] [data-column="Value"]`)
 const step = (page: Page, name: string) => page.locator(`[data-step="${name}"]`)
@@ -100,4 +100,13 @@ it('of a failed execution the last revision is its end; a revision beyond it is 
   await page.getByRole('slider', { name: 'Revision' }).press('Home')
   await step(page, 'broken').getByText('not reached').waitFor()
   await step(page, 'start').getByText('not reached').waitFor()
+})
+
+it('a visit of more events than one page holds ends in the past, too', async () => {
+  const id = await stage.run('console/stubborn')
+  const page = await stage.open(`/executions/${id}?at=1&step=flaky`)
+  await page.getByText('The past · Revision 1 of 2').waitFor()
+  await step(page, 'flaky').getByText('failed').waitFor()
+  await step(page, 'clean').getByText('not reached').waitFor()
+  await page.getByRole('region', { name: 'Why this route' }).getByText('→ clean, taken').waitFor()
 })

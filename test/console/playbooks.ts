@@ -137,6 +137,27 @@ export const RETRIED = written(
 `,
 )
 
+/** Fails at each of thirty attempts, which are sixty events; then somebody cleans up. */
+export const STUBBORN = written(
+  'stubborn',
+  `workflow:
+- step: start
+  next: flaky
+- step: flaky
+  tool: python
+  retry: {max_attempts: 30, initial_delay: 0}
+  code: |
+    def main():
+        raise ValueError("never")
+  vars: {tried: true}
+  next:
+  - when: "{{ this.status == 'error' }}"
+    then: [{step: clean}]
+- step: clean
+  vars: {cleaned: true}
+`,
+)
+
 export const PARENT = written(
   'parent',
   `workflow:

@@ -1,4 +1,4 @@
-import type { StepRow } from '../live/execution-feed.js'
+import type { StepRow } from '../live/read-step.js'
 
 /** One try at a step, in time. */
 export interface Attempt {

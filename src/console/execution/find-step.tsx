@@ -1,6 +1,6 @@
 import { ActionIcon, Select, Tooltip } from '@mantine/core'
 import { IconCurrentLocation, IconSearch } from '@tabler/icons-react'
-import type { StepRow } from '../live/execution-feed.js'
+import type { StepRow } from '../live/read-step.js'
 import type { GraphStep } from './firing.js'
 
 interface FindStepProps {

@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonValue } from '../../core/json.js'
-import type { PlaybookGraphQuery, StepRowFragment } from '../generated/graphql.js'
+import type { PlaybookGraphQuery } from '../generated/graphql.js'
+import type { StepEvent, StepRow } from '../live/read-step.js'
 
 export type GraphStep = NonNullable<PlaybookGraphQuery['playbook']>['steps'][number]
 export type Arrow = GraphStep['transitions'][number]
-export type StepEvent = StepRowFragment['events']['nodes'][number]
 
 /** An arrow that was looked at, and what came of it. */
 export interface Looked {
@@ -67,7 +67,7 @@ interface Firing {
 }
 
 /** Every arrow that was taken, in the order of revisions. */
-export function firings(steps: readonly GraphStep[], runs: readonly StepRowFragment[]): Firing[] {
+export function firings(steps: readonly GraphStep[], runs: readonly StepRow[]): Firing[] {
   const known = new Map(steps.map((step) => [step.name, step]))
   return runs
     .flatMap(({ step: name, events }) => {
@@ -80,7 +80,7 @@ export function firings(steps: readonly GraphStep[], runs: readonly StepRowFragm
 }
 
 /** The revision at which a step's latest visit was opened: what stood before it. 0 where no arrow led there: it was the first. */
-export function openedAt(step: string, steps: readonly GraphStep[], runs: readonly StepRowFragment[]): number {
+export function openedAt(step: string, steps: readonly GraphStep[], runs: readonly StepRow[]): number {
   const visits = runs.filter((run) => run.step === step).length
   const into = firings(steps, runs).filter(({ to }) => to === step)
   // The visit that no arrow led to is the first one of the execution.

@@ -1,14 +1,15 @@
 import { Group, SegmentedControl, Text } from '@mantine/core'
-import { lazy, Suspense, useCallback } from 'react'
+import { lazy, Suspense, useCallback, useEffect } from 'react'
 import { Empty, FaultNote, Loading } from '../app/states.js'
 import { type ExecutionHeadFragment, PlaybookGraphDocument, type PlaybookGraphQuery } from '../generated/graphql.js'
 import type { Fault } from '../lib/faults.js'
 import { useShortcuts } from '../lib/shortcuts.js'
 import { useRead } from '../lib/use-read.js'
 import { useSearchState } from '../lib/use-search-state.js'
-import type { StepRow } from '../live/execution-feed.js'
+import type { StepRow } from '../live/read-step.js'
 import type { VariableRow } from '../live/variable-table.js'
 import { FindStep } from './find-step.js'
+import type { GraphViewProps } from './graph/elements.js'
 import { StepDetail } from './step-detail.js'
 import classes from './steps-panel.module.css'
 import { Timeline } from './timeline.js'
@@ -18,7 +19,8 @@ const VIEWS = [
   { value: 'timeline', label: 'Timeline' },
 ]
 
-const GraphView = lazy(() => import('./graph/graph-view.js').then((module) => ({ default: module.GraphView })))
+const loadGraph = () => import('./graph/graph-view.js').then((module) => ({ default: module.GraphView }))
+const GraphView = lazy(loadGraph)
 
 interface StepsPanelProps {
   readonly head: ExecutionHeadFragment
@@ -90,15 +92,16 @@ function withEnd({ id, status, finishedAt }: ExecutionHeadFragment, steps: reado
   return [...steps, { ...end, status: 'SUCCEEDED' }]
 }
 
-interface GraphProps extends StepsPanelProps {
+interface GraphProps extends StepsPanelProps, Pick<GraphViewProps, 'chosen' | 'onChoose'> {
   readonly playbook: PlaybookGraphQuery['playbook']
   readonly fault: Fault | null
-  readonly chosen: string
-  readonly onChoose: (step: string) => void
 }
 
 function Graph({ head, playbook, fault, steps, variables, chosen, onChoose }: GraphProps) {
-  if (head.playbook === null)
+  const hasPlaybook = head.playbook !== null
+  // While the playbook is asked for. A failure is told where the graph is drawn.
+  useEffect(() => void (hasPlaybook && loadGraph().catch(() => null)), [hasPlaybook])
+  if (!hasPlaybook)
     return (
       <Empty title="No playbook runs here">
         <Text size="sm" c="dimmed">

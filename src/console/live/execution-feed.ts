@@ -1,13 +1,9 @@
-import { type ExecutionHeadFragment, ExecutionLiveDocument, type StepRowFragment, StepsDocument } from '../generated/graphql.js'
+import { type ExecutionHeadFragment, ExecutionLiveDocument, StepsDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import type { Fault } from '../lib/faults.js'
 import { createStore, type Store } from '../lib/store.js'
 import { follow } from './follow.js'
-
-export interface StepRow extends StepRowFragment {
-  /** The cursor before it: asking for one after this gives it. */
-  readonly before: string | null
-}
+import { readStep, type StepRow } from './read-step.js'
 
 export interface ExecutionView {
   /** null until the server has said. */
@@ -64,7 +60,13 @@ export function createExecutionFeed(id: string): ExecutionFeed {
         return
       }
       for (const { cursor, node } of data.execution.steps.edges) {
-        fresh.push({ ...node, before: after })
+        const row = await readStep(id, node, after)
+        if (isStopped) return
+        if (row === null) {
+          isStale = true
+          return
+        }
+        fresh.push(row)
         after = cursor
       }
       hasNext = data.execution.steps.pageInfo.hasNextPage

@@ -1,5 +1,5 @@
 import type { ExecutionHeadFragment, StepStatus } from '../generated/graphql.js'
-import type { StepRow } from '../live/execution-feed.js'
+import type { StepRow } from '../live/read-step.js'
 import type { VariableRow } from '../live/variable-table.js'
 
 const ENDS: Readonly<Record<string, StepStatus>> = {

@@ -8,7 +8,7 @@ import {
 import { type ReactNode, useMemo } from 'react'
 import { formatCount, formatTime } from '../lib/format.js'
 import { useShortcuts } from '../lib/shortcuts.js'
-import type { StepRow } from '../live/execution-feed.js'
+import type { StepRow } from '../live/read-step.js'
 import classes from './time-bar.module.css'
 import { usePlay } from './use-play.js'
 

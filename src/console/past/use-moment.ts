@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
 import type { ExecutionHeadFragment } from '../generated/graphql.js'
 import { useSearchState } from '../lib/use-search-state.js'
-import type { StepRow } from '../live/execution-feed.js'
+import type { StepRow } from '../live/read-step.js'
 import { useFeedHandle } from '../live/use-feed.js'
 import type { VariablesView } from '../live/variable-table.js'
 import { headAt, stepsAt } from './moment.js'

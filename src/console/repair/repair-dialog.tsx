@@ -3,7 +3,7 @@ import { IconRotate } from '@tabler/icons-react'
 import { lazy, Suspense, useState } from 'react'
 import { Loading } from '../app/states.js'
 import type { ExecutionHeadFragment } from '../generated/graphql.js'
-import type { StepRow } from '../live/execution-feed.js'
+import type { StepRow } from '../live/read-step.js'
 
 const RepairForm = lazy(() => import('./repair-form.js').then((module) => ({ default: module.RepairForm })))
 

@@ -1,7 +1,7 @@
 import { type Edge, MarkerType } from '@xyflow/react'
 import { useMemo } from 'react'
 import { isJsonObject, parseJson, stringifyJson } from '../../../core/json.js'
-import type { StepRow } from '../../live/execution-feed.js'
+import type { StepRow } from '../../live/read-step.js'
 import type { VariableRow } from '../../live/variable-table.js'
 import type { GraphStep } from '../firing.js'
 import { type Layout, labelsOf, NODE } from './layout.js'
@@ -29,14 +29,18 @@ function useProgress(steps: readonly GraphStep[], variables: readonly VariableRo
   }, [figures])
 }
 
-interface Elements {
+/** What the graph shows. */
+export interface GraphViewProps {
   readonly steps: readonly GraphStep[]
   readonly startStep: string
   readonly runs: readonly StepRow[]
   readonly variables: readonly VariableRow[]
-  readonly layout: Layout
   readonly chosen: string
   readonly onChoose: (step: string) => void
+}
+
+interface Elements extends GraphViewProps {
+  readonly layout: Layout
 }
 
 /** Each step where the layout put it, as it stands. */

@@ -2,25 +2,13 @@ import '@xyflow/react/dist/style.css'
 import { useComputedColorScheme } from '@mantine/core'
 import { Background, Controls, MiniMap, ReactFlow, useReactFlow, useStoreApi } from '@xyflow/react'
 import { useEffect, useMemo, useRef } from 'react'
-import type { StepRow } from '../../live/execution-feed.js'
-import type { VariableRow } from '../../live/variable-table.js'
 import { currentStep } from '../find-step.js'
-import type { GraphStep } from '../firing.js'
-import { useEdges, useNodes } from './elements.js'
+import { type GraphViewProps, useEdges, useNodes } from './elements.js'
 import classes from './graph-view.module.css'
 import { layoutSteps, NODE, type Place } from './layout.js'
 import { LoopEdge } from './loop-edge.js'
 import { StepNode, type StepNodeType } from './step-node.js'
 import { WayEdge } from './way-edge.js'
-
-interface GraphViewProps {
-  readonly steps: readonly GraphStep[]
-  readonly startStep: string
-  readonly runs: readonly StepRow[]
-  readonly variables: readonly VariableRow[]
-  readonly chosen: string
-  readonly onChoose: (step: string) => void
-}
 
 const NODE_TYPES = { step: StepNode }
 const EDGE_TYPES = { loop: LoopEdge, way: WayEdge }
@@ -51,7 +39,7 @@ export function GraphView(props: GraphViewProps) {
         onlyRenderVisibleElements={!isSmall}
         fitView
         fitViewOptions={isSmall ? { padding: 0.12, maxZoom: 1.1 } : { nodes: around(nodes, first), maxZoom: 0.9, minZoom: 0.6 }}
-        minZoom={0.05}
+        minZoom={0.02}
         proOptions={{ hideAttribution: true }}
       >
         <Background gap={22} />

@@ -1,5 +1,5 @@
 import type { StepStatus } from '../../generated/graphql.js'
-import type { StepRow } from '../../live/execution-feed.js'
+import type { StepRow } from '../../live/read-step.js'
 import { firings, type GraphStep } from '../firing.js'
 
 /** How a step stands, over all its visits. */
