@@ -41,6 +41,12 @@ it('on a phone nothing is wider than the screen, and nothing serious is found', 
     await page.goto(`${stage.server.url}${place}`)
     await page.waitForLoadState('networkidle')
     expect(await page.evaluate(() => document.documentElement.scrollWidth), place).toBeLessThanOrEqual(390)
+    const places = page.getByRole('navigation', { name: 'Console' })
+    expect(await places.evaluate((nav) => nav.scrollWidth - nav.clientWidth), place).toBe(0)
+    for (const link of await places.getByRole('link').all()) {
+      const box = await link.boundingBox()
+      expect((box?.x ?? 0) + (box?.width ?? 1_000), place).toBeLessThanOrEqual(390)
+    }
     expect(await seriousIssues(page), place).toEqual([])
   }
 })
