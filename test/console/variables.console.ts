@@ -8,7 +8,7 @@ const stage = createStage([STEPWISE])
 it('are live, tell null from empty and missing, keep digits, and show where each came from', async () => {
   const id = await stage.run('console/stepwise', { times: 1 })
   await stage.set('4001', { live: 1 })
-  const page = await stage.open('/executions/4001')
+  const page = await stage.open('/executions/4001', { viewport: { width: 1900, height: 860 } })
   const line = page.locator('[data-variable="live"]')
   await line.waitFor()
   await stage.set('4001', { live: 2, more: 'new' })

@@ -5,6 +5,7 @@ import { useDeferredValue, useMemo, useRef } from 'react'
 import { Empty } from '../app/states.js'
 import type { ComparedVariableFragment } from '../generated/graphql.js'
 import { useSearchState } from '../lib/use-search-state.js'
+import { useTyped } from '../lib/use-typed.js'
 import frame from '../ui/table.module.css'
 import { Concealed, Preview } from '../variables/variable-line.js'
 import classes from './compare-page.module.css'
@@ -29,7 +30,7 @@ interface VariableTableProps {
 /** The variables of both by name; one that is chosen is compared line by line. */
 export function VariableTable({ pairs, left, right }: VariableTableProps) {
   const [search, setSearch] = useSearchState()
-  const text = search.get('q') ?? ''
+  const [text, setText] = useTyped(search.get('q') ?? '', (q) => setSearch({ q }))
   const isAll = search.get('all') === 'yes'
   const deferred = useDeferredValue(text.trim().toLowerCase())
   const shown = useMemo(
@@ -47,7 +48,7 @@ export function VariableTable({ pairs, left, right }: VariableTableProps) {
           placeholder="Filter by name"
           leftSection={<IconFilter size={14} />}
           value={text}
-          onChange={(event) => setSearch({ q: event.currentTarget.value })}
+          onChange={(event) => setText(event.currentTarget.value)}
         />
         <Checkbox
           size="xs"

@@ -41,8 +41,8 @@ export function StepsPanel({ head, steps, variables }: StepsPanelProps) {
   useShortcuts([['t', () => show(view === 'graph' ? 'timeline' : 'graph')]])
   return (
     <section className={`panel ${classes['panel']}`} aria-label="Steps">
-      <Group gap="sm" p="xs" px="sm" className={classes['bar']}>
-        <SegmentedControl size="xs" aria-label="How to show the steps" data={VIEWS} value={view} onChange={show} />
+      <Group gap="sm" p="xs" px="sm" wrap="nowrap" className={classes['bar']}>
+        <SegmentedControl size="xs" flex="none" aria-label="How to show the steps" data={VIEWS} value={view} onChange={show} />
         {playbook && <FindStep steps={playbook.steps} runs={steps} onChoose={choose} />}
       </Group>
       <div className={classes['body']}>

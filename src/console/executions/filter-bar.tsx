@@ -1,7 +1,8 @@
 import { Button, Chip, Group, Pill, PillsInput, Popover, Stack, TextInput } from '@mantine/core'
 import { IconCalendar, IconSearch } from '@tabler/icons-react'
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { words } from '../lib/format.js'
+import { useTyped } from '../lib/use-typed.js'
 import { type Filters, formatCondition, parseCondition, STATUSES } from './filters.js'
 
 interface FilterBarProps {
@@ -9,17 +10,16 @@ interface FilterBarProps {
   readonly onChange: (filters: Filters) => void
 }
 
-const TYPING_MS = 250
-
 /** Status, playbook, time and variables; all that is given must hold. */
 export function FilterBar({ filters, onChange }: FilterBarProps) {
   return (
-    <Group gap="xs" align="flex-end" role="search" aria-label="Filter executions">
+    <Group gap="xs" role="search" aria-label="Filter executions">
       <Group gap={5}>
         {STATUSES.map((status) => (
           <Chip
             key={status}
             size="xs"
+            variant="outline"
             checked={filters.statuses.includes(status)}
             onChange={(isOn) =>
               onChange({
@@ -49,13 +49,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
 }
 
 function PathInput({ path, onChange }: { path: string; onChange: (path: string) => void }) {
-  const [text, setText] = useState(path)
-  useEffect(() => setText(path), [path])
-  useEffect(() => {
-    if (text === path) return
-    const timer = setTimeout(() => onChange(text), TYPING_MS)
-    return () => clearTimeout(timer)
-  })
+  const [text, setText] = useTyped(path, onChange)
   return (
     <TextInput
       size="xs"

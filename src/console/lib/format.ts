@@ -13,19 +13,28 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(ms / DAY)} d ${Math.floor((ms % DAY) / HOUR)} h`
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
-const day = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
+/** Made when it is first used: the browser takes 20 ms for each, and the page is not there yet. */
+function dates(options: Intl.DateTimeFormatOptions): (date: Date) => string {
+  let made: Intl.DateTimeFormat | null = null
+  return (date) => {
+    made ??= new Intl.DateTimeFormat(undefined, options)
+    return made.format(date)
+  }
+}
+
+const clock = dates({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
+const day = dates({ month: 'short', day: 'numeric' })
+const full = dates({ dateStyle: 'medium', timeStyle: 'long' })
 
 /** The time of today; before that the day, too. */
 export function formatTime(iso: string, now = Date.now()): string {
   const date = new Date(iso)
   const isToday = new Date(now).toDateString() === date.toDateString()
-  return isToday ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`
+  return isToday ? clock(date) : `${day(date)}, ${clock(date)}`
 }
 
 export function formatFullTime(iso: string): string {
-  return full.format(new Date(iso))
+  return full(new Date(iso))
 }
 
 /** `812 B`, `1.4 kB`, `2.0 MB`. */

@@ -10,6 +10,7 @@ import type { PlaybookRowFragment } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
 import { editorPlace } from '../lib/places.js'
 import { useSearchState } from '../lib/use-search-state.js'
+import { useTyped } from '../lib/use-typed.js'
 import { Page } from '../ui/page.js'
 import { PlaybooksTable } from './playbooks-table.js'
 import { usePlaybooks } from './use-playbooks.js'
@@ -25,7 +26,7 @@ export function PlaybooksPage() {
   const { rows, total, isLoaded, fault } = usePlaybooks()
   const [search, setSearch] = useSearchState()
   const [starting, setStarting] = useState<string | null>(null)
-  const text = search.get('q') ?? ''
+  const [text, setText] = useTyped(search.get('q') ?? '', (q) => setSearch({ q }))
   const shown = useMemo(() => matching(rows, text), [rows, text])
   const me = useMe()
   const isEmpty = isLoaded && rows.length === 0
@@ -61,7 +62,7 @@ export function PlaybooksPage() {
             placeholder="Filter: path, name or description"
             leftSection={<IconSearch size={14} />}
             value={text}
-            onChange={(event) => setSearch({ q: event.currentTarget.value })}
+            onChange={(event) => setText(event.currentTarget.value)}
           />
         </Group>
       )}

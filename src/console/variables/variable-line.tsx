@@ -25,7 +25,7 @@ export const VariableLine = memo(function VariableLine({ row, top, index, isChos
       aria-rowindex={index + 2}
       data-variable={row.name}
       data-chosen={isChosen || undefined}
-      style={{ transform: `translateY(${top}px)` }}
+      style={{ top }}
     >
       {isFresh && <span key={row.seenAt} className={classes['flash']} aria-hidden="true" />}
       <span role="cell" data-column="Name">

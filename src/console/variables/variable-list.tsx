@@ -24,7 +24,7 @@ export function VariableList({ rows, isFiltered, isLoaded, chosen, onChoose }: V
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => LINE_HEIGHT,
-    overscan: 8,
+    overscan: 6,
   })
   const listener = useRef(onChoose)
   listener.current = onChoose

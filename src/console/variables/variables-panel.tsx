@@ -5,6 +5,7 @@ import { may, useMe } from '../app/me.js'
 import { FaultNote } from '../app/states.js'
 import { formatCount } from '../lib/format.js'
 import { useSearchState } from '../lib/use-search-state.js'
+import { useTyped } from '../lib/use-typed.js'
 import type { VariableRow, VariablesView } from '../live/variable-table.js'
 import { AddVariable } from './add-variable.js'
 import { UndoRemoval } from './remove.js'
@@ -49,7 +50,7 @@ export function VariablesPanel({ id, view, asOf, isOver }: VariablesPanelProps) 
   const [isAdding, setAdding] = useState(false)
   const step = search.get('step') ?? ''
   const chosen = search.get('var') ?? ''
-  const text = search.get('q') ?? ''
+  const [text, setText] = useTyped(search.get('q') ?? '', (q) => setSearch({ q }))
   const deferred = useDeferredValue(text)
   const rows = useMemo(() => matching(view.rows, deferred, step), [view.rows, deferred, step])
   const locked = useLock({ asOf, isOver })
@@ -73,7 +74,7 @@ export function VariablesPanel({ id, view, asOf, isOver }: VariablesPanelProps) 
           placeholder="Filter: name, value or step"
           leftSection={<IconFilter size={14} />}
           value={text}
-          onChange={(event) => setSearch({ q: event.currentTarget.value })}
+          onChange={(event) => setText(event.currentTarget.value)}
         />
         {step !== '' && (
           <button type="button" className={classes['step']} onClick={() => setSearch({ step: '' })}>
