@@ -11,7 +11,8 @@ export interface Example {
 export const MAIN_EXAMPLE: Example = {
   name: 'batch_live',
   title: 'Batches',
-  about: 'Fetches 18 items page by page, works on three at a time, counts what fails. Takes about five seconds.',
+  about:
+    'Fetches 18 items page by page, works on three at a time, counts what fails. Its steps wait four seconds in all, so that there is something to see.',
   isSelfContained: true,
 }
 
