@@ -50,11 +50,12 @@ function KeyForm({ reason }: { reason: string }) {
 function Account() {
   const me = useMe()
   const { key } = useStore(session)
+  const [isOpen, setOpen] = useState(false)
 
   return (
-    <Popover withArrow shadow="md" width={300} position="bottom-end">
+    <Popover withArrow shadow="md" width={300} position="bottom-end" onChange={setOpen}>
       <Popover.Target>
-        <Tooltip label="Who you are">
+        <Tooltip label="Who you are" disabled={isOpen}>
           <ActionIcon variant="light" size="lg" radius="xl" aria-label="Who you are">
             <IconUser size={18} />
           </ActionIcon>

@@ -60,7 +60,7 @@ export function VariableList({ rows, isFiltered, isLoaded, chosen, onChoose }: V
         <Empty title={isFiltered ? 'No variable matches' : 'No variables yet'}>
           <Text size="sm" c="dimmed">
             {isFiltered
-              ? 'Type less, or choose another step.'
+              ? 'Type less, or show those of all steps.'
               : 'They appear here as soon as a step, a person or another program writes one.'}
           </Text>
         </Empty>
