@@ -1,4 +1,5 @@
 // docs/console/*.webp: every screen of the console, light and dark, from a real server. `npm run console:screenshots [NAME ...]`
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'playwright-core'
@@ -34,6 +35,10 @@ async function furnish(
   for (const id of [done, failed, retried, large, first, second]) await server.untilEnded(id)
   await server.rest('POST', '/api/vars/7001', { variables: { port: 80, city: 'Bern', limits: { low: 1, high: 5 } } })
   for (const port of [443, 8080, 8443, 9000]) await server.rest('POST', '/api/vars/7001', { variables: { port } })
+  await server.rest('POST', '/api/vars/7002', {
+    variables: { database: { host: 'db.example.test', port: 5432 }, password: 'hunter2', retries: 3, user: 'orders' },
+    sensitive: ['password'],
+  })
   const running = await start('examples/batch_tour', { orders: 1_000 })
   return { done, failed, running, large, retried, first, second }
 }
@@ -45,7 +50,7 @@ function screensOf(ids: Awaited<ReturnType<typeof furnish>>): Screen[] {
     { name: 'execution', path: `/executions/${ids.running}` },
     { name: 'executions', path: '/executions' },
     { name: 'start', path: '/executions', act: openStart },
-    { name: 'route', path: `/executions/${ids.done}?step=work&var=order` },
+    { name: 'route', path: `/executions/${ids.done}?step=work&var=counter` },
     { name: 'timeline', path: `/executions/${ids.retried}?view=timeline&step=flaky` },
     { name: 'past', path: `/executions/${ids.done}?at=3&var=counter` },
     { name: 'large', path: `/executions/${ids.large}` },
@@ -53,6 +58,7 @@ function screensOf(ids: Awaited<ReturnType<typeof furnish>>): Screen[] {
     { name: 'rerun', path: `/executions/${ids.failed}`, act: draftRepair },
     { name: 'edit', path: '/executions/7001?var=limits', act: draftLimits },
     { name: 'history', path: '/executions/7001?var=port', act: tab('History') },
+    { name: 'sensitive', path: '/executions/7002?var=password', act: askToReveal },
     { name: 'playbooks', path: '/playbooks' },
     { name: 'versions', path: '/playbooks/view?path=screens/greet&version=2&against=1' },
     { name: 'editor', path: '/playbooks/edit?path=console/failing', act: breakPlaybook },
@@ -75,6 +81,8 @@ async function draftRepair(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Give vars.missing a value' }).click()
   await page.getByLabel('missing of the rerun, JSON').fill('41')
 }
+
+const askToReveal = (page: Page) => page.getByRole('button', { name: 'Reveal', exact: true }).click()
 
 async function draftLimits(page: Page): Promise<void> {
   await tab('Edit')(page)
@@ -119,7 +127,7 @@ async function shoot(browser: Browser, url: string, { name, path, viewport = DES
 mkdirSync(FOLDER, { recursive: true })
 const wanted = new Set(process.argv.slice(2))
 const isWanted = ({ name }: { name: string }) => wanted.size === 0 || wanted.has(name)
-const server = await startTestServer()
+const server = await startTestServer({ env: { ENCRYPTION_KEYS: `first:${randomBytes(32).toString('base64')}` } })
 const browser = await openBrowser()
 const firstVisit: Screen = { name: 'first-visit', path: '/executions' }
 if (isWanted(firstVisit)) await shoot(browser, server.url, firstVisit)
