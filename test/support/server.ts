@@ -35,7 +35,8 @@ export interface Ended {
   readonly output: string
 }
 
-const COMMAND = [join(ROOT, 'dist/cli/main.js'), 'serve']
+/** As `npm start` has it. */
+const COMMAND = ['--max-semi-space-size=32', join(ROOT, 'dist/cli/main.js'), 'serve']
 const living = new Set<ChildProcess>()
 process.once('exit', () => {
   for (const child of living) child.kill('SIGKILL')

@@ -37,7 +37,8 @@ export function engine(
   return open({
     file: ENGINE,
     env,
-    execArgv: ['--import', 'tsx', ...profile()],
+    // The first as `npm start` has it.
+    execArgv: ['--max-semi-space-size=32', '--import', 'tsx', ...profile()],
     serverName: databaseUrl === null ? null : 'postgres',
   })
 }
