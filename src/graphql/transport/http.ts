@@ -23,6 +23,8 @@ export function createHttpHandler({ pipeline, report }: HttpHandlerOptions): Gra
     try {
       await answer(request, response, { pipeline, context, types })
     } catch (error) {
+      // Whoever asked is gone, or was cut off for being slow.
+      if (request.destroyed && !request.complete) return
       if (response.headersSent) {
         response.destroy()
         if (!isTransientError(error)) clientErrors([error], report)

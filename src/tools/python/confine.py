@@ -33,7 +33,7 @@ TMP_BYTES = 128 * MIB
 SHARED_BYTES = 64 * MIB
 PROCESSES = 64
 FILES = 256
-NICE = 5
+NICE = 10
 
 libc = ctypes.CDLL(None, use_errno=True)
 

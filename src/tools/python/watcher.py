@@ -12,9 +12,11 @@ import struct
 import time
 
 LOOK_SECONDS = 0.05
+# A look takes milliseconds of a processor: once a call stands back, there is less to be in a hurry about.
+HEAVY_LOOK_SECONDS = 0.2
 # A call that has used so much, or has so many processes, is no short step any more.
-HEAVY_CPU_SECONDS = 0.2
-HEAVY_NICE = 15
+HEAVY_CPU_SECONDS = 0.08
+HEAVY_NICE = 18
 CROWD = 8
 CROWD_NICE = 19
 # How many sessions a call may begin, and how soon those are looked at.
@@ -62,7 +64,7 @@ class Watcher:
                 if self.memory_in_use() > self.memory:
                     return "memory"
                 self.hold_back()
-                self.look_at = time.monotonic() + (SESSION_LOOK_SECONDS if self.stopped else LOOK_SECONDS)
+                self.look_at = time.monotonic() + self.pause()
             for fd, event in poll.poll(max(0, left) * 1000):
                 if fd == woken:
                     os.read(woken, 4096)
@@ -76,6 +78,11 @@ class Watcher:
                 else:
                     # All who could ask have ended.
                     poll.unregister(fd)
+
+    def pause(self):
+        if self.stopped:
+            return SESSION_LOOK_SECONDS
+        return HEAVY_LOOK_SECONDS if self.is_heavy else LOOK_SECONDS
 
     def answer(self, listener):
         """A process asks whether it may begin a session. It is stopped there until the session is held back: the kernel may
