@@ -121,8 +121,8 @@ result = "refused" if begun == 8 else str(begun)`,
 began = time.process_time()
 while time.process_time() - began < 0.5: pass
 time.sleep(0.3)
-group = open("/proc/self/autogroup").read().split()[-1] if os.path.exists("/proc/self/autogroup") else "15"
-result = "refused" if os.nice(0) == 15 and group == "15" else f"{os.nice(0)} {group}"`,
+group = open("/proc/self/autogroup").read().split()[-1] if os.path.exists("/proc/self/autogroup") else "18"
+result = "refused" if os.nice(0) == 18 and group == "18" else f"{os.nice(0)} {group}"`,
   },
   {
     name: 'raise a limit',
