@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type JsonObject, parseJson } from '../../src/core/json.js'
 import { type InProcessServer, startInProcess } from './server.js'
 import { connect, type TestSocket } from './socket.js'
@@ -22,7 +22,7 @@ beforeAll(async () => {
     await server.ask(`mutation { upsertVariable(input: { executionId: "804", name: "n", value: ${value} }) { revision } }`)
   }
   const trimmed = async () => (await server.ask('{ variables(executionId: "804", asOf: 1) { nodes { id } } }')).errors.length
-  await expect.poll(trimmed, { timeout: 20_000 }).toBe(1)
+  await vi.waitFor(async () => expect(await trimmed()).toBe(1), { timeout: 20_000, interval: 100 })
 })
 afterAll(async () => {
   socket?.socket.terminate()
