@@ -14,7 +14,7 @@ export interface RestEnv {
     /** Who calls. */
     readonly session: Session
     /** The answer's socket, so that a stalled reader can be cut off. */
-    readonly outgoing?: { destroy(): unknown }
+    readonly outgoing?: { readonly destroyed?: boolean; destroy(): unknown }
   }
 }
 

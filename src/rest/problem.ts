@@ -37,8 +37,10 @@ function isConditional(context: Context): boolean {
 }
 
 /** Turns whatever a route throws into a problem. */
-export function createErrorHandler(logger: RestLogger): (error: unknown, context: Context) => Response {
+export function createErrorHandler(logger: RestLogger): (error: unknown, context: Context<RestEnv>) => Response {
   return (thrown, context) => {
+    // Whoever asked is gone, or was cut off for being slow: nobody reads this, and nothing of ours went wrong.
+    if (context.env.outgoing?.destroyed) return answerProblem(new TransientError('BAD_REQUEST', 'the request was cut off'))
     const error = toClientError(thrown, logger)
     const isPrecondition = error.code === 'CONFLICT' && isConditional(context)
     return answerProblem(error, isPrecondition ? { status: PRECONDITION_FAILED } : {})
