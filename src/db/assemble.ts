@@ -36,6 +36,8 @@ export type RunStatement = (text: string, parameters: readonly SqlParameter[], f
 interface Driver {
   readonly dialect: Database['dialect']
   readonly statement: RunStatement
+  /** The same for a statement that changes rows: without an answer it may have. */
+  readonly alone: RunStatement
   /** Runs the work between BEGIN and COMMIT, once. Statements that the work did not wait for are answered before it resolves. */
   readonly transact: <T>(work: (statement: RunStatement) => Promise<T>) => Promise<T>
   /** Called at the first use of Prisma's client. */
@@ -47,12 +49,13 @@ interface Driver {
  * The `Database` over a driver. Statements go to the driver itself: through Prisma's `$queryRaw` the same ones cost four
  * to six times the CPU. Prisma is there for cold reads, on the same connections.
  */
-export function assembleDatabase({ dialect, statement, transact, createPrisma, close }: Driver): Database {
+export function assembleDatabase({ dialect, statement, alone, transact, createPrisma, close }: Driver): Database {
   let prisma: PrismaClient | null = null
   let closing: Promise<void> | null = null
   return {
     ...createSql(statement),
     dialect,
+    alone: createSql(alone).rows,
     get prisma() {
       prisma ??= createPrisma()
       return prisma

@@ -41,5 +41,10 @@ export interface Database extends Sql {
    * @throws an error that `isUndecided` when its commit got no answer; after any other the transaction did not happen
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  /**
+   * One statement that is a transaction by itself, and takes one round trip.
+   * @throws an error that `isUndecided` when it was sent and got no answer; after any other it did not happen
+   */
+  alone<Row>(text: string, ...parameters: SqlParameter[]): Promise<Row[]>
   close(): Promise<void>
 }

@@ -7,6 +7,9 @@ import { PrismaClient } from './generated/client.js'
 /** For every type that PGlite would parse. */
 const UNPARSED = Object.fromEntries(Object.keys(types.parsers).map((oid) => [oid, (text: string) => text]))
 
+/** A writer that submits again at once would starve the readers of the only connection. */
+const yieldToReaders = (): Promise<void> => new Promise(setImmediate)
+
 /** A `Database` on PGlite, the same dialect in process; closing it closes PGlite. `release` runs after that. */
 export function createPgliteDatabase(pglite: PGlite, release: () => Promise<void> = async () => undefined): Database {
   const statementOn =
@@ -19,9 +22,12 @@ export function createPgliteDatabase(pglite: PGlite, release: () => Promise<void
   return assembleDatabase({
     dialect: 'pglite',
     statement: statementOn(pglite),
+    async alone(text, parameters) {
+      await yieldToReaders()
+      return statementOn(pglite)(text, parameters)
+    },
     transact: async (work) => {
-      // A writer that submits again at once would starve the readers of the only connection.
-      await new Promise(setImmediate)
+      await yieldToReaders()
       return pglite.transaction((tx) => work(statementOn(tx)))
     },
     createPrisma: () => new PrismaClient({ adapter: new PrismaPGlite(pglite) }),

@@ -33,10 +33,9 @@ export function createPostgresDatabase(databaseUrl: string): Database {
   pool.on('error', ignore)
   pool.on('connect', (client) => client.on('error', ignore))
   const connection = createConnections(pool)
-
-  return assembleDatabase({
-    dialect: 'postgres',
-    statement: async (text, parameters, form) => {
+  const statementFailingWith =
+    (failure: (error: unknown) => unknown): RunStatement =>
+    async (text, parameters, form) => {
       const { run, release } = await connection()
       try {
         const answer = await run(text, parameters, form)
@@ -44,9 +43,14 @@ export function createPostgresDatabase(databaseUrl: string): Database {
         return answer
       } catch (error) {
         release(isUnreachable(error))
-        throw error
+        throw failure(error)
       }
-    },
+    }
+
+  return assembleDatabase({
+    dialect: 'postgres',
+    statement: statementFailingWith((error) => error),
+    alone: statementFailingWith(undecidedWithoutAnswer),
     transact: async (work) => {
       const { run, release } = await connection()
       try {
@@ -87,6 +91,8 @@ function createConnections(pool: pg.Pool): () => Promise<Connection> {
   }
 }
 
+const undecidedWithoutAnswer = (error: unknown): unknown => (isUnreachable(error) ? new UndecidedCommit(error) : error)
+
 /** BEGIN travels with the first statements of the work, COMMIT with the last that were sent. */
 async function inTransaction<T>(run: RunStatement, work: (statement: RunStatement) => Promise<T>): Promise<T> {
   let refusal: unknown = null
@@ -100,7 +106,7 @@ async function inTransaction<T>(run: RunStatement, work: (statement: RunStatemen
   try {
     await run('COMMIT', [])
   } catch (error) {
-    throw isUnreachable(error) ? new UndecidedCommit(error) : error
+    throw undecidedWithoutAnswer(error)
   }
   return answer
 }

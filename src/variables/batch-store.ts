@@ -3,7 +3,7 @@ import { parseJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
 import type { Sql, Transaction } from '../db/database.js'
 import { lockedExecutions } from '../executions/store.js'
-import type { ExecutionCounters } from './change-store.js'
+import { type ExecutionCounters, TRANSACTION } from './change-store.js'
 import type { VariableRecord } from './record.js'
 import { isVariable, toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
 
@@ -12,6 +12,8 @@ export interface LockedExecution extends ExecutionCounters {
   readonly status: ExecutionStatus
   /** Names that its playbook declares sensitive. */
   readonly declared: ReadonlySet<string>
+  /** The id of the transaction that holds it now. */
+  readonly transaction: string
 }
 
 const NONE: ReadonlySet<string> = new Set()
@@ -25,7 +27,12 @@ interface LockedRow {
   readonly variable_bytes: bigint
   readonly history_count: bigint
   readonly sensitive: string | null
+  readonly written_by: string
+  readonly transaction: string
 }
+
+const LOCKED_COLUMNS = `id, status, revision, event_seq, variable_count, variable_bytes, history_count, sensitive::text AS sensitive,
+  xmin::text AS written_by, ${TRANSACTION} AS transaction`
 
 export interface VariableKey {
   readonly executionId: ExecutionId
@@ -34,8 +41,7 @@ export interface VariableKey {
 
 /** Locks executions in the order of their ids; without `isPatient` those that others hold are left out. */
 export async function lockCounters(tx: Sql, ids: readonly ExecutionId[], isPatient: boolean): Promise<LockedExecution[]> {
-  const columns = 'id, status, revision, event_seq, variable_count, variable_bytes, history_count, sensitive::text AS sensitive'
-  const rows = await tx.rows<LockedRow>(lockedExecutions(columns, isPatient), ids)
+  const rows = await tx.rows<LockedRow>(lockedExecutions(LOCKED_COLUMNS, isPatient), ids)
   return rows.map((row) => ({
     id: String(row.id),
     status: row.status,
@@ -45,6 +51,9 @@ export async function lockCounters(tx: Sql, ids: readonly ExecutionId[], isPatie
     variableBytes: Number(row.variable_bytes),
     historyCount: Number(row.history_count),
     declared: row.sensitive === null ? NONE : new Set(parseJson(row.sensitive) as string[]),
+    writtenBy: row.written_by,
+    knownSeq: Number(row.event_seq),
+    transaction: row.transaction,
   }))
 }
 

@@ -5,12 +5,17 @@ import type { ExecutionId } from '../core/ids.js'
 import type { Database } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { applyBatch, type BatchAnswer, type BatchRequest } from './batch.js'
+import { type Folded, foldRemembered, type GuardedResult, writeFolded } from './guarded-batch.js'
+import { createMemory } from './memory.js'
 import type { WriteRequest, WriteResult } from './requests.js'
+import { hintOf } from './write-draft.js'
 
 /** Variables in one transaction, at most (a larger change set is alone in its own). */
 const MAX_WRITES = 200
 /** Beyond that, writes gather while the transactions run: that is what makes the batches. */
 const MAX_TRANSACTIONS = 3
+/** So many executions must wait for each transaction that runs, before another begins beside it: small ones cost more than they gain. */
+const MIN_BESIDE = 8
 /** Variables that may wait at once; beyond, callers are told to come back, before memory and their patience run out. */
 const MAX_WAITING = 20_000
 
@@ -36,12 +41,14 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
   const { db, bus, clock, keyRing, maxWaiting = MAX_WAITING } = options
   const pending = new Map<ExecutionId, Item[]>()
   const inFlight = new Set<ExecutionId>()
+  const memory = createMemory()
   let running = 0
   /** Of all that have no answer yet. */
   let waiting = 0
 
   function pump(): void {
     while (running < MAX_TRANSACTIONS) {
+      if (pending.size < MIN_BESIDE * running) return
       const batch = take(pending, inFlight)
       if (batch.length === 0) return
       running += 1
@@ -53,6 +60,32 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
   }
 
   async function run(batch: readonly Item[]): Promise<void> {
+    const folding = { now: clock.now(), keyRing }
+    const { folded, others } = foldRemembered(memory, batch, folding)
+    await Promise.all([runFolded(folded), runTogether(others)])
+  }
+
+  async function runFolded(folded: readonly Folded<Item>[]): Promise<void> {
+    if (folded.length === 0) return
+    const items = folded.flatMap(({ answers }) => answers.map(({ item }) => item))
+    let result: GuardedResult<Item>
+    try {
+      result = await writeFolded(db, { folded, memory, keyRing })
+    } catch (error) {
+      return isUndecided(error) ? giveUp(items, error) : runTogether(items)
+    }
+    const { written, stale } = result
+    for (const { answers } of written) for (const { item, answer } of answers) settle(item, answer)
+    notify(
+      bus,
+      written.map(({ draft }) => hintOf(draft)),
+    )
+    release(inFlight, items, stale)
+    await runTogether(stale)
+  }
+
+  async function runTogether(batch: readonly Item[]): Promise<void> {
+    if (batch.length === 0) return
     try {
       const answers = await commit(batch, { isPatient: false })
       const busy = batch.filter((item, index) => !settle(item, answers[index] ?? 'busy'))
@@ -63,9 +96,13 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
       // What the fold did not foresee: each for itself, so that one caller's value never rejects a neighbour's. But a
       // commit that got no answer may have happened, and is never repeated.
       if (!isUndecided(error)) return oneByOne(batch)
-      for (const item of batch) item.reject(error)
-      release(inFlight, batch, [])
+      giveUp(batch, error)
     }
+  }
+
+  function giveUp(items: readonly Item[], error: unknown): void {
+    for (const item of items) item.reject(error)
+    release(inFlight, items, [])
   }
 
   async function oneByOne(items: readonly Item[]): Promise<void> {
@@ -83,8 +120,11 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
 
   async function commit(batch: readonly Item[], { isPatient }: Pick<BatchRequest, 'isPatient'>): Promise<readonly BatchAnswer[]> {
     const requests = batch.map((item) => item.request)
-    const { answers, hints } = await db.transaction((tx) => applyBatch(tx, { requests, now: clock.now(), isPatient, keyRing }))
-    notify(bus, hints)
+    const { answers, drafts, created } = await db.transaction((tx) =>
+      applyBatch(tx, { requests, now: clock.now(), isPatient, keyRing }),
+    )
+    memory.learn(drafts, created)
+    notify(bus, drafts.filter((draft) => draft.changes.length > 0).map(hintOf))
     return answers
   }
 

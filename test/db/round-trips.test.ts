@@ -95,13 +95,32 @@ describe.skipIf(serverUrl === null)('round trips to PostgreSQL', () => {
     expect(await db.rows(FIND, 21)).toEqual([])
   })
 
-  test('a write takes two, however many share it; one that is the birth of its execution takes three', async () => {
+  test('a lone statement whose answer was lost is undecided, too; one that was refused is not', async () => {
+    expect(await tripsOf(() => db.alone(PARENT, 30))).toBe(1)
+    line.loseNextAnswer()
+    await expect(db.alone(PARENT, 31)).rejects.toSatisfy((error) => isUndecided(error))
+    expect(await db.rows(FIND, 31)).toEqual([{ id: 31n }])
+    await expect(db.alone(PARENT, 31)).rejects.toSatisfy((error) => sqlState(error) === '23505' && !isUndecided(error))
+  })
+
+  test('a write takes one where its execution is remembered, however many share it; else two, and three at its birth', async () => {
     const service = createService(db)
     const ids = Array.from({ length: 20 }, newId)
     expect(await tripsOf(() => write(service, ids[0] as string, set('a', 1)))).toBe(3)
     await Promise.all(ids.map((id) => write(service, id, set('a', 1))))
     expect(await tripsOf(() => write(service, ids[0] as string, set('a', 2), increment('n'), remove('gone')))).toBe(2)
-    expect(await tripsOf(() => write(service, ids[0] as string, remove('a')))).toBe(2)
-    expect(await tripsOf(() => Promise.all(ids.map((id) => write(service, id, set('a', 3)))))).toBe(2)
+    expect(await tripsOf(() => write(service, ids[0] as string, set('a', 3)))).toBe(1)
+    expect(await tripsOf(() => Promise.all(ids.map((id) => write(service, id, set('a', 4)))))).toBe(1)
+    const another = createService(db)
+    expect(await tripsOf(() => Promise.all(ids.map((id) => write(another, id, set('a', 5)))))).toBe(2)
+  })
+
+  test('a write whose answer was lost may stand, is not repeated, and what it may have left is not remembered', async () => {
+    const service = createService(db)
+    const id = newId()
+    await write(service, id, set('n', 1))
+    line.loseNextAnswer()
+    await expect(write(service, id, increment('n'))).rejects.toMatchObject({ code: 'OVERLOADED' })
+    expect(await write(service, id, increment('n'))).toMatchObject({ outcomes: [{ variable: { value: 3, version: 3 } }] })
   })
 })

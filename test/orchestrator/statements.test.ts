@@ -25,11 +25,11 @@ function countingDatabase(db: Database): { db: Database; count(): number } {
       tx.send(text, ...parameters)
     },
   })
-  const { dialect, rows, texts, run } = db
+  const { dialect, rows, texts, run, alone } = db
   return {
     count: () => count,
     db: {
-      ...{ dialect, rows, texts, run },
+      ...{ dialect, rows, texts, run, alone },
       get prisma() {
         return db.prisma
       },

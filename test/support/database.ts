@@ -80,13 +80,14 @@ async function openPostgresDatabase(url: string): Promise<TestDatabase> {
   const name = `transient_test_${randomUUID().replaceAll('-', '')}`
   await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`))
   const database = createPostgresDatabase(databaseUrl(url, name))
-  const { dialect, rows, texts, run, transaction } = database
+  const { dialect, rows, texts, run, transaction, alone } = database
   return {
     dialect,
     rows,
     texts,
     run,
     transaction,
+    alone,
     get prisma() {
       return database.prisma
     },

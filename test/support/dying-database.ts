@@ -58,6 +58,11 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
         step()
         return answer
       },
+      async alone<Row>(text: string, ...parameters: SqlParameter[]) {
+        const rows = await db.alone<Row>(text, ...parameters)
+        step()
+        return rows
+      },
       close: () => db.close(),
     },
     statements: () => count,
