@@ -13,6 +13,8 @@ import { openStage } from './lib/stage.js'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 2)
+/** As many times as long: by then the server has met most of what is written to, as one that has run for a while. */
+const WARM_UP = 4
 const CONNECTIONS = 8
 const PLOT = resolve('docs/benchmarks/growth.svg')
 const FLAT = 1.3
@@ -84,14 +86,14 @@ const DOCUMENTS: Readonly<Record<Kind, string>> = {
 }
 
 /** Documents are the same text each time, as a client's are: what is drawn travels in the variables. */
-function request(url: string, kind: Kind, { firstExecution, executions }: Size): LoadRequest {
+function request(url: string, kind: Kind, { firstExecution, executions }: Size, seconds: number): LoadRequest {
   const query = DOCUMENTS[kind]
   const drawn = executions === 1 ? `"${firstExecution}"` : `"@execution"`
   const value = kind === 'write' ? ',"value":@value' : ''
   return {
     ...{ url, path: '/graphql', headers: { 'content-type': 'application/json', accept: 'application/json' } },
     body: `{"query":${JSON.stringify(query)},"variables":{"id":${drawn},"name":"@name"${value}}}`,
-    ...{ connections: CONNECTIONS, seconds: SECONDS, executions, firstExecution, names: 10 },
+    ...{ connections: CONNECTIONS, seconds, executions, firstExecution, names: 10 },
   }
 }
 
@@ -128,7 +130,8 @@ async function main(): Promise<void> {
     )
     for (let round = 0; round <= ROUNDS; round += 1) {
       for (const { kind, size: one, rounds } of costs) {
-        const measured = await runLoad(request(stage.server.url, kind, one), stage.server.pid())
+        const seconds = round === 0 ? WARM_UP * SECONDS : SECONDS
+        const measured = await runLoad(request(stage.server.url, kind, one, seconds), stage.server.pid())
         if (round > 0) rounds.push(measured)
       }
     }

@@ -3,6 +3,7 @@ import { type LoadRequest, runLoad } from './lib/load.js'
 import { findPgbench, runPgbench } from './lib/pgbench.js'
 import { report, tableOf } from './lib/report.js'
 import { openStage, type Stage } from './lib/stage.js'
+import { DRAWN, mutationRequest, upsertRequest } from './lib/upsert.js'
 import { upsertStatement } from './lib/yardstick-sql.js'
 
 /**
@@ -11,28 +12,17 @@ import { upsertStatement } from './lib/yardstick-sql.js'
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
-const DRAWN = { executions: 1000, names: 10 }
 
-const OURS = `mutation ($input: UpsertVariableInput!) {
-  upsertVariable(input: $input) { variable { id name value type revision version createdAt updatedAt } }
-}`
 const THEIRS = `mutation ($input: WriteVariableInput!) {
   writeVariable(input: $input) { result { id varName varValue varType revision version createdAt updatedAt } }
 }`
 
-const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json' }
-
-function request(url: string, { query, input }: { query: string; input: string }, connections: number): LoadRequest {
-  const body = `{"query":${JSON.stringify(query)},"variables":{"input":${input}}}`
-  return { url, path: '/graphql', headers: JSON_HEADERS, body, connections, seconds: SECONDS, ...DRAWN }
-}
-
 function contenders({ server, postgraphile, databaseUrl }: Stage): Contender[] {
   const found: Contender[] = []
   const add = (name: string, connections: number, run: Contender['run']) => found.push(contender(name, connections, run))
-  const ours = { query: OURS, input: '{"executionId":"@execution","name":"@name","value":@value}' }
+  const ours = (connections: number) => runLoad(upsertRequest(server.url, { connections, seconds: SECONDS }), server.pid())
   const theirs = { query: THEIRS, input: '{"execution":"@execution","name":@name,"value":"@value"}' }
-  add('Transient', 32, () => runLoad(request(server.url, ours, 32), server.pid()))
+  add('Transient', 32, () => ours(32))
   const program = findPgbench()
   if (program !== null) {
     const asked = { program, databaseUrl, clients: 32, seconds: SECONDS, ...DRAWN }
@@ -43,10 +33,10 @@ function contenders({ server, postgraphile, databaseUrl }: Stage): Contender[] {
   }
   if (postgraphile !== null) {
     // The number alone: the statement makes the name from it.
-    const body = request(postgraphile.url, theirs, 32)
+    const body = mutationRequest(postgraphile.url, theirs, { connections: 32, seconds: SECONDS })
     add('PostGraphile', 32, () => runLoad({ ...body, body: (body.body ?? '').replace('@name', '@number') }, postgraphile.pid))
   }
-  add('Transient', 1, () => runLoad(request(server.url, ours, 1), server.pid()))
+  add('Transient', 1, () => ours(1))
   const bare: LoadRequest = {
     url: databaseUrl,
     path: '',
