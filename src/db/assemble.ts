@@ -12,21 +12,6 @@ export interface Answer {
   readonly count: number
 }
 
-const INT8 = 20
-const INT8_ARRAY = 1016
-
-/** By type: a BIGINT is a bigint always; the drivers' own parsers give text, or a number where it is small. */
-export const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
-  [INT8]: BigInt,
-  [INT8_ARRAY]: (text) =>
-    text === '{}'
-      ? []
-      : text
-          .slice(1, -1)
-          .split(',')
-          .map((item) => (item === 'NULL' ? null : BigInt(item))),
-}
-
 /** `records`, without it: parsed, by name. `texts`: each row is an array of its columns, in PostgreSQL's own text. */
 export type RowForm = 'records' | 'texts'
 
@@ -125,11 +110,4 @@ function createSql(statement: RunStatement): Sql {
     texts: async (text, ...parameters) => (await run(text, parameters, 'texts')).rows as TextRow[],
     run: async (text, ...parameters) => (await run(text, parameters)).count,
   }
-}
-
-/** How parameters travel: as text, which the casts in the SQL give its type. */
-export function toWire(parameter: SqlParameter): string | number | boolean | null | string[] {
-  if (typeof parameter === 'bigint') return String(parameter)
-  if (parameter instanceof Date) return parameter.toISOString()
-  return typeof parameter === 'object' && parameter !== null ? [...parameter] : parameter
 }

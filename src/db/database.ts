@@ -29,7 +29,7 @@ export interface Transaction extends Sql {
 }
 
 /**
- * PostgreSQL, or PGlite in process. PGlite has one connection: inside a transaction use only its `tx`, never the
+ * PostgreSQL, or PGlite on a thread of this process. PGlite has one connection: inside a transaction use only its `tx`, never the
  * database (it would wait for itself), and never await the network.
  */
 export interface Database extends Sql {

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import type { Database } from './database.js'
+import { openEmbeddedEngine } from './embedded.js'
 import { acquireLockFile } from './lock-file.js'
-import { migratePglite, migratePostgres } from './migrate.js'
+import { migratePostgres } from './migrate.js'
 import { createPgliteDatabase } from './pglite.js'
 import { createPostgresDatabase } from './postgres.js'
 
@@ -27,14 +27,14 @@ async function openEmbedded(dataDir: string): Promise<Database> {
   await mkdir(dataDir, { recursive: true })
   const release = await acquireLockFile(dataDir)
   try {
-    const pglite = await PGlite.create({ dataDir: join(dataDir, 'db') })
-    try {
-      await migratePglite(pglite)
-      return createPgliteDatabase(pglite, release)
-    } catch (error) {
-      await pglite.close()
-      throw error
-    }
+    const engine = await openEmbeddedEngine(join(dataDir, 'db'))
+    return createPgliteDatabase({
+      ...engine,
+      async close() {
+        await engine.close()
+        await release()
+      },
+    })
   } catch (error) {
     await release()
     throw error

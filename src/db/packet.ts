@@ -1,6 +1,7 @@
-import pg from 'pg'
-import { type Answer, PARSERS, type RowForm, type RunStatement, toWire } from './assemble.js'
+import type pg from 'pg'
+import type { Answer, RowForm, RunStatement } from './assemble.js'
 import type { SqlParameter } from './database.js'
+import { type Column, columnsOf, readRow, toWire } from './rows.js'
 
 /** One statement on its way. */
 interface Sent {
@@ -10,11 +11,6 @@ interface Sent {
   readonly form: RowForm | undefined
   resolve(answer: Answer): void
   reject(error: unknown): void
-}
-
-interface Column {
-  readonly name: string
-  readonly parse: (text: string) => unknown
 }
 
 interface RowDescription {
@@ -73,10 +69,7 @@ function createPacket(statements: readonly Sent[], prepared: Prepared) {
       connection.stream.uncork()
     },
     handleRowDescription({ fields }: RowDescription) {
-      prepared.set(
-        current().name,
-        fields.map(({ name, dataTypeID }) => ({ name, parse: parserOf(dataTypeID) })),
-      )
+      prepared.set(current().name, columnsOf(fields))
     },
     handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }) {
       const { name, form } = current()
@@ -106,19 +99,6 @@ function put(connection: pg.Connection, { text, name, parameters }: Sent, prepar
   connection.bind({ statement: name, values: parameters.map(toText) }, MORE)
   if (!isKnown) connection.describe({ type: 'P' }, MORE)
   connection.execute(null, MORE)
-}
-
-function parserOf(type: number): (text: string) => unknown {
-  return PARSERS[type] ?? pg.types.getTypeParser(type, 'text')
-}
-
-function readRow(columns: readonly Column[], fields: readonly (string | null)[]): unknown {
-  const row: Record<string, unknown> = {}
-  for (const [index, { name, parse }] of columns.entries()) {
-    const text = fields[index] ?? null
-    row[name] = text === null ? null : parse(text)
-  }
-  return row
 }
 
 /** How parameters travel: as text, which the casts in the SQL give its type. */

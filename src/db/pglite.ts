@@ -1,39 +1,91 @@
-import { type PGlite, type Transaction, types } from '@electric-sql/pglite'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
-import { type Answer, assembleDatabase, PARSERS, type RunStatement, toWire } from './assemble.js'
+import { assembleDatabase, type RunStatement } from './assemble.js'
 import type { Database } from './database.js'
 import { PrismaClient } from './generated/client.js'
+import { errorOf, type PacketAnswer, type PgliteAnswer, type PgliteStatement } from './pglite-packet.js'
+import { prismaClientOn } from './pglite-prisma.js'
+import { columnsOf, readRow, toWire } from './rows.js'
+import { inTransaction } from './transaction.js'
 
-/** For every type that PGlite would parse. */
-const UNPARSED = Object.fromEntries(Object.keys(types.parsers).map((oid) => [oid, (text: string) => text]))
+/** A PGlite somewhere. Packets are carried out in the order in which they are given. */
+export interface PgliteEngine {
+  /** @throws Error when the engine is gone */
+  run(packet: readonly PgliteStatement[]): Promise<PacketAnswer>
+  close(): Promise<void>
+}
 
-/** A writer that submits again at once would starve the readers of the only connection. */
-const yieldToReaders = (): Promise<void> => new Promise(setImmediate)
+/** Answers a statement with texts. */
+export type RunPlain = (text: string, parameters: readonly unknown[]) => Promise<PgliteAnswer>
 
-/** A `Database` on PGlite, the same dialect in process; closing it closes PGlite. `release` runs after that. */
-export function createPgliteDatabase(pglite: PGlite, release: () => Promise<void> = async () => undefined): Database {
-  const statementOn =
-    (client: PGlite | Transaction): RunStatement =>
-    async (text, parameters, form): Promise<Answer> => {
-      const options = form === 'texts' ? ({ parsers: UNPARSED, rowMode: 'array' } as const) : { parsers: PARSERS }
-      const { rows, affectedRows } = await client.query(text, parameters.map(toWire), options)
-      return { rows, count: affectedRows ?? 0 }
-    }
+/**
+ * A `Database` on PGlite: the same dialect without a server. It has one connection, which a transaction has alone; what is issued
+ * meanwhile follows in the order of issue.
+ */
+export function createPgliteDatabase(engine: PgliteEngine): Database {
+  let turn: Promise<unknown> = Promise.resolve()
+  const alone: RunPlain = async (text, parameters) => {
+    await turn
+    return together(engine)(text, parameters)
+  }
+  const exclusively = <T>(work: (run: RunPlain) => Promise<T>): Promise<T> => {
+    const result = turn.then(() => work(together(engine)))
+    turn = result.catch(() => undefined)
+    return result
+  }
   return assembleDatabase({
     dialect: 'pglite',
-    statement: statementOn(pglite),
-    async alone(text, parameters) {
-      await yieldToReaders()
-      return statementOn(pglite)(text, parameters)
-    },
-    transact: async (work) => {
-      await yieldToReaders()
-      return pglite.transaction((tx) => work(statementOn(tx)))
-    },
-    createPrisma: () => new PrismaClient({ adapter: new PrismaPGlite(pglite) }),
-    async close() {
-      await pglite.close()
-      await release()
-    },
+    statement: parsed(alone),
+    alone: parsed(alone),
+    transact: (work) =>
+      exclusively(async (run) => {
+        const statement = parsed(run)
+        try {
+          return await inTransaction(statement, work)
+        } catch (error) {
+          await statement('ROLLBACK', []).catch(() => undefined)
+          throw error
+        }
+      }),
+    createPrisma: () => new PrismaClient({ adapter: new PrismaPGlite(prismaClientOn(alone, exclusively)) }),
+    close: () => engine.close(),
   })
+}
+
+interface Sent {
+  readonly statement: PgliteStatement
+  resolve(answer: PgliteAnswer): void
+  reject(error: unknown): void
+}
+
+/** Statements that are issued before the answer to the first of them could have come travel together. */
+function together(engine: PgliteEngine): RunPlain {
+  let waiting: Sent[] = []
+  const send = async () => {
+    const sent = waiting
+    waiting = []
+    const fail = (items: readonly Sent[], error: unknown) => {
+      for (const { reject } of items) reject(error)
+    }
+    try {
+      const { answers, fault } = await engine.run(sent.map(({ statement }) => statement))
+      for (const [index, answer] of answers.entries()) sent[index]?.resolve(answer)
+      if (fault !== null) fail(sent.slice(answers.length), errorOf(fault))
+    } catch (error) {
+      fail(sent, error)
+    }
+  }
+  return (text, parameters) =>
+    new Promise((resolve, reject) => {
+      if (waiting.length === 0) process.nextTick(send)
+      waiting.push({ statement: { text, parameters }, resolve, reject })
+    })
+}
+
+function parsed(run: RunPlain): RunStatement {
+  return async (text, parameters, form) => {
+    const { fields, rows, count } = await run(text, parameters.map(toWire))
+    if (form === 'texts') return { rows: [...rows], count }
+    const columns = columnsOf(fields)
+    return { rows: rows.map((row) => readRow(columns, row)), count }
+  }
 }

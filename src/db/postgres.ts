@@ -1,11 +1,11 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { UndecidedCommit } from '../core/errors.js'
 import { assembleDatabase, type RunStatement } from './assemble.js'
 import type { Database } from './database.js'
 import { isUnreachable } from './errors.js'
 import { PrismaClient } from './generated/client.js'
 import { statementsOn } from './packet.js'
+import { inTransaction, undecidedWithoutAnswer } from './transaction.js'
 
 const MAX_NAMED_STATEMENTS = 500
 const MAX_CONNECTIONS = 20
@@ -89,26 +89,6 @@ function createConnections(pool: pg.Pool): () => Promise<Connection> {
     known.set(client, run)
     return { run, release: (isBroken = false) => client.release(isBroken) }
   }
-}
-
-const undecidedWithoutAnswer = (error: unknown): unknown => (isUnreachable(error) ? new UndecidedCommit(error) : error)
-
-/** BEGIN travels with the first statements of the work, COMMIT with the last that were sent. */
-async function inTransaction<T>(run: RunStatement, work: (statement: RunStatement) => Promise<T>): Promise<T> {
-  let refusal: unknown = null
-  run('BEGIN', []).catch((error: unknown) => {
-    refusal = error
-  })
-  const answer = await work((text, parameters, form) =>
-    // Outside of a transaction it would stand at once.
-    refusal === null ? run(text, parameters, form) : Promise.reject(refusal),
-  )
-  try {
-    await run('COMMIT', [])
-  } catch (error) {
-    throw undecidedWithoutAnswer(error)
-  }
-  return answer
 }
 
 /** `options` in a URL would replace ours, so ours are added to them. */

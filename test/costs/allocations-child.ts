@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { PGlite } from '@electric-sql/pglite'
 import { migratePglite } from '../../src/db/migrate.js'
 import { createPgliteDatabase } from '../../src/db/pglite.js'
+import { engineOn } from '../support/pglite.js'
 import { openPipeline } from '../support/pipeline.js'
 import { OPERATIONS, type Operation } from './operations.js'
 
@@ -21,7 +22,7 @@ new PerformanceObserver((list) => {
 
 const pglite = await PGlite.create()
 await migratePglite(pglite)
-const db = createPgliteDatabase(pglite)
+const db = createPgliteDatabase(engineOn(pglite))
 await db.run(`INSERT INTO transient.execution (id, status, revision, variable_count) VALUES (1, 'running', 1, 1000)`)
 await db.run(
   `INSERT INTO noetl.transient (execution_id, var_name, var_value) SELECT 1, 'v' || n, to_jsonb(n) FROM generate_series(1, 1000) AS n`,

@@ -10,6 +10,7 @@ import { migratePglite, migratePostgres } from '../../src/db/migrate.js'
 import { readMigrations } from '../../src/db/migrations.js'
 import { createPgliteDatabase } from '../../src/db/pglite.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
+import { engineOn } from './pglite.js'
 
 export type TestDatabase = Database
 
@@ -38,7 +39,7 @@ export function describeEachDatabase(name: string, suite: (open: OpenTestDatabas
 
 /** A fresh, migrated PGlite database in memory. The caller closes it. */
 export async function openPgliteDatabase(): Promise<TestDatabase> {
-  return createPgliteDatabase(await PGlite.create({ loadDataDir: new Blob([await pgliteSnapshot()]) }))
+  return createPgliteDatabase(engineOn(await PGlite.create({ loadDataDir: new Blob([await pgliteSnapshot()]) })))
 }
 
 /** The PostgreSQL server for tests, or null. */

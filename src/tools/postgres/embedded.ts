@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import { startThread } from '../../core/thread.js'
 import type { EmbeddedAnswer, EmbeddedRequest } from './embedded-messages.js'
 import type { SqlDatabase } from './pg-session.js'
 import { SqlAnswerTooLarge, SqlFault, type SqlResult, type SqlSession } from './session.js'
@@ -18,7 +18,7 @@ export function createEmbeddedDatabase(directory: string): SqlDatabase {
       // PGlite has one connection: calls take turns.
       const turn = last.then(async () => {
         if (signal.aborted) throw new SqlFault('stopped', '')
-        thread = thread?.isAlive ? thread : startThread(directory)
+        thread = thread?.isAlive ? thread : startDatabase(directory)
         const current = thread
         await untilReady(current, signal)
         let isStopped = false
@@ -78,8 +78,8 @@ interface Waiting {
   reject(error: Error): void
 }
 
-function startThread(directory: string): DatabaseThread {
-  const worker = startWorker(directory)
+function startDatabase(directory: string): DatabaseThread {
+  const worker = startThread(new URL('./embedded-worker', import.meta.url), { directory })
   const waiting = new Map<number, Waiting>()
   let nextId = 0
   let isAlive = true
@@ -122,14 +122,6 @@ function startThread(directory: string): DatabaseThread {
       await exited
     },
   }
-}
-
-/** From source (tests, tsx) the worker is TypeScript, which Node 20 reads only through a loader. */
-function startWorker(directory: string): Worker {
-  const workerData = { directory }
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./embedded-worker.js', import.meta.url), { workerData })
-  const file = JSON.stringify(new URL('./embedded-worker.ts', import.meta.url).href)
-  return new Worker(`import('tsx/esm/api').then((tsx) => tsx.tsImport(${file}, ${file}))`, { eval: true, workerData })
 }
 
 function resultOf(answer: EmbeddedAnswer): SqlResult {
