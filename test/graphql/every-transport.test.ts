@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type JsonObject, parseJson } from '../../src/core/json.js'
+import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { countRoundTrips } from '../support/round-trips.js'
 import { type InProcessServer, startInProcess } from './server.js'
 import { connect, type TestSocket } from './socket.js'
 
@@ -167,5 +169,37 @@ describe('an error is the same over every transport, new or known, printed or re
   it('and nothing of it was written', async () => {
     const { data } = await server.ask('{ variables(executionId: "801") { nodes { name value version } revision } }')
     expect(data).toEqual({ variables: { nodes: [{ name: 'a', value: 1, version: 1 }], revision: 1 } })
+  })
+})
+
+describe.skipIf(serverUrl === null)('while PostgreSQL is away', () => {
+  let drop: () => Promise<void>
+  beforeAll(async () => {
+    const database = await createEmptyPostgres(serverUrl ?? '')
+    const line = await countRoundTrips(database.url)
+    drop = database.drop
+    socket.socket.terminate()
+    await server.close()
+    server = await startInProcess({ DATABASE_URL: line.url })
+    socket = await connect(server.url)
+    expect((await server.ask(`mutation { ${WRITE} }`)).errors).toEqual([])
+    await line.close()
+    await server.ask(`mutation { ${WRITE} }`)
+  })
+  afterAll(() => drop?.())
+
+  const WRITE = 'upsertVariable(input: { executionId: "901", name: "a", value: 1 }) { variable { id } }'
+  it.each([
+    ['Mutation', WRITE],
+    ['Query', 'variable(executionId: "901", name: "a") { id value }'],
+    ['Query', 'variables(executionId: "901") { nodes { id value } }'],
+  ])('OVERLOADED: %s %s', async (kind, selection) => {
+    const answers = await answersOf([
+      `${kind.toLowerCase()} { ${selection} }`,
+      `${kind.toLowerCase()} { ...Whole } fragment Whole on ${kind} { ${selection} }`,
+    ])
+    expect(answers.length).toBe(16)
+    expect(answers[0]).toMatchObject([{ extensions: { code: 'OVERLOADED' } }])
+    for (const answer of answers) expect(answer).toEqual(answers[0])
   })
 })
