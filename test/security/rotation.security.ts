@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../support/cli.js'
 import { encryptionKeys } from '../support/keys.js'
@@ -117,6 +118,21 @@ if (postgres === null) {
       const rerun = 'mutation ($id: ID!) { rerunExecution(id: $id, fromStep: "turn") { id } }'
       const again = await after.query<{ rerunExecution: { id: string } }>(rerun, { id: early[0] ?? '' })
       expect((await after.untilEnded(again.rerunExecution.id)).status).toBe('COMPLETED')
+      await after.close()
+    })
+
+    it('ends, and says why, while something stays under another key', { timeout: 120_000 }, async () => {
+      const one = await start('newest', 'new')
+      const holder = new pg.Client({ connectionString: url })
+      await holder.connect()
+      await holder.query('BEGIN')
+      await holder.query('SELECT FROM noetl.transient WHERE execution_id = $1 FOR UPDATE', [IDS[0]])
+      const { code, err } = await rotate(one, 'newest')
+      await holder.end()
+      expect({ code, err }).toMatchObject({ code: 4, err: expect.stringContaining('another first key in ENCRYPTION_KEYS') })
+      expect(dumpDatabase(url)).toContain('\tnew:')
+      expect((await rotate(one, 'newest')).code).toBe(0)
+      expect(dumpDatabase(url)).not.toContain('\tnew:')
     })
   })
 }
