@@ -60,7 +60,7 @@ export async function writeFolded<Item extends Asked>(
     const { id } = one.draft.execution
     const transaction = transactions.get(id)
     if (transaction === undefined) {
-      memory.distrust(id)
+      memory.miss(id)
       stale.push(...one.answers.map(({ item }) => item))
       continue
     }

@@ -8,9 +8,10 @@ import { newDraft, type WriteDraft } from './write-draft.js'
 const MAX_BYTES = 32 * 1024 * 1024
 /** Of a variable besides its value, and of an execution, about. */
 const RECORD_BYTES = 400
-/** For how long an execution is not remembered that others write to, too. */
-const SHARED_MS = 10_000
-const MAX_SHARED = 10_000
+/** An execution that was out of date so often within so long is one that others write to, too, and is not remembered meanwhile. */
+const MISSES = 2
+const MISSES_MS = 10_000
+const MAX_MISSED = 10_000
 
 interface Remembered {
   /** As its row was when this process last wrote or locked it. */
@@ -35,21 +36,22 @@ export interface Memory {
   take(executionId: ExecutionId, writes: readonly VariableWrite[]): RememberedDraft | null
   /** A draft that was taken, when it was written by this transaction. */
   putBack(draft: RememberedDraft, transaction: string): void
-  /** A draft that was taken, and was out of date: others write to the execution, too. */
-  distrust(executionId: ExecutionId): void
+  /** A draft that was taken was out of date. */
+  miss(executionId: ExecutionId): void
   /** What transactions that locked and loaded have left, when they committed. `created`: the executions that began with them. */
   learn(drafts: readonly WriteDraft[], created: ReadonlySet<ExecutionId>): void
 }
 
 export function createMemory(): Memory {
   const executions = new LRUCache<ExecutionId, Remembered>({ maxSize: MAX_BYTES, sizeCalculation: sizeOf })
-  const shared = new LRUCache<ExecutionId, true>({ max: MAX_SHARED, ttl: SHARED_MS })
+  const misses = new LRUCache<ExecutionId, number>({ max: MAX_MISSED, ttl: MISSES_MS })
+  const missesOf = (id: ExecutionId) => misses.get(id) ?? 0
 
   function learnOne(draft: WriteDraft, isWhole: boolean): void {
     const { id, writtenBy, transaction } = draft.execution
     const known = executions.get(id)
     executions.delete(id)
-    if (shared.has(id) || !isMemorable(draft)) return
+    if (missesOf(id) >= MISSES || !isMemorable(draft)) return
     const execution = draft.changes.length > 0 ? asWritten(draft, transaction) : draft.execution
     const isSame = known !== undefined && known.execution.writtenBy === writtenBy
     executions.set(id, isSame ? merged(known, draft, execution) : { ...draft, execution, isWhole })
@@ -67,7 +69,7 @@ export function createMemory(): Memory {
       const { present, tombstones, isWhole, execution } = draft
       executions.set(execution.id, { execution: asWritten(draft, transaction), present, tombstones, isWhole })
     },
-    distrust: (executionId) => void shared.set(executionId, true),
+    miss: (executionId) => void misses.set(executionId, missesOf(executionId) + 1),
     learn(drafts, created) {
       for (const draft of drafts) learnOne(draft, created.has(draft.execution.id))
     },

@@ -99,8 +99,16 @@ describeEachDatabase('a write over what the process remembers', (open) => {
 
   it('does not try again and again where two processes take turns', async () => {
     for (let turn = 0; turn < 5; turn += 1) for (const service of [theirs, ours]) await write(service, id, increment('a'))
-    expect(since()).toEqual({ alone: 1, transactions: 5 })
+    expect(since()).toEqual({ alone: 2, transactions: 5 })
     expect(await ours.find(id, 'a')).toMatchObject({ value: 11, version: 11 })
+  })
+
+  it('goes on from memory after a single write of another process', async () => {
+    await write(theirs, id, increment('a'))
+    await write(ours, id, increment('a'))
+    expect(since()).toEqual({ alone: 1, transactions: 1 })
+    await write(ours, id, increment('a'))
+    expect(since()).toEqual(ONE_STATEMENT)
   })
 
   it('goes on from the tombstone of what another process deleted', async () => {
