@@ -13,6 +13,9 @@ export interface PgliteAnswer {
   readonly count: number
 }
 
+/** Answers a statement with texts. */
+export type RunPlain = (text: string, parameters: readonly unknown[]) => Promise<PgliteAnswer>
+
 /** A failed statement: the fields of PostgreSQL's message, or of another error its message alone. */
 export interface PgliteFault {
   readonly message: string

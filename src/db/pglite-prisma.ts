@@ -1,5 +1,5 @@
 import { type PGlite, types } from '@electric-sql/pglite'
-import type { RunPlain } from './pglite.js'
+import type { RunPlain } from './pglite-packet.js'
 
 type Parsers = Readonly<Record<number, (text: string, type: number) => unknown>>
 

@@ -2,7 +2,7 @@ import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { assembleDatabase, type RunStatement } from './assemble.js'
 import type { Database } from './database.js'
 import { PrismaClient } from './generated/client.js'
-import { errorOf, type PacketAnswer, type PgliteAnswer, type PgliteStatement } from './pglite-packet.js'
+import { errorOf, type PacketAnswer, type PgliteAnswer, type PgliteStatement, type RunPlain } from './pglite-packet.js'
 import { prismaClientOn } from './pglite-prisma.js'
 import { columnsOf, readRow, toWire } from './rows.js'
 import { inTransaction } from './transaction.js'
@@ -13,9 +13,6 @@ export interface PgliteEngine {
   run(packet: readonly PgliteStatement[]): Promise<PacketAnswer>
   close(): Promise<void>
 }
-
-/** Answers a statement with texts. */
-export type RunPlain = (text: string, parameters: readonly unknown[]) => Promise<PgliteAnswer>
 
 /**
  * A `Database` on PGlite: the same dialect without a server. It has one connection, which a transaction has alone; what is issued

@@ -10,7 +10,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql'
 import { createYoga } from 'graphql-yoga'
-import { createWatchGroups } from '../variables/watch-groups.js'
+import { createWatchGroups } from '../variables/watch/watch-groups.js'
 import type { GraphQLContext } from './context.js'
 import { createDocumentCache, hasPageVariable, type KnownDocument } from './document-cache.js'
 import { clientErrors, type ReportFault } from './errors.js'

@@ -1,6 +1,6 @@
 import type { ExecutionResult, GraphQLFormattedError } from 'graphql'
 import { TransientError } from '../core/errors.js'
-import type { MessageStream, Positioned } from '../variables/watch-group.js'
+import type { MessageStream, Positioned } from '../variables/watch/watch-group.js'
 import { clientErrors, type ReportFault } from './errors.js'
 import { LIMITS } from './limits.js'
 import { stringifyResult } from './result.js'

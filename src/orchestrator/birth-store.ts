@@ -3,7 +3,7 @@ import type { Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { type ExecutionRow, STATE_COLUMNS, toExecution } from '../executions/store.js'
 import { type NewTask, newTaskRow } from '../tasks/store.js'
-import type { FoldedChange } from '../variables/fold.js'
+import type { FoldedChange } from '../variables/write/fold.js'
 
 type Origin = Pick<
   ExecutionRecord,

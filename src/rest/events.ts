@@ -1,4 +1,4 @@
-import type { MessageStream } from '../variables/watch-group.js'
+import type { MessageStream } from '../variables/watch/watch-group.js'
 import type { EventMessage } from './event-messages.js'
 
 const STALLED_AFTER_MS = 30_000

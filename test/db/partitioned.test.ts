@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/database.js'
 import { migratePostgres } from '../../src/db/migrate.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
-import { createRetention } from '../../src/variables/retention.js'
+import { createRetention } from '../../src/variables/retention/retention.js'
 import { createEmptyPostgres, serverUrl } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { isTransientError } from '../../src/core/errors.js'
 import { isSameJson, type JsonValue, jsonSize, LosslessNumber, parseJson, stringifyJson } from '../../src/core/json.js'
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
-import { addDecimals, type FoldInput, foldChangeSet } from '../../src/variables/fold.js'
 import type { VariableRecord, VariableWrite } from '../../src/variables/record.js'
+import { addDecimals, type FoldInput, foldChangeSet } from '../../src/variables/write/fold.js'
 
 const NOW = new Date('2026-01-02T03:04:05.678Z')
 const EXECUTION = { id: '507861119290048685', revision: 0, variableCount: 0, variableBytes: 0 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import type { MessageStream, Positioned } from '../../src/variables/watch-group.js'
-import { createWatchGroups } from '../../src/variables/watch-groups.js'
+import type { MessageStream, Positioned } from '../../src/variables/watch/watch-group.js'
+import { createWatchGroups } from '../../src/variables/watch/watch-groups.js'
 import { createRandom } from '../support/random.js'
 
 /** A change log in memory whose streams count what they read. */

@@ -8,7 +8,7 @@ import { findExecution, lockExecution } from '../../src/executions/store.js'
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
-import { createWriteQueue } from '../../src/variables/write-queue.js'
+import { createWriteQueue } from '../../src/variables/write/write-queue.js'
 import { describeEachDatabase } from '../support/database.js'
 import { createService, increment, newId, remove, set, write } from './support.js'
 

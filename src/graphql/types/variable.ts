@@ -1,7 +1,7 @@
 import type { Page } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
 import { type JsonValue, jsonSize, stringifyJson } from '../../core/json.js'
-import { ListedVariable } from '../../variables/listed.js'
+import { ListedVariable } from '../../variables/read/listed.js'
 import type { ChangeRecord, VariableRecord } from '../../variables/record.js'
 import { builder } from '../builder.js'
 import { PLAIN, textFrom } from '../printer.js'

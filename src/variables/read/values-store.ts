@@ -1,7 +1,7 @@
-import type { ExecutionId } from '../core/ids.js'
-import { parseJson } from '../core/json.js'
-import type { Sql } from '../db/database.js'
-import type { VariableRecord } from './record.js'
+import type { ExecutionId } from '../../core/ids.js'
+import { parseJson } from '../../core/json.js'
+import type { Sql } from '../../db/database.js'
+import type { VariableRecord } from '../record.js'
 
 /** What templates read of a variable; of a sensitive one the mask, and what it hides. */
 export type LoadedValue = Pick<VariableRecord, 'executionId' | 'name' | 'value' | 'sealed' | 'revision'>

@@ -1,11 +1,11 @@
-import type { ExecutionId } from '../core/ids.js'
-import { parseJson } from '../core/json.js'
-import type { ExecutionStatus } from '../core/status.js'
-import type { Sql, Transaction } from '../db/database.js'
-import { lockedExecutions } from '../executions/store.js'
+import type { ExecutionId } from '../../core/ids.js'
+import { parseJson } from '../../core/json.js'
+import type { ExecutionStatus } from '../../core/status.js'
+import type { Sql, Transaction } from '../../db/database.js'
+import { lockedExecutions } from '../../executions/store.js'
+import type { VariableRecord } from '../record.js'
+import { isVariable, toVariable, VARIABLE_COLUMNS, type VariableRow } from '../store.js'
 import { type ExecutionCounters, TRANSACTION } from './change-store.js'
-import type { VariableRecord } from './record.js'
-import { isVariable, toVariable, VARIABLE_COLUMNS, type VariableRow } from './store.js'
 
 /** What a batch needs of an execution's row; its workload may be large, and is left where it is. */
 export interface LockedExecution extends ExecutionCounters {

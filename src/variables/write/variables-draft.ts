@@ -1,5 +1,5 @@
+import type { VariableRecord } from '../record.js'
 import type { FoldedChange, FoldResult } from './fold.js'
-import type { VariableRecord } from './record.js'
 
 /** A change, and whether its variable was created by the same transaction: else its row knows better when. */
 export interface StoredChange extends FoldedChange {

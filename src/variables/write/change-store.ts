@@ -1,10 +1,10 @@
-import type { ExecutionId } from '../core/ids.js'
-import { stringifyJson } from '../core/json.js'
-import type { Database, Transaction } from '../db/database.js'
-import type { KeyRing } from '../sealing/key-ring.js'
+import type { ExecutionId } from '../../core/ids.js'
+import { stringifyJson } from '../../core/json.js'
+import type { Database, Transaction } from '../../db/database.js'
+import type { KeyRing } from '../../sealing/key-ring.js'
+import { keyOf } from '../key.js'
+import { isVariable } from '../store.js'
 import { concealEarlier } from './conceal-store.js'
-import { keyOf } from './key.js'
-import { isVariable } from './store.js'
 import type { StoredChange } from './variables-draft.js'
 
 /** What a batch of change sets moves on an execution's row. */

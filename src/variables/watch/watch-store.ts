@@ -1,9 +1,9 @@
-import { TransientError } from '../core/errors.js'
-import type { ExecutionId } from '../core/ids.js'
-import type { VariableType } from '../core/status.js'
-import type { Sql } from '../db/database.js'
-import type { ChangeRecord, ChangeSetRecord } from './record.js'
-import { CHANGE_COLUMNS, type ChangeRow, toChange } from './store.js'
+import { TransientError } from '../../core/errors.js'
+import type { ExecutionId } from '../../core/ids.js'
+import type { VariableType } from '../../core/status.js'
+import type { Sql } from '../../db/database.js'
+import type { ChangeRecord, ChangeSetRecord } from '../record.js'
+import { CHANGE_COLUMNS, type ChangeRow, toChange } from '../store.js'
 
 /** Where an execution's change log stands. */
 export interface Position {

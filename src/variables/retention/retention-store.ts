@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ExecutionId } from '../core/ids.js'
-import type { Database, Sql } from '../db/database.js'
-import { lockExecution } from '../executions/store.js'
+import type { ExecutionId } from '../../core/ids.js'
+import type { Database, Sql } from '../../db/database.js'
+import { lockExecution } from '../../executions/store.js'
 
 const BATCH = 5_000
 

@@ -1,13 +1,13 @@
-import { cursorsBy, type Page, pageSize } from '../core/cursor.js'
-import { parseExecutionId } from '../core/ids.js'
-import type { Sql, TextRow } from '../db/database.js'
-import { textsByKey } from '../db/keyed.js'
-import { variableFilterSql } from './filter-sql.js'
+import { cursorsBy, type Page, pageSize } from '../../core/cursor.js'
+import { parseExecutionId } from '../../core/ids.js'
+import type { Sql, TextRow } from '../../db/database.js'
+import { textsByKey } from '../../db/keyed.js'
+import { variableFilterSql } from '../filter-sql.js'
+import type { VariableRecord } from '../record.js'
+import type { ListRequest } from '../requests.js'
+import { isStorableText } from '../validate.js'
 import { LISTED_COLUMNS, ListedVariable } from './listed.js'
 import { isTimestamp, readCursor, revisionOf, sourceAt } from './page-store.js'
-import type { VariableRecord } from './record.js'
-import type { ListRequest } from './requests.js'
-import { isStorableText } from './validate.js'
 
 /** The columns after a variable's own, which the execution's row, the first of the answer, fills alone. */
 const [REVISION, OLDEST, TOTAL] = [4, 11, 12]

@@ -1,9 +1,9 @@
-import type { Clock } from '../core/clock.js'
-import type { ExecutionId } from '../core/ids.js'
-import type { Sql } from '../db/database.js'
-import { keyOf } from './key.js'
-import type { VariableRecord } from './record.js'
-import { countReads } from './store.js'
+import type { Clock } from '../../core/clock.js'
+import type { ExecutionId } from '../../core/ids.js'
+import type { Sql } from '../../db/database.js'
+import { keyOf } from '../key.js'
+import type { VariableRecord } from '../record.js'
+import { countReads } from '../store.js'
 
 const MAX_VARIABLES = 200
 /** Beyond that, reads gather while the statements run: that is what makes the batches. */

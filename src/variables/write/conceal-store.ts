@@ -1,9 +1,9 @@
-import { parseJson } from '../core/json.js'
-import type { Sql } from '../db/database.js'
-import type { KeyRing } from '../sealing/key-ring.js'
-import { MASK } from '../sealing/mask.js'
-import { variablePlace } from '../sealing/place.js'
-import { keyOf } from './key.js'
+import { parseJson } from '../../core/json.js'
+import type { Sql } from '../../db/database.js'
+import type { KeyRing } from '../../sealing/key-ring.js'
+import { MASK } from '../../sealing/mask.js'
+import { variablePlace } from '../../sealing/place.js'
+import { keyOf } from '../key.js'
 import type { StoredChange } from './variables-draft.js'
 
 /** Rows that are sealed in one statement. */

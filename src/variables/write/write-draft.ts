@@ -1,11 +1,11 @@
-import { isTransientError, TransientError } from '../core/errors.js'
-import type { ExecutionId } from '../core/ids.js'
-import { type ExecutionStatus, isFinished } from '../core/status.js'
-import type { KeyRing } from '../sealing/key-ring.js'
+import { isTransientError, TransientError } from '../../core/errors.js'
+import type { ExecutionId } from '../../core/ids.js'
+import { type ExecutionStatus, isFinished } from '../../core/status.js'
+import type { KeyRing } from '../../sealing/key-ring.js'
+import type { WriteRequest, WriteResult } from '../requests.js'
 import type { LockedExecution } from './batch-store.js'
 import type { ChangeBatch, ChangedEvent } from './change-store.js'
 import { foldChangeSet } from './fold.js'
-import type { WriteRequest, WriteResult } from './requests.js'
 import { createVariablesDraft, keepFolded, type VariablesDraft } from './variables-draft.js'
 
 /** One execution while its change sets are folded: its row as it will be, and what there is to write. */

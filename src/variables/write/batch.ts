@@ -1,5 +1,7 @@
-import type { ExecutionId } from '../core/ids.js'
-import type { Transaction } from '../db/database.js'
+import type { ExecutionId } from '../../core/ids.js'
+import type { Transaction } from '../../db/database.js'
+import { keyOf } from '../key.js'
+import type { WriteRequest } from '../requests.js'
 import {
   createExecutions,
   type LockedExecution,
@@ -9,8 +11,6 @@ import {
   type VariableKey,
 } from './batch-store.js'
 import { writeChanges } from './change-store.js'
-import { keyOf } from './key.js'
-import type { WriteRequest } from './requests.js'
 import { changesOf, type Folding, foldInto, newDraft, type WriteAnswer, type WriteDraft } from './write-draft.js'
 
 export interface BatchRequest extends Folding {

@@ -1,5 +1,5 @@
-import type { StepBus } from '../bus/bus.js'
-import type { ExecutionId } from '../core/ids.js'
+import type { StepBus } from '../../bus/bus.js'
+import type { ExecutionId } from '../../core/ids.js'
 import type { Position } from './watch-store.js'
 
 /** Tells one watcher that its execution may have moved. */

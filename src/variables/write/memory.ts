@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import type { ExecutionId } from '../core/ids.js'
+import type { ExecutionId } from '../../core/ids.js'
+import type { VariableRecord, VariableWrite } from '../record.js'
 import type { LockedExecution } from './batch-store.js'
-import type { VariableRecord, VariableWrite } from './record.js'
 import { newDraft, type WriteDraft } from './write-draft.js'
 
 /** What all of it may take, about. */

@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../core/clock.js'
-import type { Database } from '../db/database.js'
+import { type Clock, systemClock } from '../../core/clock.js'
+import type { Database } from '../../db/database.js'
 import {
   deleteEmptied,
   deleteTrimmed,

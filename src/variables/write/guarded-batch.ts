@@ -1,9 +1,9 @@
-import type { ExecutionId } from '../core/ids.js'
-import type { Database } from '../db/database.js'
+import type { ExecutionId } from '../../core/ids.js'
+import type { Database } from '../../db/database.js'
+import { keyOf } from '../key.js'
+import type { WriteOutcome, WriteRequest } from '../requests.js'
 import { writeGuarded } from './change-store.js'
-import { keyOf } from './key.js'
 import type { Memory, RememberedDraft } from './memory.js'
-import type { WriteOutcome, WriteRequest } from './requests.js'
 import { changesOf, type Folding, foldInto, type WriteAnswer } from './write-draft.js'
 
 /** An item of a batch: what is asked for, and who asked. */

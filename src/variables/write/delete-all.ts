@@ -1,12 +1,12 @@
-import type { Transaction } from '../db/database.js'
-import type { ExecutionRecord } from '../executions/record.js'
-import type { KeyRing } from '../sealing/key-ring.js'
+import type { Transaction } from '../../db/database.js'
+import type { ExecutionRecord } from '../../executions/record.js'
+import type { KeyRing } from '../../sealing/key-ring.js'
+import type { VariableLimits } from '../limits.js'
+import type { ChangeRecord } from '../record.js'
+import type { WriteOutcome } from '../requests.js'
+import { lockVariables } from '../store.js'
 import { writeChanges } from './change-store.js'
 import { type FoldResult, foldChangeSet } from './fold.js'
-import type { VariableLimits } from './limits.js'
-import type { ChangeRecord } from './record.js'
-import type { WriteOutcome } from './requests.js'
-import { lockVariables } from './store.js'
 
 interface DeleteAllRequest {
   /** Locked by this transaction, and not finished. */
