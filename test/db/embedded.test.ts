@@ -75,7 +75,7 @@ test('what fails is told as PostgreSQL told it, and harms nobody else', async ()
   const answers = await Promise.allSettled([db.run(BIRTH, 20), db.run(BIRTH, 20), db.rows(FIND, 20)])
   expect(answers).toMatchObject([
     { value: 1 },
-    { reason: { code: '23505', constraint: 'execution_pkey' } },
+    { reason: { code: '23505', constraint: expect.stringMatching(/^execution_/) } },
     { value: [{ id: 20n }] },
   ])
   const failing = db.transaction(async (tx) => {

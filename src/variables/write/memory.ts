@@ -29,7 +29,7 @@ export interface RememberedDraft extends WriteDraft {
 
 /**
  * What the writes of this process know of executions, so that the next one need not ask. It may be out of date: whoever writes over it
- * lets PostgreSQL compare the row (optimistic concurrency control, Kung and Robinson, ACM TODS 6(2), 1981).
+ * lets PostgreSQL compare the row (optimistic concurrency control, Kung and Robinson, ACM Transactions on Database Systems 6(2), 1981).
  */
 export interface Memory {
   /** null unless all is remembered that these writes are folded over. What is taken is forgotten until it is put back. */
