@@ -58,6 +58,12 @@ describe('without a sandbox', () => {
     expect(await python.error({ code: 'files = [open("/dev/null") for _ in range(1000)]' })).toMatch(/Too many open files/)
   })
 
+  // A session is what stands back under the kernel's automatic groups.
+  it.runIf(process.platform === 'linux')("the server's session is left alone", async () => {
+    const sessions = `import os\nresult = [os.getsid(os.getppid()) == os.getppid(), os.getsid(${process.pid}) == os.getppid()]`
+    expect(await python.data({ code: sessions })).toEqual([true, false])
+  })
+
   it('says so; and runs nothing where a sandbox is required and cannot be had', async () => {
     const path = process.env['PATH']
     process.env['PATH'] = '/nonexistent'

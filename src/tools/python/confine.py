@@ -64,7 +64,9 @@ class Confinement:
         self.is_network_closed = not is_network_open and leave_network()
         if self.has_namespaces and not is_network_open and not self.is_network_closed:
             raise Refused("the network cannot be closed")
-        stand_back()
+        # bubblewrap began a session; without one of its own the server's would stand back, and all that its shell starts later.
+        if self.has_namespaces or begin_session():
+            stand_back()
 
     def user_of_next_call(self):
         if self.user_base is None:
@@ -165,6 +167,15 @@ class Room:
             if os.getppid() != self.parent_pid:
                 os._exit(1)
         return is_closed
+
+
+def begin_session():
+    """Whether this process is the first of a session of its own from now on."""
+    try:
+        os.setsid()
+        return True
+    except (OSError, AttributeError):
+        return False
 
 
 def stand_back():
