@@ -125,6 +125,13 @@ group = open("/proc/self/autogroup").read().split()[-1] if os.path.exists("/proc
 result = "refused" if os.nice(0) == 18 and group == "18" else f"{os.nice(0)} {group}"`,
   },
   {
+    name: 'ask for quicker turns at the processors',
+    code: () =>
+      mustFail(
+        'call = {"x86_64": 314, "aarch64": 274}[os.uname().machine]\n  turn = __import__("struct").pack("IIQiI3Q", 48, 0, 8, os.nice(0), 0, 100_000, 0, 0)\n  if libc.syscall(call, 0, turn, 0) != 0: raise OSError("no")',
+      ),
+  },
+  {
     name: 'raise a limit',
     code: () =>
       'import resource\ntry:\n  resource.setrlimit(resource.RLIMIT_NPROC, (-1, -1))\n  result = "done"\nexcept (ValueError, OSError):\n  result = "refused"',

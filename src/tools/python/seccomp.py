@@ -1,7 +1,8 @@
-"""System calls that no step needs: those that make namespaces, look into other processes, load code into the kernel, or
-hold memory that no limit counts; and sockets other than those of the internet and of one machine, some of which no namespace
-holds (a virtual machine's to its host, for one). They answer EPERM. Whether a process may begin a session, the first process of
-the call decides: to each session the kernel may give as much of the processors as to the server."""
+"""System calls that no step needs: those that make namespaces, look into other processes, load code into the kernel, hold
+memory that no limit counts, or ask for quicker turns at the processors; and sockets other than those of the internet and of one
+machine, some of which no namespace holds (a virtual machine's to its host, for one). They answer EPERM. Whether a process may
+begin a session, the first process of the call decides: to each session the kernel may give as much of the processors as to the
+server."""
 
 import ctypes
 import os
@@ -25,14 +26,14 @@ COMMON = (425, 426, 427, 428, 429, 430, 431, 432, 433, 438, 442, 447)
 MACHINES = {
     # fmt: off
     "x86_64": {
-        "audit": 0xC000003E, "clone": 56, "clone3": 435, "socket": 41, "setsid": 112, "seccomp": 317,
+        "audit": 0xC000003E, "clone": 56, "clone3": 435, "socket": 41, "setsid": 112, "seccomp": 317, "sched_setattr": 314,
         # shm*, sem*, msg*, ptrace, syslog, pivot_root, chroot, acct, mount, umount2, swap*, reboot, modules, iopl, ioperm, keys, mq_open,
         # kexec, unshare, perf_event_open, handles, setns, process_vm_*, kcmp, memfd_create, bpf, userfaultfd
         "denied": (29, 30, 31, 64, 68, 69, 101, 103, 155, 161, 163, 165, 166, 167, 168, 169, 172, 173, 175, 176, 240, 246, 248,
                    249, 250, 272, 298, 303, 304, 308, 310, 311, 312, 313, 319, 320, 321, 323),
     },
     "aarch64": {
-        "audit": 0xC00000B7, "clone": 220, "clone3": 435, "socket": 198, "setsid": 157, "seccomp": 277,
+        "audit": 0xC00000B7, "clone": 220, "clone3": 435, "socket": 198, "setsid": 157, "seccomp": 277, "sched_setattr": 274,
         "denied": (39, 40, 41, 51, 89, 97, 104, 105, 106, 116, 117, 142, 180, 186, 189, 190, 194, 195, 196, 217, 218, 219, 224,
                    225, 241, 264, 265, 268, 270, 271, 272, 273, 279, 280, 282, 294),
     },
@@ -41,7 +42,7 @@ MACHINES = {
 
 
 def build_program(machine, on_session):
-    denied = [*machine["denied"], *COMMON]
+    denied = [*machine["denied"], machine["sched_setattr"], *COMMON]
     code = [(LOAD, 0, 0, 4), (JUMP_EQUAL, 1, 0, machine["audit"]), (RETURN, 0, 0, DENY), (LOAD, 0, 0, 0)]
     # Calls of the x32 interface have bit 30 set.
     code += [(JUMP_ABOVE, 0, 1, 0x40000000), (RETURN, 0, 0, DENY)]
