@@ -1,6 +1,6 @@
 import type { Hint, StepBus } from '../../bus/bus.js'
 import type { Clock } from '../../core/clock.js'
-import { isUndecided, TransientError } from '../../core/errors.js'
+import { isTransientError, isUndecided, TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import type { Database } from '../../db/database.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
@@ -60,9 +60,17 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
   }
 
   async function run(batch: readonly Item[]): Promise<void> {
-    const folding = { now: clock.now(), keyRing }
-    const { folded, others } = foldRemembered(memory, batch, folding)
+    const { folded, others } = foldOver(batch)
     await Promise.all([runFolded(folded), runTogether(others)])
+  }
+
+  function foldOver(batch: readonly Item[]) {
+    try {
+      return foldRemembered(memory, batch, { now: clock.now(), keyRing })
+    } catch {
+      // What the fold did not foresee, the transaction will meet, too, and tell.
+      return { folded: [], others: batch }
+    }
   }
 
   async function runFolded(folded: readonly Folded<Item>[]): Promise<void> {
@@ -72,7 +80,7 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
     try {
       result = await writeFolded(db, { folded, memory, keyRing })
     } catch (error) {
-      return isUndecided(error) ? giveUp(items, error) : runTogether(items)
+      return isHopeless(error) ? giveUp(items, error) : runTogether(items)
     }
     const { written, stale } = result
     for (const { answers } of written) for (const { item, answer } of answers) settle(item, answer)
@@ -93,10 +101,8 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
       // Nobody else's write waits for an execution that a step holds.
       if (busy.length > 0) void oneByOne(busy)
     } catch (error) {
-      // What the fold did not foresee: each for itself, so that one caller's value never rejects a neighbour's. But a
-      // commit that got no answer may have happened, and is never repeated.
-      if (!isUndecided(error)) return oneByOne(batch)
-      giveUp(batch, error)
+      // What the fold did not foresee: each for itself, so that one caller's value never rejects a neighbour's.
+      return isHopeless(error) ? giveUp(batch, error) : oneByOne(batch)
     }
   }
 
@@ -146,6 +152,11 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
       waiting -= size
     }
   }
+}
+
+/** A commit that got no answer may have happened, and is never repeated; and a database that is away is away for everybody. */
+function isHopeless(error: unknown): boolean {
+  return isUndecided(error) || (isTransientError(error) && error.code === 'OVERLOADED')
 }
 
 /** After a commit nothing may fail any more: a lost hint costs a watcher a second. */
