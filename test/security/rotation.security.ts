@@ -36,8 +36,11 @@ if (postgres === null) {
     const servers: TestServer[] = []
 
     async function start(...ring: string[]): Promise<TestServer> {
+      return startWith({}, ...ring)
+    }
+    async function startWith(more: Readonly<Record<string, string>>, ...ring: string[]): Promise<TestServer> {
       const env = { DATABASE_URL: url, NATS_URL: nats.url, ENCRYPTION_KEYS: encryptionKeys(...ring), LOG_LEVEL: 'warn' }
-      const server = await startTestServer({ env })
+      const server = await startTestServer({ env: { ...env, ...more } })
       servers.push(server)
       return server
     }
@@ -74,8 +77,8 @@ if (postgres === null) {
       })()
       const late = await Promise.all(both.map((server) => server.startExecution(path, { key: SECRET })))
 
-      // A process without the new key refuses, and says at once that it cannot read what the others seal.
-      const behind = await start('old')
+      // A process without the new key refuses, and says at once that it cannot read what the others seal. It runs no steps: they would fail.
+      const behind = await startWith({ CONCURRENCY: '0' }, 'old')
       expect(await rotate(behind, 'new')).toMatchObject({ code: 2, err: expect.stringContaining('does not have it') })
       const ready = await fetch(`${behind.url}/health/ready`)
       expect(await ready.json()).toMatchObject({ encryption: 'keys missing: new' })
