@@ -48,13 +48,14 @@ export function createMemory(): Memory {
   const missesOf = (id: ExecutionId) => misses.get(id) ?? 0
 
   function learnOne(draft: WriteDraft, isWhole: boolean): void {
+    const { present, tombstones } = draft
     const { id, writtenBy, transaction } = draft.execution
     const known = executions.get(id)
     executions.delete(id)
     if (missesOf(id) >= MISSES || !isMemorable(draft)) return
     const execution = draft.changes.length > 0 ? asWritten(draft, transaction) : draft.execution
     const isSame = known !== undefined && known.execution.writtenBy === writtenBy
-    executions.set(id, isSame ? merged(known, draft, execution) : { ...draft, execution, isWhole })
+    executions.set(id, isSame ? merged(known, draft, execution) : { execution, present, tombstones, isWhole })
   }
 
   return {
