@@ -22,7 +22,7 @@ import { createWakeUps } from './watch/wake-ups.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
 import { findPositions } from './watch/watch-store.js'
 import { type AppliedChangeSet, applyDeleteAll } from './write/delete-all.js'
-import { checkRunning } from './write/write-draft.js'
+import { checkRunning, hintOf } from './write/write-draft.js'
 import { createWriteQueue, notify } from './write/write-queue.js'
 
 export type * from './requests.js'
@@ -153,8 +153,4 @@ async function commit({ tx, locked, actor, applied }: CommitRequest) {
   const eventSeq = await appendEvents(tx, { executionId, eventSeq: before, revision, events })
   await updateExecution(tx, executionId, { ...applied.execution, eventSeq })
   return { execution: { ...locked, ...applied.execution, eventSeq }, applied }
-}
-
-function hintOf({ id, revision, eventSeq }: ExecutionRecord) {
-  return { executionId: id, revision, eventSeq }
 }

@@ -1,3 +1,4 @@
+import type { Hint } from '../../bus/bus.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { type ExecutionStatus, isFinished } from '../../core/status.js'
@@ -58,7 +59,7 @@ export function changesOf(drafts: readonly WriteDraft[], keyRing: KeyRing): Chan
 }
 
 /** For the bus, after the commit. */
-export function hintOf({ execution: { id, revision, eventSeq } }: WriteDraft) {
+export function hintOf({ id, revision, eventSeq }: Pick<LockedExecution, 'id' | 'revision' | 'eventSeq'>): Hint {
   return { executionId: id, revision, eventSeq }
 }
 

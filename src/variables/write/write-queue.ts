@@ -35,7 +35,7 @@ export interface WriteQueueOptions {
 
 /**
  * Group commit: change sets that come at the same time share a transaction, without a timer, and each keeps its own revision
- * and answer. An execution is never in two transactions of one queue at once. Rejects with OVERLOADED when too many wait.
+ * and answer. What this process remembers of an execution need not be loaded (decision 21). An execution is never in two transactions of one queue at once. Rejects with OVERLOADED when too many wait.
  */
 export function createWriteQueue(options: WriteQueueOptions): (request: WriteRequest) => Promise<WriteResult> {
   const { db, bus, clock, keyRing, maxWaiting = MAX_WAITING } = options
@@ -86,7 +86,7 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
     for (const { answers } of written) for (const { item, answer } of answers) settle(item, answer)
     notify(
       bus,
-      written.map(({ draft }) => hintOf(draft)),
+      written.map(({ draft }) => hintOf(draft.execution)),
     )
     release(inFlight, items, stale)
     await runTogether(stale)
@@ -130,7 +130,11 @@ export function createWriteQueue(options: WriteQueueOptions): (request: WriteReq
       applyBatch(tx, { requests, now: clock.now(), isPatient, keyRing }),
     )
     memory.learn(drafts, created)
-    notify(bus, drafts.filter((draft) => draft.changes.length > 0).map(hintOf))
+    const moved = drafts.filter((draft) => draft.changes.length > 0)
+    notify(
+      bus,
+      moved.map(({ execution }) => hintOf(execution)),
+    )
     return answers
   }
 
