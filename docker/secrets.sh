@@ -12,6 +12,7 @@ random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 make() { [ -s "$folder/$1" ] || printf '%s\n' "$2" >"$folder/$1"; }
 
 make admin_key "$(random)"
+make worker_key "$(random)"
 make postgres_password "$(random)"
 make steps_password "$(random)"
 make database_url "postgresql://transient:$(cat "$folder/postgres_password")@postgres:5432/transient"

@@ -137,12 +137,12 @@ function inOrder() {
   return [...order.filter(isNats), ...order.filter((name) => !isNats(name))]
 }
 
-async function call(method, path, body) {
+async function call(method, path, body, key = join(secrets, 'admin_key')) {
   const response = await fetch(`http://127.0.0.1:${places.port('port', 4000)}${path}`, {
     method,
     headers: {
       'content-type': 'application/json',
-      authorization: `Bearer ${readFileSync(join(secrets, 'admin_key'), 'utf8').trim()}`,
+      authorization: `Bearer ${readFileSync(key, 'utf8').trim()}`,
     },
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
@@ -195,6 +195,29 @@ async function playThroughThePort(parts) {
   say(both, 'workers', `the tools ran in ${rows.map(({ worker_id: id }) => id).join(' and ')}, and nowhere else`)
 }
 
+/** What the code of a playbook can read in a worker: of the server's credentials only one that may work, and nothing else. */
+async function keysOfWorkers(parts) {
+  for (const { name, service, env: settings } of parts.filter((part) => part.name.startsWith('worker'))) {
+    const key = settings.TRANSIENT_KEY_FILE
+    const me = await call('GET', '/api/me', undefined, key)
+    const refused = await Promise.all([
+      call('POST', '/api/executions', { path: 'compose/check' }, key),
+      call('GET', '/api/executions', undefined, key),
+      call('POST', '/api/vars/1', { variables: { a: 1 } }, key),
+      call('GET', '/api/vars/1', undefined, key),
+      call('GET', '/api/keys', undefined, key),
+    ])
+    const statuses = refused.map(({ status }) => status)
+    const isGood = me.body.role === 'worker' && statuses.every((status) => status === 403)
+    const others = (service.secrets ?? []).filter((secret) => !['worker_key', 'connections'].includes(secret))
+    say(
+      isGood && others.length === 0,
+      name,
+      `its key is a ${me.body.role}'s; all else answers ${statuses.join(', ')} ${others.join()}`,
+    )
+  }
+}
+
 /** Each service is stopped, and its health check notices. */
 async function stopEach(parts) {
   for (const part of [...parts].reverse()) {
@@ -223,6 +246,7 @@ async function main() {
   if (isHa) for (const part of parts.filter(({ name }) => name.startsWith('nats'))) await report(part)
   if (failures > 0) return
   await playThroughThePort(parts)
+  await keysOfWorkers(parts)
   await stopEach(parts)
 }
 

@@ -16,6 +16,8 @@ export interface Config {
   readonly natsPrefix: string
   readonly natsReplicas: number
   readonly adminKey: string | null
+  /** A key with which one may work, and nothing else. */
+  readonly workerKey: string | null
   /** Tokens of an identity provider; null: none are accepted. */
   readonly jwt: JwtConfig | null
   /** For sensitive values, the one that encrypts first; empty: there are none. */
@@ -87,6 +89,7 @@ export function loadConfig(env: Environment = process.env): Config {
     natsPrefix: text('NATS_PREFIX'),
     natsReplicas: integer('NATS_REPLICAS', 1, 5),
     adminKey: reader.textOrFile('ADMIN_KEY') || null,
+    workerKey: reader.textOrFile('WORKER_KEY') || null,
     jwt: jwtConfig(reader),
     encryptionKeys: encryptionKeys(reader),
     corsOrigins: origins(reader),
@@ -114,7 +117,7 @@ export function loadConfig(env: Environment = process.env): Config {
 /** What several settings say together. */
 function checkTogether(config: Config, fault: (message: string) => void): void {
   if (!LOG_LEVELS.includes(config.logLevel)) fault(`LOG_LEVEL: "${config.logLevel}" is none of ${LOG_LEVELS.join(', ')}`)
-  if (config.adminKey !== null && config.adminKey.length < 16) fault('ADMIN_KEY: a key needs at least 16 characters')
+  checkKeys(config, fault)
   if (!/^[A-Za-z0-9_-]{0,50}$/.test(config.natsPrefix)) {
     fault('NATS_PREFIX: may hold letters, digits, _ and - only, at most 50')
   }
@@ -130,6 +133,17 @@ function checkTogether(config: Config, fault: (message: string) => void): void {
       fault(`CONNECTIONS: "${name}" is the product's own database (DATABASE_URL); give postgres steps one of their own`)
     }
   }
+}
+
+function checkKeys(config: Config, fault: (message: string) => void): void {
+  const { adminKey, workerKey } = config
+  for (const [name, key] of Object.entries({ ADMIN_KEY: adminKey, WORKER_KEY: workerKey })) {
+    if (key !== null && key.length < 16) fault(`${name}: a key needs at least 16 characters`)
+  }
+  if (workerKey === null) return
+  if (workerKey === adminKey)
+    fault('WORKER_KEY: it is ADMIN_KEY; workers run the code of playbooks, give them a key of their own')
+  if (!hasCredential(config)) fault('WORKER_KEY: without ADMIN_KEY or JWT_* nobody but workers could call; set one of them, too')
 }
 
 /** Whether the settings hold a credential, so that every caller needs one. Keys of the database come on top. */

@@ -22,6 +22,7 @@ describe('loadConfig', () => {
       dataDir: '.transient',
       databaseUrl: null,
       adminKey: null,
+      workerKey: null,
       historyLimit: 1_000_000,
       retentionDays: 30,
       stepLimit: 10_000,
@@ -54,6 +55,15 @@ describe('loadConfig', () => {
 
   it.each(['localhost', '127.0.0.1', '127.8.9.1', '::1'])('takes %s for loopback', (host) => {
     expect(isLoopback(host)).toBe(true)
+  })
+
+  it('takes a key for workers beside another credential, and not the same one', () => {
+    const ADMIN_KEY = 'an-admin-key-of-many-letters'
+    const WORKER_KEY = 'a-worker-key-of-many-letters'
+    expect(loadConfig({ ADMIN_KEY, WORKER_KEY }).workerKey).toBe(WORKER_KEY)
+    expect(faults({ WORKER_KEY })).toEqual([expect.stringContaining('ADMIN_KEY')])
+    expect(faults({ ADMIN_KEY, WORKER_KEY: ADMIN_KEY })).toEqual([expect.stringContaining('WORKER_KEY')])
+    expect(faults({ ADMIN_KEY, WORKER_KEY: 'short' })).toEqual([expect.stringContaining('16 characters')])
   })
 
   it('reads the key and the credentials from files', () => {

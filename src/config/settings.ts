@@ -13,6 +13,8 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'NATS_REPLICAS', fallback: '1', description: 'Servers of a NATS cluster that keep each waiting task' },
   { name: 'ADMIN_KEY', fallback: '', description: 'Key of an admin; once there is a credential every caller needs one' },
   { name: 'ADMIN_KEY_FILE', fallback: '', description: 'File that holds ADMIN_KEY' },
+  { name: 'WORKER_KEY', fallback: '', description: 'Key with which workers claim and report tasks, and may do nothing else' },
+  { name: 'WORKER_KEY_FILE', fallback: '', description: 'File that holds WORKER_KEY' },
   { name: 'JWT_ISSUER', fallback: '', description: 'Accept JSON Web Tokens of this issuer (their `iss`)' },
   { name: 'JWT_AUDIENCE', fallback: '', description: 'What their `aud` must hold' },
   { name: 'JWT_JWKS_URL', fallback: '', description: 'Where the issuer publishes its keys (https)' },

@@ -58,3 +58,6 @@ export const ANONYMOUS = createPrincipal({ name: 'anonymous', actor: 'api:anonym
 
 /** Who shows ADMIN_KEY. */
 export const ADMIN = createPrincipal({ name: 'admin', actor: 'api:admin', role: 'admin' })
+
+/** Who shows WORKER_KEY: it may work, and nothing else. */
+export const WORKER = createPrincipal({ name: 'worker', actor: 'api:worker', role: 'worker' })

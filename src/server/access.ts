@@ -2,13 +2,14 @@ import type { Logger } from 'pino'
 import type { NoteDeed } from '../access/session.js'
 import { createSessions, type Sessions } from '../access/sessions.js'
 import type { Verifier } from '../access/verifier.js'
-import { adminKeyVerifier } from '../access/verifiers/admin-key.js'
 import { apiKeyVerifier } from '../access/verifiers/api-key.js'
 import { jwtVerifier } from '../access/verifiers/jwt.js'
+import { settingKeyVerifier } from '../access/verifiers/setting-key.js'
 import { taskTokenVerifier } from '../access/verifiers/task-token.js'
 import { createAuditLog } from '../audit/service.js'
 import { type Config, hasCredential } from '../config.js'
 import { errorMessage } from '../core/errors.js'
+import { ADMIN, WORKER } from '../core/principal.js'
 import type { Database } from '../db/index.js'
 import { createKeysService } from '../keys/service.js'
 import { hasUnrevokedKey } from '../keys/store.js'
@@ -54,9 +55,10 @@ export async function openAccess(config: Config, { db, services: given, logger, 
   return { sessions, services }
 }
 
-function verifiersOf({ adminKey, jwt }: Config, db: Database): Verifier[] {
+function verifiersOf({ adminKey, workerKey, jwt }: Config, db: Database): Verifier[] {
   return [
-    ...(adminKey === null ? [] : [adminKeyVerifier(adminKey)]),
+    ...(adminKey === null ? [] : [settingKeyVerifier(adminKey, ADMIN)]),
+    ...(workerKey === null ? [] : [settingKeyVerifier(workerKey, WORKER)]),
     apiKeyVerifier(db),
     ...(jwt === null ? [] : [jwtVerifier(jwt)]),
   ]

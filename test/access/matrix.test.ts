@@ -11,6 +11,7 @@ import { type Ids, type Needed, OPERATIONS, ROUTES, SOURCE } from './operations.
 vi.setConfig({ testTimeout: 60_000 })
 
 const KEY = 'an-admin-key-of-many-letters'
+const WORKER_KEY = 'a-worker-key-of-many-letters'
 /** `null`: no credential at all. */
 type Caller = Role | null
 const CALLERS: readonly Caller[] = [...ROLES, null]
@@ -20,11 +21,12 @@ let ids: Ids
 const keys = new Map<Caller, string>()
 
 beforeAll(async () => {
-  server = await startInProcess({ ADMIN_KEY: KEY })
+  server = await startInProcess({ ADMIN_KEY: KEY, WORKER_KEY })
   keys.set('admin', KEY)
+  keys.set('worker', WORKER_KEY)
   const admin = await server.services.catalog.register(SOURCE)
   ids = { execution: (await server.services.orchestrator.start({ path: admin.path })).id }
-  for (const role of ROLES.filter((name) => name !== 'admin')) {
+  for (const role of ROLES.filter((name) => !keys.has(name))) {
     const made = await server.services.keys.create({ name: role, role, expiresAt: null, actor: 'system' })
     keys.set(role, made.secret)
   }

@@ -12,6 +12,7 @@ interface Service {
   readonly secrets?: readonly string[]
   readonly healthcheck?: { readonly test: readonly string[] }
   readonly read_only?: boolean
+  readonly networks?: readonly string[]
 }
 
 interface Compose {
@@ -61,6 +62,21 @@ it('our services are given settings that exist, and secrets that are declared', 
       name,
     ).toEqual([])
   }
+})
+
+it('what runs the code of playbooks has no secret but the key that may only work, and what that code may use', () => {
+  const workers = services.filter(([name]) => name.startsWith('worker'))
+  expect(workers).toHaveLength(2)
+  for (const [name, { secrets, environment, networks }] of workers) {
+    expect([...(secrets ?? [])].sort(), name).toEqual(['connections', 'worker_key'])
+    expect(environment?.['TRANSIENT_KEY_FILE'], name).toBe('/run/secrets/worker_key')
+    expect(networks, name).toBeUndefined()
+  }
+  for (const name of ['api-1', 'api-2']) {
+    expect(compose.services[name]?.environment?.['WORKER_KEY_FILE'], name).toBe('/run/secrets/worker_key')
+  }
+  // NATS asks for no password: workers must not reach it.
+  for (const [name, { networks }] of services) if (name.startsWith('nats')) expect(networks, name).toEqual(['bus'])
 })
 
 it('images are pinned to a version, roots are read-only, and each service has a health check', () => {

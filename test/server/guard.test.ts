@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/access/sessions.js'
-import { adminKeyVerifier } from '../../src/access/verifiers/admin-key.js'
+import { settingKeyVerifier } from '../../src/access/verifiers/setting-key.js'
+import { ADMIN } from '../../src/core/principal.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { createGuard } from '../../src/server/guard.js'
 
@@ -13,7 +14,7 @@ const parts = {
 const taskTokens = { recognises: () => false, verify: async () => null }
 const rest = { ...parts, taskTokens, logger: { warn: () => undefined } }
 const openSessions = createSessions({ ...rest, verifiers: [], isClosed: async () => false })
-const keyedSessions = createSessions({ ...rest, verifiers: [adminKeyVerifier(KEY)], isClosed: async () => true })
+const keyedSessions = createSessions({ ...rest, verifiers: [settingKeyVerifier(KEY, ADMIN)], isClosed: async () => true })
 await Promise.all([openSessions.refresh(), keyedSessions.refresh()])
 const open = createGuard({ sessions: openSessions, corsOrigins: [], allowInsecure: false, host: '127.0.0.1' })
 const keyed = createGuard({
