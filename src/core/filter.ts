@@ -1,6 +1,23 @@
+import { TransientError } from './errors.js'
 import type { ExecutionId } from './ids.js'
 import type { JsonValue } from './json.js'
 import type { VariableType } from './status.js'
+
+/** Items of a list in a filter: as many as the largest page. */
+export const MAX_LISTED = 250
+/** Conditions on variables in one filter over executions. */
+export const MAX_VARIABLE_FILTERS = 20
+
+/**
+ * Every list in an input has an end, so that what a request may cost does, too.
+ * @throws TransientError VALIDATION for a list that is longer
+ */
+export function checkListed(list: readonly unknown[] | null | undefined, field: string, max = MAX_LISTED): void {
+  if (!list || list.length <= max) return
+  throw new TransientError('VALIDATION', `${field}: has ${list.length} items, at most ${max} are possible`, {
+    details: { field, limit: max, size: list.length },
+  })
+}
 
 export interface StringFilter {
   readonly eq?: string | null | undefined

@@ -1,4 +1,4 @@
-import type { StringFilter, VariableFilter } from '../core/filter.js'
+import { checkListed, MAX_VARIABLE_FILTERS, type StringFilter, type VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { ExecutionStatus } from '../core/status.js'
 
@@ -11,4 +11,11 @@ export interface ExecutionFilter {
   /** Executions that have all of these variables. */
   readonly variables?: readonly VariableFilter[] | null | undefined
   readonly parentId?: ExecutionId | null | undefined
+}
+
+/** @throws TransientError VALIDATION when a list in it is too long */
+export function checkExecutionFilter(filter: ExecutionFilter | null): void {
+  checkListed(filter?.status, 'filter.status')
+  checkListed(filter?.path?.in, 'filter.path.in')
+  checkListed(filter?.variables, 'filter.variables', MAX_VARIABLE_FILTERS)
 }

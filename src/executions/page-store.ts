@@ -6,7 +6,7 @@ import type { JsonObject } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import { countsByKey, rowsByKey } from '../db/keyed.js'
-import type { ExecutionFilter } from './filter.js'
+import { checkExecutionFilter, type ExecutionFilter } from './filter.js'
 import type { ExecutionError, ExecutionRecord, StepRunRecord } from './record.js'
 import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from './store.js'
 
@@ -152,17 +152,48 @@ function executionConditions({ filter, variableFilter }: Query) {
   const parameters: SqlParameter[] = []
   const bind = (parameter: SqlParameter) => `$${parameters.push(parameter)}`
   const where = ['TRUE']
+  checkExecutionFilter(filter)
   if (filter?.status) where.push(`status = ANY(${bind(filter.status)}::text[])`)
   if (filter?.path) where.push(...pathConditions(filter.path, bind))
   if (filter?.startedAfter) where.push(`created_at >= ${bind(filter.startedAfter)}::timestamptz`)
   if (filter?.startedBefore) where.push(`created_at < ${bind(filter.startedBefore)}::timestamptz`)
   if (filter?.parentId) where.push(`parent_id = ${bind(filter.parentId)}::bigint`)
-  for (const variable of filter?.variables ?? []) {
-    const condition = variableFilter(variable, parameters.length + 1)
-    parameters.push(...condition.parameters)
-    where.push(`EXISTS (SELECT 1 FROM noetl.transient AS t WHERE t.execution_id = e.id AND (${condition.sql}))`)
+  if (filter?.variables) {
+    const written = filter.variables.map((variable) => {
+      const condition = variableFilter(variable, parameters.length + 1)
+      parameters.push(...condition.parameters)
+      return { name: variable.name?.eq ?? null, sql: condition.sql }
+    })
+    where.push(...variableConditions(written))
   }
   return { parameters, bind, where }
+}
+
+interface WrittenFilter {
+  /** The one name that it is about, where it says so. */
+  readonly name: string | null
+  readonly sql: string
+}
+
+/**
+ * Looks once at each variable that is named, and once at all variables for what names none, however many filters there are. As joins,
+ * which the planner makes of several EXISTS (OFFSET 0 keeps it from that), they cost time that grows with every further one.
+ */
+function variableConditions(filters: readonly WrittenFilter[]): string[] {
+  const named = new Map<string, string[]>()
+  const others: string[] = []
+  for (const { name, sql } of filters) {
+    const same = name === null ? others : (named.get(name) ?? [])
+    same.push(sql)
+    if (name !== null) named.set(name, same)
+  }
+  const looks = [...named.values()]
+  if (others.length === 1) looks.push(others)
+  const fence = looks.length > 1 ? ' OFFSET 0' : ''
+  const of = 'noetl.transient AS t WHERE t.execution_id = e.id'
+  const conditions = looks.map((all) => `EXISTS (SELECT 1 FROM ${of} AND ${all.join(' AND ')}${fence})`)
+  if (others.length > 1) conditions.push(`(SELECT ${others.map((sql) => `bool_or(${sql})`).join(' AND ')} FROM ${of})`)
+  return conditions
 }
 
 function pathConditions(path: StringFilter, bind: (parameter: SqlParameter) => string): string[] {

@@ -1,5 +1,6 @@
-import type { DocumentNode } from 'graphql'
+import type { DocumentNode, GraphQLSchema } from 'graphql'
 import { GraphQLError, parse } from 'graphql'
+import { inputCosts } from './input-cost.js'
 import { type Measure, measureDocument } from './measure.js'
 
 /** The limits of contract.md, the same on every transport. */
@@ -23,15 +24,19 @@ const COUNTED = [
   ['introspectionDepth', 'The depth of the introspection'],
   ['aliases', 'The number of aliases'],
   ['directives', 'The number of directives'],
-  ['cost', 'The cost of the operation (fields times page sizes)'],
+  ['cost', 'The cost of the operation (fields and the lists in their arguments, times page sizes)'],
 ] as const satisfies readonly (readonly [keyof Measure & keyof typeof LIMITS, string])[]
 
 /** Parses a document of at most 1,000 tokens. */
 export const parseDocument: typeof parse = (source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens })
 
 /** Everything about a document that is over a limit. */
-export function findOverLimits(document: DocumentNode, variables: Readonly<Record<string, unknown>>): GraphQLError[] {
-  const measure = measureDocument(document, variables)
+export function findOverLimits(
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>>,
+  schema: GraphQLSchema,
+): GraphQLError[] {
+  const measure = measureDocument(document, variables, inputCosts(schema, document, variables))
   const errors = COUNTED.filter(([name]) => measure[name] > LIMITS[name]).map(
     ([name, title]) => new GraphQLError(`${title} is ${measure[name]}, over the limit of ${LIMITS[name]}`),
   )

@@ -17,7 +17,7 @@ export interface Measure {
   readonly isIntrospectionNested: boolean
   readonly aliases: number
   readonly directives: number
-  /** Fields times page sizes. */
+  /** Fields, with what their arguments cost, times page sizes. */
   readonly cost: number
 }
 
@@ -42,14 +42,18 @@ interface Place {
 
 /**
  * Measures every operation of a document; the largest of each counts. Looks at names only, so that it can run before
- * validation, and visits a fragment once per place, so that no document takes long.
+ * validation, and visits a fragment once per place, so that no document takes long. `inputs`: what each field's arguments cost.
  */
-export function measureDocument(document: DocumentNode, variables: Readonly<Record<string, unknown>>): Measure {
+export function measureDocument(
+  document: DocumentNode,
+  variables: Readonly<Record<string, unknown>>,
+  inputs: ReadonlyMap<FieldNode, number> = new Map(),
+): Measure {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
-  const measureSet = createMeasure(fragments, variables)
+  const measureSet = createMeasure(fragments, { variables, inputs })
   let largest = NOTHING
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue
@@ -59,7 +63,12 @@ export function measureDocument(document: DocumentNode, variables: Readonly<Reco
   return largest
 }
 
-function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>, variables: Readonly<Record<string, unknown>>) {
+interface Given {
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly inputs: ReadonlyMap<FieldNode, number>
+}
+
+function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>, { variables, inputs }: Given) {
   const known = new Map<string, Measure>()
 
   function measureSet({ selections }: SelectionSetNode, place: Place): Measure {
@@ -105,7 +114,7 @@ function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>, v
       isIntrospectionNested: isNested || children.isIntrospectionNested,
       aliases: children.aliases + (field.alias === undefined ? 0 : 1),
       directives: children.directives,
-      cost: isIntrospection ? 0 : 1 + factor * children.cost,
+      cost: isIntrospection ? 0 : 1 + (inputs.get(field) ?? 0) + factor * children.cost,
     }
   }
 

@@ -16,6 +16,7 @@ import { createDocumentCache, hasPageVariable, type KnownDocument } from './docu
 import { clientErrors, type ReportFault } from './errors.js'
 import { groupOf } from './group-key.js'
 import { schema } from './index.js'
+import { hasListVariable } from './input-cost.js'
 import { findOverLimits, parseDocument } from './limits.js'
 import { failedStream, type ResultMessage, type ResultStream, streamResults, type WatchPlace } from './result-stream.js'
 import { isStream } from './subscription.js'
@@ -69,17 +70,21 @@ export function createPipeline(report: ReportFault): Pipeline {
   function known(text: string, variables: Readonly<Record<string, unknown>>): KnownDocument | readonly unknown[] {
     const found = documents.get(text)
     if (found !== undefined) {
-      const overLimits = found.isCostFixed ? [] : findOverLimits(found.document, variables)
+      const overLimits = found.isCostFixed ? [] : findOverLimits(found.document, variables, schema)
       return overLimits.length > 0 ? overLimits : found
     }
     const { parse, validate } = yoga.getEnveloped({} as never)
     try {
       const document = parse(text) as DocumentNode
-      const overLimits = findOverLimits(document, variables)
+      const overLimits = findOverLimits(document, variables, schema)
       if (overLimits.length > 0) return overLimits
       const invalid = validate(schema, document) as readonly GraphQLError[]
       if (invalid.length > 0) return invalid
-      const made = { document, plan: planner.plan(document), isCostFixed: !hasPageVariable(document) }
+      const made = {
+        document,
+        plan: planner.plan(document),
+        isCostFixed: !hasPageVariable(document) && !hasListVariable(schema, document),
+      }
       documents.set(text, made)
       return made
     } catch (error) {

@@ -1,4 +1,5 @@
 import { TransientError } from '../core/errors.js'
+import { checkListed } from '../core/filter.js'
 import type { JsonObject } from '../core/json.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
@@ -6,6 +7,7 @@ import { findExecution } from '../executions/store.js'
 import type { Playbook } from '../playbook/model.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { variablePlace } from '../sealing/place.js'
+import { VARIABLE_LIMITS } from '../variables/limits.js'
 import { allVariables } from '../variables/read/page-store.js'
 import type { VariableWrite } from '../variables/record.js'
 import type { RerunRequest } from './orchestrator.js'
@@ -27,6 +29,7 @@ export interface RerunDependencies {
  * @throws TransientError NOT_FOUND, VALIDATION, REVISION_GONE; INTERNAL when the key of something sensitive is lost
  */
 export async function planRerun(deps: RerunDependencies, request: RerunRequest): Promise<Beginning> {
+  checkListed(request.variables, 'variables', VARIABLE_LIMITS.variableCount)
   const found = await findExecution(deps.db, request.id)
   if (!found) throw new TransientError('NOT_FOUND', `execution ${request.id} does not exist`)
   const execution = { ...found, ...openedInput(found, deps.keyRing) }

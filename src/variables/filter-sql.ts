@@ -1,6 +1,7 @@
 import { TransientError } from '../core/errors.js'
+import { checkListed, MAX_LISTED } from '../core/filter.js'
 import { parseExecutionId } from '../core/ids.js'
-import { isJsonNumber, type JsonValue, numberText, stringifyJson } from '../core/json.js'
+import { isJsonNumber, isJsonObject, type JsonValue, numberText, stringifyJson } from '../core/json.js'
 import type { SqlParameter } from '../db/database.js'
 import type { JsonFilter, StringFilter, VariableFilter } from './filter.js'
 import { isStorableText, storableValue } from './validate.js'
@@ -16,12 +17,14 @@ type Bind = (parameter: SqlParameter) => string
 /** What PostgreSQL reads as a place in a list, and what RFC 6901 does. */
 const LOOSE_INDEX = /^\s*[+-]?\d+$/
 const EXACT_INDEX = /^(0|[1-9]\d*)$/
+/** Keys of a pointer: each costs a look into every value. */
+const MAX_POINTER_KEYS = 100
 const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
 /**
  * A condition on the alias `t` with the columns of `noetl.transient`. Everything from outside is bound, never spliced.
  * `nextParameter` is the number of the first placeholder that is free.
- * @throws TransientError VALIDATION for a path that is no JSON pointer, or text that cannot be stored
+ * @throws TransientError VALIDATION for a path that is no JSON pointer, text that cannot be stored, or a list that is too long
  */
 export function variableFilterSql(filter: VariableFilter, nextParameter: number): SqlCondition {
   const parameters: SqlParameter[] = []
@@ -31,6 +34,7 @@ export function variableFilterSql(filter: VariableFilter, nextParameter: number)
     ...stringConditions(filter.sourceStep, { column: 't.source_step', field: 'filter.sourceStep', bind }),
     ...jsonConditions(filter.value, bind),
   ]
+  checkListed(filter.type, 'filter.type')
   if (filter.type) conditions.push(`t.var_type = ANY(${bind(filter.type)}::text[])`)
   if (filter.executionId) {
     conditions.push(`t.execution_id = ${bind(parseExecutionId(filter.executionId, 'filter.executionId'))}::bigint`)
@@ -56,6 +60,7 @@ function stringConditions(filter: StringFilter | null | undefined, { column, fie
   const text = (value: string) => bind(checkText(value, field))
   const conditions: string[] = []
   if (typeof filter.eq === 'string') conditions.push(`${column} = ${text(filter.eq)}::text`)
+  checkListed(filter.in, `${field}.in`)
   if (filter.in) conditions.push(`${column} = ANY(${bind(filter.in.map((value) => checkText(value, field)))}::text[])`)
   if (typeof filter.startsWith === 'string') conditions.push(`starts_with(${column}, ${text(filter.startsWith)}::text)`)
   if (typeof filter.contains === 'string') conditions.push(`strpos(${column}, ${text(filter.contains)}::text) > 0`)
@@ -78,10 +83,27 @@ function jsonConditions(filter: JsonFilter | null | undefined, bind: Bind): stri
     const operand = filter[key as keyof typeof COMPARISONS]
     if (operand !== undefined) conditions.push(comparison({ target, operator, operand, bind }))
   }
-  if (filter.contains !== undefined) conditions.push(`${target()} @> ${json(filter.contains)}`)
+  if (filter.contains !== undefined) {
+    checkContained(filter.contains)
+    conditions.push(`${target()} @> ${json(filter.contains)}`)
+  }
   if (typeof filter.exists === 'boolean') conditions.push(`${target()} IS ${filter.exists ? 'NOT ' : ''}NULL`)
   // What a sensitive value is like must not be found out by asking.
   return conditions.length === 0 ? [] : ['t.sealed IS NULL', ...conditions]
+}
+
+/** PostgreSQL looks for each part in every part of a stored list, and nothing stops it within a row. */
+function checkContained(value: JsonValue): void {
+  const parts = [value]
+  for (const part of parts) {
+    if (Array.isArray(part)) parts.push(...part.slice(0, MAX_LISTED + 1))
+    else if (isJsonObject(part)) parts.push(...Object.values(part).slice(0, MAX_LISTED + 1))
+    if (parts.length > MAX_LISTED) {
+      throw new TransientError('VALIDATION', `filter.value.contains: holds more than ${MAX_LISTED} values`, {
+        details: { field: 'filter.value.contains', limit: MAX_LISTED },
+      })
+    }
+  }
 }
 
 /** What the path leads to; without one the column itself, so that the common case needs no extraction. */
@@ -130,8 +152,7 @@ function pointerPath(pointer: string): string[] {
       },
     )
   }
-  return checkText(pointer, 'filter.value.path')
-    .slice(1)
-    .split('/')
-    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const keys = checkText(pointer, 'filter.value.path').slice(1).split('/')
+  checkListed(keys, 'filter.value.path', MAX_POINTER_KEYS)
+  return keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
 }

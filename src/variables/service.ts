@@ -2,6 +2,7 @@ import type { StepBus } from '../bus/bus.js'
 import { createBatcher } from '../core/batcher.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import type { Page, PageRequest } from '../core/cursor.js'
+import { checkListed } from '../core/filter.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { type JsonValue, stringifyJson } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
@@ -11,6 +12,7 @@ import { appendEvents, lockExecution, updateExecution } from '../executions/stor
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { variablePlace } from '../sealing/place.js'
 import type { VariableFilter } from './filter.js'
+import { VARIABLE_LIMITS } from './limits.js'
 import { variablePages } from './read/list-store.js'
 import { allVariables, historyPage, searchPage, variableValues } from './read/page-store.js'
 import { createReadQueue } from './read/read-queue.js'
@@ -104,6 +106,7 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
     values: async (executionId, asOf = null) => variableValues(db, parseExecutionId(executionId), asOf),
 
     write: async (request) => {
+      checkListed(request.writes, 'variables', VARIABLE_LIMITS.variableCount)
       for (const { name } of request.writes) checkStorableName(name)
       return queuedWrite({ ...request, executionId: parseExecutionId(request.executionId) })
     },

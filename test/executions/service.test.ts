@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { createMemoryBus, type StepBus } from '../../src/bus/index.js'
 import type { Page, PageRequest } from '../../src/core/cursor.js'
+import type { VariableFilter } from '../../src/core/filter.js'
 import type { ExecutionStatus } from '../../src/core/status.js'
 import type { Database } from '../../src/db/index.js'
 import type { ExecutionRecord } from '../../src/executions/record.js'
 import { createExecutionsService, type ExecutionsService } from '../../src/executions/service.js'
 import { findExecution, lockOrCreateExecution, updateExecution } from '../../src/executions/store.js'
+import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { describeEachDatabase } from '../support/database.js'
 import { insertExecution } from '../support/executions.js'
 
@@ -127,6 +130,57 @@ describeEachDatabase('executions', (open) => {
     expect(await list({ variables: [{ name: { eq: 'a' } }, { name: { eq: 'b' } }] })).toEqual(['24'])
     expect(await list({ variables: [{ name: { eq: 'a' } }], status: ['running'] })).toEqual(['24'])
     await expect(list({ path: { eq: 'a\0' } })).rejects.toMatchObject({ code: 'VALIDATION' })
+  })
+
+  test('filters on variables: as many as there are find what each of them alone finds', async () => {
+    executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql })
+    const names = ['a', 'b', 'c']
+    for (let id = 100; id < 130; id += 1) await start(String(id))
+    await db.run(
+      `INSERT INTO noetl.transient (execution_id, var_name, var_value)
+       SELECT i, n, to_jsonb(i % (7 + ascii(n) % 3)) FROM generate_series(100, 129) i, unnest($1::text[]) n WHERE (i + ascii(n)) % 4 > 0`,
+      names,
+    )
+    const all = async (variables: VariableFilter[]) => ids(await executions.list({ variables }, { first: 250 })).sort()
+    const pool: VariableFilter[] = [
+      ...names.map((eq) => ({ name: { eq } })),
+      ...names.map((eq) => ({ name: { eq }, value: { gt: 1 } })),
+      { name: { eq: 'a' }, value: { lt: 6 } },
+      { value: { eq: 3 } },
+      { value: { gte: 5 } },
+      { name: { in: ['b', 'c'] }, value: { lte: 4 } },
+      { name: { startsWith: 'a' }, value: { exists: true } },
+      { name: { eq: 'c' }, executionId: '104' },
+      {},
+    ]
+    const alone = await Promise.all(pool.map((filter) => all([filter])))
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(pool.length - 1), { maxLength: 20 }), async (chosen) => {
+        const expected = (await all([])).filter((id) => chosen.every((index) => alone[index]?.includes(id)))
+        expect(await all(chosen.map((index) => pool[index] ?? {}))).toEqual(expected)
+      }),
+      { numRuns: 60 },
+    )
+    expect(alone.map((found) => found.length).every((count) => count > 0)).toBe(true)
+  })
+
+  test('twenty filters on one variable look at it once, and those that name none look through all once', async () => {
+    const texts: string[] = []
+    const rows = async (text: string) => {
+      texts.push(text)
+      return []
+    }
+    const counted = { ...db, rows } as unknown as Database
+    executions = createExecutionsService({ db: counted, bus, variableFilter: variableFilterSql })
+    const looks = async (variables: VariableFilter[]) => {
+      texts.length = 0
+      await executions.list({ variables }, { isCounted: false })
+      return texts.join().split('noetl.transient').length - 1
+    }
+    const many = (filter: VariableFilter) => Array.from({ length: 20 }, () => filter)
+    expect(await looks(many({ name: { eq: 'a' }, value: { gt: 1 } }))).toBe(1)
+    expect(await looks(many({ value: { eq: 1 } }))).toBe(1)
+    expect(await looks([...many({ value: { eq: 1 } }).slice(2), { name: { eq: 'a' } }, { name: { eq: 'b' } }])).toBe(3)
   })
 
   test('steps are the visits in order, iterations are one visit by index', async () => {

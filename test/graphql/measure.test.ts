@@ -1,6 +1,7 @@
 import { getIntrospectionQuery, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { LosslessNumber } from '../../src/core/json.js'
+import { schema } from '../../src/graphql/index.js'
 import { findOverLimits } from '../../src/graphql/limits.js'
 import { measureDocument } from '../../src/graphql/measure.js'
 
@@ -47,7 +48,7 @@ describe('findOverLimits', () => {
       getIntrospectionQuery({ inputValueDeprecation: true, specifiedByUrl: true, schemaDescription: true, oneOf: true }),
       { maxTokens: 1000 },
     )
-    expect(findOverLimits(document, {})).toEqual([])
+    expect(findOverLimits(document, {}, schema)).toEqual([])
   })
 
   it.each([
@@ -58,7 +59,7 @@ describe('findOverLimits', () => {
     ['directives', `{ a ${'@skip(if: false) '.repeat(6)} }`],
     ['cost', '{ executions(first: 250) { nodes { variables(first: 250) { nodes { id name } } } } }'],
   ])('refuses too much %s', (word, query) => {
-    const errors = findOverLimits(parse(query), {})
+    const errors = findOverLimits(parse(query), {}, schema)
     expect(errors.map(({ message }) => message)).toEqual([expect.stringContaining(word)])
   })
 })

@@ -78,6 +78,17 @@ describeEachDatabase('pages of variables', (open) => {
   })
 
   it('refuses what is no pointer, no id, no text', async () => {
+    const long = Array.from({ length: 251 }, (_, index) => String(index))
+    const endless: VariableFilter[] = [
+      { name: { in: long } },
+      { sourceStep: { in: long } },
+      { type: long.map(() => 'computed') },
+      { value: { contains: long } },
+      { value: { contains: { a: [{ b: Object.fromEntries(long.map((key) => [key, 1])) }] } } },
+      { value: { path: '/-1'.repeat(101), exists: true } },
+    ]
+    for (const filter of endless) await expect(service.search(filter, {})).rejects.toMatchObject({ code: 'VALIDATION' })
+    await service.search({ name: { in: long.slice(1) }, value: { contains: long.slice(2), path: '/-1'.repeat(100) } }, {})
     for (const filter of [{ value: { path: 'id' } }, { value: { path: '/~2' } }, { executionId: 'x' }, { name: { eq: '\0' } }]) {
       await expect(service.search(filter, {})).rejects.toMatchObject({ code: 'VALIDATION' })
     }

@@ -2,6 +2,7 @@ import { parseExecutionId } from '../../core/ids.js'
 import type { ExecutionFilter } from '../../executions/service.js'
 import type { VariableFilter } from '../../variables/filter.js'
 import { builder } from '../builder.js'
+import type { InputCost } from '../input-cost.js'
 import { ExecutionStatusEnum, VariableTypeEnum } from './enums.js'
 
 const StringFilterInput = builder.inputType('StringFilter', {
@@ -27,8 +28,12 @@ const JsonFilterInput = builder.inputType('JsonFilter', {
   }),
 })
 
+/** Each looks at the variables of every execution that is left: as dear as fifty fields. */
+const FILTER_COST: InputCost = { cost: 50 }
+
 export const VariableFilterInput = builder.inputType('VariableFilter', {
-  description: 'All that is given must hold.',
+  description: 'All that is given must hold. A list has at most 250 items.',
+  extensions: { ...FILTER_COST },
   fields: (t) => ({
     name: t.field({ type: StringFilterInput }),
     type: t.field({ type: [VariableTypeEnum] }),
@@ -45,7 +50,7 @@ export const ExecutionFilterInput = builder.inputType('ExecutionFilter', {
     path: t.field({ type: StringFilterInput }),
     startedAfter: t.field({ type: 'DateTime' }),
     startedBefore: t.field({ type: 'DateTime' }),
-    variables: t.field({ type: [VariableFilterInput], description: 'Executions that have all of these variables.' }),
+    variables: t.field({ type: [VariableFilterInput], description: 'Executions that have all of these variables; at most 20.' }),
     parentId: t.id(),
   }),
 })

@@ -131,12 +131,14 @@ function sensitiveNames(
   names: readonly string[],
 ): (name: string) => boolean | undefined {
   if (!Array.isArray(given)) return () => given ?? undefined
-  const unknown = given.find((name) => !names.includes(name))
+  const written = new Set(names)
+  const sensitive = new Set(given)
+  const unknown = given.find((name) => !written.has(name))
   if (unknown !== undefined) {
     const message = `sensitive: "${unknown.slice(0, 255)}" is none of the variables`
     throw new TransientError('VALIDATION', message, { details: { field: 'sensitive' } })
   }
-  return (name) => (given.includes(name) ? true : undefined)
+  return (name) => (sensitive.has(name) ? true : undefined)
 }
 
 async function deleteVariable(context: Context<RestEnv>): Promise<Response> {

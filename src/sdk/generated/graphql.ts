@@ -77,7 +77,7 @@ export type JsonFilter = {
   readonly exists?: boolean | null | undefined;
 };
 
-/** All that is given must hold. */
+/** All that is given must hold. A list has at most 250 items. */
 export type VariableFilter = {
   readonly name?: StringFilter | null | undefined;
   readonly type?: ReadonlyArray<VariableType> | null | undefined;
@@ -92,7 +92,7 @@ export type ExecutionFilter = {
   readonly path?: StringFilter | null | undefined;
   readonly startedAfter?: string | null | undefined;
   readonly startedBefore?: string | null | undefined;
-  /** Executions that have all of these variables. */
+  /** Executions that have all of these variables; at most 20. */
   readonly variables?: ReadonlyArray<VariableFilter> | null | undefined;
   readonly parentId?: string | null | undefined;
 };

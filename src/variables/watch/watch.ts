@@ -1,4 +1,5 @@
 import { isTransientError, TransientError } from '../../core/errors.js'
+import { checkListed } from '../../core/filter.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { type JsonObject, stringifyJson } from '../../core/json.js'
 import type { SharedCalls } from '../../core/shared-calls.js'
@@ -13,6 +14,8 @@ import { checkKept, findPosition, type Pulled, type PullRequest, pullChanges } f
 const BOOKMARK_MS = 4_000
 /** How long until a database that did not answer is asked again. */
 const RETRY_MS = 500
+/** Names that one watch may list. */
+const MAX_NAMES = 1_000
 
 export interface WatchDependencies {
   readonly sql: Sql
@@ -109,6 +112,8 @@ export async function pollVariables(
 }
 
 function filterOf(executionId: ExecutionId, { names, types }: Pick<WatchRequest, 'names' | 'types'>): Omit<PullRequest, 'after'> {
+  checkListed(names, 'names', MAX_NAMES)
+  checkListed(types, 'types')
   if (names && !names.every(isStorableText)) {
     throw new TransientError('VALIDATION', 'names: holds a text that is no variable name', { details: { field: 'names' } })
   }
