@@ -80,22 +80,21 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
     )
   }
 
-  const report = (source: string): ParseReport => {
-    const parsed = parsePlaybook(source, { tools })
+  const report = (source: string, isRegistered: boolean): ParseReport => {
+    const parsed = parsePlaybook(source, { tools, isRegistered })
     const problems = [...nulProblems(source, parsed.playbook), ...pathProblems(parsed.playbook)]
     return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
   }
 
-  /** What only counts for new ones: those that are registered go on when a server loses its keys. */
+  /** What only counts for new ones: those that are registered go on when a server loses its keys, or learns a new rule. */
   const reportNew = (source: string): ParseReport => {
-    const parsed = report(source)
+    const parsed = report(source, false)
     const problems = keyProblems(parsed.playbook, keyRing)
     return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
   }
 
-  /** The model of a source, or the error that names all its problems. */
-  const parse = (source: string, reportOf = report): Playbook => {
-    const { playbook, problems } = reportOf(source)
+  /** The model, or the error that names all problems of the source. */
+  const modelOf = ({ playbook, problems }: ParseReport): Playbook => {
     if (playbook === null) throw invalid(problems)
     return playbook
   }
@@ -105,7 +104,7 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
     get,
     async register(source) {
       checkSize(source)
-      const { path, name } = parse(source, reportNew)
+      const { path, name } = modelOf(reportNew(source))
       return insertNextVersion(db, { path, name, source })
     },
     async model(path, version) {
@@ -116,7 +115,7 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
       // Others may have asked for the same meanwhile.
       const made = models.get(key)
       if (made !== undefined) return made
-      const model = parse(source)
+      const model = modelOf(report(source, true))
       models.set(key, { model, bytes: Buffer.byteLength(source) })
       return model
     },

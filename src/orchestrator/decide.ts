@@ -1,13 +1,12 @@
-import { retryDelayMs } from '../core/backoff.js'
-import { isTransientError, type TransientError } from '../core/errors.js'
+import type { TransientError } from '../core/errors.js'
 import { type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
 import type { ExecutionError } from '../executions/record.js'
 import { MASK } from '../sealing/mask.js'
-import { createContext, evaluateCondition } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { attemptOf, type Envelope, envelopeOf, layersOf, withoutData } from './context.js'
+import { planRetry } from './retry.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
-import { guardedCondition, type Sensitive, shownError } from './sensitive.js'
+import { type Sensitive, shownError } from './sensitive.js'
 import { storableText } from './storable.js'
 import { givesSecret } from './taken.js'
 import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
@@ -34,9 +33,10 @@ export function decide(request: DecideRequest): Decision {
   const isGiven = givesSecret(request.snapshot)
   const given = isGiven ? { ...request, outcome: { ...request.outcome, isSensitive: true } } : request
   const checked = { ...given, outcome: checkOutcome(given) }
-  const { retry, trace } = checked.isFinal ? NO_RETRY : planRetry(checked)
+  const { retry, trace, outcome } = checked.isFinal ? { ...checked, retry: null, trace: null } : tryAgain(checked)
   if (retry) return retry
-  const decision = checked.snapshot.run.iteration === null ? endVisit(checked) : endIteration(checked)
+  const ended = { ...checked, outcome }
+  const decision = ended.snapshot.run.iteration === null ? endVisit(ended) : endIteration(ended)
   return trace ? withTrace(decision, trace) : decision
 }
 
@@ -79,29 +79,31 @@ function checkOutcome({ snapshot, outcome }: DecideRequest): Outcome {
   return failedBy(outcome, { code: 'TOOL_FAILED', message })
 }
 
-interface RetryPlan {
+interface Tried {
   readonly retry: Decision | null
-  /** Why `retry.when` could not be evaluated; it then counts as false. */
+  /** Why `retry.when` could not be evaluated. */
   readonly trace: RouteTrace | null
+  readonly outcome: Outcome
 }
 
-const NO_RETRY: RetryPlan = { retry: null, trace: null }
-
-/** An iterator's `retry` is that of its iterations: neither its start nor its join is tried again. */
-function isRetried({ task }: Snapshot): boolean {
-  return task.kind !== 'join' && task.kind !== 'iterate'
-}
-
-function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest): RetryPlan {
+/** The attempt's retry, or its end. */
+function tryAgain({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest): Tried {
+  const none = { retry: null, trace: null, outcome }
+  if (outcome.status === 'success') return none
   const { step, task, run } = snapshot
-  if (outcome.status === 'success' || !step.retry || task.attempt >= step.retry.maxAttempts) return NO_RETRY
-  if (!isRetried(snapshot)) return NO_RETRY
   const isSensitive = isSensitiveEnd(snapshot, outcome)
-  const envelope = envelopeOf(outcome, snapshot, now)
-  const wanted = step.retry.when === null || isRetryWanted(snapshot, { envelope, isSensitive }, step.retry.when)
-  if (typeof wanted === 'object') return { retry: null, trace: wanted }
-  if (!wanted) return NO_RETRY
-  const delayMs = retryDelayMs(step.retry, task.attempt)
+  const plan = planRetry(snapshot, { envelope: envelopeOf(outcome, snapshot, now), isSensitive })
+  if (plan.kind === 'none') return none
+  if (plan.kind === 'refused') return { ...none, trace: plan.trace }
+  if (plan.kind === 'fault') {
+    const { code, message } = plan.error
+    const { error } = outcome
+    return {
+      ...none,
+      outcome: failedBy(outcome, { code, message: `${message} (the attempt failed with ${error.code}: ${error.message})` }),
+    }
+  }
+  const { delayMs } = plan
   const data: JsonObject = { error: shownError({ ...outcome.error }, isSensitive), delay_ms: delayMs }
   const retry: Decision = {
     writes: earlierWrites,
@@ -109,24 +111,7 @@ function planRetry({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest
     commands: [{ type: 'retry', delayMs }],
     call: null,
   }
-  return { retry, trace: null }
-}
-
-interface Ended {
-  readonly envelope: Envelope
-  readonly isSensitive: boolean
-}
-
-function isRetryWanted(snapshot: Snapshot, ended: Ended, when: string): boolean | RouteTrace {
-  const at = `${snapshot.step.at}.retry.when`
-  const layers = layersOf(snapshot, ended)
-  try {
-    const guard = { template: when, layers, at, unreadable: snapshot.sensitive?.unreadable }
-    return guardedCondition(guard, () => evaluateCondition(when, createContext(layers), at)).value
-  } catch (error) {
-    if (!isTransientError(error)) throw error
-    return { at, when, event: null, outcome: storableText(error.message) }
-  }
+  return { ...none, retry }
 }
 
 /** Adds to the event that ends the attempt, the first of a decision. */

@@ -2,6 +2,7 @@ import { Big } from 'big.js'
 import { TransientError } from '../core/errors.js'
 import { isJsonNumber, type JsonObject, type JsonValue, jsonSize, numberText } from '../core/json.js'
 import type { Loop } from '../playbook/model.js'
+import { countRule } from '../playbook/numbers.js'
 import {
   type ContextLayers,
   createContext,
@@ -12,6 +13,7 @@ import {
   sensitiveReadsOfCondition,
 } from '../template/index.js'
 import { layersOf } from './context.js'
+import { requireNumber } from './numbers.js'
 import { guardedBy } from './sensitive.js'
 import { checkStorable } from './storable.js'
 import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
@@ -110,9 +112,7 @@ function countOption(
 ): number | null {
   if (option === null) return null
   const at = `${snapshot.step.at}.loop.${name}`
-  const value = renderTree(option, createContext(layersOf(snapshot)), at)
-  if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value
-  throw new TransientError('TEMPLATE_ERROR', `${at}: ${name} must be an integer of at least ${least}`)
+  return requireNumber(renderTree(option, createContext(layersOf(snapshot)), at), at, countRule(least))
 }
 
 function chunk(items: readonly JsonValue[], size: number | null): readonly JsonValue[] {

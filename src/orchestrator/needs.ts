@@ -1,5 +1,5 @@
 import type { JsonValue } from '../core/json.js'
-import type { Playbook, Step, Transition } from '../playbook/model.js'
+import type { Playbook, RetryRule, Step, Transition } from '../playbook/model.js'
 import { referencesOf } from '../template/index.js'
 import { definitionOf } from '../tools/index.js'
 import { effectiveCall } from './prepare.js'
@@ -99,6 +99,7 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
     ...(step.loop?.taskVars.map((entry) => entry.value) ?? []),
     ...[...step.next, ...(step.cases ?? [])].flatMap(transitionTemplates),
     condition(step.retry?.when ?? null),
+    ...(step.retry ? retryNumbers(step.retry) : []),
   ]
   if (phase === 'end') return needsOfTemplates(ending)
   const call = step.tool ? effectiveCall({ playbook, step }, step.tool) : null
@@ -121,6 +122,10 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
 
 function transitionTemplates(transition: Transition): JsonValue[] {
   return [condition(transition.when), ...transition.targets.map((target) => target.args)]
+}
+
+function retryNumbers({ maxAttempts, initialDelay, backoffMultiplier, maxDelay }: RetryRule): JsonValue[] {
+  return [maxAttempts, initialDelay, backoffMultiplier, maxDelay]
 }
 
 /** A bare expression as a template. */

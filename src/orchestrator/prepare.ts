@@ -1,6 +1,7 @@
 import { TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import type { ToolCall } from '../playbook/model.js'
+import { TIMEOUT_RULE } from '../playbook/numbers.js'
 import { type ContextLayers, createContext, renderTree, sensitiveReads, toPlainContext } from '../template/index.js'
 import { definitionOf } from '../tools/index.js'
 import type { ToolDefinition } from '../tools/tool.js'
@@ -8,6 +9,7 @@ import type { VariableWrite } from '../variables/record.js'
 import { layersOf } from './context.js'
 import { decide, failure } from './decide.js'
 import { joinLoop, planLoop } from './iterate.js'
+import { requireNumber } from './numbers.js'
 import { type Guarded, guarded, guardedBy } from './sensitive.js'
 import { checkStorable } from './storable.js'
 import type { Command, Decision, Limits, Outcome, Rejection, Snapshot } from './types.js'
@@ -198,9 +200,7 @@ function timeoutOf(snapshot: Snapshot, limits: Limits): number {
   const layers = layersOf(snapshot)
   const at = `${step.at}.timeout`
   const { value } = guarded({ template: written, layers, at, unreadable: snapshot.sensitive?.unreadable }, () =>
-    renderTree(written, createContext(layers), at),
+    requireNumber(renderTree(written, createContext(layers), at), at, TIMEOUT_RULE),
   )
-  const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  if (typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0) return Math.ceil(seconds * 1000)
-  throw new TransientError('TEMPLATE_ERROR', `${at}: the timeout must be a number of seconds above 0`)
+  return Math.ceil(value * 1000)
 }

@@ -15,7 +15,7 @@ export interface LoadedDocument {
 }
 
 /** Reads YAML 1.2 (JSON included) into a tree with positions. Never throws: what is wrong is in the log. */
-export function loadDocument(text: string): LoadedDocument {
+export function loadDocument(text: string, isRegistered: boolean): LoadedDocument {
   const log = createProblemLog(text)
   const fail = (message: string, offset = 0): LoadedDocument => {
     log.add({ message, path: '', offset })
@@ -34,12 +34,15 @@ export function loadDocument(text: string): LoadedDocument {
     log.add({ message: `not valid YAML: ${plainMessage(fault.message)}`, path: '', offset: fault.pos[0] })
   }
   if (log.hasErrors()) return { log, root: null }
-  return startReading({ document, log, text })
+  return startReading({ document, log, text, isRegistered })
 }
 
-type ParsedDocument = Document.Parsed
+interface Reading extends Pick<Source, 'log' | 'text' | 'isRegistered'> {
+  readonly document: Document.Parsed
+}
 
-function startReading({ document, log, text }: { document: ParsedDocument; log: ProblemLog; text: string }): LoadedDocument {
+function startReading({ document, ...given }: Reading): LoadedDocument {
+  const { log, text } = given
   const root: Node | null = document.contents
   const offset = root?.range?.[0] ?? 0
   if (!isMap(root)) {
@@ -47,7 +50,7 @@ function startReading({ document, log, text }: { document: ParsedDocument; log: 
     log.add({ message, path: '', offset: Math.min(offset, text.length) })
     return { log, root: null }
   }
-  const source: Source = { log, text, aliases: new Map() }
+  const source: Source = { ...given, aliases: new Map() }
   if (!checkTree(root, source)) return { log, root: null }
   return { log, root: { source, node: root, path: '', offset } }
 }
@@ -65,7 +68,7 @@ function tokenize(text: string): { tokens: CST.Token[]; deepAt: number | null } 
   return { tokens, deepAt: null }
 }
 
-function compose(tokens: CST.Token[], end: number): ParsedDocument[] | string {
+function compose(tokens: CST.Token[], end: number): Document.Parsed[] | string {
   try {
     const composer = new Composer({ version: '1.2', schema: 'core', uniqueKeys: false, logLevel: 'silent', prettyErrors: false })
     return [...composer.compose(tokens, true, end)]

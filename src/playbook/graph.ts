@@ -8,22 +8,36 @@ const END = 'end'
 /** Looking for what was meant costs time for every step there is. */
 const MAX_HINTS = 100
 
+export interface Workflow {
+  readonly readings: readonly StepReading[]
+  readonly startStep: string
+  /** Whether every step could be read. */
+  readonly isComplete: boolean
+}
+
 /** Checks the steps against each other: names twice, targets that do not exist, steps that nothing leads to. */
-export function checkGraph(readings: readonly StepReading[], startStep: string): void {
+export function checkGraph({ readings, startStep, isComplete }: Workflow): void {
+  let isCertain = isComplete && readings.every((reading) => reading.isRouted)
   const lines = new Map<string, StepReading>()
   for (const reading of readings) {
     const { name } = reading.step
     const first = lines.get(name)
-    if (first) report(reading.at, `duplicate step "${name.slice(0, 60)}": it is defined before at ${first.step.at}`)
-    else lines.set(name, reading)
+    if (!first) lines.set(name, reading)
+    else {
+      isCertain = false
+      report(reading.at, `duplicate step "${name.slice(0, 60)}": it is defined before at ${first.step.at}`)
+    }
   }
   const known = [...lines.keys(), END]
   for (const { targets } of readings) {
     for (const { step, at } of targets) {
       if (step === END || lines.has(step)) continue
+      isCertain = false
       report(at, `there is no step "${step.slice(0, 60)}"${at.source.log.count() < MAX_HINTS ? didYouMean(step, known) : ''}`)
     }
   }
+  // What leads nowhere because of an error above is no news.
+  if (!isCertain) return
   const reached = findReached(lines, startStep)
   for (const { step, at } of lines.values()) {
     if (step.name !== END && !reached.has(step.name))

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../core/json.js'
 import type { Loop, VarEntry } from './model.js'
 import { nameFault } from './names.js'
+import { countRule } from './numbers.js'
 import {
   type Cursor,
   checkKeys,
@@ -16,7 +17,7 @@ import {
   textOf,
 } from './reader.js'
 import { didYouMean } from './suggest.js'
-import { conditionOf, isTemplate, numberOrTemplate, templatesOf } from './templates.js'
+import { conditionOf, expressionOf, hasTextAround, isTemplate, numberOrTemplate, templatesOf } from './templates.js'
 
 const OPTION_KEYS = ['mode', 'concurrency', 'where', 'order_by', 'limit', 'chunk', 'enumerate', 'fail_fast'] as const
 
@@ -115,18 +116,16 @@ function readConcurrency(field: Field | null, mode: Loop['mode']): JsonValue {
 }
 
 function readCount(field: Field | null, least: number): JsonValue | null {
-  if (!field) return null
-  return numberOrTemplate(field.value, {
-    what: `${field.name} must be an integer of at least ${least}`,
-    accepts: (value) => Number.isSafeInteger(value) && value >= least,
-  })
+  return field ? numberOrTemplate(field.value, field.name, countRule(least)) : null
 }
 
 function readOrderBy(field: Field | null): Loop['orderBy'] {
   if (!field) return null
   const isDescending = textOf(field.value)?.trimStart().startsWith('-') ?? false
-  const text = conditionOf(field.value, 'order_by', isDescending ? withoutMinus : undefined)
-  return text === null ? null : { expression: text, isDescending }
+  const text = expressionOf(field.value, 'order_by', isDescending ? withoutMinus : undefined)
+  if (text === null) return null
+  if (hasTextAround(text)) report(field.value, 'order_by has text around its template, so that all is ordered as text', 'warning')
+  return { expression: text, isDescending }
 }
 
 /** A space takes the place of the sign, so that columns stay true. */

@@ -1,4 +1,3 @@
-import type { RetryPolicy } from '../core/backoff.js'
 import type { JsonObject, JsonValue } from '../core/json.js'
 
 /** A parsed playbook, whatever dialect it was written in. The rest of the code never sees a dialect. */
@@ -95,7 +94,13 @@ export interface Transition {
   readonly at: string
 }
 
-export interface RetryRule extends RetryPolicy {
+/** The numbers, or templates of them, which are rendered when an attempt has failed; delays are in seconds. */
+export interface RetryRule {
+  /** Counts the first try. */
+  readonly maxAttempts: JsonValue
+  readonly initialDelay: JsonValue
+  readonly backoffMultiplier: JsonValue
+  readonly maxDelay: JsonValue
   /** Decides, if given, whether a failed attempt is tried again. */
   readonly when: string | null
 }

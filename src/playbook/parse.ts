@@ -29,6 +29,8 @@ const START = 'start'
 export interface ParseOptions {
   /** The tool kinds that steps may name. */
   readonly tools: readonly ToolDefinition[]
+  /** It was accepted when it was registered: what only newer rules refuse is a warning then. */
+  readonly isRegistered?: boolean
 }
 
 /**
@@ -36,7 +38,7 @@ export interface ParseOptions {
  * all problems come back at once, with line and column, and `playbook` is null when one of them is an error.
  */
 export function parsePlaybook(source: string, options: ParseOptions): ParseReport {
-  const { log, root } = loadDocument(source)
+  const { log, root } = loadDocument(source, options.isRegistered ?? false)
   const tools: Toolkit = new Map(options.tools.map((tool) => [tool.kind, tool]))
   const playbook = root ? readPlaybook(root, tools) : null
   return { playbook: log.hasErrors() ? null : playbook, problems: log.list() }
@@ -57,7 +59,7 @@ function readPlaybook(root: Cursor, tools: Toolkit): Playbook {
   })
   const steps = readings.map((reading) => reading.step)
   const startStep = steps.some((step) => step.name === START) ? START : (steps[0]?.name ?? START)
-  checkGraph(readings, startStep)
+  checkGraph({ readings, startStep, isComplete: readings.length === itemsOf(fields.get('workflow')?.value ?? root).length })
   return {
     apiVersion,
     ...metadata,

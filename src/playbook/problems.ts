@@ -17,6 +17,7 @@ export interface Finding {
 export interface ProblemLog {
   add(finding: Finding): void
   hasErrors(): boolean
+  errorCount(): number
   /** How many were found, for work that is not worth doing for every one of very many. */
   count(): number
   /** Counts from 1. */
@@ -41,6 +42,7 @@ export function createProblemLog(source: string): ProblemLog {
       problems.set(`${position.line}:${position.column}:${message}`, problem)
     },
     hasErrors: () => errors > 0,
+    errorCount: () => errors,
     count: () => found,
     lineOf: (offset) => positionOf(lineStarts, offset).line,
     list: () => cap([...problems.values()].sort((left, right) => left.line - right.line || left.column - right.column)),

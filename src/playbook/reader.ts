@@ -10,6 +10,8 @@ import { didYouMean } from './suggest.js'
 export interface Source {
   readonly log: ProblemLog
   readonly text: string
+  /** Whether it was registered before: then rules that came later only warn, so that what runs goes on. */
+  readonly isRegistered: boolean
   /** Every alias and the node it stands for, as `checkTree` found them. */
   readonly aliases: Map<Node, Node>
 }
@@ -36,6 +38,11 @@ export type ValueKind = 'mapping' | 'list' | 'string' | 'number' | 'boolean' | '
 /** Adds a problem at a value. */
 export function report(at: Cursor, message: string, severity: ProblemSeverity = 'error'): void {
   at.source.log.add({ message, path: at.path, offset: at.offset, severity })
+}
+
+/** Adds what is an error of every new playbook, and a warning of one that was registered when it was none. */
+export function refuse(at: Cursor, message: string): void {
+  report(at, message, at.source.isRegistered ? 'warning' : 'error')
 }
 
 /** Adds a problem at a key. */

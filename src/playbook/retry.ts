@@ -1,13 +1,12 @@
-import { isJsonNumber, type JsonValue } from '../core/json.js'
+import type { JsonValue } from '../core/json.js'
 import type { RetryRule } from './model.js'
-import { checkKeys, describeKind, type Field, type Fields, fieldsOf, given, jsonOf, kindOf, report, reportKey } from './reader.js'
-import { approximate } from './scalars.js'
+import { RETRY_RULES, TIMEOUT_RULE } from './numbers.js'
+import { checkKeys, describeKind, type Field, type Fields, fieldsOf, given, kindOf, report, reportKey } from './reader.js'
 import { conditionOf, numberOrTemplate } from './templates.js'
 
-const RETRY_KEYS = ['max_attempts', 'initial_delay', 'backoff_multiplier', 'max_delay', 'when']
-const MAX_SECONDS = 31_536_000
+const RETRY_KEYS = [...Object.keys(RETRY_RULES), 'when']
 
-/** Reads `retry`; seconds become milliseconds. */
+/** Reads `retry`. */
 export function readRetry(fields: Fields): RetryRule | null {
   const field = given(fields, 'retry')
   if (!field) return null
@@ -22,43 +21,21 @@ export function readRetry(fields: Fields): RetryRule | null {
   }
   const when = given(own, 'when')
   return {
-    maxAttempts: number(own, { name: 'max_attempts', fallback: 1, least: 1, isInteger: true }),
-    initialDelayMs: toMs(number(own, { name: 'initial_delay', fallback: 1, least: 0 })),
-    backoffMultiplier: number(own, { name: 'backoff_multiplier', fallback: 2, least: 0 }),
-    maxDelayMs: toMs(number(own, { name: 'max_delay', fallback: 60, least: 0 })),
+    maxAttempts: number(own, 'max_attempts', 1),
+    initialDelay: number(own, 'initial_delay', 1),
+    backoffMultiplier: number(own, 'backoff_multiplier', 2),
+    maxDelay: number(own, 'max_delay', 60),
     when: when ? conditionOf(when.value, 'retry.when') : null,
   }
 }
 
-interface NumberRule {
-  readonly name: string
-  readonly fallback: number
-  readonly least: number
-  readonly isInteger?: boolean
-}
-
-function number(fields: Fields, { name, fallback, least, isInteger = false }: NumberRule): number {
+function number(fields: Fields, name: keyof typeof RETRY_RULES, fallback: number): JsonValue {
   const field = fields.get(name)
   if (!field) return fallback
-  const value: JsonValue = jsonOf(field.value)
-  const found = isJsonNumber(value) ? approximate(value) : Number.NaN
-  if (found >= least && found <= MAX_SECONDS && (!isInteger || Number.isInteger(found))) return found
-  const what = isInteger ? 'an integer' : 'a number'
-  const shown = Number.isNaN(found) ? describeKind(field.value) : String(found)
-  report(field.value, `retry.${name} must be ${what} of at least ${least}, not ${shown}`)
-  return fallback
-}
-
-/** Fractions of a second are allowed; half a millisecond is not kept. */
-function toMs(seconds: number): number {
-  return Math.round(seconds * 1000)
+  return numberOrTemplate(field.value, `retry.${name}`, RETRY_RULES[name]) ?? fallback
 }
 
 /** Seconds above 0, or a template of them. */
 export function readTimeout(field: Field | null): JsonValue | null {
-  if (!field) return null
-  return numberOrTemplate(field.value, {
-    what: 'timeout must be a number of seconds above 0',
-    accepts: (value) => value > 0 && value <= MAX_SECONDS,
-  })
+  return field ? numberOrTemplate(field.value, 'timeout', TIMEOUT_RULE) : null
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/json.js'
 import type { Target, Transition } from './model.js'
+import type { ProblemLog } from './problems.js'
 import {
   type Cursor,
   checkKeys,
@@ -27,6 +28,8 @@ export interface Routes {
   readonly next: readonly Transition[]
   readonly cases: readonly Transition[] | null
   readonly named: readonly NamedTarget[]
+  /** Whether all of it could be read, so that these are all the steps that this one leads to. */
+  readonly isComplete: boolean
 }
 
 const NEXT_KEYS = ['step', 'when', 'then', 'else', 'args', 'data']
@@ -34,15 +37,16 @@ const CASE_KEYS = ['when', 'then', 'else', 'args', 'data']
 const TARGET_KEYS = ['step', 'args', 'data']
 
 /** Reads `next` and `case` of a step in any dialect. */
-export function readRoutes(fields: Fields): Routes {
+export function readRoutes(fields: Fields, log: ProblemLog): Routes {
+  const before = log.errorCount()
   const named: NamedTarget[] = []
   const next = given(fields, 'next')
   const cases = given(fields, 'case')
-  return {
+  const routes = {
     next: next ? readNext(next.value, named) : [],
     cases: cases ? readCases(cases.value, named) : null,
-    named,
   }
+  return { ...routes, named, isComplete: log.errorCount() === before }
 }
 
 function readNext(cursor: Cursor, named: NamedTarget[]): Transition[] {
@@ -52,7 +56,19 @@ function readNext(cursor: Cursor, named: NamedTarget[]): Transition[] {
     report(cursor, `next must be the name of a step or a list, not ${describeKind(cursor)}`)
     return []
   }
-  return itemsOf(cursor).flatMap((item) => readNextEntry(item, named))
+  const items = itemsOf(cursor)
+  if (items.some((item) => fieldsOf(item).has('when'))) items.forEach(warnIfPlain)
+  return items.flatMap((item) => readNextEntry(item, named))
+}
+
+/** An entry without a condition is no fallback for those that have one. */
+function warnIfPlain(item: Cursor): void {
+  const fields = fieldsOf(item)
+  if (['when', 'else', 'then'].some((name) => fields.has(name))) return
+  const step = textOf(item) ?? textOf(fields.get('step')?.value ?? item)
+  if (step === null) return
+  const message = `"${step.slice(0, 60)}" always runs, also where a "when" beside it is true: if it is the fallback, write {else: [${step.slice(0, 60)}]}`
+  report(item, message, 'warning')
 }
 
 const ALWAYS = { when: null, isElse: false } as const

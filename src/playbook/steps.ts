@@ -38,6 +38,8 @@ export interface StepReading {
   readonly step: Step
   readonly at: Cursor
   readonly targets: readonly NamedTarget[]
+  /** Whether `targets` is all that its author wrote. */
+  readonly isRouted: boolean
 }
 
 /** Reads one step in any dialect; null when it has no name. */
@@ -52,13 +54,13 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
   const name = readStepName(item, fields)
   const action = readAction({ item, fields, tool, tools: surroundings.tools })
   checkWorkbookName(action.tool, { at: tool?.at ?? item, fields: tool?.fields ?? fields, surroundings })
-  const routes = readRoutes(fields)
+  const routes = readRoutes(fields, item.source.log)
   const input = inputOf(action, surroundings)
   const { loop } = action
   const taskVars = loop ? new Set(loop.taskVars.map((entry) => entry.name)) : null
   const vars = refineVars({ written: readVars(given(fields, 'vars')), stepName: name ?? '', input, taskVars })
   if (name === null) return null
-  const { next, cases, named } = routes
+  const { next, cases, named, isComplete } = routes
   const step: Step = {
     name,
     description: readText(fields, 'desc'),
@@ -69,7 +71,7 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
     pool: readPool(fields),
     at: item.path,
   }
-  return { step, at: fields.get('step')?.value ?? item, targets: named }
+  return { step, at: fields.get('step')?.value ?? item, targets: named, isRouted: isComplete }
 }
 
 function checkStepKeys({

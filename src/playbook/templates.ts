@@ -1,8 +1,9 @@
 import { isScalar } from 'yaml'
 import { isTransientError } from '../core/errors.js'
 import { isJsonNumber, type JsonObject, type JsonValue } from '../core/json.js'
-import { compileCondition, compileTemplate } from '../template/index.js'
-import { type Cursor, describeKind, fieldsOf, itemsOf, jsonOf, kindOf, objectOf, report, textOf } from './reader.js'
+import { compileCondition, compileTemplate, type Template } from '../template/index.js'
+import type { NumberRule } from './numbers.js'
+import { type Cursor, describeKind, fieldsOf, itemsOf, jsonOf, kindOf, objectOf, refuse, report, textOf } from './reader.js'
 import { approximate } from './scalars.js'
 
 /** Whether a text holds a template at all. */
@@ -33,8 +34,15 @@ function checkTemplates(cursor: Cursor): void {
   for (const item of itemsOf(cursor)) checkTemplates(item)
 }
 
-/** A condition: `{{ expr }}`, a bare expression, or true and false. */
-export function conditionOf(cursor: Cursor, what: string, rewrite: (text: string) => string = (text) => text): string | null {
+/** A condition: `{{ expr }}`, a bare expression, or true and false. Any other text would be true whatever it says. */
+export function conditionOf(cursor: Cursor, what: string): string | null {
+  const text = expressionOf(cursor, what)
+  if (text !== null && hasTextAround(text)) refuse(cursor, mixedCondition(text))
+  return text
+}
+
+/** What is evaluated as one expression: `{{ expr }}`, a bare expression, or true and false. */
+export function expressionOf(cursor: Cursor, what: string, rewrite = (text: string) => text): string | null {
   if (kindOf(cursor) === 'boolean') return String(jsonOf(cursor))
   const text = textOf(cursor)
   if (text === null || text.trim() === '') {
@@ -46,16 +54,39 @@ export function conditionOf(cursor: Cursor, what: string, rewrite: (text: string
   return expression.trim()
 }
 
-/** A number that passes `accepts`, or a template of one. */
-export function numberOrTemplate(
-  cursor: Cursor,
-  { what, accepts }: { what: string; accepts: (value: number) => boolean },
-): JsonValue | null {
+/** Whether there is more in a text than one template, so that what comes of it is text. False where it does not compile. */
+export function hasTextAround(text: string): boolean {
+  return compiled(text)?.isExpression === false
+}
+
+function compiled(condition: string): Template | null {
+  try {
+    return compileCondition(condition)
+  } catch (error) {
+    if (isTransientError(error)) return null
+    throw error
+  }
+}
+
+function mixedCondition(text: string): string {
+  const whole = text
+    .replace(/(['"])\{\{([^{}]*)\}\}\1/g, (_, _quote, inner: string) => enclosed(inner.trim()))
+    .replace(/\{\{([^{}]*)\}\}/g, (_, inner: string) => enclosed(inner.trim()))
+  const meant = !text.includes('}}{{') && !whole.includes('{') && compiled(whole) !== null ? whole : 'vars.x > 10'
+  return `a condition is one expression, such as "{{ ${meant} }}" or ${meant}: with text around its template it is a text, and so always true`
+}
+
+function enclosed(expression: string): string {
+  return /^[\w.[\]'"]+$/.test(expression) ? expression : `(${expression})`
+}
+
+/** A number that a rule accepts, or a template of one. */
+export function numberOrTemplate(cursor: Cursor, name: string, { what, accepts }: NumberRule): JsonValue | null {
   const text = textOf(cursor)
   if (text !== null && isTemplate(text)) return templatesOf(cursor)
   const value = jsonOf(cursor)
   if (isJsonNumber(value) && accepts(approximate(value))) return approximate(value)
-  report(cursor, `${what}, or a template of one; this is ${describeKind(cursor)}${shown(value)}`)
+  report(cursor, `${name} must be ${what}, or a template of one; this is ${describeKind(cursor)}${shown(value)}`)
   return null
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { TransientError } from '../../src/core/errors.js'
+import type { JsonObject } from '../../src/core/json.js'
 import { decide } from '../../src/orchestrator/decide.js'
 import { BROKEN, DONE, LIMITS, NOW, snapshotOf } from './snapshots.js'
 
@@ -110,6 +111,56 @@ describe('retry', () => {
     expect(outcomeOf('when: "{{ this.attempt > 1 }}"')).toMatchObject({ type: 'finish_run' })
     expect(outcomeOf('initial_delay: 0', 1, 'join')).toMatchObject({ type: 'finish_run' })
     expect(outcomeOf('initial_delay: 0', 1, 'iterate')).toMatchObject({ type: 'finish_run' })
+  })
+
+  test('its numbers may be templates, which see how the attempt ended', () => {
+    const rule = `max_attempts: "{{ workload.tries }}", initial_delay: "{{ this.data.wait }}", backoff_multiplier: "{{ vars.m }}", max_delay: "{{ vars.max }}"`
+    const retried = (workload: JsonObject, vars: JsonObject, attempt = 1) => {
+      const snapshot = snapshotOf({ steps: `- {step: a, ${PYTHON}, retry: {${rule}}}`, workload, vars, task: { attempt } })
+      return decide({ ...base, snapshot, outcome: { ...BROKEN, data: { wait: 0.5 } } }).commands[0]
+    }
+    const vars = { m: 3, max: '2.5' }
+    expect(retried({ tries: 3 }, vars)).toEqual({ type: 'retry', delayMs: 500 })
+    expect(retried({ tries: '3' }, vars, 2)).toEqual({ type: 'retry', delayMs: 1500 })
+    expect(retried({ tries: 4 }, vars, 3)).toEqual({ type: 'retry', delayMs: 2500 })
+    // The last attempt needs no delay.
+    expect(retried({ tries: 3 }, {}, 3)).toMatchObject({ type: 'finish_run', error: { code: 'TOOL_FAILED' } })
+  })
+
+  test.each<[string, JsonObject, string, string]>([
+    [
+      'max_attempts: "{{ vars.n }}"',
+      { n: 'many' },
+      'TEMPLATE_ERROR',
+      'max_attempts must be an integer of at least 1, not "many"',
+    ],
+    ['max_attempts: "{{ vars.n }}"', { n: 0 }, 'TEMPLATE_ERROR', 'max_attempts must be an integer of at least 1, not 0'],
+    ['max_attempts: "{{ vars.n }}"', { n: null }, 'TEMPLATE_ERROR', 'not null'],
+    ['max_attempts: "{{ vars.n }}"', { n: 2.5 }, 'TEMPLATE_ERROR', 'not 2.5'],
+    ['max_attempts: "{{ vars.m }}"', { n: 1 }, 'TEMPLATE_UNDEFINED', 'vars.m is undefined'],
+    [
+      'max_attempts: 2, initial_delay: "{{ vars.n }}"',
+      { n: -1 },
+      'TEMPLATE_ERROR',
+      'initial_delay must be a number of seconds of at least 0',
+    ],
+    [
+      'max_attempts: 2, backoff_multiplier: "{{ vars.n }}"',
+      { n: [] },
+      'TEMPLATE_ERROR',
+      'backoff_multiplier must be a number of at least 0',
+    ],
+    [
+      'max_attempts: 2, max_delay: "{{ vars.n }}"',
+      { n: true },
+      'TEMPLATE_ERROR',
+      'max_delay must be a number of seconds of at least 0',
+    ],
+  ])('%s with %j fails the step as %s: %s', (rule, vars, code, message) => {
+    const snapshot = snapshotOf({ steps: `- {step: a, ${PYTHON}, retry: {${rule}}}`, vars })
+    const [finish] = decide({ ...base, snapshot, outcome: BROKEN }).commands
+    expect(finish).toMatchObject({ type: 'finish_run', error: { code, message: expect.stringContaining(message) } })
+    expect(finish).toMatchObject({ error: { message: expect.stringContaining('(the attempt failed with TOOL_FAILED: no)') } })
   })
 
   test('a success, and an end that is final, are not tried again', () => {

@@ -106,6 +106,24 @@ describeEachDatabase('failures', (open) => {
     expect(steps[0]).toMatchObject({ status: 'failed', attempts: 1 })
   })
 
+  test('the numbers of retry come from the workload; nonsense fails the step, and says which', async () => {
+    const retried = (name: string, tries: number | string) =>
+      engine.run(
+        playbook(
+          name,
+          `\n- step: a\n  tool: ${FAIL}\n  retry: {max_attempts: "{{ workload.tries }}", initial_delay: "{{ vars.wait }}"}\n  vars: {before: {wait: 0}}`,
+        ),
+        { tries },
+      )
+    expect((await retried('tries', 3)).steps[0]).toMatchObject({ status: 'failed', attempts: 3 })
+    const { execution, steps } = await retried('nonsense', 'many')
+    expect(steps[0]).toMatchObject({ status: 'failed', attempts: 1 })
+    expect(execution.error).toMatchObject({ code: 'TEMPLATE_ERROR', step: 'a' })
+    expect(execution.error?.message).toContain(
+      'workflow[0].retry.max_attempts: max_attempts must be an integer of at least 1, not "many"',
+    )
+  })
+
   test("a failing retry.when counts as false and is recorded; an iterator's start is not retried", async () => {
     const rule = (when: string) => `{max_attempts: 3, initial_delay: 0${when}}`
     const { execution, steps } = await engine.run(

@@ -27,8 +27,8 @@ test.each([
   ['- {step: a, next: [{when: "flag", step: a, args: {p: "{{ vars.arg }}"}}]}', 'arg flag', 'flag'],
   ['- {step: a, case: [{when: "{{ vars.c }}", then: [a]}]}', 'c', ''],
   [
-    `- {step: a, ${python('1')}, retry: {max_attempts: 2, when: "{{ vars.again }}"}, timeout: "{{ vars.limit }}"}`,
-    'again limit',
+    `- {step: a, ${python('1')}, retry: {max_attempts: "{{ vars.tries }}", max_delay: "{{ vars.most }}", when: "{{ vars.again }}"}, timeout: "{{ vars.limit }}"}`,
+    'again limit most tries',
     '',
   ],
   [

@@ -140,9 +140,9 @@ describe('the model', () => {
     })
   })
 
-  it('turns seconds of retry into milliseconds, with the defaults', () => {
+  it('reads the numbers of retry and their templates, with the defaults', () => {
     const retryOf = (text: string) => stepOf(workflow(`- step: a\n  retry: ${text}`), 'a').retry
-    const defaults = { maxAttempts: 3, initialDelayMs: 1000, backoffMultiplier: 2, maxDelayMs: 60_000, when: null }
+    const defaults = { maxAttempts: 3, initialDelay: 1, backoffMultiplier: 2, maxDelay: 60, when: null }
     expect(retryOf('{max_attempts: 3}')).toEqual(defaults)
     expect(
       retryOf(
@@ -150,10 +150,18 @@ describe('the model', () => {
       ),
     ).toEqual({
       maxAttempts: 3,
-      initialDelayMs: 250,
+      initialDelay: 0.25,
       backoffMultiplier: 1.5,
-      maxDelayMs: 2500,
+      maxDelay: 2.5,
       when: '{{ this.status_code == 503 }}',
+    })
+    const [a, b] = ['"{{ vars.n }}"', '"{{ workload.s }}"']
+    expect(retryOf(`{max_attempts: ${a}, initial_delay: ${b}, backoff_multiplier: ${a}, max_delay: ${b}}`)).toEqual({
+      maxAttempts: '{{ vars.n }}',
+      initialDelay: '{{ workload.s }}',
+      backoffMultiplier: '{{ vars.n }}',
+      maxDelay: '{{ workload.s }}',
+      when: null,
     })
   })
 

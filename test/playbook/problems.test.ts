@@ -1,6 +1,8 @@
 // cspell:ignore nxt pyton paralel strat
 import { describe, expect, it } from 'vitest'
-import { HEAD, parse, problemsOf, workflow } from './support.js'
+import { parsePlaybook } from '../../src/playbook/index.js'
+import { TOOLS } from '../../src/tools/index.js'
+import { HEAD, parse, problemsOf, show, workflow } from './support.js'
 
 /** Each line is `severity line:column path | a part of the message`, in this order and no others. */
 function expectProblems(source: string, lines: readonly string[]): void {
@@ -135,14 +137,18 @@ describe('steps', () => {
       'retry',
       inStep('retry: {max_attempts: 0, initial_delay: -1, max_delay: x, retries: 2}'),
       [
-        'error 6:25 workflow[0].retry.max_attempts | an integer of at least 1, not 0',
-        'error 6:43 workflow[0].retry.initial_delay | at least 0, not -1',
-        'error 6:58 workflow[0].retry.max_delay | not a text',
+        'error 6:25 workflow[0].retry.max_attempts | an integer of at least 1, or a template of one; this is a number (0)',
+        'error 6:43 workflow[0].retry.initial_delay | of at least 0, or a template of one; this is a number (-1)',
+        'error 6:58 workflow[0].retry.max_delay | this is a text ("x")',
         'error 6:61 workflow[0].retry.retries | did you mean "max_attempts"?',
       ],
     ],
     ['retry of another type', inStep('retry: 3'), ['error 6:10 workflow[0].retry | must be a mapping']],
-    ['half an attempt', inStep('retry: {max_attempts: 1.5}'), ['error 6:25 workflow[0].retry.max_attempts | not 1.5']],
+    [
+      'half an attempt',
+      inStep('retry: {max_attempts: 1.5}'),
+      ['error 6:25 workflow[0].retry.max_attempts | this is a number (1.5)'],
+    ],
     ['retry that never retries', inStep('retry: {initial_delay: 1}'), ['warning 6:3 workflow[0].retry | its default is 1']],
     [
       'timeout',
@@ -294,6 +300,7 @@ describe('routing', () => {
       'an unknown step',
       steps('- step: start\n  next: [{step: strat}, {when: x, then: [{step: edn}]}]'),
       [
+        'warning 6:10 workflow[0].next[0] | "strat" always runs',
         'error 6:17 workflow[0].next[0].step | there is no step "strat": did you mean "start"?',
         'error 6:49 workflow[0].next[1].then[0].step | did you mean "end"?',
       ],
@@ -307,6 +314,7 @@ describe('routing', () => {
         'error 6:10 workflow[0].next[0] | not a number',
         'error 6:13 workflow[0].next[1] | needs "step", "when" or "else"',
         'error 6:27 workflow[0].next[2].when | needs "then" or "step"',
+        'warning 6:37 workflow[0].next[3] | "a" always runs',
         'error 6:53 workflow[0].next[3].args | must be a mapping',
         'error 6:69 workflow[0].next[4].when | takes no "when"',
         'error 6:89 workflow[0].next[5].then | not both',
@@ -322,6 +330,84 @@ describe('routing', () => {
       ],
     ],
   ])('%s', (_name, source, lines) => expectProblems(source, lines))
+})
+
+/** Text, and what to write instead as far as it can be told. */
+const MIXED: [string, string][] = [
+  ['{{ vars.x }} > 10', 'vars.x > 10'],
+  ['{{ vars.a }} and {{ vars.b or vars.c }}', 'vars.a and (vars.b or vars.c)'],
+  ['not {{ vars.x }}', 'not vars.x'],
+  ["'{{ vars.s }}' == 'done'", "vars.s == 'done'"],
+  ['{{ vars.a }}{{ vars.b }}', 'vars.x > 10'],
+  ['{% if vars.x %}true{% else %}false{% endif %}', 'vars.x > 10'],
+  ['{% set y = 1 %}{{ y }}', 'vars.x > 10'],
+  ['yes, {# a comment #}', 'vars.x > 10'],
+]
+const CONDITIONS: [string, (text: string) => string][] = [
+  ['workflow[0].next[0].when', (text) => `next: [{when: ${text}, then: [a]}]`],
+  ['workflow[0].next[0].when', (text) => `next: [{when: ${text}, step: a}]`],
+  ['workflow[0].case[0].when', (text) => `case: [{when: ${text}, then: [a]}]`],
+  ['workflow[0].case[0].when', (text) => `case: [{when: ${text}, then: {next: [a]}}]`],
+  ['workflow[0].retry.when', (text) => `retry: {max_attempts: 2, when: ${text}}`],
+  ['workflow[0].loop.where', (text) => `loop: {in: [1], iterator: e, where: ${text}}\n  tool: {kind: python, code: x}`],
+  [
+    'workflow[0].where',
+    (text) => `type: iterator\n  collection: [1]\n  element: e\n  where: ${text}\n  task: {tool: python, code: x}`,
+  ],
+  [
+    'workflow[0].task.retry.when',
+    (text) =>
+      `type: iterator\n  collection: [1]\n  element: e\n  task: {tool: python, code: x, retry: {max_attempts: 2, when: ${text}}}`,
+  ],
+]
+
+describe('conditions', () => {
+  const cases = CONDITIONS.flatMap(([path, place]) => MIXED.map(([text, meant]) => [path, text, meant, place] as const))
+  it.each(cases)('%s: "%s" is refused: %s', (path, text, meant, place) => {
+    const problems = problemsOf(inStep(place(JSON.stringify(text))))
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toMatch(/^error /)
+    expect(problems[0]).toContain(` ${path} | a condition is one expression, such as "{{ ${meant} }}" or ${meant}: `)
+  })
+
+  it.each(['{{ vars.x > 10 }}', ' {{ vars.x }}\n', 'vars.x > 10', '{#- note -#}{{ vars.x }}', "'{{' in vars.x"])(
+    '%s is one',
+    (text) => {
+      for (const [, place] of CONDITIONS) {
+        const found = problemsOf(inStep(place(JSON.stringify(text))))
+        expect(found.filter((problem) => problem.includes('one expression'))).toEqual([])
+      }
+    },
+  )
+
+  it('is only a warning in one that was registered when it was no error', () => {
+    const source = inStep('next: [{when: "{{ vars.x }} > 10", then: [a]}]')
+    const { playbook, problems } = parsePlaybook(source, { tools: TOOLS, isRegistered: true })
+    expect(playbook?.steps[0]?.next[0]?.when).toBe('{{ vars.x }} > 10')
+    expect(problems.map(show)).toEqual([expect.stringMatching(/^warning .*one expression/)])
+  })
+
+  it('order_by may be text, and says so', () => {
+    const loop = (text: string) => inStep(`loop: {in: [1], iterator: e, order_by: "${text}"}\n  tool: {kind: python, code: x}`)
+    expectProblems(loop('{{ e.last }} {{ e.first }}'), ['warning 6:42 workflow[0].loop.order_by | ordered as text'])
+    expectProblems(loop('-{{ e.price }}'), [])
+  })
+
+  it.each<[string, string, string[]]>([
+    [
+      'a plain entry beside a condition',
+      '[{when: x, then: [a]}, {step: b}, b, {else: [a]}]',
+      ['6:32 workflow[0].next[1]', '6:43 workflow[0].next[2]'],
+    ],
+    ['plain entries alone', '[{step: a}, b]', []],
+    ['conditions and their else', '[{when: x, then: [a]}, {when: y, step: b}, {else: [b]}]', []],
+  ])('%s', (_name, next, places) => {
+    const source = steps(`- step: a\n  next: ${next}\n- step: b`)
+    expectProblems(
+      source,
+      places.map((place) => `warning ${place} | if it is the fallback, write {else: [b]}`),
+    )
+  })
 })
 
 describe('the workbook', () => {

@@ -36,7 +36,15 @@ export const PlaybookStepType = builder.objectRef<Step>('PlaybookStep').implemen
       resolve: ({ tool }) => tool?.kind ?? null,
     }),
     isIterator: t.boolean({ resolve: ({ loop }) => loop !== null }),
-    maxAttempts: t.int({ resolve: ({ retry }) => retry?.maxAttempts ?? 1 }),
+    maxAttempts: t.int({
+      description: '1 where a template says it: `maxAttemptsTemplate`.',
+      resolve: ({ retry }) => (typeof retry?.maxAttempts === 'number' ? retry.maxAttempts : 1),
+    }),
+    maxAttemptsTemplate: t.string({
+      nullable: true,
+      description: 'What `retry.max_attempts` says where it is a template.',
+      resolve: ({ retry }) => (typeof retry?.maxAttempts === 'string' ? retry.maxAttempts : null),
+    }),
     pool: t.exposeString('pool'),
     transitions: t.field({
       type: [TransitionType],
