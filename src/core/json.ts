@@ -11,7 +11,8 @@ export interface JsonObject {
 
 export { isLosslessNumber, LosslessNumber }
 
-const MAX_EXPONENT = 308
+/** Of a zero: more would be digits only. */
+const MAX_ZEROS = 1000
 /** What `JSON.parse` would damage or print otherwise: 16 or more digits, exponents, zeros that end or begin a fraction, `-0`. */
 const NEEDS_LOSSLESS = /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|\.0{6}|-0/
 
@@ -52,22 +53,28 @@ export function toJsonNumber(text: string): number | LosslessNumber {
 
 /**
  * The text that PostgreSQL's `jsonb` would print for a number: no exponent, trailing zeros of a fraction kept.
- * A number whose exponent is out of bounds (±308) is returned as it is: `variables` refuses it.
+ * A number with an exponent that no double holds (from 1.8e308 on, closer to 0 than 5e-324) is returned as it is: `variables` refuses it.
  */
 export function canonicalNumber(text: string): string {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)
   if (!match) return text
   const [, sign = '', integer = '', fraction = '', exponentText = '0'] = match
-  const exponent = Number(exponentText)
-  if (Math.abs(exponent) > MAX_EXPONENT) return text
   const digits = integer + fraction
+  const isZero = !/[1-9]/.test(digits)
+  if (exponentText !== '0' && !(isZero ? Number(exponentText) >= -MAX_ZEROS : isWithinDouble(text))) return text
+  const exponent = isZero ? Math.min(Number(exponentText), fraction.length) : Number(exponentText)
   const point = integer.length + exponent
   const padded = point <= 0 ? '0'.repeat(1 - point) + digits : digits.padEnd(point, '0')
   const at = Math.max(point, 1)
   const whole = padded.slice(0, at).replace(/^0+(?=\d)/, '')
   const rest = padded.slice(at)
   const plain = rest === '' ? whole : `${whole}.${rest}`
-  return /[1-9]/.test(plain) ? sign + plain : plain
+  return isZero ? plain : sign + plain
+}
+
+function isWithinDouble(text: string): boolean {
+  const double = Number(text)
+  return Number.isFinite(double) && double !== 0
 }
 
 /** The canonical text of a numeric value. */

@@ -1,7 +1,6 @@
 import { isScalar, Schema } from 'yaml'
 import { canonicalNumber, isJsonNumber, type JsonValue, LosslessNumber, toJsonNumber } from '../core/json.js'
 
-const MAX_EXPONENT = 308
 const MAX_DIGITS = 1000
 const LONGEST_AMBIGUOUS = 80
 
@@ -43,9 +42,9 @@ export function approximate(value: number | LosslessNumber): number {
 /** Why a number cannot be kept, or null. */
 export function numberFault(value: JsonValue): string | null {
   if (!(value instanceof LosslessNumber)) return null
-  const exponent = Number(/[eE]([-+]?\d+)$/.exec(value.value)?.[1] ?? '0')
-  if (Math.abs(exponent) > MAX_EXPONENT) return `the number's exponent is beyond ±${MAX_EXPONENT}`
-  const digits = canonicalNumber(value.value).replace(/\D/g, '').length
+  const canonical = canonicalNumber(value.value)
+  if (/[eE]/.test(canonical)) return "the number's exponent is beyond those of a double (1.7976931348623157e308, 5e-324)"
+  const digits = canonical.replace(/\D/g, '').length
   return digits > MAX_DIGITS ? `the number has ${digits} digits, the limit is ${MAX_DIGITS}` : null
 }
 

@@ -14,6 +14,7 @@ const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'pro
 /** PostgreSQL's text holds neither NUL nor half of a surrogate pair. */
 const UNSTORABLE_TEXT = /\0|\p{Cs}/u
 const MAX_DIGITS = 1_000
+const BEYOND_DOUBLE = "a number's exponent is beyond those of a double (up to 1.7976931348623157e308, down to 5e-324)"
 /** In bytes: its index takes no more. */
 const MAX_SOURCE_STEP = 1_000
 /** Deep enough for any document; shallow enough for the recursion of every parser on the way. */
@@ -63,11 +64,11 @@ export function checkCounter(value: number, field: string): number {
 
 /**
  * The canonical form of a decimal text: as `jsonb` would print it.
- * @throws TransientError VALIDATION when it is no number, has over 1,000 digits, or an exponent beyond ±308
+ * @throws TransientError VALIDATION when it is no number, has over 1,000 digits, or an exponent that no double holds
  */
 export function storableNumber(text: string, field = 'value'): number | LosslessNumber {
   const canonical = canonicalNumber(text)
-  if (/[eE]/.test(canonical)) throw invalid(field, 'a number has an exponent beyond ±308')
+  if (/[eE]/.test(canonical)) throw invalid(field, BEYOND_DOUBLE)
   if (!/^-?\d+(?:\.\d+)?$/.test(canonical)) throw invalid(field, `${JSON.stringify(text.slice(0, 40))} is not a JSON number`)
   const digits = canonical.replace(/[-.]/g, '').length
   if (digits > MAX_DIGITS) throw invalid(field, `a number has ${digits} digits written out, the limit is ${MAX_DIGITS}`)

@@ -34,6 +34,22 @@ describe('numbers keep every digit', () => {
     expect(canonicalNumber('1e400')).toBe('1e400')
   })
 
+  test.each([5e-324, 2.2e-309, 2.2250738585072014e-308, -Number.MIN_VALUE, Number.MAX_VALUE])(
+    'the double %s survives',
+    (double) => {
+      const canonical = canonicalNumber(String(double))
+      expect(canonical).toMatch(/^-?\d+(\.\d+)?$/)
+      expect(Number(canonical)).toBe(double)
+      expect(stringifyJson(parseJson(`[${double}]`))).toBe(`[${canonical}]`)
+    },
+  )
+
+  test('what no double holds keeps its exponent, a zero needs none', () => {
+    for (const text of ['1.8e308', '-1e309', '2e-324', '1e-400', '1e99999999999999999999'])
+      expect(canonicalNumber(text)).toBe(text)
+    expect(['0e400', '0.00e1', '-0e-3', '0e999999999'].map(canonicalNumber)).toEqual(['0', '0.0', '0.000', '0'])
+  })
+
   test('any integer and any decimal survives', () => {
     const digits = fc.tuple(fc.bigInt(), fc.nat(30)).map(([integer, scale]) => {
       const text = String(integer < 0n ? -integer : integer).padStart(scale + 1, '0')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type JsonValue, type LosslessNumber, numberText, parseJson } from '../../src/core/json.js'
 import { describeEachDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 
@@ -34,6 +35,37 @@ describeEachDatabase('the orchestrator', (open) => {
       ['start', 'succeeded'],
       ['second', 'succeeded'],
     ])
+  })
+
+  test('the smallest and the largest doubles are values like others; what overflows one is refused', async () => {
+    const doubles = [5e-324, 2.2e-309, -2.2250738585072014e-308, 1.7976931348623157e308]
+    const { execution, vars, steps } = await engine.run(
+      playbook(
+        'doubles',
+        `
+- step: start
+  tool: {kind: python, code: "result = [5e-324, 2.2e-309, -2.2250738585072014e-308, 1.7976931348623157e308]"}
+  vars: {computed: "{{ result }}", halved: "{{ 1e-323 / 2 }}", literal: 5e-324}
+  next: [{step: second}]
+- step: second
+  tool: {kind: python, args: {given: "{{ vars.computed }}"}, code: "result = [given, given[0] == 5e-324]"}`,
+        '{tiny: 2.2e-309}',
+      ),
+    )
+    expect(execution.status).toBe('completed')
+    expect((vars['computed'] as JsonValue[]).map((value) => Number(numberText(value as LosslessNumber)))).toEqual(doubles)
+    for (const name of ['halved', 'literal']) expect(Number(numberText(vars[name] as LosslessNumber))).toBe(5e-324)
+    expect(steps[1]?.result).toEqual([doubles, true])
+    const over = await engine.run(playbook('no_double', '\n- step: s\n  tool: {kind: python, code: "result = 1e308 * 10"}'))
+    expect(over.execution.error?.message).toContain('result is inf, which is not JSON')
+    const write = (value: JsonValue) =>
+      engine.variables.write({ executionId: '324', actor: 'api:test', writes: [{ operation: 'set', name: 'written', value }] })
+    await write(parseJson('5e-324'))
+    expect(await engine.variables.read('324', 'written')).toMatchObject({ value: parseJson('5e-324') })
+    await expect(write(parseJson('1.8e308'))).rejects.toMatchObject({
+      code: 'VALIDATION',
+      message: expect.stringMatching(/those of a double/),
+    })
   })
 
   test('a failing entry fails the step, writes nothing of the block, and names what is undefined', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js'
+import { canonicalNumber, type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js'
 import type { ToolEnvironment } from '../../src/tools/tool.js'
 import { createCaller, environmentWith } from './call.js'
 import { sqlInput } from './sql.js'
@@ -83,6 +83,10 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
       ['select 1 as a', '[{"a":1}]'],
       ['select 9007199254740993::int8 as a, 1.10::numeric as b', '[{"a":9007199254740993,"b":1.10}]'],
       ["select 'NaN'::float8 as a, 'Infinity'::numeric as b, 0.1::float8 as c", '[{"a":"NaN","b":"Infinity","c":0.1}]'],
+      [
+        'select 5e-324::float8 as a, array[2.2e-309]::float8[] as b, to_jsonb(5e-324::float8) as c',
+        `[{"a":${canonicalNumber('5e-324')},"b":[${canonicalNumber('2.2e-309')}],"c":${canonicalNumber('5e-324')}}]`,
+      ],
       ["select '2024-01-02 03:04:05.678901+02'::timestamptz as a", '[{"a":"2024-01-02T01:04:05.678901Z"}]'],
       [
         "select '2024-01-02 03:04:05Z'::timestamptz as a, 'infinity'::timestamptz as b",

@@ -67,7 +67,9 @@ describe('foldChangeSet: what is refused', () => {
     ['not a number', Number.NaN],
     ['1,001 digits', new LosslessNumber('1'.repeat(1001))],
     ['an exponent beyond 308', new LosslessNumber('1e309')],
-    ['a denormal', 5e-324],
+    ['more than a double', new LosslessNumber('1.8e308')],
+    ['less than a double', new LosslessNumber('-2e-324')],
+    ['an exponent without end', new LosslessNumber('0e-999999999')],
     ['nesting', parseJson('['.repeat(600) + ']'.repeat(600))],
   ])('%s in a value', (_, value) => {
     expect(failure(() => fold([set('a', value)])).code).toBe('VALIDATION')
