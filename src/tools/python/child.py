@@ -1,6 +1,7 @@
 """What a forked child does with one call of the python tool: reads it, runs its code, writes its result, ends."""
 
 import asyncio
+import builtins
 import ctypes
 import importlib
 import inspect
@@ -8,19 +9,21 @@ import json
 import linecache
 import math
 import os
-import re
 import signal
 import sys
+import types
+
+report = sys.modules["_transient_report"]
+ending = sys.modules["_transient_ending"]
 
 RESULT_FD = 3
 ASKING_FD = 4
-RESULT_LIMIT = 10 * 1024 * 1024
-CODE_NAME = "<code>"
+CODE_NAME = report.CODE_NAME
+# What `__name__` is in the code of a step; `__main__` is the same module, as for a program.
+MODULE_NAME = "__playbook__"
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-# ENETUNREACH, and what a name that cannot be looked up gives.
-NO_NETWORK = (101, -2, -3)
 
 
 class CallFailed(Exception):
@@ -66,14 +69,25 @@ def run(payload, pipes, room):
     status = 1
     try:
         isolate(*pipes, room)
-        send(answer_to(payload, room))
+        answer = answer_to(payload, room)
+        ending.finish(room.confinement.has_namespaces)
+        flush()
+        send(answer)
         status = 0
     finally:
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush()
         finally:
             os._exit(status)
+
+
+def flush():
+    # The code may have put others in their places.
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            stream.flush()
+        except Exception:
+            pass
 
 
 def isolate(result_fd, log_fd, room):
@@ -88,54 +102,53 @@ def isolate(result_fd, log_fd, room):
     if room.asking_fd is not None:
         room.asking_fd = os.dup2(room.asking_fd, ASKING_FD, inheritable=False)
     os.closerange(RESULT_FD + 1 if room.asking_fd is None else ASKING_FD + 1, os.sysconf("SC_OPEN_MAX"))
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.argv = [CODE_NAME]
     # The number of digits is bounded where a value is stored, with a message of its own.
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
 
 
 def send(answer):
-    view = memoryview(json.dumps(answer, separators=(",", ":"), allow_nan=False).encode())
+    view = memoryview(answer)
     while view:
         view = view[os.write(RESULT_FD, view) :]
 
 
 def answer_to(payload, room):
+    """The answer as JSON: what comes of it later, from threads for one, changes nothing."""
     call = json.loads(payload)
     is_closed = False
     try:
         is_closed = room.enter(call.get("network"))
         value = execute(call)
         find_fault(value)
-        return {"value": value}
+        return as_json({"value": value})
     except CallFailed as failure:
-        return {"error": str(failure)}
+        return as_json({"error": str(failure)})
     except SystemExit as exit_request:
-        return {"error": f"the code called sys.exit({'' if exit_request.code is None else repr(exit_request.code)}): return a value instead"}
+        return as_json({"error": f"the code called sys.exit({'' if exit_request.code is None else repr(exit_request.code)}): return a value instead"})
     except BaseException as error:
-        log_frames(error)
-        return {"error": describe(error) + hint_at(error, is_closed, room)}
+        try:
+            report.log_failure(error)
+        except Exception:
+            # Without memory there may be no more than the message.
+            pass
+        return as_json({"error": report.describe(error, is_closed, room.memory_mib)})
 
 
-def hint_at(error, is_closed, room):
-    if isinstance(error, MemoryError):
-        return f"; a step may use {room.memory_mib} MiB (the setting PYTHON_MEMORY_MB)"
-    seen = []
-    while error is not None and error not in seen:
-        if is_closed and isinstance(error, OSError) and error.errno in NO_NETWORK:
-            return "; python steps have no network: the step may ask for it with network: true"
-        seen.append(error)
-        error = error.__cause__ or error.__context__
-    return ""
+def as_json(answer):
+    return json.dumps(answer, separators=(",", ":"), allow_nan=False).encode()
 
 
 def execute(call):
     code, args, context = call["code"], call["args"], call["context"]
     context["idempotency_key"] = call["idempotency_key"]
     linecache.cache[CODE_NAME] = (len(code), None, code.splitlines(True), CODE_NAME)
-    scope = {"__name__": "__playbook__", "context": context, "idempotency_key": call["idempotency_key"]}
+    scope = vars(make_module())
+    scope.update(context=context, idempotency_key=call["idempotency_key"])
     for alias, module in call["libs"].items():
         scope[alias] = import_lib(alias, module)
     scope.update(args)
@@ -148,11 +161,20 @@ def execute(call):
     return scope.get("result")
 
 
+def make_module():
+    """What looks itself up by its module finds it: dataclasses, pickle, typing, inspect, unittest, and whoever asks for `__main__`."""
+    module = types.ModuleType(MODULE_NAME)
+    module.__file__ = CODE_NAME
+    module.__builtins__ = builtins
+    sys.modules[MODULE_NAME] = sys.modules["__main__"] = module
+    return module
+
+
 def import_lib(alias, module):
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise CallFailed(f'libs.{alias}: the module "{module}" cannot be imported ({strip_paths(str(error))}); install it for the interpreter that PYTHON names') from None
+        raise CallFailed(f'libs.{alias}: the module "{module}" cannot be imported ({report.strip_paths(str(error))}); install it for the interpreter that PYTHON names') from None
 
 
 def call_main(main, args, context):
@@ -219,39 +241,3 @@ def find_fault(value, path="result", seen=()):
             find_fault(item, f"{path}[{index}]", (*seen, id(value)))
         return
     raise CallFailed(f"{path} is of type {type(value).__name__}, which is not JSON: return str, int, float, bool, None, list or dict")
-
-
-def describe(error):
-    if isinstance(error, SyntaxError) and error.filename == CODE_NAME:
-        text = (error.text or "").strip()
-        return f"{type(error).__name__}: {error.msg} (line {error.lineno} of the code{': ' + text if text else ''})"
-    message = str(error)
-    if isinstance(error, ImportError):
-        message = strip_paths(message)
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    lines = code_frames(error)
-    if not lines:
-        return text
-    line = lines[-1][0]
-    source = linecache.getline(CODE_NAME, line).strip()
-    return f"{text} (line {line} of the code{': ' + source if source else ''})"
-
-
-def code_frames(error):
-    frames = []
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == CODE_NAME:
-            frames.append((trace.tb_lineno, trace.tb_frame.f_code.co_name))
-        trace = trace.tb_next
-    return frames
-
-
-def log_frames(error):
-    frames = code_frames(error)
-    for line, name in frames[:5] + frames[5:][-15:]:
-        print(f"  line {line}, in {name}: {linecache.getline(CODE_NAME, line).strip()}", file=sys.stderr)
-
-
-def strip_paths(message):
-    return re.sub(r" \((?:/|[A-Za-z]:\\)[^)]*\)", "", message)

@@ -168,6 +168,9 @@ class Room:
         is_closed = self.confinement.is_network_closed
         if network is False and not is_closed:
             raise child.CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")
+        if not self.confinement.has_namespaces:
+            # What it leaves behind stays its own, to be named in the log.
+            child.become_subreaper()
         self.confinement.give_up_rights(self.user, self.asking_fd)
         if hasattr(libc, "prctl"):
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

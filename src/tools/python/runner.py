@@ -30,6 +30,8 @@ def load(name):
     return module
 
 
+load("report")
+load("ending")
 child = load("child")
 load("seccomp")
 load("watcher")

@@ -21,7 +21,7 @@ export interface SandboxOptions {
 }
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
-const SCRIPTS = ['runner', 'child', 'confine', 'seccomp', 'watcher'].map((name) => `${name}.py`)
+const SCRIPTS = ['runner', 'report', 'ending', 'child', 'confine', 'seccomp', 'watcher'].map((name) => `${name}.py`)
 const INSIDE = '/run/transient'
 /** Of the machine's settings only those that programs need to find names, certificates and the time. */
 const ETC = [
