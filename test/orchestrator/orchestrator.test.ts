@@ -59,7 +59,11 @@ describeEachDatabase('the orchestrator', (open) => {
     const over = await engine.run(playbook('no_double', '\n- step: s\n  tool: {kind: python, code: "result = 1e308 * 10"}'))
     expect(over.execution.error?.message).toContain('result is inf, which is not JSON')
     const write = (value: JsonValue) =>
-      engine.variables.write({ executionId: '324', actor: 'api:test', writes: [{ operation: 'set', name: 'written', value }] })
+      engine.variables.write({
+        executionId: '324',
+        actor: 'api:test',
+        writes: [{ operation: 'set', name: 'written', value, sourceStep: null }],
+      })
     await write(parseJson('5e-324'))
     expect(await engine.variables.read('324', 'written')).toMatchObject({ value: parseJson('5e-324') })
     await expect(write(parseJson('1.8e308'))).rejects.toMatchObject({
