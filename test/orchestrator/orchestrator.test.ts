@@ -62,7 +62,7 @@ describeEachDatabase('the orchestrator', (open) => {
       engine.variables.write({
         executionId: '324',
         actor: 'api:test',
-        writes: [{ operation: 'set', name: 'written', value, sourceStep: null }],
+        writes: [{ operation: 'set', name: 'written', value, type: 'user_defined', sourceStep: null }],
       })
     await write(parseJson('5e-324'))
     expect(await engine.variables.read('324', 'written')).toMatchObject({ value: parseJson('5e-324') })
