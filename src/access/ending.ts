@@ -1,4 +1,5 @@
 import type { TransientError } from '../core/errors.js'
+import { linkSignals } from '../core/linked-signal.js'
 
 /** The end of a session, once: what is open then ends with the reason. */
 export interface Ending {
@@ -38,16 +39,13 @@ export function createEnding(): Ending {
 
 /** A signal that also aborts when the session ends; `release` forgets both sources. */
 export function untilEnding(ending: Ending, outer: AbortSignal | undefined): { signal: AbortSignal; release(): void } {
-  const abort = new AbortController()
-  const stop = (): void => abort.abort()
-  const forget = ending.onEnd(stop)
-  if (outer?.aborted) stop()
-  else outer?.addEventListener('abort', stop, { once: true })
+  const { signal, abort, release } = linkSignals([outer])
+  const forget = ending.onEnd(() => abort())
   return {
-    signal: abort.signal,
+    signal,
     release() {
       forget()
-      outer?.removeEventListener('abort', stop)
+      release()
     },
   }
 }

@@ -9,6 +9,8 @@ import { parseWord } from './value.js'
 export interface CommandContext {
   readonly client: TransientClient
   readonly url: string
+  /** How another command is called for the same server; without the key. */
+  readonly program: string
   readonly hasKey: boolean
   readonly format: Format
   readonly isColorful: boolean
@@ -39,6 +41,7 @@ export function createContext(command: Command): CommandContext {
   return {
     client: createClient({ url, key }),
     url,
+    program: options.url === undefined ? 'transient' : `transient --url ${options.url}`,
     hasKey: Boolean(key),
     format,
     isColorful: config.isColorful,

@@ -1,6 +1,7 @@
 import { isTransientError } from '../core/errors.js'
 import type { TransientClient } from '../sdk/client.js'
 import { type ExecutionFieldsFragment, ListStepsDocument, type ListStepsQuery } from '../sdk/generated/graphql.js'
+import { isPassing, pause } from '../sdk/patience.js'
 import type { WatchedChange } from '../sdk/watch.js'
 
 export type StepState = NonNullable<ListStepsQuery['execution']>['steps']['edges'][number]['node']
@@ -12,6 +13,9 @@ export interface RunView {
   step(step: StepState): void
   change(change: WatchedChange, revision: number): void
   note(text: string): void
+  /** Nothing moves on the terminal until `resume`. */
+  pause(): void
+  resume(): void
   end(execution: ExecutionFieldsFragment): void
 }
 
@@ -62,9 +66,22 @@ export async function followExecution(options: FollowOptions): Promise<Execution
   const onDisconnect = (_reason: unknown, delayMs: number): void => {
     view.note(`the connection was lost; trying again in ${(delayMs / 1000).toFixed(1)} s`)
   }
-  const readSteps = createStepReader(client, execution.id, view)
+  const readPages = createStepReader(client, execution.id, view)
   let seenRevision = afterRevision
   let lastRevision = Number.POSITIVE_INFINITY
+
+  /** A server that restarts just now is asked again, as by the watches. */
+  async function readSteps(): Promise<void> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await readPages()
+      } catch (error) {
+        if (abort.signal.aborted || !isPassing(error) || (isTransientError(error) && error.code === 'INTERNAL')) throw error
+        if (failures === 1) view.note('the server did not say how the steps stand; asking again')
+        await pause(failures, abort.signal)
+      }
+    }
+  }
 
   async function showChanges(): Promise<void> {
     for await (const message of client.watch(execution.id, { afterRevision, signal: abort.signal, onDisconnect })) {

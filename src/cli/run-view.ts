@@ -47,17 +47,20 @@ export function changeLine(change: WatchedChange): string {
   return `${change.name} = ${shortJson(change.value)}${was}`
 }
 
-/** Lines for people; on a terminal a spinner names what runs. */
+/** Lines for people; on a terminal a spinner names what runs. It leaves the keyboard alone: Ctrl-C and Ctrl-Z mean what they always do. */
 function createTextView({ print, say, isColorful }: CommandContext): RunView {
   const isTerminal = process.stdout.isTTY === true && process.stderr.isTTY === true
   const paint: Paint = (text, color) => (isTerminal && isColorful ? `\u001b[${COLORS[color]}m${text}\u001b[0m` : text)
-  const spinner: Ora | null = isTerminal ? ora({ stream: process.stderr }) : null
+  const spinner: Ora | null = isTerminal ? ora({ stream: process.stderr, discardStdin: false }) : null
   const running = new Map<string, string>()
+  const spin = (): void => {
+    if (running.size > 0) spinner?.start([...running.values()].join(', '))
+  }
 
   function line(text: string, write: (text: string) => void = print): void {
     spinner?.stop()
     write(text)
-    if (spinner !== null && running.size > 0) spinner.start([...running.values()].join(', '))
+    spin()
   }
 
   return {
@@ -68,11 +71,13 @@ function createTextView({ print, say, isColorful }: CommandContext): RunView {
       if (step.status === 'PENDING') return
       if (step.status === 'RUNNING') running.set(step.id, step.step)
       else running.delete(step.id)
-      if (step.status === 'RUNNING' && spinner !== null) spinner.start([...running.values()].join(', '))
+      if (step.status === 'RUNNING' && spinner !== null) spin()
       else line(stepLine(step, paint))
     },
     change: (change) => line(`    ${changeLine(change)}`),
     note: (text) => line(text, say),
+    pause: () => spinner?.stop(),
+    resume: spin,
     end({ id, status, error, createdAt, finishedAt }) {
       running.clear()
       const time = durationText(durationMs(createdAt, finishedAt))
@@ -109,6 +114,8 @@ function createJsonlView({ print, say }: CommandContext): RunView {
     step: (step) => emit('step', stepRow(step)),
     change: (change, revision) => emit('variable', changeRow(change, revision)),
     note: say,
+    pause: () => undefined,
+    resume: () => undefined,
     end: execution,
   }
 }

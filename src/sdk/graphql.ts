@@ -2,7 +2,7 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { print } from 'graphql'
 import { ERRORS, type ErrorCode, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../core/json.js'
-import { type Http, type HttpRequest, isMediaType, responseError } from './http.js'
+import { answerError, type Http, type HttpAnswer, type HttpRequest, isMediaType, readText } from './http.js'
 import { readEvents } from './sse.js'
 
 const JSON_ANSWERS = 'application/graphql-response+json, application/json'
@@ -30,23 +30,22 @@ function dataOf<Result>(body: JsonValue): Result {
   return data as Result
 }
 
-async function bodyOf(response: Response): Promise<JsonValue> {
-  const isGraphQL = isMediaType(response, 'application/graphql-response+json') || isMediaType(response, 'application/json')
-  if (!isGraphQL) throw await responseError(response)
-  return parseJson(await response.text())
+function bodyOf(answer: HttpAnswer): JsonValue {
+  const isGraphQL = isMediaType(answer, 'application/graphql-response+json') || isMediaType(answer, 'application/json')
+  if (!isGraphQL) throw answerError(answer)
+  return parseJson(answer.text)
 }
 
 /**
  * Runs a query or a mutation; numbers keep their digits in both directions.
- * @throws TransientError as the server coded it, UnreachableError
+ * @throws TransientError as the server coded it, and VALIDATION for variables that are no JSON; UnreachableError
  */
 export async function execute<Result, Input extends Variables>(
   http: Http,
   document: TypedDocumentNode<Result, Input>,
   variables: Input,
 ): Promise<Result> {
-  const response = await http.send({ ...request(document, variables), headers: { accept: JSON_ANSWERS } })
-  return dataOf(await bodyOf(response))
+  return dataOf(bodyOf(await http.send({ ...request(document, variables), headers: { accept: JSON_ANSWERS } })))
 }
 
 interface SubscriptionOptions {
@@ -60,16 +59,16 @@ export async function* subscribe<Result, Input extends Variables>(
   operation: { readonly document: TypedDocumentNode<Result, Input>; readonly variables: Input },
   { signal, onAlive }: SubscriptionOptions,
 ): AsyncGenerator<Result, boolean> {
-  const response = await http.send({
+  const stream = await http.open({
     ...request(operation.document, operation.variables),
     headers: { accept: 'text/event-stream' },
     signal,
   })
-  if (!isMediaType(response, 'text/event-stream') || response.body === null) {
-    dataOf(await bodyOf(response))
+  if (!isMediaType(stream, 'text/event-stream')) {
+    dataOf(bodyOf({ ...stream, text: await readText(stream.pieces) }))
     throw new TransientError('INTERNAL', 'the server answered a subscription with a single result')
   }
-  for await (const event of readEvents(response.body, onAlive)) {
+  for await (const event of readEvents(stream.pieces, onAlive)) {
     if (event.event === 'complete') return true
     if (event.event === 'next') yield dataOf(parseJson(event.data))
   }

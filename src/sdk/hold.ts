@@ -1,13 +1,17 @@
 import { errorMessage, isTransientError } from '../core/errors.js'
+import { linkSignals } from '../core/linked-signal.js'
 import { boundLog } from '../tools/bound-log.js'
 import { failed } from '../tools/outcome.js'
 import type { ToolOutcome } from '../tools/tool.js'
+import { toCompletion } from './completion.js'
 import { isPassing, pause } from './patience.js'
 import type { Completion, TaskCalls, WorkerTask } from './tasks.js'
 import type { RunTask, WorkerEvent } from './worker-options.js'
 
 /** A tool that was told to stop gets this long before its place is given to another. */
 const STOP_GRACE_MS = 3000
+/** A worker that ends waits this long for the server to take a task back. */
+const RELEASE_MS = 1000
 /** After this many faults of the server with one report, the report is what is wrong. */
 const MAX_FAULTS = 10
 
@@ -26,14 +30,14 @@ interface Holding {
 export async function holdTask(holding: Holding, task: WorkerTask): Promise<void> {
   const { calls, emit, halt } = holding
   const lost = new AbortController()
-  const stop = AbortSignal.any([lost.signal, halt])
+  const { signal: stop, release } = linkSignals([lost.signal, halt])
   const beating = beat(holding, task, lost)
   try {
     const completion = await perform(holding, task, stop)
     if (await report(holding, { task, completion, stop })) {
       emit({ type: 'completed', task })
     } else if (!lost.signal.aborted) {
-      await calls.release(task, AbortSignal.timeout(1000))
+      await releaseSoon(calls, task)
       emit({ type: 'released', task })
     }
   } catch (error) {
@@ -42,8 +46,15 @@ export async function holdTask(holding: Holding, task: WorkerTask): Promise<void
     else emit({ type: 'waiting', task, error })
   } finally {
     beating.stop()
+    release()
   }
   if (lost.signal.aborted) emit({ type: 'lost', task })
+}
+
+/** Gives a task back, unless the server takes longer than an end may. */
+async function releaseSoon(calls: TaskCalls, task: WorkerTask): Promise<void> {
+  const { signal, release } = linkSignals([], { timeoutMs: RELEASE_MS })
+  await calls.release(task, signal).finally(release)
 }
 
 /** Extends the lease at each third of it; a server that does not answer is asked again, one that says CONFLICT ends it. */
@@ -51,8 +62,7 @@ function beat({ calls, emit }: Holding, task: WorkerTask, lost: AbortController)
   const ended = new AbortController()
   const periodMs = task.lease_ms / 3
   const timer = setInterval(() => {
-    const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(Math.max(1000, task.lease_ms))])
-    calls.heartbeat(task, signal).catch((error: unknown) => {
+    calls.heartbeat(task, ended.signal).catch((error: unknown) => {
       if (ended.signal.aborted) return
       if (isConflict(error)) lost.abort()
       else emit({ type: 'waiting', task, error })
@@ -70,17 +80,18 @@ function beat({ calls, emit }: Holding, task: WorkerTask, lost: AbortController)
 async function perform({ run }: Holding, task: WorkerTask, stop: AbortSignal): Promise<Completion> {
   const log = boundLog()
   const overdue = new AbortController()
-  const signal = AbortSignal.any([overdue.signal, stop])
+  const { signal, release } = linkSignals([overdue.signal, stop])
   const timer = setTimeout(() => overdue.abort(), Math.min(task.timeout_ms, MAX_TIMER_MS))
   try {
     const call = { signal, timeoutMs: task.timeout_ms, idempotencyKey: task.idempotency_key, log: log.add }
     const outcome = await Promise.race([run(task, call), abandoned(signal)])
-    return completionOf(overdue.signal.aborted ? timedOut(task) : outcome, log.text())
+    return toCompletion(overdue.signal.aborted ? timedOut(task) : outcome, log.text())
   } catch (error) {
     const outcome = overdue.signal.aborted ? timedOut(task) : failed('TOOL_FAILED', errorMessage(error))
-    return completionOf(outcome, log.text())
+    return toCompletion(outcome, log.text())
   } finally {
     clearTimeout(timer)
+    release()
   }
 }
 
@@ -97,14 +108,6 @@ function timedOut({ timeout_ms }: WorkerTask): ToolOutcome {
     'TIMEOUT',
     `no result after ${timeout_ms / 1000} s: the tool was stopped; raise the step's timeout if it needs longer`,
   )
-}
-
-function completionOf(outcome: ToolOutcome, log: string | null): Completion {
-  const more = { ...(outcome.extras ? { extras: outcome.extras } : {}), ...(log === null ? {} : { log }) }
-  if (outcome.status === 'success') return { result: outcome.data ?? null, ...more }
-  const { code, message } = outcome.error
-  const data = outcome.data === undefined ? {} : { data: outcome.data }
-  return { error: { code: code as NonNullable<Completion['error']>['code'], message, ...data }, ...more }
 }
 
 interface Report {

@@ -1,5 +1,5 @@
 export { type ErrorCode, isTransientError, TransientError } from '../core/errors.js'
-export type { JsonObject, JsonValue } from '../core/json.js'
+export { type JsonObject, type JsonValue, LosslessNumber } from '../core/json.js'
 export type { ToolCallContext, ToolOutcome } from '../tools/tool.js'
 export { createClient, createTaskClient, type TransientClient } from './client.js'
 export { type ClientOptions, UnreachableError } from './http.js'

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RetryPolicy, retryDelayMs } from '../core/backoff.js'
 import { ERRORS, isTransientError } from '../core/errors.js'
+import { linkSignals } from '../core/linked-signal.js'
+import { UnreachableError } from './http.js'
 
 const RECONNECT: RetryPolicy = {
   maxAttempts: Number.POSITIVE_INFINITY,
@@ -12,6 +14,8 @@ const RECONNECT: RetryPolicy = {
 const MAX_EXPONENT = 12
 
 export interface Connection<T> {
+  /** The server, for messages. */
+  readonly url: string
   /** Opens one connection; returns true when the stream is complete and false when it merely broke off. */
   readonly connect: (signal: AbortSignal, onAlive: () => void) => AsyncGenerator<T, boolean>
   readonly signal?: AbortSignal | undefined
@@ -35,21 +39,23 @@ export function reconnectDelayMs(failures: number): number {
  * connection is handed on once the next one is open. The first connection of all must succeed.
  * @throws what the first connection throws, and any error that trying again cannot cure
  */
-export async function* resuming<T>({ connect, signal, idleMs, onDisconnect }: Connection<T>): AsyncGenerator<T, void, undefined> {
+export async function* resuming<T>(connection: Connection<T>): AsyncGenerator<T, void, undefined> {
+  const { url, connect, signal, idleMs, onDisconnect } = connection
   let hasConnected = false
   let failures = 0
   while (!signal?.aborted) {
     let reason: unknown = new Error('the connection ended')
-    const abort = new AbortController()
-    const stop = (): void => abort.abort()
-    signal?.addEventListener('abort', stop, { once: true })
-    const watchdog = setTimeout(() => abort.abort(new Error(`nothing came for ${idleMs} ms`)), idleMs)
-    const messages = connect(abort.signal, () => watchdog.refresh())
+    const link = linkSignals([signal])
+    const watchdog = createWatchdog(idleMs, () =>
+      link.abort(new UnreachableError(url, null, `nothing came from ${url} for ${idleMs / 1000} s`)),
+    )
+    const messages = connect(link.signal, watchdog.start)
     try {
       for (;;) {
-        watchdog.refresh()
+        watchdog.start()
         const next = await messages.next()
-        clearTimeout(watchdog)
+        // The time that our reader takes is no silence of the connection.
+        watchdog.stop()
         if (next.done) {
           if (next.value) return
           break
@@ -63,13 +69,28 @@ export async function* resuming<T>({ connect, signal, idleMs, onDisconnect }: Co
       if (!hasConnected || isFinal(error)) throw error
       reason = error
     } finally {
-      clearTimeout(watchdog)
-      signal?.removeEventListener('abort', stop)
-      abort.abort()
+      link.abort()
+      // Where our reader stopped between two messages, nobody else ends the connection.
+      await messages.return(false)
+      watchdog.stop()
     }
     failures += 1
     const delayMs = reconnectDelayMs(failures)
     onDisconnect?.(reason, delayMs)
     await sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
+  }
+}
+
+/** Calls `onSilence` when `start` was not called for that long. A timer that was cleared cannot be refreshed: each start makes its own. */
+function createWatchdog(ms: number, onSilence: () => void): { start(): void; stop(): void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    start() {
+      clearTimeout(timer)
+      timer = setTimeout(onSilence, ms)
+    },
+    stop() {
+      clearTimeout(timer)
+    },
   }
 }

@@ -21,25 +21,23 @@ function parseEvent(block: string): ServerSentEvent | null {
  * The events of a server-sent stream, read only as fast as they are taken. `onAlive` is told of every piece that
  * arrives, comments included.
  */
-export async function* readEvents(body: ReadableStream<Uint8Array>, onAlive: () => void): AsyncGenerator<ServerSentEvent, void> {
+export async function* readEvents(
+  body: AsyncIterable<Uint8Array>,
+  onAlive: () => void,
+): AsyncGenerator<ServerSentEvent, void, undefined> {
   const decoder = new TextDecoder()
   const pieces: string[] = []
-  const reader = body.getReader()
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      onAlive()
-      pieces.push(decoder.decode(next.value, { stream: true }).replaceAll('\r', ''))
-      // A long message arrives in many pieces: join them only once its end is in sight.
-      if (!pieces.at(-1)?.includes('\n')) continue
-      const blocks = pieces.join('').split('\n\n')
-      pieces.length = 0
-      pieces.push(blocks.pop() ?? '')
-      for (const block of blocks) {
-        const event = parseEvent(block)
-        if (event !== null) yield event
-      }
+  for await (const piece of body) {
+    onAlive()
+    pieces.push(decoder.decode(piece, { stream: true }).replaceAll('\r', ''))
+    // A long message arrives in many pieces: join them only once its end is in sight.
+    if (!pieces.at(-1)?.includes('\n')) continue
+    const blocks = pieces.join('').split('\n\n')
+    pieces.length = 0
+    pieces.push(blocks.pop() ?? '')
+    for (const block of blocks) {
+      const event = parseEvent(block)
+      if (event !== null) yield event
     }
-  } finally {
-    await reader.cancel().catch(() => undefined)
   }
 }

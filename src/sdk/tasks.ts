@@ -7,7 +7,7 @@ import {
 } from '../contract/tasks.js'
 import { TransientError } from '../core/errors.js'
 import { type JsonObject, type JsonValue, parseJson } from '../core/json.js'
-import { type Http, responseError, UnreachableError } from './http.js'
+import { AnswerLostError, answerError, type Http } from './http.js'
 
 /** A task that this worker holds. */
 export type WorkerTask = TaskResponse
@@ -34,17 +34,23 @@ export interface TaskCalls {
   release(task: WorkerTask, signal?: AbortSignal): Promise<void>
 }
 
+/** A claim may wait for its task; what comes later than this is lost on the way. */
+const CLAIM_ANSWER_MS = 10_000
+
+interface Limits {
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMs?: number
+}
+
 /** The worker protocol over REST. */
 export function createTaskCalls(http: Http): TaskCalls {
-  async function post(path: string, body: JsonObject, signal: AbortSignal | undefined): Promise<JsonValue> {
-    const response = await http.send({ method: 'POST', path: `/api/tasks/${path}`, body, signal })
-    if (!response.ok) throw await responseError(response)
+  async function post(path: string, body: JsonObject, limits: Limits): Promise<JsonValue> {
+    const answer = await http.send({ method: 'POST', path: `/api/tasks/${path}`, body, ...limits })
+    if (answer.status < 200 || answer.status > 299) throw answerError(answer)
     try {
-      return parseJson(await response.text())
+      return parseJson(answer.text)
     } catch (error) {
-      if (signal?.aborted) throw error
-      // An answer that breaks off says as little as none at all.
-      throw new UnreachableError(response.url, error)
+      throw new AnswerLostError(http.url, error, 'broke off its answer')
     }
   }
 
@@ -52,21 +58,25 @@ export function createTaskCalls(http: Http): TaskCalls {
 
   return {
     async claim({ pool, workerId, waitMs, signal }) {
-      const answer = await post('claim', { pool, worker_id: workerId, wait_ms: waitMs }, signal)
+      const answer = await post(
+        'claim',
+        { pool, worker_id: workerId, wait_ms: waitMs },
+        { signal, timeoutMs: waitMs + CLAIM_ANSWER_MS },
+      )
       if (answer === null) return null
       const task = taskResponse.safeParse(answer)
       if (task.success) return task.data
       throw new TransientError('INTERNAL', 'the server answered a claim with no task that this worker understands')
     },
     async heartbeat(task, signal) {
-      await post(`${task.id}/heartbeat`, ticket(task), signal)
+      await post(`${task.id}/heartbeat`, ticket(task), { signal, timeoutMs: Math.max(1000, task.lease_ms) })
     },
     async complete(task, completion, signal) {
       const body = { ...ticket(task), ...(completion as JsonObject) }
-      return completeTaskResponse.parse(await post(`${task.id}/complete`, body, signal))
+      return completeTaskResponse.parse(await post(`${task.id}/complete`, body, { signal }))
     },
     async release(task, signal) {
-      await post(`${task.id}/release`, ticket(task), signal)
+      await post(`${task.id}/release`, ticket(task), { signal })
     },
   }
 }

@@ -5,7 +5,7 @@ import { type JsonValue, parseJson } from '../core/json.js'
 import type { ChangeOperation, VariableType } from '../core/status.js'
 import { type ExecutionFieldsFragment, WatchExecutionDocument } from './generated/graphql.js'
 import { subscribe } from './graphql.js'
-import { type Http, isMediaType, responseError } from './http.js'
+import { answerError, type Http, isMediaType, readText } from './http.js'
 import { resuming } from './resume.js'
 import { readEvents, type ServerSentEvent } from './sse.js'
 
@@ -85,16 +85,16 @@ export async function* watchVariables(
     if (options.names !== undefined) query.set('names', options.names.join())
     if (options.types !== undefined) query.set('types', options.types.join())
     const path = `/api/vars/${executionId}/events?${query.toString()}`
-    const response = await http.send({ method: 'GET', path, headers: { accept: 'text/event-stream' }, signal })
-    if (!isMediaType(response, 'text/event-stream') || response.body === null) throw await responseError(response)
-    for await (const event of readEvents(response.body, onAlive)) {
+    const stream = await http.open({ method: 'GET', path, headers: { accept: 'text/event-stream' }, signal })
+    if (!isMediaType(stream, 'text/event-stream')) throw answerError({ ...stream, text: await readText(stream.pieces) })
+    for await (const event of readEvents(stream.pieces, onAlive)) {
       const message = toMessage(event)
       if (message !== null) yield message
     }
     return false
   }
 
-  for await (const message of resuming({ connect, idleMs: VARIABLES_IDLE_MS, ...options })) {
+  for await (const message of resuming({ url: http.url, connect, idleMs: VARIABLES_IDLE_MS, ...options })) {
     const isRepeated =
       message.kind === 'subscribed' ? isSubscribed : message.kind === 'changed' && message.revision <= (revision ?? -1)
     if (isRepeated) continue
@@ -112,7 +112,7 @@ export async function* watchExecution(
 ): AsyncGenerator<ExecutionFieldsFragment, void, undefined> {
   const operation = { document: WatchExecutionDocument, variables: { id } }
   const connect = (signal: AbortSignal, onAlive: () => void) => subscribe(http, operation, { signal, onAlive })
-  for await (const { executionChanged } of resuming({ connect, idleMs: EXECUTION_IDLE_MS, ...controls })) {
+  for await (const { executionChanged } of resuming({ url: http.url, connect, idleMs: EXECUTION_IDLE_MS, ...controls })) {
     yield executionChanged
     if (['COMPLETED', 'FAILED', 'CANCELLED'].includes(executionChanged.status)) return
   }

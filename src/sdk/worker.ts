@@ -29,7 +29,7 @@ export function createWorker(options: WorkerOptions): Worker {
     let failures = 0
     while (!draining.signal.aborted) {
       try {
-        const task = await calls.claim({ pool, workerId: id, waitMs: CLAIM_WAIT_MS, signal: claimSignal() })
+        const task = await calls.claim({ pool, workerId: id, waitMs: CLAIM_WAIT_MS, signal: draining.signal })
         failures = 0
         if (task) await hold(task)
       } catch (error) {
@@ -45,9 +45,6 @@ export function createWorker(options: WorkerOptions): Worker {
       }
     }
   }
-
-  /** A connection that died without a word must not hold a place for ever. */
-  const claimSignal = () => AbortSignal.any([draining.signal, AbortSignal.timeout(CLAIM_WAIT_MS + 10_000)])
 
   async function hold(task: WorkerTask): Promise<void> {
     held.add(task.id)

@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { createClient } from '../../src/sdk/client.js'
+import { createWorker } from '../../src/sdk/worker.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { startWorker, until, type WorkerProcess } from '../support/worker.js'
 
@@ -144,6 +146,42 @@ it('SIGTERM finishes what runs and claims nothing more', async () => {
   await until(async () => (await server.execution(first)).status === 'COMPLETED', 'the first is finished')
   expect(await worker.ended, worker.output()).toBe(0)
   expect((await server.execution(second)).status).toBe('RUNNING')
+})
+
+it('a result that is no JSON fails the attempt, and says where: it is not tried until the lease is lost', async () => {
+  const client = createClient({ url: server.url, key: KEY })
+  const result: Record<string, unknown> = { rows: [{ id: 1 }] }
+  result['rows'] = [{ id: 1, of: result }]
+  let runs = 0
+  const worker = createWorker({
+    client,
+    pool: 'no_json',
+    run: () => {
+      runs += 1
+      return { status: 'success', data: result as never }
+    },
+  })
+  try {
+    const { path } = await register('no_json', 0)
+    const ended = await server.untilEnded(await server.startExecution(path))
+    expect(ended).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'TOOL_FAILED', message: 'the result is no JSON: result.rows[0].of contains itself' },
+    })
+    expect(runs).toBe(1)
+    await until(() => worker.running === 0, 'the worker is free again')
+  } finally {
+    await worker.drain()
+  }
+})
+
+it('what a program asks with is JSON, or it is told where it is not, and nothing is sent', async () => {
+  const client = createClient({ url: server.url, key: KEY })
+  const workload = { since: new Date(0) }
+  await expect(client.startExecution({ path: 'test/no_such', workload: workload as never })).rejects.toMatchObject({
+    code: 'VALIDATION',
+    message: expect.stringContaining('body.variables.input.workload.since is of class Date'),
+  })
 })
 
 it('a worker with a wrong key ends with what to do', async () => {

@@ -13,6 +13,7 @@ import {
 import { type CommandContext, createContext } from '../context.js'
 import { EXIT, ExitError } from '../exit.js'
 import { followExecution } from '../follow.js'
+import { interruptible } from '../interrupt.js'
 import { executionRow } from '../rows.js'
 import { createRunView } from '../run-view.js'
 import { parseCount, parseList, parseObject, parseWord, readInput } from '../value.js'
@@ -109,7 +110,21 @@ export async function runSource(context: CommandContext, source: string, workloa
 }
 
 async function follow(context: CommandContext, execution: ExecutionFieldsFragment, afterRevision = 0): Promise<void> {
-  const last = await followExecution({ client: context.client, execution, view: createRunView(context), afterRevision })
+  const { client, program, say } = context
+  const { id } = execution
+  const view = createRunView(context)
+  const farewell = (): void =>
+    say(`execution ${id} goes on without this command:
+  ${program} execution watch ${id}    to see it again
+  ${program} execution cancel ${id}   to end it`)
+  let last: ExecutionFieldsFragment
+  try {
+    last = await interruptible(followExecution({ client, execution, view, afterRevision }), view, farewell)
+  } catch (error) {
+    view.pause()
+    farewell()
+    throw error
+  }
   if (last.status !== 'COMPLETED') throw new ExitError(EXIT.failedExecution)
 }
 

@@ -1,6 +1,7 @@
 import type { Context, Hono } from 'hono'
 import type { PolledChangesResponse } from '../../contract/variables.js'
 import { type JsonObject, LosslessNumber, stringifyJson } from '../../core/json.js'
+import { linkSignals } from '../../core/linked-signal.js'
 import type { VariableType } from '../../core/status.js'
 import type { ChangeRecord } from '../../variables/record.js'
 import type { MessageStream } from '../../variables/watch/watch-group.js'
@@ -35,15 +36,6 @@ function filtersOf(context: Context): Filters {
 function asksForVariable(context: Context): boolean {
   const accept = (context.req.header('accept') ?? '').toLowerCase()
   return accept.includes('application/json') && !accept.includes('text/event-stream')
-}
-
-/** A signal that ends with the request, or when the answer is done with. */
-function requestAbort(context: Context): AbortController {
-  const abort = new AbortController()
-  const { signal } = context.req.raw
-  if (signal.aborted) abort.abort()
-  else signal.addEventListener('abort', () => abort.abort(), { once: true, signal: abort.signal })
-  return abort
 }
 
 /** A request that is gone before its stream began has nobody who closes it. */
@@ -94,15 +86,13 @@ export function createPoll(closing?: AbortSignal): (context: Context<RestEnv>) =
     const executionId = executionIdOf(context)
     const afterRevision = wholeNumber(context.req.query('after_revision'), 'after_revision') ?? 0
     const waitSeconds = wholeNumber(context.req.query('wait'), 'wait', MAX_WAIT_SECONDS) ?? 0
-    const abort = requestAbort(context)
-    const { revision, changes } = await servicesOf(context).variables.poll({
-      executionId,
-      afterRevision,
-      ...filtersOf(context),
-      waitMs: waitSeconds * 1000,
-      signal: closing ? AbortSignal.any([abort.signal, closing]) : abort.signal,
-    })
-    abort.abort()
+    const filters = filtersOf(context)
+    const { signal, abort } = linkSignals([context.req.raw.signal, closing])
+    const request = { executionId, afterRevision, ...filters, waitMs: waitSeconds * 1000, signal }
+    // What still listens to the signal is done with, too.
+    const { revision, changes } = await servicesOf(context)
+      .variables.poll(request)
+      .finally(() => abort())
     const text = texts.get(changes) ?? polledText(executionId, { revision, changes })
     if (changes.length > 0) texts.set(changes, text)
     return answerText(text, { headers: { revision: String(revision) } })

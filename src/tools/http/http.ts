@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { type Agent, request } from 'undici'
 import { errorMessage } from '../../core/errors.js'
 import { isJsonNumber, type JsonObject, type JsonValue, numberText } from '../../core/json.js'
+import { linkSignals } from '../../core/linked-signal.js'
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolCallContext, ToolEnvironment, ToolOutcome } from '../tool.js'
 import { AnswerTooLarge, headersToJson, parseBody, readBody } from './answer.js'
@@ -66,8 +67,7 @@ interface SendOptions {
 }
 
 async function sendAll({ first, secretHeaders, agent, call, timeoutMs }: SendOptions): Promise<ToolOutcome> {
-  const timeout = timeoutMs === null ? null : AbortSignal.timeout(timeoutMs)
-  const signal = timeout === null ? call.signal : AbortSignal.any([call.signal, timeout])
+  const { signal, release } = linkSignals([call.signal], { timeoutMs: timeoutMs ?? undefined })
   let current = first
   try {
     for (let redirects = 0; ; redirects += 1) {
@@ -80,11 +80,13 @@ async function sendAll({ first, secretHeaders, agent, call, timeoutMs }: SendOpt
     }
   } catch (error) {
     if (error instanceof BadInput) throw error
-    if (timeout?.aborted) return failed('TIMEOUT', `${shown(current)} gave no answer after ${(timeoutMs ?? 0) / 1000} s`)
     if (call.signal.aborted) return failed('TOOL_FAILED', 'stopped')
+    if (signal.aborted) return failed('TIMEOUT', `${shown(current)} gave no answer after ${(timeoutMs ?? 0) / 1000} s`)
     if (error instanceof AnswerTooLarge)
       return failed('TOOL_FAILED', `the answer of ${shown(current)} is over the limit of 10 MiB`)
     return failed('TOOL_FAILED', describeFault(error, current.url) ?? `${shown(current)} failed: ${errorMessage(error)}`)
+  } finally {
+    release()
   }
 }
 
