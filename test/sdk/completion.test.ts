@@ -32,7 +32,7 @@ it.each([
   ['what a failure leaves', failure('mine', cycle), 'mine (what it leaves is no JSON: data.self contains itself)'],
   ['an error as message', { status: 'error', error: { code: 'TOOL_FAILED', message: new Error('inner') } }, 'inner'],
   ['nothing', undefined, NO_OUTCOME],
-  ['a misspelt status', { status: 'succes', data: 1 }, NO_OUTCOME],
+  ['a misspelt status', { status: 'successful', data: 1 }, NO_OUTCOME],
   ['an error without an error', { status: 'error', message: 'x' }, NO_OUTCOME],
   ['a text', 'done', NO_OUTCOME],
 ])('%s fails the attempt', (_, outcome, message) => {
