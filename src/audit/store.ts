@@ -1,5 +1,4 @@
-import { cursorsBy, decodeCursor, type Page, pageSize } from '../core/cursor.js'
-import { TransientError } from '../core/errors.js'
+import { counterPart, cursorsBy, type Page, pageSize, readCursor } from '../core/cursor.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import type { AuditEntry, AuditRequest, NewAuditEntry } from './record.js'
 
@@ -45,8 +44,8 @@ export async function pageEntries(sql: Sql, request: AuditRequest): Promise<Page
     `SELECT count(*) AS count FROM transient.audit WHERE ${where.join(' AND ')}`,
     ...parameters,
   )
-  const after = request.after ?? null
-  if (after !== null) add((value) => `seq < ${value}::bigint`, cursorSeq(after))
+  const after = readCursor(request.after, [counterPart()])
+  add((value) => `seq < ${value}::bigint`, after?.[0])
   const rows = await sql.rows<AuditRow>(
     `SELECT ${COLUMNS} FROM transient.audit WHERE ${where.join(' AND ')} ORDER BY seq DESC LIMIT ${size + 1}`,
     ...parameters,
@@ -64,12 +63,6 @@ export async function pageEntries(sql: Sql, request: AuditRequest): Promise<Page
 /** Removes what is older than so many days. */
 export async function purgeEntries(sql: Sql, days: number): Promise<void> {
   await sql.run(`DELETE FROM transient.audit WHERE occurred_at < now() - $1::integer * interval '1 day'`, days)
-}
-
-function cursorSeq(after: string): string {
-  const [seq = ''] = decodeCursor(after, 1)
-  if (/^\d{1,18}$/.test(seq)) return seq
-  throw new TransientError('VALIDATION', 'after: not a cursor of this list', { details: { field: 'after' } })
 }
 
 function fromRow(row: AuditRow): AuditEntry {

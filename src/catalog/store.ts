@@ -1,4 +1,4 @@
-import { cursorsBy, decodeCursor, type Page, pageSize } from '../core/cursor.js'
+import { counterPart, cursorsBy, type Page, pageSize, readCursor, textPart } from '../core/cursor.js'
 import type { Database, Sql } from '../db/database.js'
 import type { PlaybookRecord } from './record.js'
 
@@ -22,7 +22,7 @@ interface PageQuery {
 }
 
 /** Above every version. */
-const MAX_VERSION = 2 ** 31
+const MAX_VERSION = String(2 ** 31)
 const COLUMNS = 'path, version, name, source, registered_at'
 
 /** One version of a playbook, by default the latest. */
@@ -77,19 +77,18 @@ export function insertNextVersion(db: Database, { path, name, source }: NewPlayb
 /** The latest version of every path, by path. */
 export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<PlaybookRecord>> {
   const size = pageSize(page.first)
-  const cursor = page.after ?? null
-  const after = cursor === null ? '' : (decodeCursor(cursor, 1)[0] ?? '').replaceAll('\0', '')
+  const after = readCursor(page.after, [textPart])
   const counted = await sql.rows<{ count: bigint }>('SELECT count(DISTINCT path) AS count FROM transient.playbook')
   const rows = await sql.rows<PlaybookRow>(
     `SELECT DISTINCT ON (path) ${COLUMNS} FROM transient.playbook WHERE path > $1::text ORDER BY path, version DESC LIMIT ${size + 1}`,
-    after,
+    after?.[0] ?? '',
   )
   const shown = rows.slice(0, size)
   return {
     items: shown.map(toPlaybook),
     cursorAt: cursorsBy(shown, (row) => [row.path]),
     hasNextPage: rows.length > size,
-    hasPreviousPage: cursor !== null,
+    hasPreviousPage: after !== null,
     totalCount: Number(counted[0]?.count ?? 0),
   }
 }
@@ -97,8 +96,7 @@ export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<Pla
 /** The versions of one path, newest first. */
 export async function pageVersions(sql: Sql, path: string, page: PageQuery): Promise<Page<PlaybookRecord>> {
   const size = pageSize(page.first)
-  const cursor = page.after ?? null
-  const before = cursor === null ? MAX_VERSION : Number(decodeCursor(cursor, 1)[0])
+  const after = readCursor(page.after, [counterPart()])
   const counted = await sql.rows<{ count: bigint }>(
     'SELECT count(*) AS count FROM transient.playbook WHERE path = $1::text',
     path,
@@ -106,14 +104,14 @@ export async function pageVersions(sql: Sql, path: string, page: PageQuery): Pro
   const rows = await sql.rows<PlaybookRow>(
     `SELECT ${COLUMNS} FROM transient.playbook WHERE path = $1::text AND version < $2::bigint ORDER BY version DESC LIMIT ${size + 1}`,
     path,
-    Number.isSafeInteger(before) ? before : 0,
+    after?.[0] ?? MAX_VERSION,
   )
   const shown = rows.slice(0, size)
   return {
     items: shown.map(toPlaybook),
     cursorAt: cursorsBy(shown, (row) => [String(row.version)]),
     hasNextPage: rows.length > size,
-    hasPreviousPage: cursor !== null,
+    hasPreviousPage: after !== null,
     totalCount: Number(counted[0]?.count ?? 0),
   }
 }

@@ -1,21 +1,44 @@
 import { TransientError } from './errors.js'
+import { isStorableText } from './text.js'
+import { parseTime } from './time.js'
 
 /** An opaque page cursor from the sort key of a row. */
 export function encodeCursor(key: readonly string[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 
-/**
- * The sort key that a cursor holds.
- * @throws TransientError VALIDATION when the text is no cursor of `length` parts
- */
-export function decodeCursor(cursor: string, length: number, field = 'after'): string[] {
+/** The sort key that `encodeCursor` was given; null for any other text. */
+export function decodeCursor(cursor: string): string[] | null {
   try {
     const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-    if (Array.isArray(key) && key.length === length && key.every((part) => typeof part === 'string')) return key
+    return Array.isArray(key) && key.every((part) => typeof part === 'string') ? key : null
   } catch {
-    // falls through to the one error below
+    return null
   }
+}
+
+/** Whether a text may stand at one place of a list's sort key. A forged cursor must not reach SQL as a bad cast. */
+export type CursorPart = (text: string) => boolean
+
+/** A whole number from 0 to `max`, written as PostgreSQL writes it. */
+export function counterPart(max = 2n ** 63n - 1n): CursorPart {
+  return (text) => /^(?:0|[1-9]\d{0,18})$/.test(text) && BigInt(text) <= max
+}
+
+/** A moment in UTC to the microsecond, in ISO 8601 or as PostgreSQL prints it. */
+export const timePart: CursorPart = (text) =>
+  /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00)$/.test(text) && parseTime(text) !== null
+
+export const textPart: CursorPart = isStorableText
+
+/**
+ * The sort key of the row that a page begins after; null without a cursor.
+ * @throws TransientError VALIDATION when the text is no cursor of a list that is sorted so
+ */
+export function readCursor(cursor: string | null | undefined, parts: readonly CursorPart[], field = 'after'): string[] | null {
+  if (cursor === null || cursor === undefined) return null
+  const key = decodeCursor(cursor)
+  if (key?.length === parts.length && parts.every((isPart, index) => isPart(key[index] ?? ''))) return key
   throw new TransientError('VALIDATION', `${field}: not a cursor of this list`, { details: { field } })
 }
 

@@ -1,5 +1,4 @@
-import { cursorsBy, decodeCursor, type Page, type PageRequest, pageSize } from '../core/cursor.js'
-import { TransientError } from '../core/errors.js'
+import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor } from '../core/cursor.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
@@ -24,15 +23,13 @@ export interface EventQuery {
   readonly page: PageRequest
 }
 
-const MAX_SEQ = 2n ** 63n - 1n
-
 /** One page of events for each query, oldest first. The queries differ in their keys alone. */
 export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): Promise<(() => Page<EventRecord>)[]> {
   const [example] = queries
   if (example === undefined) return []
   const isOfRuns = example.run !== null
   const size = pageSize(example.page.first)
-  const cursor = example.page.after ?? null
+  const after = readCursor(example.page.after, [counterPart()])
   const scope = isOfRuns ? 'execution_id = $1::bigint AND run = $2::integer' : 'execution_id = $1::bigint'
   const keyed = {
     keyTypes: isOfRuns ? (['bigint', 'integer'] as const) : (['bigint'] as const),
@@ -44,7 +41,7 @@ export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): P
     ...keyed,
     text: `SELECT seq, revision, name, step, run, attempt, data::text AS data, occurred_at FROM transient.event
       WHERE ${scope} AND seq > $${keyed.keyTypes.length + 1}::bigint ORDER BY seq LIMIT ${size + 1}`,
-    rest: [cursor === null ? '0' : seqOf(cursor)],
+    rest: [after?.[0] ?? '0'],
   })
   return queries.map(({ executionId }, index) => () => {
     const rows = found[index] ?? []
@@ -53,7 +50,7 @@ export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): P
       items: shown.map((row) => toEvent(executionId, row)),
       cursorAt: cursorsBy(shown, (row) => [String(row.seq)]),
       hasNextPage: rows.length > size,
-      hasPreviousPage: cursor !== null,
+      hasPreviousPage: after !== null,
       totalCount: counted && (counted[index] ?? 0),
     }
   })
@@ -69,12 +66,6 @@ export async function findLiveSteps(sql: Sql, executionIds: readonly ExecutionId
     keys: executionIds.map((id) => [id]),
   })
   return found.map((rows) => rows.map(({ step }) => step))
-}
-
-function seqOf(cursor: string): string {
-  const [text = ''] = decodeCursor(cursor, 1)
-  if (/^\d{1,19}$/.test(text) && BigInt(text) <= MAX_SEQ) return text
-  throw new TransientError('VALIDATION', 'after: not a cursor of this list', { details: { field: 'after' } })
 }
 
 function toEvent(executionId: ExecutionId, row: EventRow): EventRecord {

@@ -1,4 +1,4 @@
-import { cursorsBy, decodeCursor, type Page, type PageRequest, pageSize } from '../core/cursor.js'
+import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, timePart } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { StringFilter, VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
@@ -51,8 +51,7 @@ type ExecutionKey = readonly [createdAt: string, id: string]
 
 const STEP_COLUMNS = `execution_id, run, step, visit, iteration, parent_run, status, attempts, result::text AS result,
   envelope::text AS envelope, error::text AS error, log, sealed IS NOT NULL AS is_sensitive, started_at, finished_at`
-const TIMESTAMP = /^\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?\+00$/
-const MAX_INTEGER = 2 ** 31 - 1
+const MAX_INTEGER = 2n ** 31n - 1n
 
 /** One page of executions, newest first. */
 export async function pageExecutions(
@@ -63,9 +62,9 @@ export async function pageExecutions(
   const { bind, parameters, where } = executionConditions(query)
   const from = `transient.execution AS e WHERE ${where.join(' AND ')}`
   const [counted = null] = page.isCounted === false ? [] : await countsByKey(sql, { from, rest: parameters })
-  const after = page.after ?? null
+  const after = readCursor(page.after, [timePart, counterPart()])
   if (after !== null) {
-    const [createdAt, id] = decodeExecutionCursor(after)
+    const [createdAt = '', id = ''] = after
     where.push(`(created_at, id) < (${bind(createdAt)}::timestamptz, ${bind(id)}::bigint)`)
   }
   const rows = await sql.rows<ExecutionRow>(
@@ -122,8 +121,7 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
   const scope = isOfVisits
     ? 'execution_id = $1::bigint AND iteration IS NULL'
     : 'execution_id = $1::bigint AND parent_run = $2::integer AND iteration IS NOT NULL'
-  const cursor = example.page.after ?? null
-  const after = cursor === null ? -1 : decodeNumberCursor(cursor)
+  const after = readCursor(example.page.after, [counterPart(MAX_INTEGER)])
   const keyed = {
     keyTypes: isOfVisits ? (['bigint'] as const) : (['bigint', 'integer'] as const),
     keys: queries.map(({ executionId, parentRun }) => (parentRun === null ? [executionId] : [executionId, parentRun])),
@@ -134,7 +132,7 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
     ...keyed,
     text: `SELECT ${STEP_COLUMNS} FROM transient.step_run
       WHERE ${scope} AND ${order} > $${keyed.keyTypes.length + 1}::integer ORDER BY ${order} LIMIT ${size + 1}`,
-    rest: [after],
+    rest: [after?.[0] ?? '-1'],
   })
   return found.map((rows, index) => () => {
     const shown = rows.slice(0, size)
@@ -142,7 +140,7 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
       items: shown.map(toStepRun),
       cursorAt: cursorsBy(shown, (row) => [String(row[order])]),
       hasNextPage: rows.length > size,
-      hasPreviousPage: cursor !== null,
+      hasPreviousPage: after !== null,
       totalCount: counted && (counted[index] ?? 0),
     }
   })
@@ -207,23 +205,6 @@ function pathConditions(path: StringFilter, bind: (parameter: SqlParameter) => s
   if (typeof path.startsWith === 'string') conditions.push(`starts_with(playbook_path, ${bind(path.startsWith)}::text)`)
   if (typeof path.contains === 'string') conditions.push(`strpos(playbook_path, ${bind(path.contains)}::text) > 0`)
   return conditions
-}
-
-function decodeExecutionCursor(cursor: string): ExecutionKey {
-  const [createdAt = '', id = ''] = decodeCursor(cursor, 2)
-  if (TIMESTAMP.test(createdAt) && !Number.isNaN(Date.parse(createdAt)) && /^\d{1,18}$|^[1-8]\d{18}$|^9[01]\d{17}$/.test(id))
-    return [createdAt, id]
-  throw notACursor()
-}
-
-function decodeNumberCursor(cursor: string): number {
-  const number = Number(decodeCursor(cursor, 1)[0])
-  if (Number.isInteger(number) && number >= 0 && number <= MAX_INTEGER) return number
-  throw notACursor()
-}
-
-function notACursor(): TransientError {
-  return new TransientError('VALIDATION', 'after: not a cursor of this list', { details: { field: 'after' } })
 }
 
 function toStepRun(row: StepRow): StepRunRecord {

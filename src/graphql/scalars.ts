@@ -1,6 +1,7 @@
 import { GraphQLError, Kind, type ValueNode } from 'graphql'
 import { TransientError } from '../core/errors.js'
 import { isJsonNumber, type JsonValue, numberText, toJsonNumber } from '../core/json.js'
+import { parseTime } from '../core/time.js'
 import { builder } from './builder.js'
 
 builder.scalarType('DateTime', {
@@ -23,18 +24,12 @@ builder.scalarType('Revision', {
   parseLiteral: (node) => parseRevision(node.kind === Kind.INT || node.kind === Kind.FLOAT ? toJsonNumber(node.value) : null),
 })
 
-const ISO_DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i
+const WITH_OFFSET = /T.*(?:Z|[+-]\d\d:?\d\d)$/i
 
 function parseDateTime(value: unknown): Date {
-  const date = typeof value === 'string' && ISO_DATE_TIME.test(value) && isCalendarDay(value) ? new Date(value) : null
-  if (date !== null && !Number.isNaN(date.getTime())) return date
+  const time = typeof value === 'string' && WITH_OFFSET.test(value) ? parseTime(value) : null
+  if (time !== null) return time
   throw new TransientError('VALIDATION', 'a DateTime is ISO 8601 text with an offset, such as "2026-01-31T12:00:00Z"')
-}
-
-/** JavaScript's Date takes the 30th of February for the 1st or 2nd of March. */
-function isCalendarDay(text: string): boolean {
-  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
-  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text.slice(0, 10))
 }
 
 function parseRevision(value: unknown): number {

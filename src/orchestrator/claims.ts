@@ -1,8 +1,8 @@
 import { TransientError } from '../core/errors.js'
+import { isStorableText } from '../core/text.js'
 import type { Database } from '../db/database.js'
 import { SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { listClaimable } from '../tasks/store.js'
-import { isStorableText } from '../variables/validate.js'
 import type { ClaimedTask, ClaimRequest, TaskTicket } from './orchestrator.js'
 
 const MAX_WAIT_MS = 60_000

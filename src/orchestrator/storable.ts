@@ -1,7 +1,8 @@
 import { TransientError } from '../core/errors.js'
 import { isJsonNumber, isJsonObject, type JsonValue, numberText } from '../core/json.js'
+import { isStorableText } from '../core/text.js'
 import { FORBIDDEN_KEYS } from '../playbook/names.js'
-import { isStorableText, storableNumber } from '../variables/validate.js'
+import { storableNumber } from '../variables/validate.js'
 
 /** Deep enough for any document; shallow enough for the recursion of every parser on the way. */
 const MAX_NESTING = 500

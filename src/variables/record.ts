@@ -20,6 +20,8 @@ export interface VariableRecord {
   readonly createdAt: Date
   readonly updatedAt: Date
   readonly accessedAt: Date
+  /** `past`: as it was set at `revision`; `revealed`: with its sensitive value. Left out: as it is, and as everybody sees it. */
+  readonly view?: 'past' | 'revealed'
 }
 
 /** One row of `noetl.transient_history`. */

@@ -6,6 +6,7 @@ import { checkListed } from '../core/filter.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { type JsonValue, stringifyJson } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
+import { isStorableText } from '../core/text.js'
 import type { Database, Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
@@ -14,12 +15,12 @@ import { variablePlace } from '../sealing/place.js'
 import type { VariableFilter } from './filter.js'
 import { VARIABLE_LIMITS } from './limits.js'
 import { variablePages } from './read/list-store.js'
-import { allVariables, historyPage, searchPage, variableValues } from './read/page-store.js'
+import { allVariables, findVariableAt, historyPage, searchPage, variableValues } from './read/page-store.js'
 import { createReadQueue } from './read/read-queue.js'
 import type { ChangeRecord, VariableRecord } from './record.js'
 import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest, WriteRequest, WriteResult } from './requests.js'
 import { findVariable } from './store.js'
-import { checkVariableName, isStorableText } from './validate.js'
+import { checkVariableName } from './validate.js'
 import { createWakeUps } from './watch/wake-ups.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
 import { findPositions } from './watch/watch-store.js'
@@ -37,8 +38,8 @@ export type * from './requests.js'
 export interface VariablesService {
   /** One variable, counted as a read before it is returned (the first read says 1). */
   read(executionId: ExecutionId, name: string): Promise<VariableRecord | null>
-  /** One variable, not counted. */
-  find(executionId: ExecutionId, name: string): Promise<VariableRecord | null>
+  /** One variable, not counted: as it is, or as one revision set it. */
+  find(executionId: ExecutionId, name: string, revision?: number): Promise<VariableRecord | null>
   /** One variable with its sensitive value instead of the mask, not counted. @throws TransientError INTERNAL when its key is lost */
   reveal(executionId: ExecutionId, name: string): Promise<VariableRecord | null>
   /** All variables by `created_at` with the revision of the same snapshot; counts no read. */
@@ -91,7 +92,10 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
 
   return {
     read: (executionId, name) => byName(executionId, name, countedRead),
-    find: (executionId, name) => byName(executionId, name, (id, wanted) => findVariable(db, id, wanted)),
+    find: (executionId, name, revision) =>
+      byName(executionId, name, (id, wanted) =>
+        revision === undefined ? findVariable(db, id, wanted) : findVariableAt(db, { executionId: id, name: wanted, revision }),
+      ),
     async reveal(executionId, name) {
       const variable = await byName(executionId, name, (id, wanted) => findVariable(db, id, wanted))
       return variable === null ? null : revealed(variable, keyRing)
@@ -132,7 +136,9 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
 
 function revealed(variable: VariableRecord, keyRing: KeyRing): VariableRecord {
   const { executionId, name, revision, sealed } = variable
-  return sealed === null ? variable : { ...variable, value: keyRing.open(sealed, variablePlace(executionId, name, revision)) }
+  return sealed === null
+    ? variable
+    : { ...variable, view: 'revealed', value: keyRing.open(sealed, variablePlace(executionId, name, revision)) }
 }
 
 /** Before any SQL sees it: a text that no database can hold is no name, not even one taken over. */

@@ -8,11 +8,10 @@ import {
   type LosslessNumber,
   toJsonNumber,
 } from '../core/json.js'
+import { isStorableText } from '../core/text.js'
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,254}$/
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
-/** PostgreSQL's text holds neither NUL nor half of a surrogate pair. */
-const UNSTORABLE_TEXT = /\0|\p{Cs}/u
 const MAX_DIGITS = 1_000
 const BEYOND_DOUBLE = "a number's exponent is beyond those of a double (up to 1.7976931348623157e308, down to 5e-324)"
 /** In bytes: its index takes no more. */
@@ -39,11 +38,6 @@ export function checkVariableName(name: string, field = 'name'): void {
       ? `${shown} is a reserved word of the language; choose another name`
       : `${shown} is not a variable name: a letter or underscore, then up to 254 letters, digits, "_" or "-"`,
   )
-}
-
-/** Whether PostgreSQL can hold the text. */
-export function isStorableText(text: string): boolean {
-  return !UNSTORABLE_TEXT.test(text)
 }
 
 /** @throws TransientError VALIDATION when the text holds a NUL or half a surrogate pair, or is over 1,000 bytes */

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { retryDelayMs } from '../../src/core/backoff.js'
-import { decodeCursor, encodeCursor, pageSize } from '../../src/core/cursor.js'
+import { counterPart, encodeCursor, pageSize, readCursor, textPart } from '../../src/core/cursor.js'
 import { createSnowflake, parseExecutionId } from '../../src/core/ids.js'
+import { parseTime } from '../../src/core/time.js'
 
 test('ids are unique and rise, also when the clock stands still or steps back', () => {
   const times = [1_800_000_000_000, 1_800_000_000_000, 1_799_999_999_000, 1_800_000_000_001]
@@ -34,10 +35,56 @@ test('ids from 1 to 2^63-1 are accepted', () => {
 })
 
 test('cursors come back as they were, and others are refused', () => {
-  expect(decodeCursor(encodeCursor(['a', '2']), 2)).toEqual(['a', '2'])
-  for (const bad of ['', 'x', encodeCursor(['a']), Buffer.from('[1,2]').toString('base64url')]) {
-    expect(() => decodeCursor(bad, 2)).toThrow(/cursor/)
+  const parts = [textPart, counterPart()]
+  expect(readCursor(encodeCursor(['a', '2']), parts)).toEqual(['a', '2'])
+  expect(readCursor(null, parts)).toBeNull()
+  const others = [
+    ['a'],
+    ['a', 'b'],
+    ['a', '-1'],
+    ['a', '01'],
+    ['a', String(2n ** 63n)],
+    ['\0', '1'],
+    ['\ud800', '1'],
+    ['a', '1', '2'],
+  ]
+  for (const bad of ['', 'x', ...others.map(encodeCursor), Buffer.from('["a",2]').toString('base64url')]) {
+    expect(() => readCursor(bad, parts), bad).toThrow(/cursor/)
   }
+})
+
+test.each([
+  ['2024-02-29', '2024-02-29T00:00:00.000Z'],
+  ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00.000Z'],
+  ['2026-01-31t12:00z', '2026-01-31T12:00:00.000Z'],
+  ['2026-01-31 12:00:00.123456+00', '2026-01-31T12:00:00.123Z'],
+  ['2026-01-31T12:00:00+0530', '2026-01-31T06:30:00.000Z'],
+  ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z'],
+])('%s is a moment', (text, iso) => {
+  expect(parseTime(text)?.toISOString()).toBe(iso)
+})
+
+test.each([
+  '2026-02-30',
+  '2025-02-29T00:00:00Z',
+  '2026-04-31T00:00:00.000000Z',
+  '2026-13-01',
+  '2026-00-10',
+  '2026-01-31T24:00:00Z',
+  '2026-01-31T12:60Z',
+  '2026-01-31T12:00:60Z',
+  '0000-01-01T00:00:00Z',
+  '0001-01-01T00:00:00+01:00',
+  '9999-12-31T23:59:59-01:00',
+  '2026-01-31T12:00:00+99:00',
+  '2026-1-31',
+  '2026',
+  'yesterday',
+  '2026-01-31T',
+  '1e3',
+  '',
+])('%s is none', (text) => {
+  expect(parseTime(text)).toBeNull()
 })
 
 test('pages have 0 to 250 items', () => {

@@ -4,6 +4,7 @@ import { TransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { JsonObject } from '../../core/json.js'
 import { ROLES } from '../../core/principal.js'
+import { parseTime } from '../../core/time.js'
 import {
   type ApiKeyFieldsFragment,
   AuditDocument,
@@ -189,7 +190,7 @@ function expiryOf(text: string): string {
 }
 
 function timeOf(text: string, option: string): string {
-  const time = new Date(text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time.getTime())) return time.toISOString()
+  const time = parseTime(text)
+  if (time !== null) return time.toISOString()
   throw new UsageError(`${option}: "${text}" is no time like 2027-01-31T00:00:00Z`)
 }

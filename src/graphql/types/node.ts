@@ -1,14 +1,12 @@
+import type { PlaybookRecord } from '../../catalog/record.js'
 import { decodeCursor, encodeCursor } from '../../core/cursor.js'
+import { isTransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
+import type { VariableRecord } from '../../variables/record.js'
 import { builder } from '../builder.js'
 import type { GraphQLContext } from '../context.js'
 
-/** What an id of ours leads to, with the name of its type. */
-interface Found {
-  readonly typename: 'Execution' | 'Playbook' | 'Variable'
-}
-
-const typenames = new WeakMap<object, Found['typename']>()
+const typenames = new WeakMap<object, 'Execution' | 'Playbook' | 'Variable'>()
 
 export const NodeInterface = builder.interfaceRef<object>('Node').implement({
   description: 'Anything with an id of its own.',
@@ -16,9 +14,14 @@ export const NodeInterface = builder.interfaceRef<object>('Node').implement({
   fields: (t) => ({ id: t.id({ resolve: () => '' }) }),
 })
 
-/** An id that says of which type it is, and which row. */
-export function nodeId(typename: Found['typename'], ...key: string[]): string {
-  return encodeCursor([typename, ...key])
+export function playbookId({ path, version }: PlaybookRecord): string {
+  return encodeCursor(['Playbook', path, String(version)])
+}
+
+/** What two readings of a variable show differently must not be one thing to a client that keeps things by their ids. */
+export function variableId({ executionId, name, revision, view }: VariableRecord): string {
+  const reading = view === undefined ? [] : [view === 'past' ? String(revision) : view]
+  return encodeCursor(['Variable', executionId, name, ...reading])
 }
 
 builder.queryField('node', (t) =>
@@ -26,19 +29,32 @@ builder.queryField('node', (t) =>
     type: NodeInterface,
     authScopes: { known: true },
     nullable: true,
-    description: 'Whatever has this id. Counts no read. Null when there is none.',
+    description: 'Whatever has this id. Counts no read. Null when there is none, and for what is no id.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: async (_root, { id }, context) => {
-      const [typename, value] = await findNode(id, context)
-      if (value !== null) typenames.set(value, typename)
-      return value
-    },
+    resolve: (_root, { id }, context) => findNode(id, context),
   }),
 )
 
-async function findNode(id: string, { services }: GraphQLContext): Promise<[Found['typename'], object | null]> {
-  if (/^\d+$/.test(id)) return ['Execution', await services.executions.find(parseExecutionId(id, 'id'))]
-  const [typename, first = '', second = ''] = decodeCursor(id, 3, 'id')
-  if (typename === 'Playbook') return ['Playbook', await services.catalog.find(first, Number(second))]
-  return ['Variable', await services.variables.find(parseExecutionId(first, 'id'), second)]
+async function findNode(id: string, { services }: GraphQLContext): Promise<object | null> {
+  try {
+    if (/^\d+$/.test(id)) return named('Execution', await services.executions.find(parseExecutionId(id, 'id')))
+    const [typename, first = '', second = '', reading] = decodeCursor(id) ?? []
+    if (typename === 'Playbook') {
+      const playbook = await services.catalog.find(first, Number(second))
+      return playbook !== null && playbookId(playbook) === id ? named('Playbook', playbook) : null
+    }
+    if (typename !== 'Variable') return null
+    const revision = reading === undefined ? undefined : Number(reading)
+    const variable = await services.variables.find(parseExecutionId(first, 'id'), second, revision)
+    return variable !== null && variableId(variable) === id ? named('Variable', variable) : null
+  } catch (error) {
+    // A text that names nothing because nothing could have that name.
+    if (isTransientError(error) && error.code === 'VALIDATION') return null
+    throw error
+  }
+}
+
+function named<Value extends object>(typename: 'Execution' | 'Playbook' | 'Variable', value: Value | null): Value | null {
+  if (value !== null) typenames.set(value, typename)
+  return value
 }

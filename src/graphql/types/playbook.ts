@@ -4,7 +4,7 @@ import type { ParseReport, Playbook, Problem } from '../../playbook/model.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { ProblemSeverityEnum } from './enums.js'
-import { NodeInterface, nodeId } from './node.js'
+import { NodeInterface, playbookId } from './node.js'
 import { connectionType, pageArguments } from './page.js'
 import { PlaybookStepType } from './playbook-step.js'
 
@@ -13,7 +13,7 @@ PlaybookType.implement({
   description: 'One version of a YAML program.',
   interfaces: [NodeInterface],
   fields: (t) => ({
-    id: t.id({ extensions: PLAIN, resolve: ({ path, version }) => nodeId('Playbook', path, String(version)) }),
+    id: t.id({ extensions: PLAIN, resolve: playbookId }),
     path: t.exposeString('path'),
     version: t.exposeInt('version'),
     name: t.exposeString('name'),

@@ -7,7 +7,7 @@ import { builder } from '../builder.js'
 import { PLAIN, textFrom } from '../printer.js'
 import { ChangeOperationEnum, VariableTypeEnum } from './enums.js'
 import { checkedVariableFilter, VariableFilterInput } from './filters.js'
-import { NodeInterface, nodeId } from './node.js'
+import { NodeInterface, variableId } from './node.js'
 import { connectionType, pageArguments, pageRequest } from './page.js'
 
 const PREVIEW_LENGTH = 200
@@ -27,7 +27,12 @@ VariableType.implement({
   description: 'A named JSON value of one execution.',
   interfaces: [NodeInterface],
   fields: (t) => ({
-    id: t.id({ extensions: PLAIN, resolve: ({ executionId, name }) => nodeId('Variable', executionId, name) }),
+    id: t.id({
+      extensions: PLAIN,
+      description:
+        'Read with `asOf`, and revealed, it has an id of its own: what was, or is secret, is not what everybody sees now.',
+      resolve: variableId,
+    }),
     executionId: t.exposeID('executionId'),
     name: t.exposeString('name'),
     value: t.expose('value', { type: 'JSON', nullable: true, extensions: listed(({ valueText }) => valueText) }),

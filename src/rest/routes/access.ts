@@ -4,6 +4,7 @@ import { createKeyRequest } from '../../contract/access.js'
 import { TransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { JsonObject } from '../../core/json.js'
+import { parseTime } from '../../core/time.js'
 import type { ApiKeyRecord } from '../../keys/record.js'
 import { readJson } from '../body.js'
 import { actorOf, answerJson, type RestEnv, servicesOf } from '../context.js'
@@ -96,8 +97,8 @@ async function auditBody(context: Context<RestEnv>): Promise<AuditResponse> {
 /** @throws TransientError VALIDATION when it is no time */
 function timeOf(text: string | undefined, field: string): Date | null {
   if (text === undefined) return null
-  const time = new Date(text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(time.getTime())) return time
+  const time = parseTime(text)
+  if (time !== null) return time
   throw new TransientError('VALIDATION', `${field}: "${text.slice(0, 40)}" is no time like 2026-01-31T12:00:00Z`, {
     details: { field },
   })

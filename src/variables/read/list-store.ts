@@ -1,13 +1,12 @@
-import { cursorsBy, type Page, pageSize } from '../../core/cursor.js'
+import { cursorsBy, type Page, pageSize, readCursor, textPart, timePart } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { Sql, TextRow } from '../../db/database.js'
 import { textsByKey } from '../../db/keyed.js'
 import { variableFilterSql } from '../filter-sql.js'
 import type { VariableRecord } from '../record.js'
 import type { ListRequest } from '../requests.js'
-import { isStorableText } from '../validate.js'
 import { LISTED_COLUMNS, ListedVariable } from './listed.js'
-import { isTimestamp, readCursor, revisionOf, sourceAt } from './page-store.js'
+import { revisionOf, sourceAt } from './page-store.js'
 
 /** The columns after a variable's own, which the execution's row, the first of the answer, fills alone. */
 const [REVISION, OLDEST, TOTAL] = [4, 11, 12]
@@ -23,7 +22,7 @@ export async function variablePages(sql: Sql, requests: readonly ListRequest[]):
   if (example === undefined) return []
   const first = pageSize(example.first)
   const asOf = example.asOf ?? null
-  const after = readCursor(example.after, [isTimestamp, isStorableText])
+  const after = readCursor(example.after, [timePart, textPart])
   const ids = requests.map(({ executionId }) => parseExecutionId(executionId))
   const source = sourceAt(parseExecutionId(example.executionId), asOf)
   const rest = source.parameters.slice(1)
@@ -50,7 +49,10 @@ export async function variablePages(sql: Sql, requests: readonly ListRequest[]):
   })
   return found.map(([head = [], ...rows], index) => () => {
     const revision = revisionOf({ present: head[REVISION], oldest_revision: head[OLDEST] }, asOf)
-    return { ...toPage({ executionId: ids[index] ?? '', rows, first, after, total: head[TOTAL] ?? null }), revision }
+    return {
+      ...toPage({ executionId: ids[index] ?? '', rows, first, after, total: head[TOTAL] ?? null, isPast: asOf !== null }),
+      revision,
+    }
   })
 }
 
@@ -66,10 +68,11 @@ interface PageParts {
   readonly first: number
   readonly after: string[] | null
   readonly total: string | null
+  readonly isPast: boolean
 }
 
-function toPage({ executionId, rows, first, after, total }: PageParts): Page<VariableRecord> {
-  const items = rows.slice(0, first).map((row) => new ListedVariable(executionId, row))
+function toPage({ executionId, rows, first, after, total, isPast }: PageParts): Page<VariableRecord> {
+  const items = rows.slice(0, first).map((row) => new ListedVariable(executionId, row, isPast))
   return {
     items,
     cursorAt: cursorsBy(items, ({ position }) => position),

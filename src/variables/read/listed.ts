@@ -12,11 +12,13 @@ export const LISTED_COLUMNS = `t.var_name, t.var_type, t.var_value::text, t.sour
 /** A variable of a list, over its row as text: of a hundred rows only what is selected is worth reading. */
 export class ListedVariable implements VariableRecord {
   readonly executionId: ExecutionId
+  readonly view?: 'past'
   readonly #row: TextRow
 
-  constructor(executionId: ExecutionId, row: TextRow) {
+  constructor(executionId: ExecutionId, row: TextRow, isPast = false) {
     this.executionId = executionId
     this.#row = row
+    if (isPast) this.view = 'past'
   }
 
   get name(): string {

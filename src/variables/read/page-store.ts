@@ -1,4 +1,4 @@
-import { cursorsBy, decodeCursor, type Page, type PageRequest, pageSize } from '../../core/cursor.js'
+import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, textPart } from '../../core/cursor.js'
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { type JsonValue, parseJson } from '../../core/json.js'
@@ -8,7 +8,7 @@ import { variableFilterSql } from '../filter-sql.js'
 import type { ChangeRecord, VariableRecord } from '../record.js'
 import type { HistoryRequest } from '../requests.js'
 import { CHANGE_COLUMNS, type ChangeRow, toChange, toVariable, VARIABLE_COLUMNS, type VariableRow } from '../store.js'
-import { checkCounter, isStorableText } from '../validate.js'
+import { checkCounter } from '../validate.js'
 
 /** Of an execution, as numbers or as text; nothing where there is none. */
 interface Counters {
@@ -16,11 +16,14 @@ interface Counters {
   readonly oldest_revision: bigint | string | null | undefined
 }
 
-/** The variables as they were at the revision $2, with the columns of `noetl.transient`. */
+/** A change as the variable that it made, with the columns of `noetl.transient`. */
+const PAST_COLUMNS = `h.execution_id, h.var_name, h.var_type, h.value AS var_value, h.sealed, h.source_step, h.revision,
+      h.version, h.access_count, h.created_at, h.changed_at AS updated_at, h.changed_at AS accessed_at, h.operation`
+
+/** The variables as they were at the revision $2. */
 const PAST = `(
   SELECT l.* FROM (
-    SELECT DISTINCT ON (h.var_name) h.execution_id, h.var_name, h.var_type, h.value AS var_value, h.sealed, h.source_step, h.revision,
-      h.version, h.access_count, h.created_at, h.changed_at AS updated_at, h.changed_at AS accessed_at, h.operation
+    SELECT DISTINCT ON (h.var_name) ${PAST_COLUMNS}
     FROM noetl.transient_history h
     WHERE h.execution_id = $1::bigint AND h.revision <= $2::bigint
     ORDER BY h.var_name, h.revision DESC
@@ -76,6 +79,23 @@ export async function allVariables(
   return { revision: revisionOf(rows[0], asOf), variables: rows.filter((row) => row.var_name !== null).map(toVariable) }
 }
 
+/** A variable as one revision set it; null when that revision did not, or is kept no longer. */
+export async function findVariableAt(
+  sql: Sql,
+  { executionId, name, revision }: { readonly executionId: ExecutionId; readonly name: string; readonly revision: number },
+): Promise<VariableRecord | null> {
+  const [row] = await sql.rows<VariableRow>(
+    `SELECT ${VARIABLE_COLUMNS} FROM (
+       SELECT ${PAST_COLUMNS} FROM noetl.transient_history h
+       WHERE h.execution_id = $1::bigint AND h.var_name = $2::text AND h.revision = $3::bigint AND h.operation = 'set'
+     ) t`,
+    executionId,
+    name,
+    String(checkCounter(revision, 'revision')),
+  )
+  return row === undefined ? null : { ...toVariable(row), view: 'past' }
+}
+
 /** Names and values, now or at a revision. */
 export async function variableValues(
   sql: Sql,
@@ -109,7 +129,7 @@ type Keyed<Row> = Row & { readonly position: string; readonly total: bigint | nu
 /** Across executions, by (execution id, name). */
 export async function searchPage(sql: Sql, filter: VariableFilter, page: PageRequest): Promise<Page<VariableRecord>> {
   const first = pageSize(page.first)
-  const after = readCursor(page.after, [isCounterText, isStorableText])
+  const after = readCursor(page.after, [counterPart(), textPart])
   const condition = variableFilterSql(filter, 1)
   const next = condition.parameters.length
   const rows = await sql.rows<Keyed<VariableRow>>(
@@ -133,7 +153,7 @@ export async function searchPage(sql: Sql, filter: VariableFilter, page: PageReq
  */
 export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Page<ChangeRecord>> {
   const first = pageSize(request.first)
-  const after = readCursor(request.after, [isCounterText, isCounterText])
+  const after = readCursor(request.after, [counterPart(), counterPart()])
   const name = request.name ?? null
   const [beyond, order] = request.newestFirst ? ['<', 'DESC'] : ['>', 'ASC']
   const parameters: SqlParameter[] = [parseExecutionId(request.executionId)]
@@ -157,25 +177,9 @@ export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Pa
   return toPage({ rows, first, after, keep, key: (row) => [row.position, String(row.seq)] })
 }
 
-export function isTimestamp(text: string): boolean {
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) && !Number.isNaN(Date.parse(text))
-}
-
 /** How many match, counted only where somebody asks. */
 function counted({ isCounted = true }: PageRequest, from: string): string {
   return isCounted ? `SELECT count(*) FROM ${from}` : 'SELECT NULL::bigint AS count'
-}
-
-function isCounterText(text: string): boolean {
-  return /^\d{1,19}$/.test(text) && BigInt(text) < 2n ** 63n
-}
-
-/** The parts of a cursor, or null without one. A forged cursor must not reach SQL as a bad cast. */
-export function readCursor(cursor: string | null | undefined, parts: readonly ((text: string) => boolean)[]): string[] | null {
-  if (cursor === null || cursor === undefined) return null
-  const key = decodeCursor(cursor, parts.length)
-  if (parts.every((isPart, index) => isPart(key[index] ?? ''))) return key
-  throw new TransientError('VALIDATION', 'after: not a cursor of this list', { details: { field: 'after' } })
 }
 
 interface PageInput<Row, Item> {
