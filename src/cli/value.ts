@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { errorMessage } from '../core/errors.js'
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../core/json.js'
+import { isJsonObject, type JsonObject, type JsonValue, parseGivenJson, RepeatedKey } from '../core/json.js'
 import { UsageError } from './exit.js'
 
 const STDIN = 0
@@ -18,8 +18,9 @@ export function readInput(path: string): string {
 export function parseValue(text: string, option: string): JsonValue {
   const json = text.startsWith('@') ? readInput(text.slice(1)) : text
   try {
-    return parseJson(json)
-  } catch {
+    return parseGivenJson(json)
+  } catch (error) {
+    if (error instanceof RepeatedKey) throw new UsageError(`${option}: ${error.message}`)
     const hint = text.startsWith('@') ? '' : `; a text needs quotes: ${option} '"${text.slice(0, 20)}"'`
     throw new UsageError(`${option}: not JSON${hint}`)
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { errorMessage } from '../core/errors.js'
-import { isJsonObject, type JsonValue, parseJson } from '../core/json.js'
+import { isJsonObject, type JsonValue, parseGivenJson } from '../core/json.js'
 
 export interface Setting {
   readonly name: string
@@ -53,7 +53,7 @@ export function createReader(env: Environment, settings: readonly Setting[]) {
     },
     object(name: string, source: string): Record<string, JsonValue> {
       try {
-        const value = parseJson(source || '{}')
+        const value = parseGivenJson(source || '{}')
         if (isJsonObject(value)) return value
       } catch {
         // reported below, without the parser's words, which may show a secret

@@ -20,13 +20,58 @@ const NEEDS_LOSSLESS = /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|\.0{6}|-0/
 const MAY_NAME_PROTOTYPE = /__proto__|\\u00/i
 
 /**
- * Parses JSON text without losing a digit; but for text with a key `__proto__`, which no part of the product accepts.
+ * Parses JSON text without losing a digit; but for text with a key `__proto__`, or so deep that the parser cannot follow: no part of
+ * the product accepts those. Of a key that an object has twice the last one counts, as everywhere.
  * @throws SyntaxError when the text is not JSON
  */
 export function parseJson(text: string): JsonValue {
   if (!NEEDS_LOSSLESS.test(text)) return JSON.parse(text) as JsonValue
   if (MAY_NAME_PROTOTYPE.test(text) && namesPrototype(text)) return JSON.parse(text) as JsonValue
-  return parse(text, null, { parseNumber: toJsonNumber }) as JsonValue
+  try {
+    return parse(text, null, { parseNumber: toJsonNumber, onDuplicateKey: ({ newValue }) => newValue }) as JsonValue
+  } catch (error) {
+    if (error instanceof RangeError) return JSON.parse(text) as JsonValue
+    throw error
+  }
+}
+
+/** An object of a JSON text has a key twice: whoever wrote it meant one of the two. */
+export class RepeatedKey extends SyntaxError {
+  readonly key: string
+
+  constructor(key: string) {
+    super(`the key "${key.slice(0, 80)}" is given twice in one object`)
+    this.key = key
+  }
+}
+
+/**
+ * What somebody gave as JSON text: `parseJson` without a choice between equal keys.
+ * @throws RepeatedKey, SyntaxError when the text is not JSON
+ */
+export function parseGivenJson(text: string): JsonValue {
+  const value = parseJson(text)
+  const key = findRepeatedKey(text)
+  if (key !== null) throw new RepeatedKey(key)
+  return value
+}
+
+const TOKEN = /"([^"\\]*(?:\\.[^"\\]*)*)"(\s*:)?|[{}]/g
+
+/** Of valid JSON text. */
+function findRepeatedKey(text: string): string | null {
+  const objects: Set<string>[] = []
+  for (const [token, quoted = '', colon] of text.matchAll(TOKEN)) {
+    if (token === '{') objects.push(new Set())
+    else if (token === '}') objects.pop()
+    else if (colon !== undefined) {
+      const key = quoted.includes('\\') ? (JSON.parse(`"${quoted}"`) as string) : quoted
+      const keys = objects.at(-1)
+      if (keys?.has(key)) return key
+      keys?.add(key)
+    }
+  }
+  return null
 }
 
 /** The lossless parser assigns keys, so that this one would set a prototype instead of being kept, and refused later. */

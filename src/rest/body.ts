@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import type { z } from 'zod'
 import { parseShape } from '../contract/shape.js'
 import { TransientError } from '../core/errors.js'
-import { type JsonValue, parseJson } from '../core/json.js'
+import { parseJsonBody } from '../core/json-body.js'
 
 export const MAX_BODY_BYTES = 1024 * 1024
 
@@ -51,46 +51,6 @@ export async function readText(context: Context): Promise<string> {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
   } catch {
     throw new TransientError('BAD_REQUEST', 'the body is not UTF-8 text')
-  }
-}
-
-/** A key that one object of a valid JSON text has twice: a parser would keep one of the two in silence. */
-function findRepeatedKey(text: string): string | null {
-  const objects: Set<string>[] = []
-  for (const [token, quoted] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]/g)) {
-    if (token === '{') objects.push(new Set())
-    else if (token === '}') objects.pop()
-    else if (quoted !== undefined) {
-      const key = JSON.parse(quoted) as string
-      const keys = objects.at(-1)
-      if (keys?.has(key)) return key
-      keys?.add(key)
-    }
-  }
-  return null
-}
-
-/**
- * JSON text with every digit kept.
- * @throws TransientError BAD_REQUEST when it is not JSON, VALIDATION when an object has a key twice
- */
-export function parseJsonBody(text: string): JsonValue {
-  let isJson = true
-  try {
-    JSON.parse(text)
-  } catch {
-    isJson = false
-  }
-  if (!isJson) throw new TransientError('BAD_REQUEST', 'the body is not JSON')
-  const key = findRepeatedKey(text)
-  if (key !== null) {
-    const field = key.slice(0, 80)
-    throw new TransientError('VALIDATION', `${field}: the key is given twice in one object`, { details: { field } })
-  }
-  try {
-    return parseJson(text)
-  } catch {
-    throw new TransientError('VALIDATION', 'the body is nested too deep', { details: { field: 'body' } })
   }
 }
 

@@ -6,7 +6,9 @@ import {
   type JsonValue,
   jsonSize,
   LosslessNumber,
+  parseGivenJson,
   parseJson,
+  RepeatedKey,
   stringifyJson,
   toJsonNumber,
 } from '../../src/core/json.js'
@@ -82,4 +84,54 @@ test('a key __proto__ never becomes a prototype', () => {
     expect(Object.keys(parseJson(text) as object)).toEqual(['__proto__', 'a'])
   }
   expect(stringifyJson(parseJson('{"a":"__proto__","b":1.10}'))).toBe('{"a":"__proto__","b":1.10}')
+})
+
+describe('a key that an object has twice', () => {
+  // The same text, with and without what needs a parser of our own.
+  const digits = ['1', '1.10', '123456789012345678901234567890', '1e3']
+
+  test.each(digits)('is the last one, beside %s', (number) => {
+    const text = `{"n":${number},"a":1,"b":{"k":1,"k":[2]},"a":{"x":1},"a":null}`
+    expect(stringifyJson(parseJson(text))).toBe(`{"n":${canonicalNumber(number)},"a":null,"b":{"k":[2]}}`)
+  })
+
+  test.each(digits)('is refused of somebody who gave it, beside %s', (number) => {
+    for (const [text, key] of [
+      [`{"n":${number},"a":1,"a":2}`, 'a'],
+      [`{"n":${number},"a":1,"a":1}`, 'a'],
+      [`[{"n":${number}},{"o":{"":1,"" :2}}]`, ''],
+      [`{"n":${number},"q\\"":1,"q\\u0022":2}`, 'q"'],
+      [`{"n":${number},"\\u0061":1,"a"\n:2}`, 'a'],
+      [`{"n":${number},"__proto__":1,"__proto__":2}`, '__proto__'],
+    ] as const) {
+      expect(() => parseGivenJson(text), text).toThrow(RepeatedKey)
+      expect(() => parseGivenJson(text)).toThrow(JSON.stringify(key).slice(1, 2))
+    }
+    for (const text of [
+      `{"n":${number},"a":{"a":{"a":1}},"b":{"a":1}}`,
+      `[{"a":1},{"a":${number}}]`,
+      `{"a":"a\\": ","b":["a","a","b"],"c":"{\\"a\\":1,\\"a\\":2}","n":${number}}`,
+    ]) {
+      expect(stringifyJson(parseGivenJson(text))).toBe(stringifyJson(parseJson(text)))
+    }
+  })
+
+  test('a long text costs a moment', () => {
+    const long = JSON.stringify({
+      text: 'x\\"{}:'.repeat(200_000),
+      list: Array.from({ length: 50_000 }, (_, index) => ({ index })),
+    })
+    expect(parseGivenJson(long)).toEqual(JSON.parse(long))
+  })
+
+  test.each(['1', '1.10'])('what is too deep for anything is read all the same, beside %s', (number) => {
+    const depth = 100_000
+    let value = parseJson(`[${number},${'['.repeat(depth)}${']'.repeat(depth)}]`)
+    let levels = 0
+    while (Array.isArray(value)) {
+      value = value.at(-1) as JsonValue
+      levels += 1
+    }
+    expect(levels).toBe(depth + 1)
+  })
 })

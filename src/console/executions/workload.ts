@@ -1,4 +1,4 @@
-import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
+import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue, parseGivenJson, stringifyJson } from '../../core/json.js'
 
 export type FieldKind = 'text' | 'number' | 'switch' | 'json'
 
@@ -25,7 +25,7 @@ export function fieldsOf(workload: JsonValue): Field[] {
 export function problemOf({ kind }: Field, text: string): string | null {
   if (kind === 'text' || kind === 'switch') return null
   try {
-    const value = parseJson(text)
+    const value = parseGivenJson(text)
     return kind === 'number' && !isJsonNumber(value) ? 'A number, such as 5 or 2.5' : null
   } catch {
     return kind === 'number' ? 'A number, such as 5 or 2.5' : 'JSON, such as ["a", "b"] or {"key": 1}'
@@ -37,7 +37,7 @@ export function workloadOf(fields: readonly Field[], texts: Readonly<Record<stri
   const given: JsonObject = {}
   for (const { name, kind, text } of fields) {
     const now = texts[name] ?? text
-    if (now !== text) given[name] = kind === 'text' ? now : parseJson(now)
+    if (now !== text) given[name] = kind === 'text' ? now : parseGivenJson(now)
   }
   return given
 }

@@ -1,4 +1,4 @@
-import { type JsonValue, parseJson } from '../../core/json.js'
+import { type JsonValue, parseGivenJson } from '../../core/json.js'
 
 export type ParsedDraft = { readonly value: JsonValue } | { readonly problem: string }
 
@@ -6,7 +6,7 @@ export type ParsedDraft = { readonly value: JsonValue } | { readonly problem: st
 export function parseDraft(text: string): ParsedDraft {
   if (text.trim() === '') return { problem: 'there is nothing; an empty text is "", nothing is null' }
   try {
-    return { value: parseJson(text) }
+    return { value: parseGivenJson(text) }
   } catch (error) {
     return { problem: error instanceof Error ? error.message : 'it cannot be read' }
   }

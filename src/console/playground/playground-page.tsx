@@ -1,7 +1,7 @@
 import { SegmentedControl, Text } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
 import { useEffect, useState } from 'react'
-import { parseJson } from '../../core/json.js'
+import { parseGivenJson } from '../../core/json.js'
 import { FaultNote } from '../app/states.js'
 import { RenderTemplateDocument, type RenderTemplateQuery } from '../generated/graphql.js'
 import { useKept } from '../lib/use-kept.js'
@@ -27,7 +27,7 @@ function contextOf(execution: string | null, asOf: string, json: string): Contex
     return { variables: { id: execution, ...(asOf !== '' && { asOf: Number(asOf) }) } }
   }
   try {
-    return { variables: { context: json.trim() === '' ? {} : parseJson(json) } }
+    return { variables: { context: json.trim() === '' ? {} : parseGivenJson(json) } }
   } catch (error) {
     return { problem: `The context is not JSON: ${error instanceof Error ? error.message : ''}` }
   }

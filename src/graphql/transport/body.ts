@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { TransientError } from '../../core/errors.js'
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
+import { parseJsonBody } from '../../core/json-body.js'
 import { LIMITS } from '../limits.js'
 import type { OperationRequest } from '../pipeline.js'
 
@@ -8,7 +9,7 @@ const KEYS = new Set(['query', 'variables', 'operationName', 'extensions'])
 
 /**
  * The operation that a POST asks for.
- * @throws TransientError UNSUPPORTED_MEDIA_TYPE, TOO_LARGE, BAD_REQUEST
+ * @throws TransientError UNSUPPORTED_MEDIA_TYPE, TOO_LARGE, BAD_REQUEST, VALIDATION
  */
 export async function readOperation(request: IncomingMessage): Promise<OperationRequest> {
   if (!isJsonType(request.headers['content-type'])) {
@@ -18,7 +19,7 @@ export async function readOperation(request: IncomingMessage): Promise<Operation
   if (encoding.toLowerCase() !== 'identity') {
     throw new TransientError('UNSUPPORTED_MEDIA_TYPE', 'The body must not be compressed: no content-encoding is read')
   }
-  return parseOperation(decode(await readBody(request)))
+  return checkOperation(parseJsonBody(decode(await readBody(request))))
 }
 
 /** @throws TransientError BAD_REQUEST when it is no request of GraphQL over HTTP */
@@ -36,16 +37,6 @@ export function checkOperation(body: JsonValue | undefined): OperationRequest {
     operationName: operationName as string | null | undefined,
     variables: variables as JsonObject | null | undefined,
   }
-}
-
-function parseOperation(text: string): OperationRequest {
-  let body: JsonValue
-  try {
-    body = parseJson(text)
-  } catch {
-    throw badRequest('The body is not JSON')
-  }
-  return checkOperation(body)
 }
 
 function badRequest(message: string): TransientError {

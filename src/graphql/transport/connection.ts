@@ -1,7 +1,8 @@
 import type { GraphQLFormattedError } from 'graphql'
 import { CloseCode, MessageType, validateMessage } from 'graphql-ws'
-import { TransientError } from '../../core/errors.js'
+import { isTransientError, TransientError } from '../../core/errors.js'
 import { type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
+import { parseJsonBody } from '../../core/json-body.js'
 import type { GraphQLContext } from '../context.js'
 import { clientErrors, type ReportFault } from '../errors.js'
 import { LIMITS } from '../limits.js'
@@ -60,7 +61,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
 
   async function receive(text: string): Promise<void> {
     if (isClosed) return
-    const message = parseMessage(text)
+    const { message, fault } = parseMessage(text)
     if (message === null) return socket.close(CloseCode.BadRequest, 'Invalid message received')
     switch (message.type) {
       case MessageType.ConnectionInit:
@@ -71,7 +72,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
       case MessageType.Pong:
         return
       case MessageType.Subscribe:
-        return subscribe(message.id, message.payload)
+        return subscribe(message.id, message.payload, fault)
       case MessageType.Complete:
         return stop(message.id)
       default:
@@ -89,7 +90,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
     await socket.send(`{"type":"connection_ack"}`)
   }
 
-  async function subscribe(id: string, payload: JsonValue): Promise<void> {
+  async function subscribe(id: string, payload: JsonValue, fault: TransientError | null): Promise<void> {
     if (context === null) await initialising
     if (context === null) return socket.close(CloseCode.Unauthorized, 'Unauthorized')
     if (operations.has(id))
@@ -101,7 +102,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
     const operation: Operation = { isStopped: false, messages: null }
     operations.set(id, operation)
     try {
-      const errors = await run(id, { operation, payload, context })
+      const errors = await run(id, { operation, payload, fault, context })
       if (operation.isStopped) return
       operations.delete(id)
       if (errors === null) await socket.send(`{"id":${JSON.stringify(id)},"type":"complete"}`)
@@ -112,9 +113,10 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   }
 
   /** Sends every result; answers the errors that ended the operation, or null. */
-  async function run(id: string, { operation, payload, context }: Run): Promise<readonly GraphQLFormattedError[] | null> {
+  async function run(id: string, { operation, payload, fault, context }: Run): Promise<readonly GraphQLFormattedError[] | null> {
     try {
       context.session.admit()
+      if (fault !== null) throw fault
       const prepared = pipeline.prepare(checkOperation(payload), context)
       if ('errors' in prepared) return prepared.errors
       const outcome = await prepared.perform()
@@ -178,6 +180,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
 interface Run {
   readonly operation: Operation
   readonly payload: JsonValue
+  readonly fault: TransientError | null
   readonly context: GraphQLContext
 }
 
@@ -200,9 +203,26 @@ type ClientMessage =
   | { readonly type: 'subscribe'; readonly id: string; readonly payload: JsonValue }
   | { readonly type: 'complete'; readonly id: string }
 
-function parseMessage(text: string): ClientMessage | null {
+interface ParsedMessage {
+  /** null: this is none of the protocol. */
+  readonly message: ClientMessage | null
+  /** Why what it asks for is refused. */
+  readonly fault: TransientError | null
+}
+
+function parseMessage(text: string): ParsedMessage {
   try {
-    return validateMessage(parseJson(text)) as ClientMessage
+    return { message: validateMessage(parseJsonBody(text)) as ClientMessage, fault: null }
+  } catch (error) {
+    // A key that an object has twice is no reason to end all that runs over this socket.
+    if (!isTransientError(error) || error.code !== 'VALIDATION') return { message: null, fault: null }
+    return { message: validMessage(parseJson(text)), fault: error }
+  }
+}
+
+function validMessage(value: JsonValue): ClientMessage | null {
+  try {
+    return validateMessage(value) as ClientMessage
   } catch {
     return null
   }
