@@ -20,31 +20,45 @@ def set_variables(task, values):
     return post(f"vars/{task['execution_id']}", {"variables": values, "source_step": task["step"]}, headers=bearer)
 
 
-def handle(task, lost):
-    """What this worker can do. `lost` is set when the task is no longer ours: a long job should look at it and stop."""
+def handle(task, stop):
+    """What this worker can do. `stop` is set when the task is no longer ours or its time is up: a long job should look at it."""
     numbers = task["input"].get("args", {}).get("numbers", [])
     set_variables(task, {"numbers_seen": len(numbers)})
     return {"sum": sum(numbers), "pid": os.getpid(), "key": task["idempotency_key"]}
 
 
-def keep_lease(task, ticket, done, lost):
+def attempt(task, stop):
+    """Runs the task within its time. A job that goes on all the same is left to itself: its result is dropped."""
+    reports = []
+
+    def work():
+        try:
+            reports.append({"result": handle(task, stop)})
+        except Exception as error:
+            reports.append({"error": {"code": "TOOL_FAILED", "message": f"{type(error).__name__}: {error}"}})
+
+    thread, seconds = threading.Thread(target=work, daemon=True), task["timeout_ms"] / 1000
+    thread.start()
+    thread.join(seconds)
+    stop.set()
+    return reports[0] if reports else {"error": {"code": "TIMEOUT", "message": f"no result after {seconds} s"}}
+
+
+def keep_lease(task, ticket, done, lost, stop):
     while not done.wait(task["lease_ms"] / 3000):
         try:
             post(f"tasks/{task['id']}/heartbeat", ticket, timeout=10)
         except urllib.error.HTTPError as error:
             if error.code in (404, 409):  # another worker has it, or it was withdrawn
-                return lost.set()
+                return lost.set(), stop.set()
         except OSError:
             pass  # the server is away: it may be back before the lease ends
 
 
 def run(task):
-    ticket, done, lost = {"attempt": task["attempt"], "token": task["token"]}, threading.Event(), threading.Event()
-    threading.Thread(target=keep_lease, args=(task, ticket, done, lost), daemon=True).start()
-    try:
-        report = {"result": handle(task, lost)}
-    except Exception as error:
-        report = {"error": {"code": "TOOL_FAILED", "message": f"{type(error).__name__}: {error}"}}
+    ticket, (done, lost, stop) = {"attempt": task["attempt"], "token": task["token"]}, (threading.Event() for _ in range(3))
+    threading.Thread(target=keep_lease, args=(task, ticket, done, lost, stop), daemon=True).start()
+    report = attempt(task, stop)
     while not lost.is_set():  # repeating a completion is harmless
         try:
             return post(f"tasks/{task['id']}/complete", {**ticket, **report}), done.set()

@@ -10,8 +10,8 @@ interface Consumer {
 }
 
 interface Pool {
-  /** In the order of `ensure`. */
-  readonly waiting: Map<string, TaskRef>
+  /** By execution, each in the order of `ensure`; they take turns, and the next one's is first. */
+  readonly waiting: Map<string, Map<string, TaskRef>>
   readonly consumers: Set<Consumer>
 }
 
@@ -53,23 +53,24 @@ export function createMemoryBus({ onError = () => undefined }: MemoryBusOptions 
 function createQueues(onError: (error: unknown) => void) {
   const pools = new Map<string, Pool>()
   /** Every task that waits or runs. */
-  const poolByTask = new Map<string, Pool>()
+  const known = new Map<string, TaskRef>()
 
   const poolNamed = (name: string): Pool => {
-    const known = pools.get(name)
-    if (known !== undefined) return known
+    const found = pools.get(name)
+    if (found !== undefined) return found
     const pool: Pool = { waiting: new Map(), consumers: new Set() }
     pools.set(name, pool)
     return pool
   }
 
   const pump = (pool: Pool): void => {
-    for (const [id, task] of pool.waiting) {
+    for (;;) {
       const consumer = leastBusy(pool.consumers)
-      if (consumer === null) return
-      pool.waiting.delete(id)
+      const task = consumer === null ? null : takeTurn(pool)
+      if (consumer === null || task === null) return
+      const { id } = task
       const running = settle(consumer.handler, task, onError).then(() => {
-        poolByTask.delete(id)
+        known.delete(id)
         consumer.running.delete(running)
         pump(pool)
       })
@@ -78,16 +79,24 @@ function createQueues(onError: (error: unknown) => void) {
   }
 
   return {
-    size: () => poolByTask.size,
+    size: () => known.size,
     add(task: TaskRef): void {
-      if (poolByTask.has(task.id)) return
+      if (known.has(task.id)) return
       const pool = poolNamed(task.pool)
-      poolByTask.set(task.id, pool)
-      pool.waiting.set(task.id, task)
+      known.set(task.id, task)
+      const waiting = pool.waiting.get(task.executionId)
+      if (waiting) waiting.set(task.id, task)
+      else pool.waiting.set(task.executionId, new Map([[task.id, task]]))
       queueMicrotask(() => pump(pool))
     },
     remove(taskId: string): void {
-      if (poolByTask.get(taskId)?.waiting.delete(taskId)) poolByTask.delete(taskId)
+      const task = known.get(taskId)
+      if (task === undefined) return
+      const { waiting } = poolNamed(task.pool)
+      const tasks = waiting.get(task.executionId)
+      if (!tasks?.delete(taskId)) return
+      known.delete(taskId)
+      if (tasks.size === 0) waiting.delete(task.executionId)
     },
     consume(name: string, { concurrency }: ConsumeOptions, handler: Handler): Stop {
       const pool = poolNamed(name)
@@ -105,6 +114,19 @@ function createQueues(onError: (error: unknown) => void) {
       await Promise.all(consumers.flatMap((consumer) => [...consumer.running]))
     },
   }
+}
+
+/** The first task of the execution whose turn it is; that goes behind the others. */
+function takeTurn({ waiting }: Pool): TaskRef | null {
+  for (const [executionId, tasks] of waiting) {
+    waiting.delete(executionId)
+    for (const [id, task] of tasks) {
+      tasks.delete(id)
+      if (tasks.size > 0) waiting.set(executionId, tasks)
+      return task
+    }
+  }
+  return null
 }
 
 async function settle(handler: Handler, task: TaskRef, onError: (error: unknown) => void): Promise<void> {

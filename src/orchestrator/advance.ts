@@ -42,6 +42,7 @@ export interface Turn {
   /** null when it does not exist. */
   readonly task: TaskRecord | null
   readonly isFree: boolean
+  readonly isOverdue: boolean
   readonly leaseUntil: Date
   advance(task: TaskRecord, options: AdvanceOptions): Promise<{ readonly decision: Decision; readonly snapshot: Snapshot }>
   /** The bus has given this task's message away: were its holder dead, nobody but the relay would offer it again. */
@@ -167,6 +168,7 @@ async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until 
     draft,
     task,
     isFree: found?.isFree === true && task === found.task,
+    isOverdue: found?.isOverdue === true && task === found.task,
     leaseUntil: found?.leaseUntil ?? new Date(0),
     forget: () => forgotten.push(request.key),
     async advance(current, options) {
@@ -204,6 +206,9 @@ function virtualTask(draft: Draft, run: number): TaskRecord {
       token: null,
       workerId: null,
       deliveries: 0,
+      claimedAt: null,
+      deadline: null,
+      faults: 0,
       childId: null,
       input: null,
       sealed: null,

@@ -7,7 +7,7 @@ import type { NewTask } from '../tasks/store.js'
 import { type FoldedChange, foldChangeSet } from '../variables/write/fold.js'
 import { keepFolded } from '../variables/write/variables-draft.js'
 import { stepValue } from './context.js'
-import { type Draft, isLive, newVisit, type RunChange, taskKeyText } from './draft.js'
+import { type Draft, isLive, newVisit, type RunChange, type TaskChange, taskKeyText } from './draft.js'
 import { effectiveCall } from './prepare.js'
 import { withoutSensitive, withSensitive } from './sensitive.js'
 import type { Command, Decision, EventDraft, Rejection, RunState, Snapshot } from './types.js'
@@ -43,7 +43,7 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   for (const [index, event] of events.entries()) draft.events.push({ ...event, seq: eventSeq + index + 1, revision })
   patch(draft, { eventSeq: seq })
   const isOver = !decision.call && !decision.commands.some((command) => command.type === 'start_child')
-  if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null }, null)
+  if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null })
   for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
   if (draft.execution.status !== 'running') patch(draft, { finishedAt: now })
   return decision
@@ -99,9 +99,9 @@ function endEvents(decision: Decision): EventDraft[] {
   })
 }
 
-export function changeTask(draft: Draft, task: TaskRecord, leaseMs: number | null): void {
+export function changeTask(draft: Draft, task: TaskRecord, times: Partial<Omit<TaskChange, 'task'>> = {}): void {
   draft.tasks.set(taskKeyText(task), task)
-  draft.taskChanges.set(taskKeyText(task), { task, leaseMs })
+  draft.taskChanges.set(taskKeyText(task), { task, leaseMs: null, timeoutMs: null, ...times })
 }
 
 function changeRun(draft: Draft, run: number, change: Partial<RunState>): RunChange {
@@ -146,7 +146,7 @@ function carryOut(applying: Applying, command: Command): void {
       const childId = applying.request.newId()
       const waiting = { status: 'waiting', childId, input: command.input, sealed: null, leaseUntil: null } as const
       const task: TaskRecord = { ...snapshot.task, ...waiting }
-      changeTask(draft, task, command.timeoutMs)
+      changeTask(draft, task, { timeoutMs: command.timeoutMs })
       draft.waiting.push(task)
       return
     }

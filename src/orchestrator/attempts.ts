@@ -7,7 +7,7 @@ import { extendLease, findTask, forgetEnsured, releaseLease } from '../tasks/sto
 import { mintTaskToken } from '../tasks/token.js'
 import { createAdvanceQueue } from './advance-queue.js'
 import { changeTask } from './apply.js'
-import { decide } from './decide.js'
+import { decide, failure } from './decide.js'
 import type { ChainLimits, OrchestratorDependencies } from './dependencies.js'
 import type { Effects } from './draft.js'
 import type { ExecutionLookup } from './lookup.js'
@@ -48,6 +48,8 @@ export interface Attempts {
   complete(request: CompleteRequest): Promise<CompletedTask>
   /** Ends a task that waited for a child. */
   completeWaiting(key: TaskKey, outcome: Outcome): Promise<void>
+  /** Ends an attempt, or the wait for a child, whose time is up; a later report is another's. Answers whether it was. */
+  timeOut(task: TaskRecord): Promise<boolean>
 }
 
 const CHAIN: ChainLimits = { steps: 32, ms: 100 }
@@ -72,14 +74,15 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
         const leased = { ...task, token: mintTaskToken(key), workerId: worker.id, deliveries: task.deliveries + 1, leaseUntil }
         const { decision, snapshot } = await decided(leased, { log: null, decide: start })
         if (!decision.call) return null
-        changeTask(draft, worker.isRemote ? { ...leased, input: { ...decision.call }, sealed: null } : leased, leaseMs)
+        const { timeoutMs } = decision.call
+        const given = worker.isRemote ? { ...leased, input: { ...decision.call }, sealed: null } : leased
+        changeTask(draft, given, { leaseMs, timeoutMs })
         return claimedTask(snapshot, { ...decision.call, leaseMs })
       },
     })
   }
 
-  async function end(request: { key: TaskKey; outcome: Outcome; log: string | null; isExpected: (task: TaskRecord) => boolean }) {
-    const { key, outcome, log, isExpected } = request
+  async function end({ key, outcome, log, isExpected }: Ending) {
     const known = await lookup.of(key.executionId)
     const unknown = () => new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
     if (!known) throw unknown()
@@ -87,10 +90,11 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       decide({ snapshot, outcome, limits, rejection, now: clock.now() })
     return advance({
       ...{ key, known, phase: 'end' },
-      async perform({ draft, task, advance: decided }) {
+      async perform({ draft, task, isOverdue, advance: decided }) {
         if (!task) throw unknown()
-        const isAccepted = isExpected(task) && draft.execution.status === 'running'
-        if (isAccepted) await decided(task, { log, decide: decideEnd })
+        const expected = isExpected(task, isOverdue)
+        const isAccepted = expected !== null && draft.execution.status === 'running'
+        if (isAccepted) await decided(expected, { log, decide: decideEnd })
         return { isAccepted, revision: draft.execution.revision }
       },
     })
@@ -119,20 +123,47 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     giveBack: (ticket) => held(ticket, (key) => releaseLease(db, key, ticket.token)),
     async complete(request) {
       const key = ticketKey(request)
-      const isExpected = (task: TaskRecord) => {
+      const isExpected = (task: TaskRecord, isOverdue: boolean) => {
         const isMine = task.token === request.token
-        if (isMine && task.status === 'done') return false
-        if (!isMine || task.status !== 'open') {
-          throw new TransientError('CONFLICT', `task "${request.taskId}" is no longer held by this worker: drop the result`)
+        if (isMine && task.status === 'done') return null
+        if (!isMine || task.status !== 'open' || isOverdue) {
+          const why = isMine && isOverdue ? 'has run longer than its timeout' : 'is no longer held by this worker'
+          throw new TransientError('CONFLICT', `task "${request.taskId}" ${why}: drop the result`)
         }
-        return true
+        return task
       }
       return end({ key, outcome: outcomeOf(request), log: request.log ? storableText(request.log) : null, isExpected })
     },
     async completeWaiting(key, outcome) {
-      await end({ key, outcome, log: null, isExpected: (task) => task.status === 'waiting' })
+      await end({ key, outcome, log: null, isExpected: (task) => (task.status === 'waiting' ? task : null) })
+    },
+    async timeOut(task) {
+      // Without its token no worker's report is taken for a repeated one.
+      const isExpected = (current: TaskRecord, isOverdue: boolean) => (isOverdue ? { ...current, token: null } : null)
+      const { isAccepted } = await end({ key: task, outcome: timedOut(task), log: null, isExpected })
+      return isAccepted
     },
   }
+}
+
+interface Ending {
+  readonly key: TaskKey
+  readonly outcome: Outcome
+  readonly log: string | null
+  /** The task as it is to be ended; null: it is not. */
+  readonly isExpected: (task: TaskRecord, isOverdue: boolean) => TaskRecord | null
+}
+
+function timedOut({ childId, claimedAt, deadline }: TaskRecord): Outcome {
+  if (childId !== null) {
+    return failure({
+      code: 'TIMEOUT',
+      message: `child execution ${childId} did not end within the step's timeout, and is cancelled`,
+    })
+  }
+  const seconds = ((deadline?.getTime() ?? 0) - (claimedAt?.getTime() ?? 0)) / 1000
+  const message = `no report within ${seconds} s: the server ended the attempt; raise the step's timeout if it needs longer`
+  return failure({ code: 'TIMEOUT', message })
 }
 
 function ticketKey(ticket: TaskTicket): TaskKey {

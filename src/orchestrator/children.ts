@@ -17,8 +17,6 @@ import type { Outcome } from './types.js'
 export interface Children {
   /** Starts the child that a waiting task was given, or ends the task when it has ended. Safe to repeat at any time. */
   resume(key: TaskKey): Promise<void>
-  /** Fails a task whose child has run longer than its timeout. */
-  expire(task: TaskRecord): Promise<void>
 }
 
 interface ChildrenDependencies extends StartDependencies, Pick<OrchestratorDependencies, 'catalog'> {
@@ -74,12 +72,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
     return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras }
   }
 
-  async function expire(task: TaskRecord): Promise<void> {
-    const message = `child execution ${task.childId} did not end within the step's timeout, and is cancelled`
-    await deps.attempts().completeWaiting(task, failure({ code: 'TIMEOUT', message }))
-  }
-
-  return { resume, expire }
+  return { resume }
 }
 
 function versionOf(input: JsonObject): number | null {

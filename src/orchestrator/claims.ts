@@ -1,4 +1,5 @@
 import { TransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
 import { isStorableText } from '../core/text.js'
 import type { Database } from '../db/database.js'
 import { SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
@@ -9,6 +10,8 @@ const MAX_WAIT_MS = 60_000
 const POLL_MS = 500
 const CANDIDATES = 20
 const MAX_NOTICED = 10_000
+/** Executions whose last turn is remembered; the others count as if they had just come. */
+const MAX_SERVED = 1000
 
 export interface Claims {
   /**
@@ -52,6 +55,8 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
   const queues = new Map<string, Queue>()
   /** Tokens of leases that ran out and whose workers' claims were dismissed for it. */
   const noticed = new Set<string>()
+  /** When executions had their last turn, the oldest first. */
+  const served = new Map<ExecutionId, number>()
   let isStopped = false
 
   async function look(pool: string, queue: Queue): Promise<void> {
@@ -71,7 +76,9 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
 
   async function handOut(pool: string, queue: Queue): Promise<boolean> {
     const limit = Math.max(CANDIDATES, queue.waiting.size)
-    const candidates = await listClaimable(db, pool, limit)
+    const now = performance.now()
+    const turns = [...served].map(([id, at]) => ({ id, ms: now - at }))
+    const candidates = await listClaimable(db, pool, limit, turns)
     dismissLost(queue, candidates)
     const untried = candidates.values()
     await Promise.all([...queue.waiting].slice(0, candidates.length).map((waiter) => serve(queue, waiter, untried)))
@@ -102,6 +109,7 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
       for (let next = untried.next(); !next.done && !signal?.aborted; next = untried.next()) {
         const task = await begin(next.value, workerId)
         if (!task) continue
+        noteTurn(task.executionId)
         if (signal?.aborted) await release({ taskId: task.id, attempt: task.attempt, token: task.token })
         waiter.answer(task)
         return
@@ -110,6 +118,12 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
     } catch (error) {
       waiter.fail(error)
     }
+  }
+
+  function noteTurn(id: ExecutionId): void {
+    served.delete(id)
+    served.set(id, performance.now())
+    if (served.size > MAX_SERVED) served.delete(served.keys().next().value as ExecutionId)
   }
 
   function join(waiter: Waiter): void {

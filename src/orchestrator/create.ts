@@ -37,7 +37,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const starting = { ...deps, insert: createStartQueue(db) }
   const children = createChildren({ ...starting, attempts: () => attempts, announce })
-  const relay = createRelay({ ...deps, bus, resume: children.resume, expire: children.expire, giveUp, cancelOrphan })
+  const relay = createRelay({ ...deps, bus, resume: children.resume, expire, giveUp, cancelOrphan })
 
   /** Workers of this process hear it from the bus, those outside from their waiting claims. */
   async function offer(task: TaskRef): Promise<void> {
@@ -59,6 +59,11 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   /** The delivery after the last: beginning it fails the step, also where no worker is left to claim it. */
   async function giveUp(key: TaskKey): Promise<void> {
     await attempts.begin(key, { id: embeddedWorkerId(deps.processId ?? null), isRemote: false })
+  }
+
+  async function expire(task: TaskRecord): Promise<void> {
+    // Whoever runs it hears that it is not theirs any more.
+    if (await attempts.timeOut(task)) withdraw([task])
   }
 
   function dispatch(task: NewTask): void {

@@ -22,10 +22,11 @@ export interface RunChange {
   isLoopChanged: boolean
 }
 
-/** What of a task is to be written; `leaseMs` null: no lease. */
+/** What of a task is to be written; null: no lease, no deadline. */
 export interface TaskChange {
   readonly task: TaskRecord
   readonly leaseMs: number | null
+  readonly timeoutMs: number | null
 }
 
 export interface EventRow extends EventDraft {

@@ -50,11 +50,12 @@ WITH execution AS (
     AS o (execution_id bigint, run integer, attempt integer, pool text, kind text, delay_ms double precision)
 ), touched AS (
   UPDATE transient.task t SET status = u.status, token = u.token, worker_id = u.worker_id, deliveries = u.deliveries,
-    lease_until = now() + u.lease_ms * interval '1 millisecond', child_id = u.child_id, input = COALESCE(u.input::jsonb, t.input),
+    lease_until = now() + u.lease_ms * interval '1 millisecond', deadline = now() + u.timeout_ms * interval '1 millisecond',
+    claimed_at = CASE WHEN u.lease_ms IS NULL THEN t.claimed_at ELSE now() END, child_id = u.child_id, input = COALESCE(u.input::jsonb, t.input),
     sealed = COALESCE(u.sealed, t.sealed),
     finished_at = CASE WHEN u.status = 'done' THEN now() ELSE t.finished_at END
   FROM json_to_recordset($5::json) AS u (execution_id bigint, run integer, attempt integer, status text, token text, worker_id text,
-    deliveries integer, lease_ms double precision, child_id bigint, input text, sealed text)
+    deliveries integer, lease_ms double precision, timeout_ms double precision, child_id bigint, input text, sealed text)
   WHERE t.execution_id = u.execution_id AND t.run = u.run AND t.attempt = u.attempt AND u.run % 1 = 0
 )
 INSERT INTO transient.event (execution_id, seq, revision, name, step, run, attempt, data)
@@ -133,13 +134,19 @@ function openedRow(change: RunChange, keyRing: KeyRing) {
 }
 
 /** What a worker was given of a sensitive run is kept encrypted; what was read so stays as it is, also under a newer key. */
-function taskRow({ runs, keyRing }: Draft, { task, leaseMs }: TaskChange) {
+function taskRow({ runs, keyRing }: Draft, { task, leaseMs, timeoutMs }: TaskChange) {
   const { executionId, run, attempt, input } = task
   const isNew = input !== null && task.sealed === null
   const isHidden = isNew && runs.get(run)?.isSensitive === true
   return {
     ...{ execution_id: task.executionId, run: task.run, attempt: task.attempt, status: task.status, token: task.token },
-    ...{ worker_id: task.workerId, deliveries: task.deliveries, lease_ms: leaseMs, child_id: task.childId },
+    ...{
+      worker_id: task.workerId,
+      deliveries: task.deliveries,
+      lease_ms: leaseMs,
+      timeout_ms: timeoutMs,
+      child_id: task.childId,
+    },
     input: isNew ? stringifyJson(isHidden ? {} : input) : null,
     sealed: isHidden ? keyRing.seal(input, taskPlace(executionId, run, attempt)) : null,
   }

@@ -1,7 +1,7 @@
 import type { Sql } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import type { TaskKey, TaskRecord } from '../tasks/record.js'
-import { type TaskRow, toTask } from '../tasks/store.js'
+import { isFree, isOverdue, type TaskRow, toTask } from '../tasks/store.js'
 import { type RunRow, toRun } from './run-store.js'
 import { openRun } from './sealed-run.js'
 import type { RunState } from './types.js'
@@ -11,6 +11,7 @@ type Prefixed<P extends string, Row> = { readonly [K in keyof Row & string as `$
 interface WorkRow extends Prefixed<'t_', TaskRow>, Prefixed<'r_', RunRow> {
   readonly p_run: number | null
   readonly is_free: boolean
+  readonly is_overdue: boolean
   readonly lease_until: Date
   readonly live_visits: bigint
 }
@@ -20,6 +21,8 @@ export interface Work {
   readonly task: TaskRecord
   /** The task is open, due and held by nobody, by the database's clock. */
   readonly isFree: boolean
+  /** Its attempt, or the child that it waits for, did not end in its time. */
+  readonly isOverdue: boolean
   /** When a lease would end that begins now. */
   readonly leaseUntil: Date
   readonly run: RunState
@@ -40,6 +43,9 @@ const TASK = [
   'token',
   'worker_id',
   'deliveries',
+  'claimed_at',
+  'deadline',
+  'faults',
   'sealed',
 ]
 const RUN = [
@@ -69,7 +75,7 @@ const LOAD_WORK = `
 SELECT ${columns('t', TASK)}, t.child_id AS t_child_id, ${texts('t', ['input'])},
   ${columns('r', RUN)}, ${texts('r', ['args', 'item', 'loop'])},
   ${columns('p', RUN)}, ${texts('p', ['args', 'item', 'loop'])},
-  t.status = 'open' AND t.not_before <= now() AND (t.lease_until IS NULL OR t.lease_until < now()) AS is_free,
+  ${isFree('t')} AS is_free, ${isOverdue('t')} AS is_overdue,
   now() + $2::double precision * interval '1 millisecond' AS lease_until,
   (SELECT count(*) FROM transient.step_run v
    WHERE v.execution_id = t.execution_id AND v.iteration IS NULL AND v.status IN ('pending', 'running')) AS live_visits
@@ -98,6 +104,7 @@ export async function loadWork(tx: Sql, { keys, leaseMs, keyRing }: WorkRequest)
     run: run(unprefixed<RunRow>(row, 'r_')),
     parent: row.p_run === null ? null : run(unprefixed<RunRow>(row, 'p_')),
     isFree: row.is_free,
+    isOverdue: row.is_overdue,
     leaseUntil: row.lease_until,
     liveVisits: Number(row.live_visits),
   }))

@@ -18,6 +18,9 @@ import { asStepFault, evaluateVars, mergeWrites, stateWrite, type VarsResult } f
 /** In the input of a waiting task: which of the child's args are sensitive. */
 export const SENSITIVE_ARGS = 'sensitive_args'
 
+/** The longest that timers of workers and the API's integers hold: 24.8 days. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
 export interface PrepareRequest {
   readonly snapshot: Snapshot
   readonly limits: Limits
@@ -202,5 +205,5 @@ function timeoutOf(snapshot: Snapshot, limits: Limits): number {
   const { value } = guarded({ template: written, layers, at, unreadable: snapshot.sensitive?.unreadable }, () =>
     requireNumber(renderTree(written, createContext(layers), at), at, TIMEOUT_RULE),
   )
-  return Math.ceil(value * 1000)
+  return Math.min(Math.ceil(value * 1000), MAX_TIMEOUT_MS)
 }

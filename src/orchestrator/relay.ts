@@ -1,10 +1,20 @@
 import type { ExecutionId } from '../core/ids.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { forgetEnsured, listOrphans, listOverdue, listResumable, listUnservedPools, takeDueTasks } from '../tasks/store.js'
+import {
+  forgetEnsured,
+  listOrphans,
+  listOverdue,
+  listResumable,
+  listUnservedPools,
+  takeDueTasks,
+  type WaitingTask,
+} from '../tasks/store.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 
 const PERIOD_MS = 1000
 const BATCH = 1000
+/** So many at once: the connections are there for others, too. */
+const AT_ONCE = 8
 /** A worker that comes back after a restart is back by then. */
 const UNSERVED_MS = 30_000
 /** Retention may have this part of the time, so that a large database is looked through less often than a small one. */
@@ -20,33 +30,37 @@ export interface Relay {
 
 interface RelayDependencies extends Pick<OrchestratorDependencies, 'db' | 'bus' | 'leaseMs' | 'limits' | 'logger' | 'retention'> {
   readonly resume: (key: TaskKey) => Promise<void>
-  /** Ends a task whose child has run longer than its timeout. */
+  /** Ends a task whose attempt, or whose child, did not end in its time. */
   readonly expire: (task: TaskRecord) => Promise<void>
   /** Fails a task whose workers were lost too often. */
   readonly giveUp: (task: TaskRecord) => Promise<void>
   readonly cancelOrphan: (id: ExecutionId) => Promise<void>
 }
 
+/** One thing that the relay does again and again, at its own pace; answers how long it rests. */
+type Duty = () => Promise<number>
+
 /**
- * Makes the engine's data again from the database, once a second: offers open, due tasks, goes on with parents whose
- * child has ended or is overdue, and ends children that nobody waits for. What it does is idempotent, so any number of processes may.
+ * Makes the engine's data again from the database, once a second: offers open, due tasks, ends attempts whose time is up, goes on with
+ * parents whose child has ended, and ends children that nobody waits for. Each of these goes at its own pace, and each task by itself:
+ * what is slow or fails keeps nothing else waiting. What it does is idempotent, so any number of processes may.
  */
 export function createRelay(deps: RelayDependencies): Relay {
   const { db, bus, leaseMs, logger, retention, resume, expire, giveUp, cancelOrphan } = deps
-  let timer: NodeJS.Timeout | null = null
-  let round: Promise<void> = Promise.resolve()
+  const timers = new Set<NodeJS.Timeout>()
+  const rounds = new Set<Promise<void>>()
   let isStopped = false
   let wasHealthy = true
-  let unserved: readonly string[] = []
-  let unservedAt = performance.now() + UNSERVED_MS
-  let retentionAt = performance.now() + RETENTION_PERIOD_MS.min
+  /** What waited first in pools that nobody seemed to serve, and those of them that were named in the log. */
+  let suspects: ReadonlyMap<string, WaitingTask> = new Map()
+  let unserved: ReadonlySet<string> = new Set()
 
-  /** A bus that is away has no part in the rest of the round, and may come back without what it was given. */
-  async function offer(): Promise<void> {
+  /** A bus that is away may come back without what it was given. */
+  async function offer(): Promise<number> {
     const { isHealthy } = await bus.health()
     if (isHealthy && !wasHealthy) await forgetEnsured(db, null)
     wasHealthy = isHealthy
-    if (!isHealthy) return
+    if (!isHealthy) return PERIOD_MS
     const tasks = await takeDueTasks(db, leaseMs, BATCH)
     const outcomes = await Promise.allSettled(
       tasks.map((task) =>
@@ -56,59 +70,105 @@ export function createRelay(deps: RelayDependencies): Relay {
       ),
     )
     const failed = tasks.filter((_, index) => outcomes[index]?.status === 'rejected')
-    if (failed.length === 0) return
+    if (failed.length === 0) return PERIOD_MS
     logger.warn({ count: failed.length }, 'the bus did not take all tasks; they are offered again')
     await forgetEnsured(db, failed)
+    return PERIOD_MS
   }
 
-  async function runOnce(): Promise<void> {
-    await offer()
-    for (const task of await listResumable(db, BATCH)) await resume(task)
-    for (const task of await listOverdue(db, BATCH)) await expire(task)
-    for (const id of await listOrphans(db, BATCH)) await cancelOrphan(id)
-    if (performance.now() >= unservedAt) await warnOfUnserved()
-    if (retention && performance.now() >= retentionAt) await retain(retention)
+  /** Does something for each of a list, a page in each round: those that fail again and again keep none of the others waiting. */
+  function forEach<T>(
+    list: (after: T | null) => Promise<T[]>,
+    work: (item: T) => Promise<void>,
+    name: (item: T) => string,
+  ): Duty {
+    let after: T | null = null
+    return async () => {
+      const items = await list(after)
+      after = items.length < BATCH ? null : (items.at(-1) ?? null)
+      const rest = items.values()
+      const workers = Array.from({ length: AT_ONCE }, async () => {
+        for (const item of rest) {
+          await work(item).catch((error: unknown) =>
+            logger.warn({ task: name(item), err: error }, 'the relay could not go on with a task; it tries again'),
+          )
+        }
+      })
+      await Promise.all(workers)
+      return PERIOD_MS
+    }
   }
 
-  /** A pool that nobody serves may be a misspelt one: its steps wait for ever. It is said once, until someone serves it. */
-  async function warnOfUnserved(): Promise<void> {
-    unservedAt = performance.now() + UNSERVED_MS
-    const pools = await listUnservedPools(db, UNSERVED_MS)
-    for (const pool of pools.filter((name) => !unserved.includes(name))) {
+  /**
+   * A pool that nobody serves may be a misspelt one: its steps wait for ever. It is said once, until someone serves it. Where a pool
+   * is served, the task that waited first is taken until the next look, however long the others wait.
+   */
+  async function warnOfUnserved(): Promise<number> {
+    const waiting = (await bus.health()).isHealthy ? await listUnservedPools(db) : []
+    const untouched = waiting.filter(({ pool, ...first }) => isSame(suspects.get(pool), first))
+    for (const { pool } of untouched.filter((one) => !unserved.has(one.pool))) {
       logger.warn(
         { pool },
         'steps wait in a pool that no worker serves: start one (transient worker --pool), or correct the pool of the step',
       )
     }
-    unserved = pools
+    unserved = new Set(untouched.map(({ pool }) => pool))
+    suspects = new Map(waiting.map((one) => [one.pool, one]))
+    return UNSERVED_MS
   }
 
-  async function retain({ runOnce: retainOnce }: { runOnce(): Promise<unknown> }): Promise<void> {
+  async function retain(): Promise<number> {
     const began = performance.now()
-    try {
-      await retainOnce()
-    } finally {
-      const took = performance.now() - began
-      const { min, max } = RETENTION_PERIOD_MS
-      retentionAt = performance.now() + Math.min(max, Math.max(min, took / RETENTION_SHARE))
-    }
+    await retention?.runOnce()
+    const { min, max } = RETENTION_PERIOD_MS
+    return Math.min(max, Math.max(min, (performance.now() - began) / RETENTION_SHARE))
   }
 
-  function tick(): void {
-    round = runOnce()
-      .catch((error: unknown) => logger.warn({ err: error }, 'the relay could not finish a round'))
-      .then(() => {
-        if (!isStopped) timer = setTimeout(tick, PERIOD_MS)
-      })
+  const duties: readonly Duty[] = [
+    offer,
+    forEach<TaskRecord>((after) => listOverdue(db, BATCH, after), expire, formatTaskId),
+    forEach<TaskRecord>((after) => listResumable(db, BATCH, after), resume, formatTaskId),
+    forEach<ExecutionId>(
+      (after) => listOrphans(db, BATCH, after),
+      cancelOrphan,
+      (id) => id,
+    ),
+  ]
+
+  function repeat(duty: Duty, inMs: number): void {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      const round = duty()
+        .catch((error: unknown) => {
+          logger.warn({ err: error }, 'the relay could not finish a round')
+          return PERIOD_MS
+        })
+        .then((restMs) => {
+          rounds.delete(round)
+          if (!isStopped) repeat(duty, restMs)
+        })
+      rounds.add(round)
+    }, inMs)
+    timers.add(timer)
   }
 
   return {
-    runOnce,
-    start: tick,
+    async runOnce() {
+      await Promise.all(duties.map((duty) => duty()))
+    },
+    start() {
+      for (const duty of duties) repeat(duty, 0)
+      repeat(warnOfUnserved, UNSERVED_MS)
+      if (retention) repeat(retain, RETENTION_PERIOD_MS.min)
+    },
     async stop() {
       isStopped = true
-      if (timer) clearTimeout(timer)
-      await round
+      for (const timer of timers) clearTimeout(timer)
+      await Promise.all(rounds)
     },
   }
+}
+
+function isSame(left: WaitingTask | undefined, right: Omit<WaitingTask, 'pool'>): boolean {
+  return left !== undefined && left.id === right.id && left.deliveries === right.deliveries
 }

@@ -9,7 +9,7 @@ import type { Completion, TaskCalls, WorkerTask } from './tasks.js'
 import type { RunTask, WorkerEvent } from './worker-options.js'
 
 /** A tool that was told to stop gets this long before its place is given to another. */
-const STOP_GRACE_MS = 3000
+const STOP_GRACE_MS = 1500
 /** A worker that ends waits this long for the server to take a task back. */
 const RELEASE_MS = 1000
 /** After this many faults of the server with one report, the report is what is wrong. */

@@ -25,6 +25,12 @@ export interface TaskRecord extends TaskKey {
   readonly token: string | null
   readonly workerId: string | null
   readonly deliveries: number
+  /** When it was given to its worker. */
+  readonly claimedAt: Date | null
+  /** When the attempt, or the child that it waits for, must have ended. */
+  readonly deadline: Date | null
+  /** Decisions about it that failed for no reason of the step's own. */
+  readonly faults: number
   /** The child execution that a `waiting` task waits for, and the input that it was started with. */
   readonly childId: ExecutionId | null
   readonly input: JsonObject | null

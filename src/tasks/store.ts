@@ -1,7 +1,7 @@
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
-import { SYSTEM_POOL, type TaskKey, type TaskRecord, type TaskStatus } from './record.js'
+import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord, type TaskStatus } from './record.js'
 
 export interface NewTask extends TaskKey {
   readonly pool: string
@@ -22,13 +22,16 @@ export interface TaskRow {
   token: string | null
   worker_id: string | null
   deliveries: number
+  claimed_at: Date | null
+  deadline: Date | null
+  faults: number
   child_id: bigint | null
   input: string | null
   sealed: string | null
 }
 
-const COLUMNS = `execution_id, run, attempt, pool, kind, status, not_before, lease_until, token, worker_id, deliveries,
-  child_id, input::text AS input, sealed`
+const COLUMNS = `execution_id, run, attempt, pool, kind, status, not_before, lease_until, token, worker_id, deliveries, claimed_at,
+  deadline, faults, child_id, input::text AS input, sealed`
 
 /** The record of a row. */
 export function toTask(row: TaskRow): TaskRecord {
@@ -44,6 +47,9 @@ export function toTask(row: TaskRow): TaskRecord {
     token: row.token,
     workerId: row.worker_id,
     deliveries: row.deliveries,
+    claimedAt: row.claimed_at,
+    deadline: row.deadline,
+    faults: row.faults,
     childId: row.child_id === null ? null : String(row.child_id),
     input: row.input === null ? null : (parseJson(row.input) as JsonObject),
     sealed: row.sealed,
@@ -71,11 +77,26 @@ export interface Lease {
   readonly leaseMs: number
 }
 
-/** Extends a lease that is still held; null when it is not. */
+/** A worker's own report of its timeout may come so much later than the deadline: it says more than the server can. */
+const GRACE = `interval '2 seconds'`
+
+/** Of a task `t` that was still held at its deadline: nobody else gets it, and the relay ends it. */
+const isTimedOut = (t: string) => `(${t}.deadline < now() AND ${t}.lease_until >= ${t}.deadline)`
+
+/** Of a task `t`: it is open, due, and held by nobody. */
+export const isFree = (t: string) =>
+  `(${t}.status = 'open' AND ${t}.not_before <= now() AND (${t}.lease_until IS NULL OR ${t}.lease_until < now()) AND ${isTimedOut(t)} IS NOT TRUE)`
+
+/** Of a task `t`: its attempt, or the child that it waits for, did not end in its time. */
+export const isOverdue = (t: string) =>
+  `(CASE ${t}.status WHEN 'waiting' THEN ${t}.deadline < now() WHEN 'open' THEN ${t}.deadline < now() - ${GRACE} AND ${isTimedOut(t)} END) IS TRUE`
+
+/** Extends a lease that is still held, while the attempt has time left; null when it is not, or has none. */
 export async function extendLease(sql: Sql, key: TaskKey, lease: Lease): Promise<TaskRecord | null> {
   const rows = await sql.rows<TaskRow>(
     `UPDATE transient.task SET lease_until = now() + $5 * interval '1 millisecond'
      WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND token = $4
+       AND (deadline IS NULL OR deadline >= now() - ${GRACE})
      RETURNING ${COLUMNS}`,
     key.executionId,
     key.run,
@@ -90,7 +111,7 @@ export async function extendLease(sql: Sql, key: TaskKey, lease: Lease): Promise
 export async function releaseLease(sql: Sql, key: TaskKey, token: string): Promise<TaskRecord | null> {
   const rows = await sql.rows<TaskRow>(
     `UPDATE transient.task
-     SET lease_until = NULL, token = NULL, worker_id = NULL, deliveries = deliveries - 1, ensured_at = now()
+     SET lease_until = NULL, deadline = NULL, token = NULL, worker_id = NULL, deliveries = deliveries - 1, ensured_at = now()
      WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND token = $4
      RETURNING ${COLUMNS}`,
     key.executionId,
@@ -115,21 +136,29 @@ export async function withdrawTasks(tx: Sql, executionId: ExecutionId, parentRun
   return rows.map(toTask)
 }
 
-/** Open, due tasks that are neither leased nor ensured within a lease time; marks them as ensured. */
+/**
+ * Open, due tasks that are neither leased nor ensured within a lease time; marks them as ensured. Executions take turns: one with
+ * ten thousand due tasks keeps no other waiting.
+ */
 export async function takeDueTasks(sql: Sql, leaseMs: number, limit: number): Promise<TaskRecord[]> {
+  const isDue = `${isFree('t')} AND (t.ensured_at IS NULL OR t.ensured_at < now() - $1 * interval '1 millisecond')`
   const rows = await sql.rows<TaskRow>(
     `UPDATE transient.task SET ensured_at = now()
      WHERE (execution_id, run, attempt) IN (
-       SELECT execution_id, run, attempt FROM transient.task
-       WHERE status = 'open' AND not_before <= now()
-         AND (lease_until IS NULL OR lease_until < now())
-         AND (ensured_at IS NULL OR ensured_at < now() - $1 * interval '1 millisecond')
-       ORDER BY not_before LIMIT $2 FOR UPDATE SKIP LOCKED)
+       SELECT execution_id, run, attempt FROM transient.task t
+       WHERE ${isDue} AND (execution_id, run, attempt) IN (
+         SELECT execution_id, run, attempt FROM (${inTurns(isDue)}) due ORDER BY turn, not_before LIMIT $2)
+       FOR UPDATE SKIP LOCKED)
      RETURNING ${COLUMNS}`,
     leaseMs,
     limit,
   )
   return rows.map(toTask)
+}
+
+/** Tasks with the turn that each has among those of its execution. */
+function inTurns(condition: string): string {
+  return `SELECT t.*, row_number() OVER (PARTITION BY execution_id ORDER BY not_before, run) AS turn FROM transient.task t WHERE ${condition}`
 }
 
 /** The bus does not have these tasks (null: may have lost any): the relay offers them as soon as nobody holds them. */
@@ -142,49 +171,67 @@ export async function forgetEnsured(sql: Sql, keys: readonly TaskKey[] | null): 
   )
 }
 
-/** Tasks of a pool that a worker could claim now, oldest first. */
-export async function listClaimable(sql: Sql, pool: string, limit: number): Promise<TaskRecord[]> {
+/** When an execution was last given a turn, in milliseconds before now. */
+export interface LastTurn {
+  readonly id: ExecutionId
+  readonly ms: number
+}
+
+/** Tasks of a pool that a worker could claim now. Executions take turns: that which came, or had its last turn, longest ago is first. */
+export async function listClaimable(sql: Sql, pool: string, limit: number, served: readonly LastTurn[]): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
-    `SELECT ${COLUMNS} FROM transient.task
-     WHERE status = 'open' AND pool = $1 AND not_before <= now() AND (lease_until IS NULL OR lease_until < now())
-     ORDER BY not_before, run LIMIT $2`,
+    `SELECT ${COLUMNS} FROM (${inTurns(`${isFree('t')} AND t.pool = $1`)}) due
+     LEFT JOIN json_to_recordset($3::json) AS served (id bigint, ms double precision) ON served.id = due.execution_id
+     ORDER BY turn, greatest(not_before, now() - served.ms * interval '1 millisecond'), run LIMIT $2`,
     pool,
     limit,
+    JSON.stringify(served),
   )
   return rows.map(toTask)
 }
 
+/** A place in a list that is read page by page, over rounds; null: its beginning. */
+export type After = TaskKey | null
+
+const follows = `($2::bigint IS NULL OR (execution_id, run, attempt) > ($2::bigint, $3::integer, $4::integer))
+  ORDER BY execution_id, run, attempt LIMIT $1`
+
+const placeOf = (after: After) => [after?.executionId ?? null, after?.run ?? null, after?.attempt ?? null] as const
+
 /** Tasks that wait for a child that has ended, or that was never made (the process died in between). */
-export async function listResumable(sql: Sql, limit: number): Promise<TaskRecord[]> {
+export async function listResumable(sql: Sql, limit: number, after: After): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
     `SELECT ${COLUMNS} FROM transient.task
      WHERE status = 'waiting' AND NOT EXISTS (
-       SELECT 1 FROM transient.execution c WHERE c.id = child_id AND c.status IN ('pending', 'running'))
-     LIMIT $1`,
+       SELECT 1 FROM transient.execution c WHERE c.id = child_id AND c.status IN ('pending', 'running')) AND ${follows}`,
     limit,
+    ...placeOf(after),
   )
   return rows.map(toTask)
 }
 
-/** Tasks whose child has run longer than their timeout. */
-export async function listOverdue(sql: Sql, limit: number): Promise<TaskRecord[]> {
+/** Tasks whose attempt, or whose child, did not end in its time. */
+export async function listOverdue(sql: Sql, limit: number, after: After): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
-    `SELECT ${COLUMNS} FROM transient.task WHERE status = 'waiting' AND lease_until < now() LIMIT $1`,
+    `SELECT ${COLUMNS} FROM transient.task t WHERE status IN ('open', 'waiting') AND deadline < now() AND ${isOverdue('t')} AND ${follows}`,
     limit,
+    ...placeOf(after),
   )
   return rows.map(toTask)
 }
 
 /** Child executions that still run although nobody waits for them: their parent, or the task that started them, has ended. */
-export async function listOrphans(sql: Sql, limit: number): Promise<ExecutionId[]> {
+export async function listOrphans(sql: Sql, limit: number, after: ExecutionId | null): Promise<ExecutionId[]> {
   const rows = await sql.rows<{ id: bigint }>(
     `SELECT c.id FROM transient.execution c
      WHERE c.status = 'running' AND c.parent_task_id IS NOT NULL AND NOT EXISTS (
        SELECT 1 FROM transient.task t
        WHERE t.execution_id = c.parent_id AND t.run = split_part(c.parent_task_id, '-', 2)::integer
          AND t.attempt = split_part(c.parent_task_id, '-', 3)::integer AND t.status = 'waiting')
-     LIMIT $1`,
+       AND ($2::bigint IS NULL OR c.id > $2::bigint)
+     ORDER BY c.id LIMIT $1`,
     limit,
+    after,
   )
   return rows.map((row) => String(row.id))
 }
@@ -219,14 +266,24 @@ export async function countOpenTasks(sql: Sql): Promise<OpenTasks[]> {
   return rows.map((row) => ({ pool: row.pool, count: Number(row.count), lagSeconds: Number(row.lag_ms) / 1000 }))
 }
 
-/** Pools whose due tasks have waited this long while nobody held one: no worker serves them. */
-export async function listUnservedPools(sql: Sql, waitedMs: number): Promise<string[]> {
-  const rows = await sql.rows<{ pool: string }>(
-    `SELECT pool FROM transient.task WHERE status = 'open' AND pool <> $1 GROUP BY pool
-     HAVING bool_and(lease_until IS NULL OR lease_until < now()) AND min(not_before) < now() - $2 * interval '1 millisecond'
-     ORDER BY pool`,
+/** The task of a pool that has waited longest. */
+export interface WaitingTask {
+  readonly pool: string
+  readonly id: string
+  readonly deliveries: number
+}
+
+/** Of each pool of which nobody holds a task now: the due task that has waited longest. */
+export async function listUnservedPools(sql: Sql): Promise<WaitingTask[]> {
+  const rows = await sql.rows<{ pool: string; execution_id: bigint; run: number; attempt: number; deliveries: number }>(
+    `SELECT DISTINCT ON (pool) pool, execution_id, run, attempt, deliveries FROM transient.task t
+     WHERE ${isFree('t')} AND pool <> $1 AND NOT EXISTS (
+       SELECT 1 FROM transient.task held WHERE held.status = 'open' AND held.pool = t.pool AND held.lease_until >= now())
+     ORDER BY pool, not_before, run, execution_id`,
     SYSTEM_POOL,
-    waitedMs,
   )
-  return rows.map(({ pool }) => pool)
+  return rows.map(({ pool, execution_id, run, attempt, deliveries }) => ({
+    ...{ pool, deliveries },
+    id: formatTaskId({ executionId: String(execution_id), run, attempt }),
+  }))
 }

@@ -4,7 +4,7 @@ import { failed } from './outcome.js'
 import type { Isolation, RunningTool, ToolCallContext, ToolDefinition, ToolEnvironment, ToolOutcome } from './tool.js'
 
 /** A tool that was told to stop gets this long to clean up before its call is answered without it. */
-const STOP_GRACE_MS = 2000
+const STOP_GRACE_MS = 1500
 
 export interface Toolbox {
   /** Whether this process runs the kind; `playbook` and `workbook` are the orchestrator's own. */

@@ -61,3 +61,57 @@ it('examples/worker.py runs a pool with real Python', async () => {
     worker.signal('SIGKILL')
   }
 })
+
+it('examples/worker.py ends a task in its time, reports TIMEOUT, and goes on with the next', async () => {
+  const playbook = JSON.stringify({
+    apiVersion: 'noetl.io/v2',
+    kind: 'Playbook',
+    metadata: { name: 'endless', path: 'test/endless-python' },
+    workload: { numbers: [] },
+    workflow: [
+      {
+        step: 'start',
+        timeout: 1,
+        tool: { kind: 'python', code: 'pass', args: { numbers: '{{ workload.numbers }}' } },
+        pool: 'endless',
+      },
+    ],
+  })
+  const path = await server.register(playbook)
+  const slow = `import sys; source = open(${JSON.stringify(join(ROOT, 'examples/worker.py'))}).read()
+exec(source.replace('    numbers = task', '    if not task["input"]["args"]["numbers"]: time.sleep(60)\\n    numbers = task'))`
+  const worker = startProcess('python3', ['-c', slow, server.url, 'endless'])
+  try {
+    const stuck = await server.untilEnded(await server.startExecution(path))
+    expect(stuck.error, worker.output()).toMatchObject({ code: 'TIMEOUT', message: 'no result after 1.0 s' })
+    expect(await server.untilEnded(await server.startExecution(path, { numbers: [1] }))).toMatchObject({ status: 'COMPLETED' })
+  } finally {
+    worker.signal('SIGKILL')
+  }
+})
+
+it('createWorker of the SDK reports TIMEOUT of a tool that does not stop, and goes on with the next', async () => {
+  const playbook = JSON.stringify({
+    apiVersion: 'noetl.io/v2',
+    kind: 'Playbook',
+    metadata: { name: 'deaf', path: 'test/deaf-sdk' },
+    workflow: [{ step: 'start', timeout: 0.5, tool: { kind: 'python', code: 'pass' }, pool: 'deaf' }],
+  })
+  const path = await server.register(playbook)
+  const program = `const { createWorker } = await import('transient/sdk'); let count = 0
+createWorker({ url: ${JSON.stringify(server.url)}, pool: 'deaf', run: (_task, { log }) => {
+  log('began'); count += 1
+  return count > 1 ? { status: 'success', data: count } : new Promise(() => undefined)
+} })`
+  const worker = startProcess(process.execPath, ['--input-type=module', '-e', program])
+  try {
+    const stuck = await server.untilEnded(await server.startExecution(path))
+    expect(stuck.error, worker.output()).toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('the tool was stopped'),
+    })
+    expect(await server.untilEnded(await server.startExecution(path))).toMatchObject({ status: 'COMPLETED' })
+  } finally {
+    worker.signal('SIGKILL')
+  }
+})

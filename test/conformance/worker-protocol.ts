@@ -23,7 +23,7 @@ interface Task {
 export interface Bench {
   readonly client: TransientClient
   readonly pool: string
-  start(): Promise<string>
+  start(workload?: object): Promise<string>
   claim(waitMs?: number, workerId?: string): Promise<Task>
   claimNothing(): Promise<void>
   post(task: Task, action: 'heartbeat' | 'complete' | 'release', more?: object): Promise<RestAnswer>
@@ -40,13 +40,23 @@ export async function createBench(url: string, key?: string): Promise<Bench> {
       apiVersion: 'noetl.io/v2',
       kind: 'Playbook',
       metadata: { name: pool, path: `conformance/${pool}` },
-      workflow: [{ step: 'start', tool: 'python', code: 'result = 1', pool, vars: { answer: '{{ result }}' } }],
+      workload: { timeout: 300 },
+      workflow: [
+        {
+          step: 'start',
+          timeout: '{{ workload.timeout }}',
+          tool: 'python',
+          code: 'result = 1',
+          pool,
+          vars: { answer: '{{ result }}' },
+        },
+      ],
     }),
   )
   return {
     client,
     pool,
-    start: () => client.startExecution(path),
+    start: (workload) => client.startExecution(path, workload),
     async claim(waitMs = 10_000, workerId = `worker-${randomUUID()}`) {
       const task = await claim(waitMs, workerId)
       ok(task, `nothing came within ${waitMs} ms`)
@@ -232,6 +242,23 @@ export const RULES: readonly Rule[] = [
         ok(tries < 50, 'a task that was reported still has a good token')
         await sleep(100)
       }
+    },
+  },
+  {
+    id: 'S14',
+    title: 'an attempt ends with TIMEOUT, whatever heartbeats come, and a later report is CONFLICT',
+    async check(bench) {
+      const id = await bench.start({ timeout: 0.5 })
+      const task = await bench.claim()
+      const deadline = Date.now() + 60_000
+      while ((await bench.post(task, 'heartbeat')).status === 200) {
+        ok(Date.now() < deadline, 'its heartbeats are accepted for ever')
+        await sleep(100)
+      }
+      const ended = await bench.client.untilEnded(id)
+      deepEqual([ended.status, ended.error?.code], ['FAILED', 'TIMEOUT'])
+      for (const action of ['heartbeat', 'release'] as const) refused(await bench.post(task, action), 409, 'CONFLICT')
+      refused(await bench.post(task, 'complete', { result: 1 }), 409, 'CONFLICT')
     },
   },
 ]

@@ -63,19 +63,38 @@ describeEachDatabase('claims', (open) => {
     await complete(task)
   })
 
-  it('tell a pool that nobody serves by what waits in it', async () => {
-    const isUnserved = async (waitedMs: number) => (await listUnservedPools(db, waitedMs)).includes(pool)
+  it('tell a pool that nobody serves by what waits in it, and whether that is ever taken', async () => {
+    const first = async () => (await listUnservedPools(db)).find((waiting) => waiting.pool === pool)
     const playbook = source()
     await engine.start(playbook)
-    await sleep(20)
-    expect(await isUnserved(10)).toBe(true)
-    expect(await isUnserved(60_000)).toBe(false)
+    const waiting = await first()
+    expect(waiting).toMatchObject({ id: expect.stringMatching(/-1-1$/), deliveries: 0 })
+    expect(await first(), 'nobody came').toEqual(waiting)
     const task = await claim(0)
     await engine.start(playbook)
-    await sleep(20)
-    expect(await isUnserved(10), 'a worker is there, and busy').toBe(false)
+    expect(await first(), 'a worker is there, and busy').toBeUndefined()
     await complete(task)
+    expect((await first())?.id, 'a worker was there: the next task waits first').not.toBe(waiting?.id)
     await complete(await claim(0))
+  })
+
+  it('take turns by execution: one with many tasks keeps no other waiting', async () => {
+    const crowd = source()
+    const items = { items: Array.from({ length: 200 }, (_, index) => index) }
+    const loop = crowd.replace(
+      '"tool":"python"',
+      '"loop":{"in":"{{ workload.items }}","iterator":"x","mode":"async","concurrency":200},"tool":"python"',
+    )
+    const many = await engine.start(loop, items)
+    const open = () => db.rows('SELECT 1 FROM transient.task WHERE execution_id = $1::bigint AND pool = $2', many.id, pool)
+    while ((await open()).length < 200) await sleep(20)
+    const late = await engine.start(crowd.replace(/"path":"test\//, '"path":"test/late-'))
+    const taken = [await claim(5000), await claim(5000)]
+    // Neither is how many it has running what decides whose turn it is, nor which task is the oldest.
+    for (const task of taken) await complete(task)
+    taken.push(await claim(5000))
+    expect(taken.map((task) => task?.executionId)).toEqual([many.id, late.id, many.id])
+    await engine.orchestrator.cancel(many.id, null, 'api:test')
   })
 
   it('give each task to one of many, and null to the others', async () => {
