@@ -21,9 +21,11 @@ export interface PageRequest {
 export interface CatalogService {
   /**
    * Registers a source as the next version of its path; the latest version's identical source returns that version.
-   * @throws TransientError PLAYBOOK_INVALID with all problems (`details.problems`), TOO_LARGE above 1 MiB
+   * With `expectedVersion` only over that one (0: only if there is none).
+   * @throws TransientError PLAYBOOK_INVALID with all problems (`details.problems`), TOO_LARGE above 1 MiB, CONFLICT with the
+   * path and its latest version when that is another than the expected one
    */
-  register(source: string): Promise<PlaybookRecord>
+  register(source: string, expectedVersion?: number | null): Promise<PlaybookRecord>
   /** The latest version, or the one asked for. @throws TransientError VALIDATION for a negative version */
   find(path: string, version?: number | null): Promise<PlaybookRecord | null>
   /** @throws TransientError NOT_FOUND */
@@ -102,10 +104,10 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
   return {
     find,
     get,
-    async register(source) {
+    async register(source, expectedVersion) {
       checkSize(source)
       const { path, name } = modelOf(reportNew(source))
-      return insertNextVersion(db, { path, name, source })
+      return insertNextVersion(db, { path, name, source, expectedVersion })
     },
     async model(path, version) {
       const key = `${version} ${path}`

@@ -1,4 +1,5 @@
 import { counterPart, cursorsBy, type Page, pageSize, readCursor, textPart } from '../core/cursor.js'
+import { TransientError } from '../core/errors.js'
 import type { Database, Sql } from '../db/database.js'
 import type { PlaybookRecord } from './record.js'
 
@@ -14,6 +15,8 @@ interface NewPlaybook {
   readonly path: string
   readonly name: string
   readonly source: string
+  /** The latest version that is known to whoever registers; 0: none. Absent: whatever is there. */
+  readonly expectedVersion?: number | null | undefined
 }
 
 interface PageQuery {
@@ -56,12 +59,16 @@ export async function findVersions(
   return versions.map(({ path, version }) => found.get(`${version} ${path}`) ?? null)
 }
 
-/** Inserts the next version of a path, unless the latest has this source already. Registrations of one path wait for each other. */
-export function insertNextVersion(db: Database, { path, name, source }: NewPlaybook): Promise<PlaybookRecord> {
+/**
+ * Inserts the next version of a path, unless the latest has this source already. Registrations of one path wait for each other.
+ * @throws TransientError CONFLICT when the latest version is another than the expected one
+ */
+export function insertNextVersion(db: Database, { path, name, source, expectedVersion }: NewPlaybook): Promise<PlaybookRecord> {
   return db.transaction(async (tx) => {
     await tx.run('SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))', `transient.playbook:${path}`)
     const latest = await findPlaybook(tx, path, null)
     if (latest?.source === source) return latest
+    checkExpected(path, expectedVersion ?? null, latest?.version ?? 0)
     const [row] = await tx.rows<PlaybookRow>(
       `INSERT INTO transient.playbook (path, version, name, source) VALUES ($1::text, $2::integer, $3::text, $4::text) RETURNING ${COLUMNS}`,
       path,
@@ -72,6 +79,18 @@ export function insertNextVersion(db: Database, { path, name, source }: NewPlayb
     if (row === undefined) throw new Error(`playbook ${path} was not inserted`)
     return toPlaybook(row)
   })
+}
+
+function checkExpected(path: string, expected: number | null, version: number): void {
+  if (expected === null || expected === version) return
+  const there = version === 0 ? 'is not registered' : `is at version ${version}`
+  throw new TransientError(
+    'CONFLICT',
+    `playbook "${path}" ${there}, not at version ${expected}; compare, then register over it`,
+    {
+      details: { path, version },
+    },
+  )
 }
 
 /** The latest version of every path, by path. */

@@ -44,6 +44,20 @@ describeEachDatabase('catalog', (open) => {
     expect(versions.size).toBeGreaterThanOrEqual(8)
   })
 
+  test('with an expected version a registration goes over that one alone', async () => {
+    const conflict = (version: number) => ({ code: 'CONFLICT', details: { path: 'shared', version } })
+    await expect(catalog.register(playbook('shared'), 1)).rejects.toMatchObject(conflict(0))
+    expect(await catalog.register(playbook('shared'), 0)).toMatchObject({ version: 1 })
+    await expect(catalog.register(playbook('shared', '# theirs'), 0)).rejects.toMatchObject(conflict(1))
+    expect(await catalog.register(playbook('shared', '# theirs'), 1)).toMatchObject({ version: 2 })
+    await expect(catalog.register(playbook('shared', '# mine'), 1)).rejects.toMatchObject(conflict(2))
+    // Nothing would be overwritten.
+    expect(await catalog.register(playbook('shared', '# theirs'), 1)).toMatchObject({ version: 2 })
+    const both = await Promise.allSettled(['# a', '# b'].map((comment) => catalog.register(playbook('shared', comment), 2)))
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(await catalog.find('shared')).toMatchObject({ version: 3 })
+  })
+
   test('a path that no index could take is a problem', async () => {
     const long = randomBytes(3000).toString('hex')
     await expect(catalog.register(playbook(long))).rejects.toMatchObject({

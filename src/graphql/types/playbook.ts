@@ -98,7 +98,12 @@ builder.mutationField('registerPlaybook', (t) =>
     type: PlaybookType,
     authScopes: { register: true },
     description: "The next version of its path; the latest version's identical source returns that version.",
-    args: { source: t.arg.string({ required: true }) },
-    resolve: (_root, { source }, { services }) => services.catalog.register(source),
+    args: {
+      source: t.arg.string({ required: true }),
+      expectedVersion: t.arg.int({
+        description: 'Register only over this version; 0: only if there is none. Otherwise CONFLICT, with path and version.',
+      }),
+    },
+    resolve: (_root, { source, expectedVersion }, { services }) => services.catalog.register(source, expectedVersion),
   }),
 )
