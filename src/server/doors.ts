@@ -14,7 +14,7 @@ import { createRestApp } from '../rest/app.js'
 import { answerCors } from './cors.js'
 import { bearerOf, type Guard } from './guard.js'
 import type { Metrics } from './metrics.js'
-import { sendConsole, sendGraphiql } from './pages.js'
+import { isPageWanted, sendConsole, sendGraphiql } from './pages.js'
 import { knownError, pathOf, refuse } from './refusal.js'
 
 export interface DoorsOptions {
@@ -62,6 +62,7 @@ export function createDoors({ sessions, corsOrigins, guard, metrics, logger, hea
       return path === '/health/live' || path === '/health/ready' ? health(path, response) : unknown(path)
     if (answerCors(request, response, corsOrigins)) return
     if (isRead(request) && (await sendConsole(request, response, path))) return
+    if (path !== '/graphql' && isPageWanted(request, path)) unknown(path)
     const session = await sessions.authenticate(guard.credentialOf(request))
     session.admit()
     if (isRead(request) && path === '/graphql' && request.headers.accept?.includes('text/html')) return sendGraphiql(response)

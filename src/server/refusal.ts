@@ -5,6 +5,7 @@ import { PROBLEM_MEDIA_TYPE, toProblem } from '../contract/problem.js'
 import { isTransientError, TransientError } from '../core/errors.js'
 import { stringifyJson } from '../core/json.js'
 import { sendRefusal } from '../graphql/transport/http.js'
+import { isPageWanted, sendRefusalPage } from './pages.js'
 
 /** The path of a request, without its query. */
 export function pathOf(request: IncomingMessage): string {
@@ -31,7 +32,11 @@ export function refuse(request: IncomingMessage, response: ServerResponse, error
   }
   if (!request.complete) response.setHeader('connection', 'close')
   request.resume()
-  if (pathOf(request) === '/graphql') return sendRefusal(response, error.code, error.message)
+  const path = pathOf(request)
+  // Who is unknown learns nothing of GraphiQL, not even that there is a page.
+  const isHidden = path === '/graphql' && error.code === 'UNAUTHENTICATED'
+  if (!isHidden && isPageWanted(request, path)) return sendRefusalPage(response, error)
+  if (path === '/graphql') return sendRefusal(response, error.code, error.message)
   response.writeHead(error.status, { 'content-type': PROBLEM_MEDIA_TYPE, 'cache-control': 'no-store' })
   response.end(stringifyJson(toProblem(error, error.status)))
 }

@@ -30,6 +30,19 @@ it('while the server starts every door says OVERLOADED in its own words', async 
   expect((await fetch(`${listener.url}/health/ready`)).status).toBe(503)
 })
 
+it.each(['/', '/executions/5', '/nowhere', '/graphql'])(
+  'while the server starts a browser at %s gets a page, which asks again by itself',
+  async (path) => {
+    const answer = await fetch(`${listener.url}${path}`, { headers: { accept: 'text/html,*/*;q=0.8' } })
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('content-type')).toContain('text/html')
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
+    const html = await answer.text()
+    expect(html).toContain('The server is starting')
+    expect(html).toContain('http-equiv="refresh"')
+  },
+)
+
 it.runIf(process.platform === 'linux')('asks TCP to look after silent connections', async () => {
   const socket = connect(listener.port, '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))

@@ -106,7 +106,7 @@ it('a long-poll is answered when the server stops, not cut off', async () => {
 })
 
 describe('the addresses of the console', () => {
-  it.each(['/', '/executions', '/executions/1?step=a', '/playbooks', '/playground', '/compare'])(
+  it.each(['/', '/executions', '/executions/1?step=a', '/playbooks', '/playground', '/compare', '/explorer'])(
     '%s is the page',
     async (path) => {
       const response = await fetch(`${server.url}${path}`)
@@ -120,6 +120,24 @@ describe('the addresses of the console', () => {
 
   it.each(['/nowhere', '/executionsx', '/assets/none.js'])('%s is not', async (path) => {
     expect((await fetch(`${server.url}${path}`, { headers: { 'x-api-key': KEY } })).status).toBe(404)
+  })
+
+  it.each(['/nowhere', '/executionsx', '/<script>alert(1)</script>'])(
+    'a browser at %s gets the page, which says so',
+    async (path) => {
+      for (const headers of [{}, { 'x-api-key': KEY }]) {
+        const answer = await fetch(`${server.url}${path}`, { headers: { accept: 'text/html', ...headers } })
+        expect(answer.status).toBe(404)
+        expect(answer.headers.get('content-type')).toContain('text/html')
+        expect(await answer.text()).not.toContain('alert(1)')
+      }
+    },
+  )
+
+  it.each(['/api/nowhere', '/health/nowhere', '/assets/none.js'])('%s is asked by programs, and answers them', async (path) => {
+    const answer = await fetch(`${server.url}${path}`, { headers: { accept: 'text/html', 'x-api-key': KEY } })
+    expect(answer.status).toBe(404)
+    expect(answer.headers.get('content-type')).toContain('json')
   })
 
   it('a write to the page is no address', async () => {
