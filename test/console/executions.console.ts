@@ -67,20 +67,82 @@ it('the list is live; filters of status, playbook, time and variables hold toget
   expect(new URL(page.url()).search).toBe('')
 })
 
-it('several are cancelled together', async () => {
+it('several are cancelled together, when one has confirmed it', async () => {
   const ids = [await stage.start('console/stepwise', { times: 500 }), await stage.start('console/stepwise', { times: 500 })]
   const page = await stage.open('/executions?status=RUNNING')
   for (const id of ids) await page.getByLabel(`Choose ${id}`).click()
   await page.getByRole('link', { name: 'Compare the two' }).waitFor()
+  const dialog = page.getByRole('dialog', { name: 'Cancel 2 executions?' })
   await page.getByRole('button', { name: 'Cancel 2 running' }).click()
+  for (const id of ids) await dialog.getByText(id).waitFor()
+  await dialog.getByRole('button', { name: 'Let them run' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  for (const id of ids) expect((await stage.server.execution(id)).status).toBe('RUNNING')
+  await page.getByRole('button', { name: 'Cancel 2 running' }).click()
+  await dialog.getByRole('button', { name: 'Cancel 2 executions' }).click()
   for (const id of ids) await page.locator(`[data-execution="${id}"]`).waitFor({ state: 'detached' })
   for (const id of ids) expect((await stage.server.untilEnded(id)).status).toBe('CANCELLED')
 })
 
-it('one is cancelled on its own page', async () => {
+it('one is cancelled on its own page, when one has confirmed it', async () => {
   const id = await stage.start('console/stepwise', { times: 500 })
   const page = await stage.open(`/executions/${id}`)
   await page.getByRole('button', { name: 'Cancel' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Cancel this execution?' })
+  await dialog.getByRole('button', { name: 'Let it run' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  expect((await stage.server.execution(id)).status).toBe('RUNNING')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await dialog.getByRole('button', { name: 'Cancel the execution' }).click()
   await page.locator('header [data-status="CANCELLED"]').waitFor()
   expect((await stage.server.execution(id)).status).toBe('CANCELLED')
+})
+
+it('a filtered list is told only of what matches, and of what ceases to', async () => {
+  await stage.set('6001', { stock: 9 })
+  await stage.set('6002', { stock: 9 })
+  const told: string[] = []
+  const page = await stage.open('/executions')
+  page.on('websocket', (socket) => socket.on('framereceived', ({ payload }) => told.push(String(payload))))
+  await page.goto(`${stage.server.url}/executions?var=${encodeURIComponent('stock > 5')}`)
+  const rowOf = (id: string) => page.locator(`[data-execution="${id}"]`)
+  await rowOf('6001').waitFor()
+  await page.getByTitle('About the connection').getByText('Live').waitFor()
+  await stage.set('6003', { stock: 1 })
+  await stage.set('6004', { stock: 7 })
+  await rowOf('6004').waitFor()
+  await stage.set('6001', { stock: 2 })
+  await rowOf('6001').waitFor({ state: 'detached' })
+  await stage.set('6003', { stock: 6 })
+  await rowOf('6003').waitFor()
+  const of6003 = told.filter((frame) => frame.includes('"6003"')).map((frame) => /"revision":\s*(\d+)/.exec(frame)?.[1])
+  expect(of6003.filter((revision) => revision === '1')).toEqual([])
+  // Nor of those that matched nothing at all.
+  const other = await stage.run('console/failing')
+  await stage.set('6002', { stock: 10 })
+  await expect
+    .poll(() => told.filter((frame) => frame.includes('"6002"') && /"revision":\s*2/.test(frame)).length)
+    .toBeGreaterThan(0)
+  expect(told.filter((frame) => frame.includes(other))).toEqual([])
+})
+
+it('the badge says Live again after a change of filter, and on the way back to the list', async () => {
+  await stage.set('6005', { port: 1 })
+  const page = await stage.open('/executions')
+  const badge = page.getByTitle('About the connection')
+  const isLive = () => badge.getByText('Live', { exact: true }).waitFor({ timeout: 8_000 })
+  await isLive()
+  for (const status of ['failed', 'completed', 'failed']) {
+    await page.getByRole('search').getByText(status, { exact: true }).click()
+    await page.getByText(/match$/).waitFor()
+    await isLive()
+  }
+  await page.getByRole('link', { name: 'Playbooks' }).click()
+  await badge.waitFor({ state: 'detached' })
+  await page.goBack()
+  await isLive()
+  await page.goto(`${stage.server.url}/executions/6005`)
+  await isLive()
+  await page.getByRole('link', { name: 'Executions', exact: true }).click()
+  await isLive()
 })

@@ -72,5 +72,34 @@ it('offers the API explorer to those who may read', async () => {
   expect(await page.getByRole('link', { name: 'API' }).count()).toBe(0)
   await logOut(page)
   await logIn(page, ADMIN_KEY)
-  await page.getByRole('link', { name: 'API' }).waitFor()
+  await page.getByRole('link', { name: 'API' }).click()
+  // A browser would show no key there: the console stays, and says how it is done.
+  await page.getByRole('heading', { name: 'The API' }).waitFor()
+  await page.getByText('Authorization: Bearer').first().waitFor()
+  await page.getByRole('link', { name: 'Executions' }).click()
+  await page.getByRole('heading', { name: 'Executions' }).waitFor()
 })
+
+it.each(['/executions', '/executions/5001?step=a&var=port', '/playbooks', '/compare?left=5001&right=5002'])(
+  'behind the login %s asks once, and no more until somebody logs in',
+  async (path) => {
+    const page = await stage.open('/playground')
+    await page.getByLabel('Key or JWT').waitFor()
+    let [refused, sockets] = [0, 0]
+    page.on('response', (response) => {
+      if (response.status() === 401) refused += 1
+    })
+    page.on('websocket', () => {
+      sockets += 1
+    })
+    await page.goto(`${stage.server.url}${path}`)
+    await page.getByLabel('Key or JWT').waitFor()
+    // What would ask again has had the time for it.
+    await page.waitForTimeout(3_000)
+    expect(refused).toBe(1)
+    expect(sockets).toBeLessThanOrEqual(1)
+    await logIn(page, ADMIN_KEY)
+    await page.getByLabel('Key or JWT').waitFor({ state: 'detached' })
+    expect(refused).toBe(1)
+  },
+)

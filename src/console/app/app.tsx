@@ -7,6 +7,7 @@ import { client } from '../lib/client.js'
 import { NotFound } from './not-found.js'
 import { Shell } from './shell.js'
 import { Loading } from './states.js'
+import { Survivor } from './survivor.js'
 import { styleNonce, theme, variables } from './theme.js'
 
 const ExecutionPage = lazy(() => import('../execution/execution-page.js').then((module) => ({ default: module.ExecutionPage })))
@@ -17,6 +18,7 @@ const PlaygroundPage = lazy(() =>
   import('../playground/playground-page.js').then((module) => ({ default: module.PlaygroundPage })),
 )
 const ComparePage = lazy(() => import('../compare/compare-page.js').then((module) => ({ default: module.ComparePage })))
+const ExplorerPage = lazy(() => import('./explorer-page.js').then((module) => ({ default: module.ExplorerPage })))
 
 /** The addresses of the console. The server answers each of them with the same page. */
 export function App() {
@@ -25,19 +27,22 @@ export function App() {
       <Provider value={client}>
         <BrowserRouter>
           <Shell>
-            <Suspense fallback={<Loading what="the page" />}>
-              <Routes>
-                <Route path="/" element={<Navigate to="/executions" replace />} />
-                <Route path="/executions" element={<ExecutionsPage />} />
-                <Route path="/executions/:id" element={<ExecutionPage />} />
-                <Route path="/playbooks" element={<PlaybooksPage />} />
-                <Route path="/playbooks/view" element={<PlaybookPage />} />
-                <Route path="/playbooks/edit" element={<EditorPage />} />
-                <Route path="/playground" element={<PlaygroundPage />} />
-                <Route path="/compare" element={<ComparePage />} />
-                <Route path="*" element={<NotFound />} />
-              </Routes>
-            </Suspense>
+            <Survivor>
+              <Suspense fallback={<Loading what="the page" />}>
+                <Routes>
+                  <Route path="/" element={<Navigate to="/executions" replace />} />
+                  <Route path="/executions" element={<ExecutionsPage />} />
+                  <Route path="/executions/:id" element={<ExecutionPage />} />
+                  <Route path="/playbooks" element={<PlaybooksPage />} />
+                  <Route path="/playbooks/view" element={<PlaybookPage />} />
+                  <Route path="/playbooks/edit" element={<EditorPage />} />
+                  <Route path="/playground" element={<PlaygroundPage />} />
+                  <Route path="/compare" element={<ComparePage />} />
+                  <Route path="/explorer" element={<ExplorerPage />} />
+                  <Route path="*" element={<NotFound />} />
+                </Routes>
+              </Suspense>
+            </Survivor>
           </Shell>
         </BrowserRouter>
       </Provider>

@@ -1,8 +1,11 @@
 import { useEffect } from 'react'
 import { MeDocument, type MeQuery, type Right } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
+import { describeError, isPassing } from '../lib/faults.js'
 import { createStore, useStore } from '../lib/store.js'
 import { session } from './session.js'
+
+const RETRY_MS = 2_000
 
 export type Caller = MeQuery['me']
 
@@ -14,11 +17,11 @@ async function ask(key: string | null): Promise<void> {
   if (asked === key) return
   asked = key
   caller.set(null)
-  const { data } = await client.query(MeDocument, {}).toPromise()
+  const { data, error } = await client.query(MeDocument, {}).toPromise()
   if (asked !== key) return
-  // Without an answer the next page asks again.
-  if (data) caller.set(data.me)
-  else asked = undefined
+  if (data) return caller.set(data.me)
+  asked = undefined
+  if (isPassing(describeError(error))) setTimeout(() => session.get().key === key && void ask(key), RETRY_MS)
 }
 
 /** Who one is here, by the credential of this tab; null until the server has said so. */

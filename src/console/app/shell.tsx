@@ -3,9 +3,11 @@ import { IconMoon, IconSun } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { Link, NavLink } from 'react-router'
 import icon from '../icon.svg'
+import { useStore } from '../lib/store.js'
 import { ConnectionBadge } from './connection-badge.js'
 import { Login } from './login.js'
 import { may, useMe } from './me.js'
+import { session } from './session.js'
 import classes from './shell.module.css'
 import { ShortcutHelp } from './shortcut-help.js'
 
@@ -49,13 +51,21 @@ export function Shell({ children }: { children: ReactNode }) {
   )
 }
 
-/** GraphiQL, for those who may read through the API. It asks for a key of its own. */
+/** The API, for those who may read through it: where a browser can open GraphiQL that, else how one gets there with a key. */
 function ApiLink() {
-  if (!may(useMe(), 'READ')) return null
+  const me = useMe()
+  const { key } = useStore(session)
+  if (!may(me, 'READ')) return null
+  if (me !== null && key === null)
+    return (
+      <a href="/graphql" className={classes['place']} title="Ask the API with GraphiQL">
+        API
+      </a>
+    )
   return (
-    <a href="/graphql" className={classes['place']} title="Ask the API with GraphiQL">
+    <NavLink to="/explorer" className={classes['place'] ?? ''}>
       API
-    </a>
+    </NavLink>
   )
 }
 

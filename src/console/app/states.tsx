@@ -1,7 +1,10 @@
 import { Alert, Center, Group, Loader, Stack, Text } from '@mantine/core'
 import { IconAlertTriangle, IconCloudOff, IconLock } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
+import { isReachable } from '../lib/client.js'
 import type { Fault } from '../lib/faults.js'
+import { useStore } from '../lib/store.js'
+import { visible } from '../lib/text.js'
 
 /** Something is on its way. */
 export function Loading({ what }: { what: string }) {
@@ -21,12 +24,20 @@ const ICONS: Readonly<Record<string, typeof IconLock>> = {
   FORBIDDEN: IconLock,
 }
 
-/** What went wrong, in place: the server's words, and what to do. */
-export function FaultNote({ fault, title, children }: { fault: Fault; title?: string; children?: ReactNode }) {
+interface FaultNoteProps {
+  readonly fault: Fault
+  readonly title?: string
+  readonly children?: ReactNode
+}
+
+/** What went wrong, in place: the server's words, and what to do. That the server does not answer is said until it does. */
+export function FaultNote({ fault, title, children }: FaultNoteProps) {
+  const isOver = useStore(isReachable) && fault.code === 'UNREACHABLE'
+  if (isOver) return null
   const Icon = ICONS[fault.code] ?? IconAlertTriangle
   return (
-    <Alert color="red" variant="light" icon={<Icon size={18} />} title={title ?? fault.message} role="alert">
-      {title !== undefined && <Text size="sm">{fault.message}</Text>}
+    <Alert color="red" variant="light" icon={<Icon size={18} />} title={title ?? visible(fault.message)} role="alert">
+      {title !== undefined && <Text size="sm">{visible(fault.message)}</Text>}
       <Text size="sm" c="dimmed">
         {fault.hint}
       </Text>

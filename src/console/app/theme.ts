@@ -34,6 +34,7 @@ export const theme = createTheme({
   autoContrast: true,
   defaultRadius: 'md',
   cursorType: 'pointer',
+  respectReducedMotion: true,
   fontFamily: 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif',
   fontFamilyMonospace: 'ui-monospace, "JetBrains Mono", "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace',
   headings: {
@@ -42,8 +43,13 @@ export const theme = createTheme({
   },
   components: {
     Tooltip: { defaultProps: { openDelay: 350, withArrow: true } },
-    Drawer: { defaultProps: { position: 'right', removeScrollProps: { removeScrollBar: false } } },
-    Modal: { defaultProps: { centered: true, removeScrollProps: { removeScrollBar: false } } },
+    Modal: {
+      defaultProps: {
+        centered: true,
+        removeScrollProps: { removeScrollBar: false },
+        closeButtonProps: { 'aria-label': 'Close' },
+      },
+    },
   },
 })
 

@@ -3,6 +3,7 @@ import { IconArrowsExchange } from '@tabler/icons-react'
 import { useMemo, useState } from 'react'
 import { Link } from 'react-router'
 import { Empty, FaultNote, Loading } from '../app/states.js'
+import { visible } from '../lib/text.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { ExecutionInput } from '../playground/execution-choice.js'
 import { Page } from '../ui/page.js'
@@ -106,7 +107,7 @@ function SideHead({ label, id, side: { head, fault }, onChange }: SideHeadProps)
       )}
       {head?.error && (
         <Text size="sm" className={classes['error']}>
-          {head.error.step ?? head.error.code}: {head.error.message}
+          {head.error.step ?? head.error.code}: {visible(head.error.message)}
         </Text>
       )}
       {fault && <FaultNote fault={fault} />}

@@ -1,4 +1,5 @@
 import type { ComparedVariableFragment, StepRowFragment } from '../generated/graphql.js'
+import { byName, byteLength } from '../lib/text.js'
 
 /** `alike`: as far as one can see without reading large values whole. */
 export type Verdict = 'same' | 'alike' | 'hidden' | 'differs' | 'left' | 'right'
@@ -15,7 +16,7 @@ function verdictOf(left: ComparedVariableFragment, right: ComparedVariableFragme
   if (left.isSensitive && right.isSensitive) return 'hidden'
   if (left.preview !== right.preview || left.size !== right.size) return 'differs'
   // Sizes are bytes and previews characters: a preview that is as long as the value is whole.
-  return new TextEncoder().encode(left.preview).length === left.size ? 'same' : 'alike'
+  return byteLength(left.preview) === left.size ? 'same' : 'alike'
 }
 
 /** The variables of both, by name. */
@@ -30,7 +31,7 @@ export function pairVariables(
     return { name: variable.name, left: variable, right: other, verdict: other ? verdictOf(variable, other) : 'left' }
   })
   for (const variable of others.values()) pairs.push({ name: variable.name, left: null, right: variable, verdict: 'right' })
-  return pairs.sort((one, two) => (one.name < two.name ? -1 : 1))
+  return pairs.sort((one, two) => byName(one.name, two.name))
 }
 
 export interface Stop {

@@ -11,7 +11,7 @@ import {
   type StepsQuery,
 } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault, hintFor } from '../lib/faults.js'
+import { describeError, type Fault, hintFor, isPassing } from '../lib/faults.js'
 import { useStore } from '../lib/store.js'
 
 /** One of the two, as it was when it was read. */
@@ -24,6 +24,8 @@ export interface Side {
 }
 
 const NOTHING: Side = { head: null, variables: [], steps: [], isLoaded: false, fault: null }
+
+const RETRY_MS = 2_000
 
 class Refused extends Error {
   constructor(readonly fault: Fault) {
@@ -85,11 +87,17 @@ export function useSide(id: string, turn: number): Side {
   useEffect(() => {
     if (id === '') return
     let isOver = false
-    void readSide(id).then((side) => {
-      if (!isOver) setKnown({ id, side })
-    })
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const read = async () => {
+      const side = await readSide(id)
+      if (isOver) return
+      setKnown({ id, side })
+      if (isPassing(side.fault)) timer = setTimeout(() => void read(), RETRY_MS)
+    }
+    void read()
     return () => {
       isOver = true
+      clearTimeout(timer)
     }
   }, [id, turn, key])
   return known?.id === id ? known.side : NOTHING

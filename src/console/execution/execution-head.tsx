@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, Button, CopyButton, Group, Text, Title, Tooltip } from '@mantine/core'
+import { ActionIcon, Anchor, Group, Text, Title, Tooltip } from '@mantine/core'
 import { IconCheck, IconCopy, IconPlayerStopFilled } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { Link } from 'react-router'
@@ -7,12 +7,17 @@ import { may, useMe } from '../app/me.js'
 import { FaultNote } from '../app/states.js'
 import { CancelDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
+import { visible } from '../lib/text.js'
 import { isEnded } from '../live/execution-feed.js'
 import type { StepRow } from '../live/read-step.js'
 import { Repair } from '../repair/repair-dialog.js'
+import { ConfirmButton } from '../ui/confirm-button.js'
+import { Prose } from '../ui/prose.js'
 import { StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
+import { copyWords, useCopy } from '../ui/use-copy.js'
 import classes from './execution-head.module.css'
+import type { PlaybookGraph } from './firing.js'
 import { Relatives } from './relatives.js'
 import { Workload } from './workload.js'
 
@@ -23,10 +28,12 @@ interface ExecutionHeadProps {
   readonly shown: ExecutionHeadFragment
   /** All visits. */
   readonly steps: readonly StepRow[]
+  /** null while it is read. */
+  readonly playbook: PlaybookGraph | null
 }
 
 /** What it is, how it stands, and what can be done with it. */
-export function ExecutionHead({ now, shown: head, steps }: ExecutionHeadProps) {
+export function ExecutionHead({ now, shown: head, steps, playbook }: ExecutionHeadProps) {
   const [{ error, fetching }, cancel] = useMutation(CancelDocument)
   const fault = describeError(error)
   const mayRun = may(useMe(), 'RUN')
@@ -34,21 +41,27 @@ export function ExecutionHead({ now, shown: head, steps }: ExecutionHeadProps) {
     <header className={classes['head']}>
       <Group justify="space-between" gap="sm">
         <Group gap="sm">
-          <Title order={1}>{head.playbook?.path ?? 'No playbook'}</Title>
+          <Title order={1} className={classes['path']}>
+            {visible(head.playbook?.path ?? 'No playbook')}
+          </Title>
           <StatusBadge status={head.status} />
         </Group>
         <Group gap="xs">
           {now.playbook && isEnded(now.status) && mayRun && <Repair head={now} steps={steps} />}
           {!isEnded(now.status) && mayRun && (
-            <Button
+            <ConfirmButton
               size="xs"
               variant="default"
               loading={fetching}
               leftSection={<IconPlayerStopFilled size={13} />}
-              onClick={() => void cancel({ id: head.id, reason: 'cancelled in the console' })}
+              question="Cancel this execution?"
+              consequence="Its steps are stopped, and those of the executions that it started. What it has written stays; it can be rerun, not resumed."
+              deed="Cancel the execution"
+              leave="Let it run"
+              onConfirm={() => void cancel({ id: head.id, reason: 'cancelled in the console' })}
             >
               Cancel
-            </Button>
+            </ConfirmButton>
           )}
         </Group>
       </Group>
@@ -71,7 +84,7 @@ export function ExecutionHead({ now, shown: head, steps }: ExecutionHeadProps) {
           </Fact>
         )}
         {head.playbook && <Workload workload={head.workload} />}
-        <Relatives head={head} />
+        <Relatives head={head} playbook={playbook} />
       </Group>
       {fault && <FaultNote fault={fault} title="It was not cancelled" />}
       {head.error && <Failure head={head} />}
@@ -89,16 +102,13 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 }
 
 function CopyId({ id }: { id: string }) {
+  const { outcome, copy } = useCopy()
   return (
-    <CopyButton value={id}>
-      {({ copied, copy }) => (
-        <Tooltip label={copied ? 'Copied' : 'Copy the id'}>
-          <ActionIcon size="xs" variant="subtle" color="gray" aria-label="Copy the id" onClick={copy}>
-            {copied ? <IconCheck size={13} /> : <IconCopy size={13} />}
-          </ActionIcon>
-        </Tooltip>
-      )}
-    </CopyButton>
+    <Tooltip label={copyWords(outcome, 'Copy the id')} {...(outcome !== null && { opened: true })}>
+      <ActionIcon size="xs" variant="subtle" color="gray" aria-label="Copy the id" onClick={() => copy(id)}>
+        {outcome === 'copied' ? <IconCheck size={13} /> : <IconCopy size={13} />}
+      </ActionIcon>
+    </Tooltip>
   )
 }
 
@@ -132,7 +142,7 @@ function Failure({ head }: { head: ExecutionHeadFragment }) {
         <code className={classes['code']}>{error.code}</code>
       </Text>
       <Text size="sm" className={classes['message']}>
-        {error.message}
+        <Prose text={error.message} />
       </Text>
       {ADVICE[error.code] !== undefined && (
         <Text size="sm" c="dimmed">

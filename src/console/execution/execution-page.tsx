@@ -3,8 +3,9 @@ import { useEffect } from 'react'
 import { Link, useParams } from 'react-router'
 import { useQuery } from 'urql'
 import { Empty, FaultNote, Loading } from '../app/states.js'
-import { ExecutionByIdDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
+import { ExecutionByIdDocument, type ExecutionHeadFragment, PlaybookGraphDocument } from '../generated/graphql.js'
 import { words } from '../lib/format.js'
+import { useRead } from '../lib/use-read.js'
 import { useTitle } from '../lib/use-title.js'
 import { createExecutionFeed, isEnded } from '../live/execution-feed.js'
 import { livePlace } from '../live/place.js'
@@ -28,7 +29,7 @@ export function ExecutionPage() {
 }
 
 function Execution({ id }: { id: string }) {
-  const { head, steps, fault } = useFeed(createExecutionFeed, id)
+  const { head, steps, areStepsRead, fault } = useFeed(createExecutionFeed, id)
   const variables = useFeed(createVariableFeed, id)
   if (fault && head === null)
     return (
@@ -37,26 +38,38 @@ function Execution({ id }: { id: string }) {
       </Page>
     )
   if (head === null) return <Waiting id={id} />
-  return <Moment head={head} steps={steps} variables={variables} />
+  return <Moment head={head} steps={steps} areStepsRead={areStepsRead} variables={variables} />
 }
 
 interface MomentProps {
   /** All three as they are now. */
   readonly head: ExecutionHeadFragment
   readonly steps: readonly StepRow[]
+  /** Whether these are all. */
+  readonly areStepsRead: boolean
   readonly variables: VariablesView
 }
 
-function Moment({ head, steps, variables }: MomentProps) {
+function Moment({ head, steps, areStepsRead, variables }: MomentProps) {
   const [at, go] = useRevision()
   useTitle(`${head.playbook?.path ?? head.id}, ${words(head.status)}`)
   const shown = useMoment(at, { head, steps, variables })
+  const { path = '', version = null } = head.playbook ?? {}
+  const graph = useRead(PlaybookGraphDocument, head.playbook && { path, version })
+  const playbook = graph.data?.playbook ?? null
   usePlace(variables, head.revision, shown.asOf)
   return (
     <div className={classes['page']} data-past={shown.asOf !== null || undefined}>
-      <ExecutionHead now={head} shown={shown.head} steps={steps} />
+      <ExecutionHead now={head} shown={shown.head} steps={steps} playbook={playbook} />
       <div className={classes['columns']}>
-        <StepsPanel head={shown.head} steps={shown.steps} variables={shown.variables.rows} />
+        <StepsPanel
+          head={shown.head}
+          playbook={playbook}
+          fault={graph.fault}
+          steps={shown.steps}
+          areStepsRead={areStepsRead}
+          variables={shown.variables.rows}
+        />
         <VariablesPanel id={head.id} view={shown.variables} asOf={shown.asOf} isOver={isEnded(head.status)} />
       </div>
       <TimeBar

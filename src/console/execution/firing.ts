@@ -2,7 +2,8 @@ import { isJsonObject, type JsonValue } from '../../core/json.js'
 import type { PlaybookGraphQuery } from '../generated/graphql.js'
 import type { StepEvent, StepRow } from '../live/read-step.js'
 
-export type GraphStep = NonNullable<PlaybookGraphQuery['playbook']>['steps'][number]
+export type PlaybookGraph = NonNullable<PlaybookGraphQuery['playbook']>
+export type GraphStep = PlaybookGraph['steps'][number]
 export type Arrow = GraphStep['transitions'][number]
 
 /** An arrow that was looked at, and what came of it. */

@@ -1,7 +1,9 @@
 import { Text } from '@mantine/core'
 import type { ReactNode } from 'react'
 import type { JsonValue } from '../../core/json.js'
+import { visible } from '../lib/text.js'
 import { JsonTree } from '../ui/json-tree.js'
+import { Prose } from '../ui/prose.js'
 import classes from './step-detail.module.css'
 
 /** A part of a step's detail, with its title. */
@@ -30,7 +32,7 @@ export function Outcome({ error, result, log, root }: OutcomeProps) {
     <>
       {error && (
         <Text size="sm" className={classes['error']}>
-          <code>{error.code}</code> {error.message}
+          <code>{error.code}</code> <Prose text={error.message} />
         </Text>
       )}
       <Part title="Result">
@@ -40,7 +42,7 @@ export function Outcome({ error, result, log, root }: OutcomeProps) {
         <Part title="Log">
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
           <pre className={classes['log']} tabIndex={0}>
-            {log}
+            {visible(log)}
           </pre>
         </Part>
       )}

@@ -1,19 +1,25 @@
 import { Anchor, Menu } from '@mantine/core'
-import { useEffect } from 'react'
+import { useCallback } from 'react'
 import { Link } from 'react-router'
-import { ChildrenDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
+import { createExecutionsFeed } from '../executions/executions-feed.js'
+import type { ExecutionHeadFragment } from '../generated/graphql.js'
 import { formatCount, plural } from '../lib/format.js'
 import { childrenPlace, comparePlace, playgroundPlace } from '../lib/places.js'
-import { useRead } from '../lib/use-read.js'
+import { visible } from '../lib/text.js'
+import { useFeed } from '../live/use-feed.js'
 import { StatusBadge } from '../ui/status-badge.js'
+import type { PlaybookGraph } from './firing.js'
+
+interface RelativesProps {
+  readonly head: ExecutionHeadFragment
+  /** null while it is read. */
+  readonly playbook: PlaybookGraph | null
+}
 
 /** Links to the execution that started this one, to the one that it repeats, and to those that it started. */
-export function Relatives({ head }: { head: ExecutionHeadFragment }) {
-  const { data, again } = useRead(ChildrenDocument, { id: head.id })
-  const children = data?.executions
-  // A step that begins or ends may have started one.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: they tell that something has happened
-  useEffect(again, [again, head.stepCount, head.status])
+export function Relatives({ head, playbook }: RelativesProps) {
+  // Nothing else starts any.
+  const mayHaveChildren = playbook?.steps.some(({ kind }) => kind === 'playbook' || kind === 'workbook') ?? false
   return (
     <>
       <Anchor component={Link} to={playgroundPlace(head.id)} size="sm" underline="always">
@@ -21,7 +27,7 @@ export function Relatives({ head }: { head: ExecutionHeadFragment }) {
       </Anchor>
       {head.parent && (
         <Anchor component={Link} to={`/executions/${head.parent.id}`} size="sm" underline="always">
-          ↑ parent {head.parent.playbook?.path ?? head.parent.id}
+          ↑ parent {visible(head.parent.playbook?.path ?? head.parent.id)}
         </Anchor>
       )}
       {head.rerunOf && (
@@ -34,27 +40,37 @@ export function Relatives({ head }: { head: ExecutionHeadFragment }) {
           compare with it
         </Anchor>
       )}
-      {children && children.totalCount > 0 && (
-        <Menu>
-          <Menu.Target>
-            <Anchor component="button" size="sm" underline="always">
-              ↓ {plural(children.totalCount, 'child execution')}
-            </Anchor>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {children.nodes.map(({ id, status, playbook }) => (
-              <Menu.Item key={id} component={Link} to={`/executions/${id}`} rightSection={<StatusBadge status={status} />}>
-                {playbook?.path ?? id}
-              </Menu.Item>
-            ))}
-            {children.totalCount > children.nodes.length && (
-              <Menu.Item component={Link} to={childrenPlace(head.id)}>
-                All {formatCount(children.totalCount)}
-              </Menu.Item>
-            )}
-          </Menu.Dropdown>
-        </Menu>
-      )}
+      {mayHaveChildren && <Children parent={head.id} />}
     </>
+  )
+}
+
+const MAX_LISTED = 50
+
+/** Those that it started, newest first, read once and followed. */
+function Children({ parent }: { parent: string }) {
+  const create = useCallback((id: string) => createExecutionsFeed({ parentId: id }), [])
+  const { rows, total } = useFeed(create, parent)
+  if (total === 0) return null
+  return (
+    <Menu>
+      <Menu.Target>
+        <Anchor component="button" size="sm" underline="always">
+          ↓ {plural(total, 'child execution')}
+        </Anchor>
+      </Menu.Target>
+      <Menu.Dropdown mah="60dvh" style={{ overflow: 'auto' }}>
+        {rows.slice(0, MAX_LISTED).map(({ id, status, playbook }) => (
+          <Menu.Item key={id} component={Link} to={`/executions/${id}`} rightSection={<StatusBadge status={status} />}>
+            {visible(playbook?.path ?? id)}
+          </Menu.Item>
+        ))}
+        {total > Math.min(rows.length, MAX_LISTED) && (
+          <Menu.Item component={Link} to={childrenPlace(parent)}>
+            All {formatCount(total)}
+          </Menu.Item>
+        )}
+      </Menu.Dropdown>
+    </Menu>
   )
 }

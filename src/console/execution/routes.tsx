@@ -1,6 +1,7 @@
 import { Text } from '@mantine/core'
 import { stringifyJson } from '../../core/json.js'
 import { RenderTemplateDocument } from '../generated/graphql.js'
+import { cut, visible } from '../lib/text.js'
 import { useRead } from '../lib/use-read.js'
 import type { StepRow } from '../live/read-step.js'
 import { endOf, type GraphStep, type Looked, lookedAt } from './firing.js'
@@ -53,7 +54,7 @@ function Way({ arrow: { when, isElse, to }, isTaken, outcome, event }: Looked) {
         → {to}
         {isTaken ? ', taken' : ', not taken'}
       </span>
-      {typeof outcome === 'string' && <div className={classes['reason']}>{outcome}</div>}
+      {typeof outcome === 'string' && <div className={classes['reason']}>{visible(outcome)}</div>}
     </li>
   )
 }
@@ -74,7 +75,7 @@ function Worth({ id, asOf, path, expression }: WorthProps) {
   return (
     <div>
       <dt>{path}</dt>
-      <dd>{text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text}</dd>
+      <dd>{visible(cut(text, MAX_TEXT))}</dd>
     </div>
   )
 }

@@ -20,11 +20,15 @@ interface StepDetailProps {
   /** As the playbook has it; undefined while that is read. */
   readonly step: GraphStep | undefined
   readonly runs: readonly StepRow[]
+  /** Whether all visits are known. */
+  readonly areRunsRead: boolean
+  /** When what is shown ends: what still runs then has taken until then. null: it goes on. */
+  readonly until: string | null
   readonly onClose: () => void
 }
 
 /** The chosen step: its visits, what it gave, why it led where it did. */
-export function StepDetail({ id, name, step, runs, onClose }: StepDetailProps) {
+export function StepDetail({ id, name, step, runs, areRunsRead, until, onClose }: StepDetailProps) {
   const visits = runs.filter((run) => run.step === name)
   const [visit, setVisit] = useState<number | null>(null)
   const run = visits.find((each) => each.visit === visit) ?? visits.at(-1)
@@ -35,7 +39,7 @@ export function StepDetail({ id, name, step, runs, onClose }: StepDetailProps) {
         {run && <StatusBadge status={run.status} />}
         {run?.startedAt && (
           <Text size="sm" c="dimmed">
-            <Time iso={run.startedAt} /> · <Duration from={run.startedAt} to={run.finishedAt} />
+            <Time iso={run.startedAt} /> · <Duration from={run.startedAt} to={run.finishedAt ?? until} />
             {run.attempts > 1 && ` · ${plural(run.attempts, 'attempt')}`}
           </Text>
         )}
@@ -53,9 +57,9 @@ export function StepDetail({ id, name, step, runs, onClose }: StepDetailProps) {
           <IconX size={16} />
         </ActionIcon>
       </Group>
-      {run ? (
-        <Visit key={run.id} id={id} run={run} step={step} />
-      ) : (
+      {run && <Visit key={run.id} id={id} run={run} step={step} />}
+      {!run && !areRunsRead && <Loading what={`step ${name}`} />}
+      {!run && areRunsRead && (
         <Text size="sm" c="dimmed" p="sm">
           {step?.description ? `${step.description}. ` : ''}This step has not been reached.
         </Text>

@@ -1,14 +1,14 @@
 import { Group, SegmentedControl, Text } from '@mantine/core'
 import { lazy, Suspense, useCallback, useEffect } from 'react'
 import { Empty, FaultNote, Loading } from '../app/states.js'
-import { type ExecutionHeadFragment, PlaybookGraphDocument, type PlaybookGraphQuery } from '../generated/graphql.js'
+import type { ExecutionHeadFragment } from '../generated/graphql.js'
 import type { Fault } from '../lib/faults.js'
 import { useShortcuts } from '../lib/shortcuts.js'
-import { useRead } from '../lib/use-read.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import type { StepRow } from '../live/read-step.js'
 import type { VariableRow } from '../live/variable-table.js'
 import { FindStep } from './find-step.js'
+import type { PlaybookGraph } from './firing.js'
 import type { GraphViewProps } from './graph/elements.js'
 import { StepDetail } from './step-detail.js'
 import classes from './steps-panel.module.css'
@@ -24,20 +24,23 @@ const GraphView = lazy(loadGraph)
 
 interface StepsPanelProps {
   readonly head: ExecutionHeadFragment
+  /** null while it is read, and where none runs. */
+  readonly playbook: PlaybookGraph | null
+  /** Why it cannot be read. */
+  readonly fault: Fault | null
+  /** Whether all visits are known. */
+  readonly areStepsRead: boolean
   readonly steps: readonly StepRow[]
   readonly variables: readonly VariableRow[]
 }
 
 /** What the execution does: as a graph or over time, and the chosen step below. */
-export function StepsPanel({ head, steps, variables }: StepsPanelProps) {
+export function StepsPanel({ head, playbook, fault, steps, areStepsRead, variables }: StepsPanelProps) {
   const [search, setSearch] = useSearchState()
   const view = search.get('view') === 'timeline' ? 'timeline' : 'graph'
   const chosen = search.get('step') ?? ''
   const choose = useCallback((step: string) => setSearch({ step }), [setSearch])
   const show = (next: string) => setSearch({ view: next === 'graph' ? '' : next })
-  const { path = '', version = null } = head.playbook ?? {}
-  const { data, fault } = useRead(PlaybookGraphDocument, head.playbook && { path, version })
-  const playbook = data?.playbook ?? null
   useShortcuts([['t', () => show(view === 'graph' ? 'timeline' : 'graph')]])
   return (
     <section className={`panel ${classes['panel']}`} aria-label="Steps">
@@ -47,13 +50,21 @@ export function StepsPanel({ head, steps, variables }: StepsPanelProps) {
       </Group>
       <div className={classes['body']}>
         {view === 'timeline' ? (
-          <Timeline began={head.createdAt} runs={steps} until={head.finishedAt} chosen={chosen} onChoose={choose} />
+          <Timeline
+            began={head.createdAt}
+            runs={steps}
+            areRunsRead={areStepsRead}
+            until={head.finishedAt}
+            chosen={chosen}
+            onChoose={choose}
+          />
         ) : (
           <Graph
             head={head}
             playbook={playbook}
             fault={fault}
             steps={steps}
+            areStepsRead={areStepsRead}
             variables={variables}
             chosen={chosen}
             onChoose={choose}
@@ -67,6 +78,8 @@ export function StepsPanel({ head, steps, variables }: StepsPanelProps) {
           name={chosen}
           step={playbook?.steps.find(({ name }) => name === chosen)}
           runs={steps}
+          areRunsRead={areStepsRead}
+          until={head.finishedAt}
           onClose={() => choose('')}
         />
       )}
@@ -92,12 +105,9 @@ function withEnd({ id, status, finishedAt }: ExecutionHeadFragment, steps: reado
   return [...steps, { ...end, status: 'SUCCEEDED' }]
 }
 
-interface GraphProps extends StepsPanelProps, Pick<GraphViewProps, 'chosen' | 'onChoose'> {
-  readonly playbook: PlaybookGraphQuery['playbook']
-  readonly fault: Fault | null
-}
+type GraphProps = StepsPanelProps & Pick<GraphViewProps, 'chosen' | 'onChoose'>
 
-function Graph({ head, playbook, fault, steps, variables, chosen, onChoose }: GraphProps) {
+function Graph({ head, playbook, fault, steps, areStepsRead, variables, chosen, onChoose }: GraphProps) {
   const hasPlaybook = head.playbook !== null
   // While the playbook is asked for. A failure is told where the graph is drawn.
   useEffect(() => void (hasPlaybook && loadGraph().catch(() => null)), [hasPlaybook])
@@ -117,6 +127,7 @@ function Graph({ head, playbook, fault, steps, variables, chosen, onChoose }: Gr
         steps={playbook.steps}
         startStep={playbook.startStep}
         runs={withEnd(head, steps)}
+        areRunsRead={areStepsRead}
         variables={variables}
         chosen={chosen}
         onChoose={onChoose}

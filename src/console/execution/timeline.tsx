@@ -1,7 +1,7 @@
 import { VisuallyHidden } from '@mantine/core'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useMemo, useRef } from 'react'
-import { Empty } from '../app/states.js'
+import { Empty, Loading } from '../app/states.js'
 import { formatDuration, plural, words } from '../lib/format.js'
 import type { StepRow } from '../live/read-step.js'
 import { useNow } from '../ui/ticking.js'
@@ -13,6 +13,8 @@ interface TimelineProps {
   /** Where it ends, if it has; else it moves. */
   readonly until: string | null
   readonly runs: readonly StepRow[]
+  /** Whether these are all. */
+  readonly areRunsRead: boolean
   readonly chosen: string
   readonly onChoose: (step: string) => void
 }
@@ -21,7 +23,7 @@ const TICKS = [0, 0.25, 0.5, 0.75, 1]
 const ROW_HEIGHT = 28
 
 /** When each visit of each step began and ended, attempt by attempt. */
-export function Timeline({ began, until, runs, chosen, onChoose }: TimelineProps) {
+export function Timeline({ began, until, runs, areRunsRead, chosen, onChoose }: TimelineProps) {
   const now = useNow(until === null, 500)
   const scroller = useRef<HTMLElement>(null)
   const start = Date.parse(began)
@@ -36,7 +38,7 @@ export function Timeline({ began, until, runs, chosen, onChoose }: TimelineProps
     estimateSize: () => ROW_HEIGHT,
     overscan: 10,
   })
-  if (runs.length === 0) return <Empty title="No step has begun" />
+  if (runs.length === 0) return areRunsRead ? <Empty title="No step has begun" /> : <Loading what="the steps" />
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <section className={classes['timeline']} ref={scroller} aria-label="Timeline of steps" tabIndex={0}>
@@ -83,7 +85,7 @@ function Row({ run, start, end, isChosen, onChoose }: RowProps) {
       aria-pressed={isChosen}
       onClick={() => onChoose(isChosen ? '' : run.step)}
     >
-      <span className={classes['label']}>
+      <span className={classes['label']} title={run.step}>
         {run.step}
         {run.visit > 1 && <small> ·{run.visit}</small>}
       </span>

@@ -3,11 +3,13 @@ import { IconPlayerStopFilled } from '@tabler/icons-react'
 import { useState } from 'react'
 import { Link } from 'react-router'
 import { useMutation } from 'urql'
+import { FaultNote } from '../app/states.js'
 import { CancelDocument, type ExecutionRowFragment } from '../generated/graphql.js'
-import { describeError } from '../lib/faults.js'
+import { describeError, type Fault } from '../lib/faults.js'
 import { plural } from '../lib/format.js'
 import { comparePlace } from '../lib/places.js'
 import { isEnded } from '../live/execution-feed.js'
+import { ConfirmButton } from '../ui/confirm-button.js'
 
 interface BulkBarProps {
   readonly rows: readonly ExecutionRowFragment[]
@@ -19,22 +21,22 @@ interface BulkBarProps {
 export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
   const [, cancel] = useMutation(CancelDocument)
   const [isBusy, setBusy] = useState(false)
-  const [note, setNote] = useState('')
+  const [refused, setRefused] = useState<{ readonly count: number; readonly fault: Fault } | null>(null)
   const alive = rows.filter(({ id, status }) => chosen.has(id) && !isEnded(status))
   const [first, second, third] = chosen
 
   const cancelAll = async () => {
     setBusy(true)
     const failed = new Set<string>()
-    let reason = ''
+    let last: Fault | null = null
     for (const { id } of alive) {
       const fault = describeError((await cancel({ id, reason: 'cancelled in the console' })).error)
       if (fault === null) continue
       failed.add(id)
-      reason = fault.message
+      last = fault
     }
     setBusy(false)
-    setNote(failed.size === 0 ? '' : `${plural(failed.size, 'execution')} could not be cancelled: ${reason}`)
+    setRefused(last && { count: failed.size, fault: last })
     onChoose(failed)
   }
 
@@ -43,17 +45,21 @@ export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
       <Text size="sm" fw={600}>
         {plural(chosen.size, 'execution')} chosen
       </Text>
-      <Button
+      <ConfirmButton
         size="compact-sm"
         color="red"
         variant="light"
         loading={isBusy}
         disabled={alive.length === 0}
         leftSection={<IconPlayerStopFilled size={13} />}
-        onClick={() => void cancelAll()}
+        question={`Cancel ${plural(alive.length, 'execution')}?`}
+        consequence={<Consequence rows={alive} />}
+        deed={`Cancel ${plural(alive.length, 'execution')}`}
+        leave="Let them run"
+        onConfirm={() => void cancelAll()}
       >
         Cancel {alive.length} running
-      </Button>
+      </ConfirmButton>
       {second !== undefined && third === undefined && (
         <Button component={Link} to={comparePlace(first ?? '', second)} size="compact-sm" variant="default">
           Compare the two
@@ -62,9 +68,26 @@ export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
       <Button size="compact-sm" variant="default" onClick={() => onChoose(new Set())}>
         Choose none
       </Button>
-      <Text size="sm" c="var(--failed)" role="alert">
-        {note}
-      </Text>
+      {refused && <FaultNote fault={refused.fault} title={`${plural(refused.count, 'execution')} could not be cancelled`} />}
     </Group>
+  )
+}
+
+const MAX_NAMED = 8
+
+function Consequence({ rows }: { rows: readonly ExecutionRowFragment[] }) {
+  return (
+    <>
+      Their steps are stopped, and those of the executions that they started. What they have written stays; they can be rerun, not
+      resumed.
+      <ul>
+        {rows.slice(0, MAX_NAMED).map(({ id, playbook }) => (
+          <li key={id}>
+            {playbook?.path ?? 'no playbook'} <code>{id}</code>
+          </li>
+        ))}
+        {rows.length > MAX_NAMED && <li>{plural(rows.length - MAX_NAMED, 'more execution')}</li>}
+      </ul>
+    </>
   )
 }

@@ -5,10 +5,11 @@ import {
   ExecutionsLiveDocument,
 } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault } from '../lib/faults.js'
+import { describeError, type Fault, isPassing } from '../lib/faults.js'
 import { createStore, type Store } from '../lib/store.js'
 import { follow } from '../live/follow.js'
-import { untilRetry } from '../live/link.js'
+import { holdLink, untilRetry } from '../live/link.js'
+import { createLeaverWatch } from './leaver-watch.js'
 
 export interface ExecutionsView {
   /** Newest first. */
@@ -36,6 +37,11 @@ export function createExecutionsFeed(filter: ExecutionFilter): ExecutionsFeed {
   let unfollow: (() => void) | null = null
   let isReading = false
   let again: ReturnType<typeof setTimeout> | undefined
+  /** Rows that have changed, with the revision that they are known to have reached. */
+  const doubted = new Map<string, number>()
+  // The subscription tells only of what matches: what ceases to must be looked at one by one.
+  const leavers = filter.status || filter.variables ? createLeaverWatch(takeLeaver) : null
+  const unsubscribe = view.subscribe(() => leavers?.show(view.get().rows))
 
   async function read(from: string | null, first: number): Promise<void> {
     if (isReading) return
@@ -52,22 +58,21 @@ export function createExecutionsFeed(filter: ExecutionFilter): ExecutionsFeed {
         break
       }
       view.set({ ...view.get(), fault })
-      if (fault?.code !== 'UNREACHABLE') break
+      if (!isPassing(fault)) break
       await untilRetry(stop.signal)
     }
     isReading = false
   }
 
-  /** From the oldest row that is shown: what is older cannot be among them. */
+  /** What matches, from the oldest row that is shown: what is older cannot be among them. */
   function watch(): void {
     unfollow?.()
-    const { status: _status, variables: _variables, ...lasting } = filter
     unfollow = follow({
       document: ExecutionsLiveDocument,
       variables: () => {
         const { rows, hasMore } = view.get()
         const oldest = hasMore ? rows.at(-1)?.createdAt : undefined
-        return { filter: { ...lasting, ...(oldest !== undefined && { startedAfter: oldest }) } }
+        return { filter: { ...filter, ...(oldest !== undefined && { startedAfter: oldest }) } }
       },
       onData: ({ executionsChanged }) => take(executionsChanged),
       onFault: (fault) => view.set({ ...view.get(), fault }),
@@ -77,26 +82,40 @@ export function createExecutionsFeed(filter: ExecutionFilter): ExecutionsFeed {
   function take(row: ExecutionRowFragment): void {
     const { rows, total } = view.get()
     const at = rows.findIndex(({ id }) => id === row.id)
-    const isWanted = filter.status?.includes(row.status) ?? true
-    // Whether its variables match, only the server knows.
-    if (filter.variables && at < 0) return readAgain()
-    if (at >= 0 && isWanted) return view.set({ ...view.get(), rows: rows.with(at, row) })
-    if (at >= 0) return view.set({ ...view.get(), rows: rows.toSpliced(at, 1), total: total - 1 })
-    if (!isWanted) return
+    if (at >= 0) return view.set({ ...view.get(), rows: rows.with(at, row) })
     const place = rows.findIndex(({ createdAt, id }) => createdAt < row.createdAt || (createdAt === row.createdAt && id < row.id))
     view.set({ ...view.get(), rows: rows.toSpliced(place < 0 ? rows.length : place, 0, row), total: total + 1 })
   }
 
-  function readAgain(): void {
+  /** One of the rows has changed, and may match no longer. */
+  function takeLeaver(row: ExecutionRowFragment): void {
+    const { rows, total } = view.get()
+    const at = rows.findIndex(({ id }) => id === row.id)
+    if (at < 0) return
+    const isWanted = filter.status?.includes(row.status) ?? true
+    if (!isWanted) view.set({ ...view.get(), rows: rows.toSpliced(at, 1), total: total - 1 })
+    else if (filter.variables) doubt(row)
+  }
+
+  /** Whether its variables match, only the server knows: the subscription tells of it soon, or it does not. */
+  function doubt({ id, revision }: ExecutionRowFragment): void {
+    doubted.set(id, revision)
     again ??= setTimeout(() => {
       again = undefined
-      void read(null, Math.min(250, Math.max(PAGE, view.get().rows.length)))
+      const { rows } = view.get()
+      const isDoubtful = rows.some((row) => row.revision < (doubted.get(row.id) ?? 0))
+      doubted.clear()
+      if (isDoubtful) void read(null, Math.min(250, Math.max(PAGE, rows.length)))
     }, READ_AGAIN_MS)
   }
 
   async function begin(): Promise<void> {
+    // Not while a component renders: the state of the link is shown elsewhere.
+    await null
+    const release = holdLink()
     await read(null, PAGE)
     if (!stop.signal.aborted && view.get().isLoaded) watch()
+    release()
   }
 
   void begin()
@@ -110,6 +129,8 @@ export function createExecutionsFeed(filter: ExecutionFilter): ExecutionsFeed {
       stop.abort()
       clearTimeout(again)
       unfollow?.()
+      unsubscribe()
+      leavers?.stop()
     },
   }
 }

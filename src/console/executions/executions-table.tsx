@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef } from 'react'
 import { Link } from 'react-router'
 import type { ExecutionRowFragment } from '../generated/graphql.js'
 import { formatCount } from '../lib/format.js'
+import { visible } from '../lib/text.js'
 import { StatusBadge } from '../ui/status-badge.js'
 import frame from '../ui/table.module.css'
 import { Duration, Time } from '../ui/ticking.js'
@@ -28,7 +29,7 @@ const COLUMNS = [
     header: 'Playbook',
     cell: ({ row: { original } }) => (
       <Link to={`/executions/${original.id}`} className={frame['link']}>
-        <span className={frame['title']}>{original.playbook?.path ?? 'no playbook'}</span>
+        <span className={frame['title']}>{visible(original.playbook?.path ?? 'no playbook')}</span>
         <span className={`mono ${frame['under']}`}>{original.id}</span>
       </Link>
     ),
@@ -47,7 +48,7 @@ function CurrentStep({ row }: { row: ExecutionRowFragment }) {
   if (row.error)
     return (
       <span className={classes['failure']}>
-        {row.error.step ?? row.error.code}: {row.error.message}
+        {row.error.step ?? row.error.code}: {visible(row.error.message)}
       </span>
     )
   if (row.currentSteps.length === 0) return <span className={classes['none']}>–</span>

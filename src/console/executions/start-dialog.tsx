@@ -1,36 +1,43 @@
 import { Anchor, Button, Group, Modal, Select, Stack, Text } from '@mantine/core'
 import { type FormEvent, useState } from 'react'
 import { Link, useNavigate } from 'react-router'
-import { useMutation, useQuery } from 'urql'
+import { useMutation } from 'urql'
 import { FaultNote, Loading } from '../app/states.js'
-import { PlaybookInputsDocument, PlaybooksDocument, StartDocument } from '../generated/graphql.js'
+import { PlaybookInputsDocument, StartDocument } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
+import { useRead } from '../lib/use-read.js'
+import { usePlaybooks } from '../playbooks/use-playbooks.js'
 import { fieldsOf, problemOf, workloadOf } from './workload.js'
 import { WorkloadForm } from './workload-form.js'
+
+interface Choice {
+  readonly path: string
+  /** The one that was looked at; without it the latest is started. */
+  readonly version?: number | undefined
+}
 
 interface StartDialogProps {
   readonly isOpen: boolean
   readonly onClose: () => void
   /** Already chosen. */
-  readonly path?: string
+  readonly given?: Choice
 }
 
 /** Starts an execution: which playbook, and a form made from its workload. */
-export function StartDialog({ isOpen, onClose, path }: StartDialogProps) {
+export function StartDialog({ isOpen, onClose, given }: StartDialogProps) {
   return (
     <Modal opened={isOpen} onClose={onClose} title="Start an execution" size="lg">
-      <StartForm given={path ?? null} />
+      <StartForm given={given ?? null} />
     </Modal>
   )
 }
 
-function StartForm({ given }: { given: string | null }) {
-  const [path, setPath] = useState(given)
-  const [{ data, error, fetching }] = useQuery({ query: PlaybooksDocument, variables: {} })
-  const fault = describeError(error)
+function StartForm({ given }: { given: Choice | null }) {
+  const [choice, setChoice] = useState(given)
+  const { rows, isLoaded, fault } = usePlaybooks()
   if (fault) return <FaultNote fault={fault} />
-  if (fetching || !data) return <Loading what="playbooks" />
-  if (data.playbooks.nodes.length === 0)
+  if (!isLoaded) return <Loading what="playbooks" />
+  if (rows.length === 0)
     return (
       <Text size="sm">
         No playbook is registered yet.{' '}
@@ -40,32 +47,32 @@ function StartForm({ given }: { given: string | null }) {
         , then start it here.
       </Text>
     )
+  const latest = rows.find(({ path }) => path === choice?.path)?.version
   return (
     <Stack>
       <Select
         label="Playbook"
         placeholder="Type a part of its path"
         searchable
-        data={data.playbooks.nodes.map((playbook) => playbook.path)}
-        value={path}
-        onChange={setPath}
+        data={rows.map(({ path }) => path)}
+        value={choice?.path ?? null}
+        onChange={(path) => setChoice(path === null ? null : { path })}
         data-autofocus
       />
-      {path !== null && <Inputs key={path} path={path} />}
+      {choice !== null && <Inputs key={`${choice.path} ${choice.version}`} {...choice} latest={latest} />}
     </Stack>
   )
 }
 
-function Inputs({ path }: { path: string }) {
+function Inputs({ path, version, latest }: Choice & { readonly latest: number | undefined }) {
   const navigate = useNavigate()
-  const [{ data, error, fetching }] = useQuery({ query: PlaybookInputsDocument, variables: { path } })
+  const { data, fault } = useRead(PlaybookInputsDocument, { path, ...(version !== undefined && { version }) })
   const [{ error: refused, fetching: isStarting }, start] = useMutation(StartDocument)
   const [texts, setTexts] = useState<Readonly<Record<string, string>>>({})
-  const fault = describeError(error)
   const refusal = describeError(refused)
   const playbook = data?.playbook
   if (fault) return <FaultNote fault={fault} />
-  if (fetching || !playbook) return <Loading what="its workload" />
+  if (!playbook) return <Loading what="its workload" />
   const fields = fieldsOf(playbook.workload)
   const isWrong = fields.some((field) => problemOf(field, texts[field.name] ?? field.text) !== null)
 
@@ -90,6 +97,7 @@ function Inputs({ path }: { path: string }) {
         <Group justify="flex-end">
           <Text size="xs" c="dimmed">
             version {playbook.version}
+            {latest !== undefined && latest > playbook.version && `; the latest is ${latest}`}
           </Text>
           <Button type="submit" loading={isStarting} disabled={isWrong}>
             Start

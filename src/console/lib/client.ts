@@ -9,33 +9,54 @@ import {
 } from '@urql/core'
 import { filter, fromPromise, mergeMap, pipe, takeUntil } from 'wonka'
 import { isJsonObject, type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
-import { demandLogin, session } from '../app/session.js'
+import { refusal, sendAdmitted } from '../app/admission.js'
+import { session } from '../app/session.js'
+import { createStore } from './store.js'
 
 type Send = ReturnType<typeof makeResult>
 
-async function send(operation: Operation<unknown, AnyVariables>): Promise<Send> {
+interface Answer {
+  readonly response: Response
+  readonly body: JsonValue
+}
+
+/** Whether the last request was answered at all: what was not done because of that can be tried again. */
+export const isReachable = createStore(true)
+
+async function post(operation: Operation<unknown, AnyVariables>): Promise<Answer> {
   const { key } = session.get()
+  const response = await fetch(operation.context.url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/graphql-response+json, application/json',
+      ...(key !== null && { authorization: `Bearer ${key}` }),
+    },
+    body: stringifyJson({
+      query: stringifyDocument(operation.query),
+      variables: (operation.variables ?? {}) as JsonValue,
+    }),
+  })
+  return { response, body: parseJson(await response.text()) }
+}
+
+const refusalOf = ({ response, body }: Answer): string | null => (response.status === 401 ? messageOf(body) : null)
+
+async function send(operation: Operation<unknown, AnyVariables>): Promise<Send> {
   try {
-    const response = await fetch(operation.context.url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/graphql-response+json, application/json',
-        ...(key !== null && { authorization: `Bearer ${key}` }),
-      },
-      body: stringifyJson({
-        query: stringifyDocument(operation.query),
-        variables: (operation.variables ?? {}) as JsonValue,
-      }),
-    })
-    const body = parseJson(await response.text())
-    if (response.status === 401) demandLogin(messageOf(body))
+    const answer = await sendAdmitted(() => post(operation), refusalOf)
+    if (answer === null) return makeResult(operation, refused(refusal() ?? ''))
+    isReachable.set(true)
+    const { response, body } = answer
     if (isJsonObject(body) && ('data' in body || 'errors' in body)) return makeResult(operation, body as never, response)
     return makeErrorResult(operation, new Error(messageOf(body)), response)
   } catch (error) {
+    isReachable.set(false)
     return makeErrorResult(operation, error instanceof Error ? error : new Error(String(error)))
   }
 }
+
+const refused = (message: string) => ({ errors: [{ message, extensions: { code: 'UNAUTHENTICATED' } }] }) as never
 
 /** Of a problem (RFC 9457) or of the first GraphQL error. */
 function messageOf(body: JsonValue): string {

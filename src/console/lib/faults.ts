@@ -23,6 +23,18 @@ const HINTS: Readonly<Record<string, string>> = {
   INTERNAL: 'Look in the server log for the id in the message.',
 }
 
+/** Faults that pass by themselves: who only reads asks again, as long as it takes. */
+const PASSING = new Set(['UNREACHABLE', 'OVERLOADED', 'RATE_LIMITED'])
+
+export function isPassing(fault: Fault | null): boolean {
+  return fault !== null && PASSING.has(fault.code)
+}
+
+/** Faults that only another credential changes. */
+export function isForbidden(fault: Fault | null): boolean {
+  return fault?.code === 'UNAUTHENTICATED' || fault?.code === 'FORBIDDEN'
+}
+
 export function hintFor(code: string): string {
   return HINTS[code] ?? 'Correct what the message names, then try again.'
 }

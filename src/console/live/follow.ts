@@ -1,6 +1,7 @@
 import { stringifyDocument, type TypedDocumentNode } from '@urql/core'
-import { type Fault, faultOf } from '../lib/faults.js'
-import { holdLink, openSocket, untilRetry } from './link.js'
+import { refusal } from '../app/admission.js'
+import { type Fault, faultOf, isPassing } from '../lib/faults.js'
+import { FORBIDDEN, holdLink, openSocket, untilRetry } from './link.js'
 
 export interface Following<Result, Input> {
   readonly document: TypedDocumentNode<Result, Input>
@@ -13,16 +14,12 @@ export interface Following<Result, Input> {
   readonly onFault?: (fault: Fault) => void
 }
 
-/** Faults that pass: the same request may succeed later. */
-const PASSING = new Set(['OVERLOADED', 'RATE_LIMITED', 'INTERNAL'])
-
 type Outcome = 'ended' | 'lost' | Fault
 
 /** Follows a subscription over as many connections as it takes; answers the function that ends it. */
 export function follow<Result, Input extends Record<string, unknown>>(following: Following<Result, Input>): () => void {
   const stop = new AbortController()
-  const release = holdLink()
-  void run(following, stop.signal).finally(release)
+  void run(following, stop.signal)
   return () => stop.abort()
 }
 
@@ -32,13 +29,28 @@ async function run<Result, Input extends Record<string, unknown>>(
 ): Promise<void> {
   // Not while a component renders: the state of the link is shown elsewhere.
   await null
+  const release = holdLink()
+  signal.addEventListener('abort', release, { once: true })
+  const outcome = await untilOver(following, signal)
+  if (signal.aborted) return
+  signal.removeEventListener('abort', release)
+  release()
+  if (outcome !== null) following.onFault?.(outcome)
+}
+
+/** Why it cannot be followed; null when there is nothing more to follow. */
+async function untilOver<Result, Input extends Record<string, unknown>>(
+  following: Following<Result, Input>,
+  signal: AbortSignal,
+): Promise<Fault | null> {
   while (!signal.aborted) {
-    const outcome = await connect(following, signal)
-    if (signal.aborted) return
-    if (outcome === 'ended' && following.isOver?.()) return
-    if (typeof outcome === 'object') return following.onFault?.(outcome)
+    const why = refusal()
+    const outcome = why === null ? await connect(following, signal) : unknownCaller(why)
+    if (outcome === 'ended' && following.isOver?.()) return null
+    if (typeof outcome === 'object') return outcome
     await untilRetry(signal)
   }
+  return null
 }
 
 function connect<Result, Input extends Record<string, unknown>>(
@@ -56,7 +68,7 @@ function connect<Result, Input extends Record<string, unknown>>(
             unsubscribe()
           } else if (data && !signal.aborted) onData(data)
         },
-        error: (error) => resolve(Array.isArray(error) ? outcomeOf(error[0]) : 'lost'),
+        error: (error) => resolve(Array.isArray(error) ? outcomeOf(error[0]) : outcomeOfClosing(error)),
         complete: () => resolve('ended'),
       },
     )
@@ -66,5 +78,12 @@ function connect<Result, Input extends Record<string, unknown>>(
 
 function outcomeOf(error: Parameters<typeof faultOf>[0]): Outcome {
   const fault = faultOf(error)
-  return PASSING.has(fault.code) ? 'lost' : fault
+  return isPassing(fault) || fault.code === 'INTERNAL' ? 'lost' : fault
 }
+
+function outcomeOfClosing(event: unknown): Outcome {
+  const isUnknown = typeof event === 'object' && event !== null && 'code' in event && event.code === FORBIDDEN
+  return isUnknown ? unknownCaller('The server does not know who watches') : 'lost'
+}
+
+const unknownCaller = (message: string): Fault => faultOf({ message, extensions: { code: 'UNAUTHENTICATED' } })

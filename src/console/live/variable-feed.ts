@@ -1,8 +1,8 @@
 import { VariablesLiveDocument, type VariablesLiveSubscription } from '../generated/graphql.js'
-import type { Fault } from '../lib/faults.js'
+import { type Fault, isForbidden, isPassing } from '../lib/faults.js'
 import type { Store } from '../lib/store.js'
 import { follow } from './follow.js'
-import { untilRetry } from './link.js'
+import { holdLink, untilRetry } from './link.js'
 import { readVariables } from './read-variables.js'
 import { createTable, type VariablesView } from './variable-table.js'
 
@@ -23,15 +23,28 @@ export function createVariableFeed(id: string): VariableFeed {
   let unfollow: (() => void) | null = null
 
   async function begin(signal: AbortSignal): Promise<void> {
+    // Not while a component renders: the state of the link is shown elsewhere.
+    await null
+    const release = holdLink()
     unfollow?.()
+    if (await isRead(signal)) watch()
+    release()
+  }
+
+  /** Reads until it is whole; false when that cannot be, or nobody wants it any more. */
+  async function isRead(signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
       const fault = await readAll(signal)
-      if (signal.aborted) return
-      if (fault === null) break
-      table.fail(fault.code === 'UNREACHABLE' || fault.code === 'REVISION_GONE' ? null : fault)
+      if (signal.aborted) return false
+      if (fault === null) return true
+      table.fail(isPassing(fault) || fault.code === 'REVISION_GONE' ? null : fault)
+      if (isForbidden(fault)) return false
       await untilRetry(signal)
     }
-    if (signal.aborted) return
+    return false
+  }
+
+  function watch(): void {
     unfollow = follow({
       document: VariablesLiveDocument,
       variables: () => ({ id, after: table.revision() }),

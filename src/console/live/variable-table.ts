@@ -1,6 +1,7 @@
 import type { VariableRowFragment, VariablesLiveSubscription } from '../generated/graphql.js'
 import type { Fault } from '../lib/faults.js'
 import { createStore, type Store } from '../lib/store.js'
+import { byName } from '../lib/text.js'
 
 export type VariableRow = VariableRowFragment & {
   /** When the page saw it change, as `performance.now()`; 0 when it was so from the beginning. */
@@ -40,6 +41,8 @@ const HIDDEN_FRAME_MS = 250
 export function createTable(): VariableTable {
   const view = createStore<VariablesView>(EMPTY)
   const rows = new Map<string, VariableRow>()
+  /** All names in order; null when one has come or gone since. */
+  let names: readonly string[] | null = []
   let draft = EMPTY
   let isScheduled = false
 
@@ -53,7 +56,8 @@ export function createTable(): VariableTable {
 
   function paint(): void {
     isScheduled = false
-    view.set({ ...draft, rows: [...rows.values()].sort(byName), loaded: rows.size })
+    names ??= [...rows.keys()].sort(byName)
+    view.set({ ...draft, rows: names.flatMap((name) => rows.get(name) ?? []), loaded: rows.size })
   }
 
   return {
@@ -61,15 +65,19 @@ export function createTable(): VariableTable {
     revision: () => draft.revision,
     reset(revision, total) {
       rows.clear()
+      names = []
       show({ revision, total, isLoaded: false, fault: null })
     },
     add(added) {
       for (const row of added) rows.set(row.name, { ...row, seenAt: 0 })
+      names = null
       show({})
     },
     done: () => show({ isLoaded: true }),
     apply(revision, changes) {
       for (const change of changes) {
+        const isKnown = rows.has(change.name)
+        if (isKnown === (change.operation === 'DELETE')) names = null
         if (change.operation === 'DELETE') rows.delete(change.name)
         else rows.set(change.name, changed(rows.get(change.name), change, revision))
       }
@@ -77,10 +85,6 @@ export function createTable(): VariableTable {
     },
     fail: (fault) => show({ fault }),
   }
-}
-
-function byName(a: VariableRow, b: VariableRow): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 }
 
 function changed(before: VariableRow | undefined, change: Change, revision: number): VariableRow {

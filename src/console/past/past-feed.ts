@@ -1,5 +1,6 @@
-import type { Fault } from '../lib/faults.js'
+import { type Fault, isPassing } from '../lib/faults.js'
 import { createStore, type Store } from '../lib/store.js'
+import { byName } from '../lib/text.js'
 import { readVariables } from '../live/read-variables.js'
 import type { VariableRow, VariablesView } from '../live/variable-table.js'
 
@@ -46,9 +47,9 @@ export function createPastFeed(id: string): PastFeed {
       onPage: (page) => rows.push(...page.rows.map((row) => ({ ...row, seenAt: 0 }))),
     })
     if (signal.aborted) return
-    if (fault?.code === 'UNREACHABLE') timer = setTimeout(() => go(revision), RETRY_MS)
+    if (isPassing(fault)) timer = setTimeout(() => go(revision), RETRY_MS)
     if (fault !== null) return show(revision, view.get()?.variables.rows ?? [], fault)
-    rows.sort((a, b) => (a.name < b.name ? -1 : 1))
+    rows.sort((a, b) => byName(a.name, b.name))
     if (rows.length <= KEPT_ROWS) keep(revision, rows)
     show(revision, rows)
   }

@@ -35,7 +35,7 @@ export function EditorPage() {
   const example = search.get('example') ?? ''
   if (path !== '') return <EditRegistered key={path} path={path} />
   if (example !== '') return <EditExample key={example} name={example} />
-  return <Editor draftName="" title="New playbook" source={BLANK} latest={null} />
+  return <Editor draftName="" title="New playbook" source={BLANK} base={null} latest={null} />
 }
 
 function EditRegistered({ path }: { path: string }) {
@@ -48,8 +48,10 @@ function EditRegistered({ path }: { path: string }) {
   const newest = latest.data?.playbook
   // A draft needs no server to be shown.
   const draft = readPlaybookDraft(path)
-  if (begun && newest) return <Editor draftName={path} title={`Edit ${path}`} source={begun.source} latest={newest} />
-  if (fault && draft) return <Editor draftName={path} title={`Edit ${path}`} source={draft.text} latest={null} trouble={fault} />
+  if (begun && newest)
+    return <Editor draftName={path} title={`Edit ${path}`} source={begun.source} base={begun.version} latest={newest} />
+  if (fault && draft)
+    return <Editor draftName={path} title={`Edit ${path}`} source={draft.text} base={draft.base} latest={null} trouble={fault} />
   if (fault) return <Centred title={`Edit ${path}`} note={<FaultNote fault={fault} title="This playbook cannot be edited" />} />
   if (latest.isReading || asked.isReading) return <Loading what={`playbook ${path}`} />
   return (
@@ -77,7 +79,7 @@ function EditExample({ name }: { name: string }) {
   const source = useLoaded(readExample, name)
   if (source === undefined) return <Loading what={`example ${name}`} />
   if (source === null) return <Centred title="Example" note={<Empty title={`There is no example ${name}`} />} />
-  return <Editor draftName={`example ${name}`} title={`Example ${name}`} source={source} latest={null} />
+  return <Editor draftName={`example ${name}`} title={`Example ${name}`} source={source} base={null} latest={null} />
 }
 
 function Centred({ title, note }: { title: string; note: ReactNode }) {

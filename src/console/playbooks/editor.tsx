@@ -8,10 +8,12 @@ import type { PlaybookSourceQuery } from '../generated/graphql.js'
 import type { Fault } from '../lib/faults.js'
 import { playbookPlace } from '../lib/places.js'
 import { CodeEditor } from '../ui/code-editor.js'
+import { ConfirmButton } from '../ui/confirm-button.js'
 import { DiffView } from '../ui/diff-view.js'
 import { Page } from '../ui/page.js'
 import classes from './editor.module.css'
 import { FindingList } from './finding-list.js'
+import { OverwriteDialog } from './overwrite-dialog.js'
 import { useDraft } from './use-draft.js'
 import { useRegister } from './use-register.js'
 import { useValidation } from './use-validation.js'
@@ -22,6 +24,8 @@ interface EditorProps {
   readonly title: string
   /** What it begins with. */
   readonly source: string
+  /** The version of that; null: it is not registered. */
+  readonly base: number | null
   /** What is registered now; null: nothing, or it is not known. */
   readonly latest: NonNullable<PlaybookSourceQuery['playbook']> | null
   /** Why it is not known. */
@@ -29,16 +33,17 @@ interface EditorProps {
 }
 
 /** A text, what the server says about it while one types, and the way to register it. Nothing ever takes the text away. */
-export function Editor({ draftName, title, source, latest, trouble }: EditorProps) {
-  const draft = useDraft(draftName, { text: source, base: latest?.version ?? null })
+export function Editor({ draftName, title, source, base, latest, trouble }: EditorProps) {
+  const draft = useDraft(draftName, { text: source, base })
   const { text, isChanged } = draft
   const validation = useValidation(text)
-  const registering = useRegister(text, { onDone: draft.drop })
+  const begun = draft.base === null ? null : { path: draftName, version: draft.base }
+  const registering = useRegister(text, { base: begun, onDone: draft.drop })
   const [isComparing, setComparing] = useState(false)
   const [target, setTarget] = useState<{ line: number; column: number } | null>(null)
   const isForbidden = !may(useMe(), 'REGISTER')
   const isRefused = validation.isCurrent && validation.isValid === false
-  const register = useCallback(() => void registering.register(), [registering.register])
+  const register = useCallback(() => void registering.register(null), [registering.register])
   useHotkeys([['mod+S', register]], [], true)
   const findings = registering.findings ?? validation.findings
 
@@ -67,9 +72,17 @@ export function Editor({ draftName, title, source, latest, trouble }: EditorProp
             />
           )}
           {isChanged && (
-            <Button size="xs" variant="default" onClick={draft.reset}>
+            <ConfirmButton
+              size="xs"
+              variant="default"
+              question="Discard the draft?"
+              consequence="What you have written here is kept nowhere else."
+              deed="Discard it"
+              leave="Keep it"
+              onConfirm={draft.reset}
+            >
               Discard the draft
-            </Button>
+            </ConfirmButton>
           )}
           <Button size="xs" onClick={register} loading={registering.isBusy} disabled={isRefused || isForbidden}>
             Register
@@ -86,7 +99,7 @@ export function Editor({ draftName, title, source, latest, trouble }: EditorProp
         </Alert>
       )}
       {latest && draft.base !== null && draft.base < latest.version && (
-        <Alert color="yellow" variant="light" title={`Version ${latest.version} was registered meanwhile`}>
+        <Alert color="yellow" variant="light" title={`Version ${latest.version} is registered`}>
           <Text size="sm">
             Your draft began with version {draft.base}.{' '}
             <Anchor
@@ -100,6 +113,15 @@ export function Editor({ draftName, title, source, latest, trouble }: EditorProp
             , or look at the changes to version {latest.version} above, before you register yours over it.
           </Text>
         </Alert>
+      )}
+      {registering.there && (
+        <OverwriteDialog
+          there={registering.there}
+          base={draft.base}
+          text={text}
+          onOverwrite={() => void registering.register(registering.there)}
+          onClose={registering.forget}
+        />
       )}
       {registering.fault && <FaultNote fault={registering.fault} title="It was not registered; your draft is kept" />}
       {validation.fault && <FaultNote fault={validation.fault} title="It cannot be checked now; your draft is kept" />}

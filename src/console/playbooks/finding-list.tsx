@@ -1,5 +1,6 @@
 import { Text } from '@mantine/core'
 import { plural } from '../lib/format.js'
+import { visible } from '../lib/text.js'
 import classes from './finding-list.module.css'
 import type { Finding } from './findings.js'
 
@@ -45,7 +46,7 @@ export function FindingList(props: FindingListProps) {
                 <span className={classes['place']}>
                   {finding.severity} · line {finding.line}, column {finding.column}
                 </span>
-                <span className={classes['message']}>{finding.message}</span>
+                <span className={classes['message']}>{visible(finding.message)}</span>
                 {finding.path !== '' && <code className={classes['path']}>{finding.path}</code>}
               </span>
             </button>

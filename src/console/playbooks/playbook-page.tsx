@@ -70,7 +70,11 @@ export function PlaybookPage() {
           </section>
         </div>
       )}
-      <StartDialog isOpen={isStarting} onClose={() => setStarting(false)} path={path} />
+      <StartDialog
+        isOpen={isStarting}
+        onClose={() => setStarting(false)}
+        given={{ path, version: playbook?.version ?? version }}
+      />
     </Page>
   )
 }

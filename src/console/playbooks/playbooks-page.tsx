@@ -78,7 +78,7 @@ export function PlaybooksPage() {
         </Empty>
       )}
       {shown.length > 0 && <PlaybooksTable rows={shown} mayRun={may(me, 'RUN')} onStart={setStarting} />}
-      {starting !== null && <StartDialog isOpen onClose={() => setStarting(null)} path={starting} />}
+      {starting !== null && <StartDialog isOpen onClose={() => setStarting(null)} given={{ path: starting }} />}
     </Page>
   )
 }

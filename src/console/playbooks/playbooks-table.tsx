@@ -5,6 +5,7 @@ import { Link } from 'react-router'
 import type { PlaybookRowFragment } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
 import { editorPlace, playbookPlace } from '../lib/places.js'
+import { visible } from '../lib/text.js'
 import frame from '../ui/table.module.css'
 import { Time } from '../ui/ticking.js'
 import classes from './playbooks-table.module.css'
@@ -64,11 +65,11 @@ function Row({ row: { path, name, description, version, registeredAt }, mayRun, 
     <tr className={frame['row']} data-playbook={path}>
       <td>
         <Link to={playbookPlace(path)} className={frame['link']}>
-          <span className={frame['title']}>{path}</span>
-          {name !== path && <span className={frame['under']}>{name}</span>}
+          <span className={frame['title']}>{visible(path)}</span>
+          {name !== path && <span className={frame['under']}>{visible(name)}</span>}
         </Link>
       </td>
-      <td data-column="about">{description ?? ''}</td>
+      <td data-column="about">{visible(description ?? '')}</td>
       <td data-column="version">{version}</td>
       <td data-column="registered">
         <Time iso={registeredAt} />

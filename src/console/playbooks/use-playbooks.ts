@@ -2,8 +2,9 @@ import { useEffect, useState } from 'react'
 import { session } from '../app/session.js'
 import { type PlaybookRowFragment, PlaybooksDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault } from '../lib/faults.js'
+import { describeError, type Fault, isPassing } from '../lib/faults.js'
 import { useStore } from '../lib/store.js'
+import { byName } from '../lib/text.js'
 
 export interface PlaybooksView {
   readonly rows: readonly PlaybookRowFragment[]
@@ -14,6 +15,8 @@ export interface PlaybooksView {
 
 const NOTHING: PlaybooksView = { rows: [], total: 0, isLoaded: false, fault: null }
 const RETRY_MS = 2_000
+
+const ordered = (rows: readonly PlaybookRowFragment[]) => [...rows].sort((a, b) => byName(a.path, b.path))
 
 /** The latest version of every playbook, by path: page after page, because one filters over all of them. */
 export function usePlaybooks(): PlaybooksView {
@@ -32,12 +35,12 @@ export function usePlaybooks(): PlaybooksView {
         if (isOver) return
         if (!data || fault !== null) {
           setView((before) => ({ ...before, fault }))
-          if (fault?.code === 'UNREACHABLE') timer = setTimeout(() => void read(), RETRY_MS)
+          if (isPassing(fault)) timer = setTimeout(() => void read(), RETRY_MS)
           return
         }
         const { nodes, pageInfo, totalCount }: typeof data.playbooks = data.playbooks
         rows = [...rows, ...nodes]
-        setView({ rows, total: totalCount, isLoaded: !pageInfo.hasNextPage, fault: null })
+        setView({ rows: ordered(rows), total: totalCount, isLoaded: !pageInfo.hasNextPage, fault: null })
         if (!pageInfo.hasNextPage) return
         after = pageInfo.endCursor
       }

@@ -2,6 +2,7 @@ import { Text, VisuallyHidden } from '@mantine/core'
 import { FaultNote } from '../app/states.js'
 import { VariablesDocument } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
+import { visible } from '../lib/text.js'
 import { useRead } from '../lib/use-read.js'
 import classes from './playground-page.module.css'
 
@@ -33,7 +34,7 @@ export function ContextNames({ id, asOf, onInsert }: ContextNamesProps) {
             <button type="button" onClick={() => onInsert(expressionOf(name))} title={`Append ${expressionOf(name)}`}>
               <VisuallyHidden>Append</VisuallyHidden>
               <code>{name}</code>
-              <span>{preview}</span>
+              <span>{visible(preview)}</span>
             </button>
           </li>
         ))}

@@ -1,11 +1,13 @@
-import { Badge, Button, CopyButton, Group, Text } from '@mantine/core'
+import { Badge, Button, Group, Text } from '@mantine/core'
 import { useMemo } from 'react'
 import { isJsonNumber, isJsonObject, type JsonValue } from '../../core/json.js'
 import { Loading } from '../app/states.js'
 import type { RenderTemplateQuery } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
+import { visible } from '../lib/text.js'
 import { CodeView } from '../ui/code-view.js'
 import { pretty } from '../ui/pretty.js'
+import { copyWords, useCopy } from '../ui/use-copy.js'
 import classes from './playground-page.module.css'
 
 /** The type of a value, in words. */
@@ -29,6 +31,7 @@ interface ResultProps {
 export function Result({ rendered, isOld }: ResultProps) {
   const value = rendered?.renderTemplate.value ?? null
   const text = useMemo(() => pretty(value), [value])
+  const { outcome, copy } = useCopy()
   if (rendered === null) return <Loading what="the result" />
   const { error } = rendered.renderTemplate
   if (error)
@@ -38,7 +41,7 @@ export function Result({ rendered, isOld }: ResultProps) {
           <code>{error.code}</code>
           {error.line !== null && ` at line ${error.line}, column ${error.column ?? 1}`}
         </Text>
-        <Text size="sm">{error.message}</Text>
+        <Text size="sm">{visible(error.message)}</Text>
       </div>
     )
   return (
@@ -47,13 +50,9 @@ export function Result({ rendered, isOld }: ResultProps) {
         <Badge variant="light" role="status" tt="none">
           {typeOf(value)}
         </Badge>
-        <CopyButton value={typeof value === 'string' ? value : text}>
-          {({ copied, copy }) => (
-            <Button size="compact-xs" variant="default" onClick={copy}>
-              {copied ? 'Copied' : 'Copy the value'}
-            </Button>
-          )}
-        </CopyButton>
+        <Button size="compact-xs" variant="default" onClick={() => copy(typeof value === 'string' ? value : text)}>
+          {copyWords(outcome, 'Copy the value')}
+        </Button>
       </Group>
       <CodeView value={text} language="json" label="Result" />
     </div>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
 import type { VariableRowFragment } from '../generated/graphql.js'
-import type { Fault } from '../lib/faults.js'
+import { type Fault, isPassing } from '../lib/faults.js'
 import { readVariables } from '../live/read-variables.js'
 
 interface VariablesAt {
@@ -11,6 +11,8 @@ interface VariablesAt {
 
 const NOTHING: VariablesAt = { rows: [], isLoaded: false, fault: null }
 
+const RETRY_MS = 2_000
+
 /** The variables of an execution as of a revision, read once; null: not yet known which. */
 export function useVariablesAt(id: string, revision: number | null): VariablesAt {
   const [view, setView] = useState(NOTHING)
@@ -18,12 +20,20 @@ export function useVariablesAt(id: string, revision: number | null): VariablesAt
     setView(NOTHING)
     if (revision === null) return
     const stop = new AbortController()
-    const rows: VariableRowFragment[] = []
-    const read = readVariables({ id, asOf: revision, signal: stop.signal, onPage: (page) => rows.push(...page.rows) })
-    void read.then((fault) => {
-      if (!stop.signal.aborted) setView({ rows, isLoaded: true, fault })
-    })
-    return () => stop.abort()
+    const { signal } = stop
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const read = async () => {
+      const rows: VariableRowFragment[] = []
+      const fault = await readVariables({ id, asOf: revision, signal, onPage: (page) => rows.push(...page.rows) })
+      if (signal.aborted) return
+      setView({ rows, isLoaded: !isPassing(fault), fault })
+      if (isPassing(fault)) timer = setTimeout(() => void read(), RETRY_MS)
+    }
+    void read()
+    return () => {
+      stop.abort()
+      clearTimeout(timer)
+    }
   }, [id, revision])
   return view
 }

@@ -4,11 +4,12 @@ import { yaml } from '@codemirror/lang-yaml'
 import { bracketMatching, foldGutter, indentOnInput } from '@codemirror/language'
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint'
 import { EditorState, type Extension } from '@codemirror/state'
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view'
+import { drawSelection, EditorView, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers } from '@codemirror/view'
 import { useEffect, useRef } from 'react'
 import { styleNonce } from '../app/theme.js'
 import classes from './code-editor.module.css'
 import { highlighting } from './code-theme.js'
+import { yamlIndent } from './yaml-indent.js'
 
 /** Something wrong at a place; lines and columns count from 1. */
 export interface Problem {
@@ -28,8 +29,11 @@ interface CodeEditorProps {
   readonly target?: { readonly line: number; readonly column: number } | null
 }
 
+/** What reorders a line, beyond what the editor marks by itself. */
+const REORDERING = /[\u202a-\u202e\u2066-\u2069]/
+
 const NONE: readonly Problem[] = []
-const LANGUAGES = { json, yaml, text: (): Extension[] => [] }
+const LANGUAGES = { json, yaml: () => [yaml(), yamlIndent], text: (): Extension[] => [] }
 
 /** What every editor of the console has. */
 export function baseExtensions(language: CodeEditorProps['language']): Extension[] {
@@ -42,6 +46,7 @@ export function baseExtensions(language: CodeEditorProps['language']): Extension
     indentOnInput(),
     bracketMatching(),
     highlightActiveLine(),
+    highlightSpecialChars({ addSpecialChars: REORDERING }),
     EditorView.lineWrapping,
     LANGUAGES[language](),
     highlighting,

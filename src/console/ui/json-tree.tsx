@@ -1,9 +1,11 @@
-import { ActionIcon, Menu, Text } from '@mantine/core'
-import { IconCopy } from '@tabler/icons-react'
+import { ActionIcon, Menu, Text, Tooltip } from '@mantine/core'
+import { IconCheck, IconCopy } from '@tabler/icons-react'
 import { useState } from 'react'
 import { isJsonNumber, isJsonObject, type JsonValue, numberText, stringifyJson } from '../../core/json.js'
 import { formatCount, plural } from '../lib/format.js'
+import { visible } from '../lib/text.js'
 import classes from './json-tree.module.css'
+import { copyWords, useCopy } from './use-copy.js'
 
 interface JsonTreeProps {
   readonly value: JsonValue
@@ -39,7 +41,7 @@ function Branch({ name, value, path, root, isOpen: isOpenAtFirst = false }: Bran
   const [isOpen, setOpen] = useState(isOpenAtFirst)
   const [shown, setShown] = useState(PAGE)
   const entries = entriesOf(value)
-  const label = name === null ? null : <span className={classes['key']}>{name}: </span>
+  const label = name === null ? null : <span className={classes['key']}>{visible(name)}: </span>
   if (entries === null || entries.length === 0)
     return (
       <div className={classes['leaf']}>
@@ -79,7 +81,7 @@ function Branch({ name, value, path, root, isOpen: isOpenAtFirst = false }: Bran
 function Leaf({ value }: { value: JsonValue }) {
   if (value === null) return <span className={classes['word']}>null</span>
   if (value === '') return <span className={classes['special']}>"" empty text</span>
-  if (typeof value === 'string') return <span className={classes['string']}>"{value}"</span>
+  if (typeof value === 'string') return <span className={classes['string']}>"{visible(value)}"</span>
   if (isJsonNumber(value)) return <span className={classes['number']}>{numberText(value)}</span>
   if (typeof value === 'boolean') return <span className={classes['word']}>{String(value)}</span>
   return <span className={classes['special']}>{Array.isArray(value) ? '[ ] empty list' : '{ } empty object'}</span>
@@ -95,13 +97,15 @@ function expressionOf(root: string, path: BranchProps['path']): string {
 function Copies({ value, path, root }: { value: JsonValue; path: BranchProps['path']; root: string }) {
   const pointer = path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
   const expression = expressionOf(root, path)
-  const copy = (text: string) => void navigator.clipboard.writeText(text)
+  const { outcome, copy } = useCopy()
   return (
     <Menu position="bottom-start" withinPortal>
       <Menu.Target>
-        <ActionIcon size={20} variant="subtle" color="gray" className={classes['copy']} aria-label={`Copy ${root}${pointer}`}>
-          <IconCopy size={12} />
-        </ActionIcon>
+        <Tooltip label={copyWords(outcome, 'Copy')} opened={outcome !== null}>
+          <ActionIcon size={20} variant="subtle" color="gray" className={classes['copy']} aria-label={`Copy ${root}${pointer}`}>
+            {outcome === 'copied' ? <IconCheck size={12} /> : <IconCopy size={12} />}
+          </ActionIcon>
+        </Tooltip>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Item onClick={() => copy(typeof value === 'string' ? value : stringifyJson(value))}>Copy the value</Menu.Item>

@@ -5,6 +5,7 @@ import { stringifyJson } from '../../core/json.js'
 import { FaultNote, Loading } from '../app/states.js'
 import { SetVariableDocument } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
+import { cut, visible } from '../lib/text.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { pretty } from '../ui/pretty.js'
 import { Time } from '../ui/ticking.js'
@@ -28,8 +29,7 @@ const MAX_TEXT = 300
 
 function textOf({ operation, value }: Change): string {
   if (operation === 'DELETE') return 'deleted'
-  const text = stringifyJson(value)
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
+  return visible(cut(stringifyJson(value), MAX_TEXT))
 }
 
 /** One change of a variable; opened, its difference and the way back to it. */

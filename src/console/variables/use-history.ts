@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useState } from 'react'
 import { HistoryDocument, type HistoryQuery } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault } from '../lib/faults.js'
+import { describeError, type Fault, isPassing } from '../lib/faults.js'
 
 export type Change = HistoryQuery['variableHistory']['nodes'][number]
 
@@ -13,6 +13,8 @@ export interface HistoryView {
   readonly after: string | null
   readonly fault: Fault | null
 }
+
+const RETRY_MS = 2_000
 
 function joined(fresh: readonly Change[], known: readonly Change[]): readonly Change[] | null {
   const oldest = fresh.at(-1)?.revision ?? 0
@@ -44,6 +46,12 @@ export function useHistory(id: string, name: string, version: number): [HistoryV
   )
   // biome-ignore lint/correctness/useExhaustiveDependencies: another version means that there are more changes
   useEffect(() => void read(null), [read, version])
+  const isLost = isPassing(view?.fault ?? null)
+  useEffect(() => {
+    if (!isLost) return
+    const timer = setInterval(() => void read(null), RETRY_MS)
+    return () => clearInterval(timer)
+  }, [isLost, read])
   const older = useCallback(async () => {
     if (view?.after != null) await read(view.after)
   }, [read, view?.after])

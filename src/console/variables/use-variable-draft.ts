@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { isJsonObject } from '../../core/json.js'
 import { type VariableType, VariableValueDocument, type VariableValueQuery } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault } from '../lib/faults.js'
+import { describeError, type Fault, isPassing } from '../lib/faults.js'
 import { dropDraft, keepDraft, readDraft } from '../lib/kept-draft.js'
 import { pretty } from '../ui/pretty.js'
 
@@ -23,6 +23,7 @@ interface Draft {
   readonly base: Base
 }
 
+const RETRY_MS = 2_000
 const NOTHING: Base = { version: 0, text: '', type: 'USER_DEFINED', sourceStep: null, isSensitive: false }
 
 function baseOf(variable: FullVariable | undefined): Base {
@@ -78,6 +79,12 @@ export function useVariableDraft(id: string, name: string) {
     if (!isBegun.current) void begin()
     isBegun.current = true
   }, [begin])
+  const isLost = draft === null && isPassing(fault)
+  useEffect(() => {
+    if (!isLost) return
+    const timer = setInterval(() => void begin(), RETRY_MS)
+    return () => clearInterval(timer)
+  }, [isLost, begin])
 
   return {
     draft,

@@ -8,6 +8,7 @@ import { describeError, type Fault } from '../lib/faults.js'
 import { MASK } from '../lib/mask.js'
 import { parseDraft } from '../lib/parse-draft.js'
 import type { VariableRow } from '../live/variable-table.js'
+import { ConfirmButton } from '../ui/confirm-button.js'
 import { pretty } from '../ui/pretty.js'
 import { Overtaken } from './overtaken.js'
 import { RemoveButton } from './remove.js'
@@ -123,9 +124,17 @@ function Judgement({ id, name, row, locked, text, base, onRebase, onBegin }: Jud
           Save
         </Button>
         {isChanged && !isNew && (
-          <Button size="xs" variant="default" onClick={() => void settle(onBegin)}>
+          <ConfirmButton
+            size="xs"
+            variant="default"
+            question={`Discard the draft of ${name}?`}
+            consequence="What you have written here is kept nowhere else."
+            deed="Discard it"
+            leave="Keep it"
+            onConfirm={() => void settle(onBegin)}
+          >
             Discard the draft
-          </Button>
+          </ConfirmButton>
         )}
         {!isNew && locked === null && <RemoveButton id={id} name={name} base={base} />}
         <Text size="xs" c="dimmed" role="status">

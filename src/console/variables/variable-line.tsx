@@ -1,6 +1,7 @@
 import { IconLock } from '@tabler/icons-react'
 import { memo } from 'react'
 import { formatCount, formatSize, words } from '../lib/format.js'
+import { byteLength, visible, whole } from '../lib/text.js'
 import type { VariableRow } from '../live/variable-table.js'
 import classes from './variable-line.module.css'
 
@@ -29,7 +30,13 @@ export const VariableLine = memo(function VariableLine({ row, top, index, isChos
     >
       {isFresh && <span key={row.seenAt} className={classes['flash']} aria-hidden="true" />}
       <span role="cell" data-column="Name">
-        <button type="button" className={classes['name']} onClick={() => onChoose(row.name)} aria-pressed={isChosen}>
+        <button
+          type="button"
+          className={classes['name']}
+          onClick={() => onChoose(row.name)}
+          aria-pressed={isChosen}
+          title={row.name}
+        >
           {row.name}
         </button>
       </span>
@@ -60,11 +67,12 @@ export function Preview({ preview, size }: { preview: string; size: number }) {
   if (preview === 'null') return <span className={classes['special']}>null</span>
   if (preview === '""') return <span className={classes['special']}>empty text ""</span>
   const first = preview[0] ?? ''
+  const isCut = byteLength(preview) < size
   const kind = first === '"' ? 'string' : /[-\d]/.test(first) ? 'number' : /[[{]/.test(first) ? 'tree' : 'word'
   return (
     <span className={classes['value']} data-kind={kind}>
-      {preview}
-      {size > preview.length && '…'}
+      {visible(isCut ? whole(preview) : preview)}
+      {isCut && '…'}
     </span>
   )
 }

@@ -34,6 +34,8 @@ export interface GraphViewProps {
   readonly steps: readonly GraphStep[]
   readonly startStep: string
   readonly runs: readonly StepRow[]
+  /** Whether all visits are known. */
+  readonly areRunsRead: boolean
   readonly variables: readonly VariableRow[]
   readonly chosen: string
   readonly onChoose: (step: string) => void
@@ -44,7 +46,8 @@ interface Elements extends GraphViewProps {
 }
 
 /** Each step where the layout put it, as it stands. */
-export function useNodes({ steps, startStep, runs, variables, layout, chosen, onChoose }: Elements): StepNodeType[] {
+export function useNodes(elements: Elements): StepNodeType[] {
+  const { steps, startStep, runs, areRunsRead, variables, layout, chosen, onChoose } = elements
   const progress = useProgress(steps, variables)
   return useMemo(() => {
     const states = statesOf(runs)
@@ -66,13 +69,14 @@ export function useNodes({ steps, startStep, runs, variables, layout, chosen, on
           isStart: name === startStep,
           isEnd: name === 'end',
           state: states.get(name) ?? null,
+          isKnown: areRunsRead || states.has(name),
           progress: progress[name] ?? null,
           isChosen: name === chosen,
           onChoose,
         },
       }
     })
-  }, [layout, steps, startStep, runs, progress, chosen, onChoose])
+  }, [layout, steps, startStep, runs, areRunsRead, progress, chosen, onChoose])
 }
 
 /** Each arrow, the route that was taken in another colour and with how often it was. */

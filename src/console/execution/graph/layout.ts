@@ -1,4 +1,5 @@
 import { Graph, layout } from '@dagrejs/dagre'
+import { cut } from '../../lib/text.js'
 import type { Arrow, GraphStep } from '../firing.js'
 
 export const NODE = { width: 196, height: 56 }
@@ -28,7 +29,7 @@ const LETTER = 6.4
 /** What stands at an arrow: its condition, without braces. */
 function labelOf({ when, isElse }: Arrow): string {
   const text = isElse ? 'else' : (when ?? '').replace(/^\s*\{\{\s*|\s*\}\}\s*$/g, '')
-  return text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL - 1)}…` : text
+  return cut(text, MAX_LABEL)
 }
 
 /** One label for all arrows from one step to another, by where they lead. */

@@ -11,6 +11,7 @@ import {
 } from '@tabler/icons-react'
 import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
 import { words } from '../../lib/format.js'
+import { visible } from '../../lib/text.js'
 import type { StepState } from './route.js'
 import classes from './step-node.module.css'
 
@@ -23,6 +24,8 @@ export interface StepData extends Record<string, unknown> {
   readonly isStart: boolean
   readonly isEnd: boolean
   readonly state: StepState | null
+  /** Whether one knows yet how it stands. */
+  readonly isKnown: boolean
   /** Iterations done and to do, where the step is an iterator. */
   readonly progress: { readonly done: number; readonly total: number } | null
   readonly isChosen: boolean
@@ -45,8 +48,8 @@ function iconOf({ kind, isEnd, isStart }: StepData) {
   return isStart ? IconPlayerPlay : IconArrowsSplit2
 }
 
-function stateText({ state, progress }: StepData): string {
-  if (state === null) return 'not reached'
+function stateText({ state, isKnown, progress }: StepData): string {
+  if (state === null) return isKnown ? 'not reached' : 'reading …'
   const visits = state.visits > 1 ? ` · ${state.visits} visits` : ''
   const attempts = state.attempts > 1 ? ` · attempt ${state.attempts}` : ''
   const iterations = progress ? ` · ${progress.done} of ${progress.total}` : ''
@@ -67,7 +70,7 @@ export function StepNode({ data }: NodeProps<StepNodeType>) {
         data-chosen={data.isChosen || undefined}
         data-step={data.name}
         aria-pressed={data.isChosen}
-        title={data.about ?? data.name}
+        title={data.about === null ? data.name : `${data.name}: ${visible(data.about)}`}
         onClick={() => data.onChoose(data.isChosen ? '' : data.name)}
       >
         <span className={classes['icon']}>
@@ -75,7 +78,7 @@ export function StepNode({ data }: NodeProps<StepNodeType>) {
         </span>
         <span className={classes['words']}>
           <span className={classes['name']}>
-            {data.name}
+            <span className={classes['text']}>{data.name}</span>
             {data.isIterator && <IconRepeat size={13} aria-label="iterator" />}
           </span>
           <span className={classes['state']}>{stateText(data)}</span>
