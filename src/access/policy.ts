@@ -54,6 +54,7 @@ export const POLICY: Policy = {
     iterations: { right: 'read', execution: first },
     events: { right: 'read', execution: first },
     currentSteps: { right: 'read', execution: ({ id }) => id },
+    iterationCounts: { right: 'read', execution: first },
     watch: {
       right: 'read',
       execution: first,

@@ -5,7 +5,16 @@ import { isJsonObject } from '../core/json.js'
 import { UnreachableError } from '../sdk/http.js'
 
 /** What the process ends with; scripts rely on these. */
-export const EXIT = { ok: 0, other: 1, usage: 2, notFound: 3, conflict: 4, failedExecution: 5, unreachable: 6 } as const
+export const EXIT = {
+  ok: 0,
+  other: 1,
+  usage: 2,
+  notFound: 3,
+  conflict: 4,
+  failedExecution: 5,
+  unreachable: 6,
+  failedIterations: 7,
+} as const
 
 /** A wrong argument that the parser of the command line could not see. */
 export class UsageError extends Error {}

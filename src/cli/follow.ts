@@ -1,8 +1,14 @@
 import { isTransientError } from '../core/errors.js'
 import type { TransientClient } from '../sdk/client.js'
-import { type ExecutionFieldsFragment, ListStepsDocument, type ListStepsQuery } from '../sdk/generated/graphql.js'
+import {
+  type ExecutionFieldsFragment,
+  type IterationFieldsFragment,
+  ListStepsDocument,
+  type ListStepsQuery,
+} from '../sdk/generated/graphql.js'
 import { isPassing, pause } from '../sdk/patience.js'
 import type { WatchedChange } from '../sdk/watch.js'
+import type { ShownExecution } from './rows.js'
 
 export type StepState = NonNullable<ListStepsQuery['execution']>['steps']['edges'][number]['node']
 
@@ -16,7 +22,7 @@ export interface RunView {
   /** Nothing moves on the terminal until `resume`. */
   pause(): void
   resume(): void
-  end(execution: ExecutionFieldsFragment): void
+  end(execution: ShownExecution): void
 }
 
 interface FollowOptions {
@@ -33,12 +39,19 @@ function isSettled(step: StepState): boolean {
   return step.status !== 'PENDING' && step.status !== 'RUNNING'
 }
 
+interface StepReader {
+  read(): Promise<void>
+  /** The iterations of all loops among the steps read so far; null where there is none. */
+  iterationCounts(): IterationFieldsFragment | null
+}
+
 /** Shows steps as they change; pages that are history are not read again. */
-function createStepReader(client: TransientClient, id: string, view: RunView): () => Promise<void> {
+function createStepReader(client: TransientClient, id: string, view: RunView): StepReader {
   const shown = new Map<string, string>()
+  const counts = new Map<string, IterationFieldsFragment>()
   let settledUpTo: string | null = null
 
-  return async () => {
+  async function read(): Promise<void> {
     let after = settledUpTo
     let isHistory = true
     for (;;) {
@@ -47,6 +60,7 @@ function createStepReader(client: TransientClient, id: string, view: RunView): (
       for (const { cursor, node } of page?.edges ?? []) {
         after = cursor
         const state = `${node.status} ${node.attempts}`
+        if (node.iterationCounts !== null) counts.set(node.id, node.iterationCounts)
         if (shown.get(node.id) !== state) view.step(node)
         shown.set(node.id, state)
         isHistory &&= isSettled(node)
@@ -57,16 +71,25 @@ function createStepReader(client: TransientClient, id: string, view: RunView): (
       if (!page?.pageInfo.hasNextPage) return
     }
   }
+
+  return {
+    read,
+    iterationCounts() {
+      const all = [...counts.values()]
+      const sum = (key: 'total' | 'succeeded' | 'failed') => all.reduce((total, each) => total + each[key], 0)
+      return all.length === 0 ? null : { total: sum('total'), succeeded: sum('succeeded'), failed: sum('failed') }
+    },
+  }
 }
 
 /** Shows every step and every variable change of an execution until it has ended, and answers its last state. */
-export async function followExecution(options: FollowOptions): Promise<ExecutionFieldsFragment> {
+export async function followExecution(options: FollowOptions): Promise<ShownExecution> {
   const { client, execution, view, afterRevision = 0 } = options
   const abort = new AbortController()
   const onDisconnect = (_reason: unknown, delayMs: number): void => {
     view.note(`the connection was lost; trying again in ${(delayMs / 1000).toFixed(1)} s`)
   }
-  const readPages = createStepReader(client, execution.id, view)
+  const steps = createStepReader(client, execution.id, view)
   let seenRevision = afterRevision
   let lastRevision = Number.POSITIVE_INFINITY
 
@@ -74,7 +97,7 @@ export async function followExecution(options: FollowOptions): Promise<Execution
   async function readSteps(): Promise<void> {
     for (let failures = 1; ; failures += 1) {
       try {
-        return await readPages()
+        return await steps.read()
       } catch (error) {
         if (abort.signal.aborted || !isPassing(error) || (isTransientError(error) && error.code === 'INTERNAL')) throw error
         if (failures === 1) view.note('the server did not say how the steps stand; asking again')
@@ -109,7 +132,8 @@ export async function followExecution(options: FollowOptions): Promise<Execution
     view.note(error.message)
   })
   try {
-    const [last] = await Promise.all([showStates(), changes])
+    const [state] = await Promise.all([showStates(), changes])
+    const last = { ...state, iterationCounts: steps.iterationCounts() }
     view.end(last)
     return last
   } finally {

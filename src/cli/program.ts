@@ -14,7 +14,7 @@ Exit codes:
   0  done; an execution completed     4  conflict, or the execution has ended
   1  any other error                  5  the execution failed or was cancelled
   2  wrong usage                      6  no server answers
-  3  not found`
+  3  not found                        7  iterations failed (--fail-on-iteration-errors)`
 
 /** The whole command line: `transient <noun> <verb>`. */
 export function createProgram(): Command {

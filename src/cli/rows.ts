@@ -1,5 +1,10 @@
 import type { JsonObject } from '../core/json.js'
-import type { ExecutionFieldsFragment, PlaybookFieldsFragment, VariableFieldsFragment } from '../sdk/generated/graphql.js'
+import type {
+  ExecutionFieldsFragment,
+  IterationFieldsFragment,
+  PlaybookFieldsFragment,
+  VariableFieldsFragment,
+} from '../sdk/generated/graphql.js'
 import type { WatchedChange } from '../sdk/watch.js'
 
 export function variableRow(variable: VariableFieldsFragment): JsonObject {
@@ -18,11 +23,15 @@ export function variableRow(variable: VariableFieldsFragment): JsonObject {
   }
 }
 
-export function executionRow(execution: ExecutionFieldsFragment): JsonObject {
-  const { error } = execution
+/** An execution, with the counts of its loops' iterations where the answer has them. */
+export type ShownExecution = ExecutionFieldsFragment & { readonly iterationCounts?: IterationFieldsFragment | null }
+
+export function executionRow(execution: ShownExecution): JsonObject {
+  const { error, iterationCounts } = execution
   return {
     id: execution.id,
     status: execution.status.toLowerCase(),
+    ...(iterationCounts === undefined ? {} : { iterations: iterationCounts && { ...iterationCounts } }),
     path: execution.playbook?.path ?? null,
     version: execution.playbook?.version ?? null,
     workload: execution.workload ?? null,
@@ -32,6 +41,17 @@ export function executionRow(execution: ExecutionFieldsFragment): JsonObject {
     created_at: execution.createdAt,
     finished_at: execution.finishedAt,
   }
+}
+
+/** `996 of 1000, 4 failed` */
+export function iterationText({ total, succeeded, failed }: IterationFieldsFragment): string {
+  return `${succeeded} of ${total}${failed === 0 ? '' : `, ${failed} failed`}`
+}
+
+/** An execution as a table shows it: counts are words. */
+export function executionCells(execution: ShownExecution): JsonObject {
+  const { iterationCounts } = execution
+  return { ...executionRow(execution), iterations: iterationCounts ? iterationText(iterationCounts) : null }
 }
 
 export function playbookRow(playbook: PlaybookFieldsFragment): JsonObject {

@@ -1,11 +1,10 @@
 import ora, { type Ora } from 'ora'
 import { type JsonObject, stringifyJson } from '../core/json.js'
-import type { ExecutionFieldsFragment } from '../sdk/generated/graphql.js'
 import type { WatchedChange } from '../sdk/watch.js'
 import type { CommandContext } from './context.js'
 import type { RunView, StepState } from './follow.js'
 import { shortJson } from './output.js'
-import { changeRow, executionRow } from './rows.js'
+import { changeRow, executionRow, iterationText, type ShownExecution } from './rows.js'
 
 const COLORS = { dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 const SYMBOLS: Record<StepState['status'], readonly [string, keyof typeof COLORS]> = {
@@ -16,6 +15,9 @@ const SYMBOLS: Record<StepState['status'], readonly [string, keyof typeof COLORS
   SKIPPED: ['-', 'dim'],
   CANCELLED: ['■', 'yellow'],
 }
+/** A step that succeeded although iterations of it failed, in part or all. */
+const PARTLY = ['!', 'yellow'] as const
+const NONE = ['!', 'red'] as const
 
 function durationMs(from: string | null, to: string | null): number | null {
   return from === null || to === null ? null : Math.max(0, Date.parse(to) - Date.parse(from))
@@ -28,11 +30,17 @@ function durationText(ms: number | null): string {
 
 type Paint = (text: string, color: keyof typeof COLORS) => string
 
+function symbolOf({ status, iterationCounts }: StepState): readonly [string, keyof typeof COLORS] {
+  if (status !== 'SUCCEEDED' || iterationCounts === null || iterationCounts.failed === 0) return SYMBOLS[status]
+  return iterationCounts.succeeded === 0 ? NONE : PARTLY
+}
+
 function stepLine(step: StepState, paint: Paint): string {
-  const [symbol, color] = SYMBOLS[step.status]
+  const [symbol, color] = symbolOf(step)
   const name = step.visit > 1 ? `${step.step} (visit ${step.visit})` : step.step
   const parts = [
     step.status.toLowerCase(),
+    step.iterationCounts === null || step.status === 'RUNNING' ? '' : `iterations ${iterationText(step.iterationCounts)}`,
     `attempt ${Math.max(1, step.attempts)}`,
     durationText(durationMs(step.startedAt, step.finishedAt)),
   ]
@@ -78,15 +86,13 @@ function createTextView({ print, say, isColorful }: CommandContext): RunView {
     note: (text) => line(text, say),
     pause: () => spinner?.stop(),
     resume: spin,
-    end({ id, status, error, createdAt, finishedAt }) {
+    end({ id, status, error, createdAt, finishedAt, iterationCounts }) {
       running.clear()
       const time = durationText(durationMs(createdAt, finishedAt))
-      line(
-        paint(
-          `execution ${id} ${status.toLowerCase()}${time === '' ? '' : ` in ${time}`}`,
-          status === 'COMPLETED' ? 'green' : 'red',
-        ),
-      )
+      const hasFailures = iterationCounts !== undefined && iterationCounts !== null && iterationCounts.failed > 0
+      const text = `execution ${id} ${status.toLowerCase()}${time === '' ? '' : ` in ${time}`}`
+      const color = status !== 'COMPLETED' ? 'red' : hasFailures ? 'yellow' : 'green'
+      line(paint(hasFailures ? `${text}; iterations: ${iterationText(iterationCounts)}` : text, color))
       if (error === null) return
       const where = error.step === null ? '' : ` (step ${error.step}, attempt ${error.attempt ?? 1})`
       line(`${error.code}: ${error.message}${where}`, say)
@@ -100,6 +106,7 @@ function stepRow(step: StepState): JsonObject {
     visit: step.visit,
     status: step.status.toLowerCase(),
     attempts: step.attempts,
+    iterations: step.iterationCounts && { ...step.iterationCounts },
     duration_ms: durationMs(step.startedAt, step.finishedAt),
     error: step.error === null ? null : { code: step.error.code, message: step.error.message },
   }
@@ -108,7 +115,7 @@ function stepRow(step: StepState): JsonObject {
 /** One JSON object per line and event. */
 function createJsonlView({ print, say }: CommandContext): RunView {
   const emit = (event: string, fields: JsonObject): void => print(stringifyJson({ event, ...fields }))
-  const execution = (state: ExecutionFieldsFragment): void => emit('execution', executionRow(state))
+  const execution = (state: ShownExecution): void => emit('execution', executionRow(state))
   return {
     begin: execution,
     step: (step) => emit('step', stepRow(step)),

@@ -7,7 +7,7 @@ import type { StepStatus } from '../core/status.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import { countsByKey, rowsByKey } from '../db/keyed.js'
 import { checkExecutionFilter, type ExecutionFilter } from './filter.js'
-import type { ExecutionError, ExecutionRecord, StepRunRecord } from './record.js'
+import type { ExecutionError, ExecutionRecord, IterationCounts, StepRunView } from './record.js'
 import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from './store.js'
 
 /** A condition on the alias `t` of noetl.transient; `variables` writes it, a floor above this one. */
@@ -37,6 +37,9 @@ interface StepRow {
   readonly is_sensitive: boolean
   readonly started_at: Date | null
   readonly finished_at: Date | null
+  readonly loop_total: bigint | null
+  readonly loop_done: bigint | null
+  readonly loop_failed: bigint | null
 }
 
 export interface StepQuery {
@@ -50,7 +53,8 @@ export interface StepQuery {
 type ExecutionKey = readonly [createdAt: string, id: string]
 
 const STEP_COLUMNS = `execution_id, run, step, visit, iteration, parent_run, status, attempts, result::text AS result,
-  envelope::text AS envelope, error::text AS error, log, sealed IS NOT NULL AS is_sensitive, started_at, finished_at`
+  envelope::text AS envelope, error::text AS error, log, sealed IS NOT NULL AS is_sensitive, started_at, finished_at,
+  (loop ->> 'total')::bigint AS loop_total, (loop ->> 'done')::bigint AS loop_done, (loop ->> 'failed')::bigint AS loop_failed`
 const MAX_INTEGER = 2n ** 31n - 1n
 
 /** One page of executions, newest first. */
@@ -112,7 +116,7 @@ export async function readMatching(
 }
 
 /** One page of step runs for each query: the visits in order, or one visit's iterations by index. The queries differ in their keys alone. */
-export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): Promise<(() => Page<StepRunRecord>)[]> {
+export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): Promise<(() => Page<StepRunView>)[]> {
   const [example] = queries
   if (example === undefined) return []
   const isOfVisits = example.parentRun === null
@@ -207,7 +211,27 @@ function pathConditions(path: StringFilter, bind: (parameter: SqlParameter) => s
   return conditions
 }
 
-function toStepRun(row: StepRow): StepRunRecord {
+type LoopRow = Pick<StepRow, 'loop_total' | 'loop_done' | 'loop_failed'>
+
+function toIterationCounts({ loop_total, loop_done, loop_failed }: LoopRow): IterationCounts | null {
+  if (loop_total === null) return null
+  const failed = Number(loop_failed)
+  return { total: Number(loop_total), succeeded: Number(loop_done) - failed, failed }
+}
+
+/** The iterations of all loops of an execution, for each of several; null where no loop began. */
+export async function countIterations(sql: Sql, ids: readonly ExecutionId[]): Promise<(IterationCounts | null)[]> {
+  const found = await rowsByKey<LoopRow>(sql, {
+    keyTypes: ['bigint'],
+    keys: ids.map((id) => [id]),
+    text: `SELECT sum((loop ->> 'total')::bigint)::bigint AS loop_total, sum((loop ->> 'done')::bigint)::bigint AS loop_done,
+        sum((loop ->> 'failed')::bigint)::bigint AS loop_failed
+      FROM transient.step_run WHERE execution_id = $1::bigint AND iteration IS NULL AND loop IS NOT NULL`,
+  })
+  return found.map(([row]) => (row ? toIterationCounts(row) : null))
+}
+
+function toStepRun(row: StepRow): StepRunView {
   return {
     executionId: String(row.execution_id),
     run: row.run,
@@ -224,5 +248,6 @@ function toStepRun(row: StepRow): StepRunRecord {
     log: row.log,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
+    iterationCounts: toIterationCounts(row),
   }
 }

@@ -74,6 +74,19 @@ export interface StepRunRecord {
   readonly finishedAt: Date | null
 }
 
+/** How iterations ended so far. What `fail_fast` or a cancellation stopped is in none but the total. */
+export interface IterationCounts {
+  /** The elements of the list. */
+  readonly total: number
+  readonly succeeded: number
+  readonly failed: number
+}
+
+/** A step run as it is read: with the counts of its iterations, null where it has no loop or its list is not known yet. */
+export interface StepRunView extends StepRunRecord {
+  readonly iterationCounts: IterationCounts | null
+}
+
 /** One row of `transient.event`: an immutable fact, such as `step.completed` with its routes in `data`. */
 export interface EventRecord {
   readonly executionId: ExecutionId

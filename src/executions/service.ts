@@ -8,8 +8,8 @@ import type { Database } from '../db/database.js'
 import { type EventQuery, findLiveSteps, pagesOfEvents } from './event-store.js'
 import { createExecutionFeed } from './feed.js'
 import type { ExecutionFilter } from './filter.js'
-import { pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
-import type { EventRecord, ExecutionRecord, StepRunRecord } from './record.js'
+import { countIterations, pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
+import type { EventRecord, ExecutionRecord, IterationCounts, StepRunView } from './record.js'
 import { findExecution, findExecutions } from './store.js'
 import { watchExecution, watchExecutions } from './watch.js'
 
@@ -23,13 +23,15 @@ export interface ExecutionsService {
   /** Newest first. */
   list(filter: ExecutionFilter | null, page: PageRequest): Promise<Page<ExecutionRecord>>
   /** Every visit of every step, in order. */
-  steps(id: ExecutionId, page: PageRequest): Promise<Page<StepRunRecord>>
+  steps(id: ExecutionId, page: PageRequest): Promise<Page<StepRunView>>
   /** The iterations of one visit, by index. */
-  iterations(id: ExecutionId, run: number, page: PageRequest): Promise<Page<StepRunRecord>>
+  iterations(id: ExecutionId, run: number, page: PageRequest): Promise<Page<StepRunView>>
   /** What happened, oldest first; with `run`, to one visit or iteration. */
   events(id: ExecutionId, run: number | null, page: PageRequest): Promise<Page<EventRecord>>
   /** The names of the steps that run now; empty once the execution has ended. */
   currentSteps(execution: ExecutionRecord): Promise<string[]>
+  /** The iterations of all its loops so far; null where none began. */
+  iterationCounts(id: ExecutionId): Promise<IterationCounts | null>
   /**
    * The current state first, then the newest after every event, coalesced for a slow reader. Ends when the execution has; an
    * unknown one is waited for, as it may be born by a write.
@@ -57,7 +59,7 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
     groupOf: () => '',
     load: async (ids) => (await findExecutions(db, ids)).map((execution) => () => execution),
   })
-  const stepRuns = createBatcher<StepQuery, Page<StepRunRecord>>({
+  const stepRuns = createBatcher<StepQuery, Page<StepRunView>>({
     groupOf: ({ parentRun, page }) => JSON.stringify([parentRun === null, page.first, page.after, page.isCounted]),
     load: (queries) => pagesOfStepRuns(db, queries),
   })
@@ -68,6 +70,10 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
   const liveSteps = createBatcher<ExecutionId, string[]>({
     groupOf: () => '',
     load: async (ids) => (await findLiveSteps(db, ids)).map((steps) => () => steps),
+  })
+  const iterationCounts = createBatcher<ExecutionId, IterationCounts | null>({
+    groupOf: () => '',
+    load: async (ids) => (await countIterations(db, ids)).map((counts) => () => counts),
   })
   return {
     find: async (id) => found(parseExecutionId(id)),
@@ -81,6 +87,7 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
     iterations: (executionId, parentRun, page) => stepRuns({ executionId, parentRun, page }),
     events: (executionId, run, page) => events({ executionId, run, page }),
     currentSteps: async ({ id, status }) => (status === 'running' ? liveSteps(id) : []),
+    iterationCounts: (id) => iterationCounts(id),
     watch: (id, signal) => watchExecution(id, { ...watching, signal }),
     watchAll: (filter, signal) => watchExecutions({ ...watching, signal, filter, variableFilter }),
   }

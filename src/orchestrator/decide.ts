@@ -273,6 +273,8 @@ function endEvent(
   const noun = run.iteration === null ? 'step' : 'iteration'
   const data: JsonObject = {}
   if (run.iteration !== null) data['iteration'] = run.iteration
+  if (run.loop)
+    data['iterations'] = { total: run.loop.total, succeeded: run.loop.done - run.loop.failed, failed: run.loop.failed }
   if (outcome.status === 'error') data['error'] = shownError({ ...outcome.error }, isSensitiveEnd(snapshot, outcome))
   if (skipped.length > 0) data['skipped_vars'] = skipped.map((entry) => ({ ...entry }))
   if (trace.length > 0) data['routes'] = trace.map((entry) => ({ ...entry }))

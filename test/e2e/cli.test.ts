@@ -21,6 +21,16 @@ workflow:
     counter: "{{ vars.counter * 2 }}"
 `
 const FAILING = COUNTER.replace('cli_counter', 'cli_failing').replace('vars.counter * 2', 'vars.nothing')
+/** 3 iterations, of which those whose element is no number from 1 on fail. */
+const LOOP = `apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: cli_loop}
+workload: {of: [1, 0, 2]}
+workflow:
+- step: load
+  loop: {in: "{{ workload.of }}", iterator: x}
+  tool: {kind: python, code: "def main(x): return 1 / x"}
+`
 const INVALID = 'apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: x\nworkflow:\n- step: start\n  next: nowhere\n'
 
 describe('the command line', () => {
@@ -43,6 +53,7 @@ describe('the command line', () => {
     file = (name) => join(folder, name)
     writeFileSync(file('counter.yaml'), COUNTER)
     writeFileSync(file('failing.yaml'), FAILING)
+    writeFileSync(file('loop.yaml'), LOOP)
     writeFileSync(file('invalid.yaml'), INVALID)
   })
 
@@ -65,6 +76,36 @@ describe('the command line', () => {
     expect(err).toMatch(/TEMPLATE_UNDEFINED: .*nothing/)
     expect(code).toBe(5)
   })
+
+  it.each([
+    ['all failed', [0, 0, 0], '0 of 3, 3 failed', '!', 7],
+    ['some failed', [1, 0, 2], '2 of 3, 1 failed', '!', 7],
+    ['none failed', [1, 2, 3], '3 of 3', '✔', 0],
+  ])(
+    'a loop whose iterations %s says so everywhere, and with --fail-on-iteration-errors by its exit code',
+    async (_, of, text, symbol, strict) => {
+      const workload = ['--workload', JSON.stringify({ of })]
+      const ran = await run(['execution', 'run', file('loop.yaml'), ...workload])
+      expect(ran.out).toMatch(new RegExp(`^\\${symbol} load  succeeded, iterations ${text}, attempt 1`, 'm'))
+      expect(/completed in .*/.exec(ran.out)?.[0].includes(`; iterations: ${text}`)).toBe(strict === 7)
+      expect(ran.code).toBe(0)
+      const checked = await run(['execution', 'run', file('loop.yaml'), ...workload, '--fail-on-iteration-errors'])
+      expect(checked.code).toBe(strict)
+      const id = /execution (\d+)/.exec(checked.out)?.[1] ?? ''
+      expect((await run(['execution', 'watch', id, '--fail-on-iteration-errors'])).code).toBe(strict)
+      expect((await run(['execution', 'show', id])).out).toMatch(new RegExp(`^iterations +${text}$`, 'm'))
+      expect((await run(['execution', 'list'])).out).toMatch(new RegExp(`^${id} +completed +${text} +cli_loop`, 'm'))
+      const failed = of.filter((element) => element === 0).length
+      const counts = { total: 3, succeeded: 3 - failed, failed }
+      expect(JSON.parse((await run(['execution', 'show', id, '-o', 'jsonl'])).out)).toMatchObject({ iterations: counts })
+      const events = (await run(['execution', 'watch', id, '-o', 'jsonl'])).out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+      expect(events.findLast(({ event }) => event === 'step')).toMatchObject({ step: 'load', iterations: counts })
+      expect(events.at(-1)).toMatchObject({ event: 'execution', iterations: counts })
+    },
+  )
 
   it('shows what a step says, and does nothing that it orders the terminal to', async () => {
     const tool = `  tool: {kind: python, code: "raise ValueError('\\\\x1b]0;pwned\\\\x07\\\\x9b2J')"}\n`

@@ -61,7 +61,8 @@ INSERT INTO transient.execution (id, status, playbook_path, playbook_version, pa
 INSERT INTO noetl.transient (execution_id, var_name, var_value) SELECT 100 + n, 'v' || m, to_jsonb(n * 10 + m) FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
 INSERT INTO transient.event (execution_id, seq, revision, name, run) SELECT 100 + n, m, 1, 'e', 1 + m % 3 FROM generate_series(1, 6) AS n, generate_series(1, 5) AS m;
 INSERT INTO transient.step_run (execution_id, run, step, visit, status) SELECT 100 + n, 4 + m, 'live' || n, m, 'running' FROM generate_series(1, 6) AS n, generate_series(1, 2) AS m;
-INSERT INTO transient.step_run (execution_id, run, step, visit, status) SELECT 100 + n, m, 's', m, 'succeeded' FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
+INSERT INTO transient.step_run (execution_id, run, step, visit, status, loop)
+  SELECT 100 + n, m, 's', m, 'succeeded', jsonb_build_object('total', 10 * n + m, 'done', 9 * n, 'failed', n) FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
 INSERT INTO transient.step_run (execution_id, run, step, visit, status, iteration, parent_run)
   SELECT 100 + n, 10 * m + i, 's', m, 'succeeded', i, m FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m, generate_series(0, 1) AS i`
 
@@ -79,6 +80,8 @@ const NESTED: Record<string, string> = {
   'Execution.currentSteps': '{ executions(first: $n) { nodes { currentSteps } } }',
   'StepRun.events': '{ executions(first: $n) { nodes { steps { nodes { events { nodes { name } totalCount } } } } } }',
   'Playbook.steps': '{ playbooks(first: $n) { nodes { path steps { name } } } }',
+  'Execution.iterationCounts': '{ executions(first: $n) { nodes { iterationCounts { total failed } } } }',
+  'StepRun.iterationCounts': '{ executions(first: $n) { nodes { steps { nodes { iterationCounts { total failed } } } } } }',
   'Execution.error': '{ executions(first: $n) { nodes { error { code } } } }',
   'StepRun.error': '{ executions(first: $n) { nodes { steps { nodes { error { code } } } } } }',
 }
@@ -136,7 +139,7 @@ describeEachDatabase('statements of one operation', (open) => {
 
   it('each element gets its own', async () => {
     const below =
-      'variables(first: 1) { nodes { value } totalCount } currentSteps steps(first: 3) { nodes { id events(first: 9) { totalCount } iterations(first: 9) { nodes { id } } } }'
+      'variables(first: 1) { nodes { value } totalCount } currentSteps iterationCounts { total succeeded failed } steps(first: 3) { nodes { id iterationCounts { total } events(first: 9) { totalCount } iterations(first: 9) { nodes { id } } } }'
     const { text } = await ask(`{ executions(first: 6) { nodes { id playbook { path } parent { id } ${below} } } }`)
     const answer = JSON.parse(text) as { data: { executions: { nodes: { id: string }[] } } }
     for (const node of answer.data.executions.nodes) {
@@ -144,11 +147,13 @@ describeEachDatabase('statements of one operation', (open) => {
       expect(node).toMatchObject({
         playbook: { path: `p${n}` },
         currentSteps: [`live${n}`],
+        iterationCounts: { total: 30 * n + 6, succeeded: 24 * n, failed: 3 * n },
         parent: n === 1 ? null : { id: String(100 + n - 1) },
         variables: { nodes: [{ value: n * 10 + 1 }], totalCount: 3 },
         steps: {
           nodes: [1, 2, 3].map((m) => ({
             id: `${node.id}-${m}`,
+            iterationCounts: { total: 10 * n + m },
             iterations: { nodes: [0, 1].map((i) => ({ id: `${node.id}-${10 * m + i}` })) },
           })),
         },

@@ -19,7 +19,8 @@ export function addDemoCommand(program: Command): void {
       const api = await startDemoApi(parseCount(options.apiPort, '--api-port'))
       try {
         context.say(`a small API for the demo listens on ${api.url} until this command ends`)
-        await runSource(context, readInput(EXAMPLE), JSON.stringify({ api_url: api.url, batch_size: BATCH_SIZE }))
+        const workload = JSON.stringify({ api_url: api.url, batch_size: BATCH_SIZE })
+        await runSource(context, readInput(EXAMPLE), { workload })
         context.say(`the playbook reported: ${api.stats.join(' ')}`)
         context.say(`see it in the console: ${context.url}`)
       } finally {

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
+import type { JsonObject } from '../../core/json.js'
 import { EXECUTION_STATUSES } from '../../core/status.js'
 import {
   CancelExecutionDocument,
@@ -14,11 +15,11 @@ import { type CommandContext, createContext } from '../context.js'
 import { EXIT, ExitError } from '../exit.js'
 import { followExecution } from '../follow.js'
 import { interruptible } from '../interrupt.js'
-import { executionRow } from '../rows.js'
+import { executionCells, executionRow, iterationText, type ShownExecution } from '../rows.js'
 import { createRunView } from '../run-view.js'
 import { parseCount, parseList, parseObject, parseWord, readInput } from '../value.js'
 
-const LIST_COLUMNS = ['id', 'status', 'path', 'version', 'revision', 'created_at', 'finished_at']
+const LIST_COLUMNS = ['id', 'status', 'iterations', 'path', 'version', 'revision', 'created_at', 'finished_at']
 
 function idOf(text: string): ExecutionId {
   return parseExecutionId(text, 'EXECUTION')
@@ -41,6 +42,20 @@ interface RerunOptions {
   readonly variables?: string
 }
 
+interface FollowOptions {
+  readonly failOnIterationErrors?: boolean
+}
+
+interface RunOptions extends FollowOptions {
+  readonly workload?: string
+}
+
+interface WatchOptions extends FollowOptions {
+  readonly after: string
+}
+
+const failOnIterationErrorsOption = (): Option =>
+  new Option('--fail-on-iteration-errors', 'end with 7 when it completed, and iterations of its loops failed')
 const workloadOption = (): Option => new Option('--workload <json>', 'the input: a JSON object, @file, or @- for stdin')
 
 /** `execution start|run|list|show|cancel|watch|rerun` */
@@ -57,9 +72,8 @@ export function addExecutionCommands(program: Command): void {
     .command('run <file>')
     .description('register a playbook, start it, show each step and each variable change; exits 0 only when it completed')
     .addOption(workloadOption())
-    .action((file: string, options: { workload?: string }, command: Command) =>
-      runSource(createContext(command), readInput(file), options.workload),
-    )
+    .addOption(failOnIterationErrorsOption())
+    .action((file: string, options: RunOptions, command: Command) => runSource(createContext(command), readInput(file), options))
   execution
     .command('list')
     .description('newest first')
@@ -82,7 +96,8 @@ export function addExecutionCommands(program: Command): void {
     .command('watch <execution>')
     .description('show a started execution like run does, until it has ended')
     .option('--after <revision>', 'show variable changes after this revision only', '0')
-    .action((id: string, options: { after: string }, command: Command) => watch(createContext(command), idOf(id), options.after))
+    .addOption(failOnIterationErrorsOption())
+    .action((id: string, options: WatchOptions, command: Command) => watch(createContext(command), idOf(id), options))
   execution
     .command('rerun <execution>')
     .description('a new execution of the same playbook version and workload')
@@ -103,13 +118,18 @@ async function start({ client, printOne, print, format }: CommandContext, path: 
 }
 
 /** Registers a source, starts it and shows it to its end. Ends the command with 5 when it did not complete. */
-export async function runSource(context: CommandContext, source: string, workload: string | undefined): Promise<void> {
+export async function runSource(context: CommandContext, source: string, options: RunOptions): Promise<void> {
+  const { workload } = options
   const input = workload === undefined ? {} : { workload: parseObject(workload, '--workload') }
   const { path, version } = await context.client.registerPlaybook(source)
-  await follow(context, await context.client.startExecution({ path, version, ...input }))
+  await follow(context, await context.client.startExecution({ path, version, ...input }), options)
 }
 
-async function follow(context: CommandContext, execution: ExecutionFieldsFragment, afterRevision = 0): Promise<void> {
+async function follow(
+  context: CommandContext,
+  execution: ExecutionFieldsFragment,
+  { afterRevision = 0, failOnIterationErrors = false }: FollowOptions & { readonly afterRevision?: number },
+): Promise<void> {
   const { client, program, say } = context
   const { id } = execution
   const view = createRunView(context)
@@ -117,7 +137,7 @@ async function follow(context: CommandContext, execution: ExecutionFieldsFragmen
     say(`execution ${id} goes on without this command:
   ${program} execution watch ${id}    to see it again
   ${program} execution cancel ${id}   to end it`)
-  let last: ExecutionFieldsFragment
+  let last: ShownExecution
   try {
     last = await interruptible(followExecution({ client, execution, view, afterRevision }), view, farewell)
   } catch (error) {
@@ -126,9 +146,13 @@ async function follow(context: CommandContext, execution: ExecutionFieldsFragmen
     throw error
   }
   if (last.status !== 'COMPLETED') throw new ExitError(EXIT.failedExecution)
+  const { iterationCounts: counts } = last
+  if (failOnIterationErrors && counts && counts.failed > 0)
+    throw new ExitError(EXIT.failedIterations, `iterations: ${iterationText(counts)}`)
 }
 
-async function list({ client, printRows }: CommandContext, options: ListOptions): Promise<void> {
+async function list(context: CommandContext, options: ListOptions): Promise<void> {
+  const { client, printRows } = context
   const status = options.status === undefined ? undefined : parseList(options.status)
   const { executions } = await client.request(ListExecutionsDocument, {
     first: parseCount(options.first, '--first'),
@@ -139,17 +163,21 @@ async function list({ client, printRows }: CommandContext, options: ListOptions)
       ...(options.path === undefined ? {} : { path: { eq: options.path } }),
     },
   })
-  printRows(executions.nodes.map(executionRow), LIST_COLUMNS)
+  printRows(executions.nodes.map(rowFor(context)), LIST_COLUMNS)
 }
 
-async function getExecution({ client }: CommandContext, id: ExecutionId): Promise<ExecutionFieldsFragment> {
+async function getExecution({ client }: CommandContext, id: ExecutionId): Promise<ShownExecution> {
   const { execution } = await client.request(GetExecutionDocument, { id })
   if (execution === null) throw new TransientError('NOT_FOUND', `execution ${id} does not exist`)
   return execution
 }
 
 async function show(context: CommandContext, id: ExecutionId): Promise<void> {
-  context.printOne(executionRow(await getExecution(context, id)))
+  context.printOne(rowFor(context)(await getExecution(context, id)))
+}
+
+function rowFor({ format }: CommandContext): (execution: ShownExecution) => JsonObject {
+  return format === 'table' ? executionCells : executionRow
 }
 
 async function cancel({ client, printOne, say, format }: CommandContext, id: ExecutionId, reason: string | null): Promise<void> {
@@ -158,8 +186,9 @@ async function cancel({ client, printOne, say, format }: CommandContext, id: Exe
   else printOne(executionRow(cancelExecution))
 }
 
-async function watch(context: CommandContext, id: ExecutionId, after: string): Promise<void> {
-  await follow(context, await getExecution(context, id), parseCount(after, '--after'))
+async function watch(context: CommandContext, id: ExecutionId, options: WatchOptions): Promise<void> {
+  const afterRevision = parseCount(options.after, '--after')
+  await follow(context, await getExecution(context, id), { ...options, afterRevision })
 }
 
 async function rerun({ client, printOne, print, format }: CommandContext, id: ExecutionId, options: RerunOptions): Promise<void> {

@@ -18,7 +18,8 @@ const EventType = builder.objectRef<EventRecord>('ExecutionEvent').implement({
     data: t.field({
       type: 'JSON',
       nullable: true,
-      description: 'What there is to say: `error`, `delay_ms`, `routes` (each `when` with its outcome), `skipped_vars`.',
+      description:
+        'What there is to say: `error`, `delay_ms`, `routes` (each `when` with its outcome), `skipped_vars`, `iterations` of a loop.',
       resolve: ({ data }) => data,
     }),
     occurredAt: t.expose('occurredAt', { type: 'DateTime' }),

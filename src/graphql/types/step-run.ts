@@ -1,12 +1,23 @@
-import type { StepRunRecord } from '../../executions/record.js'
+import type { IterationCounts, StepRunView } from '../../executions/record.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { StepStatusEnum } from './enums.js'
 import { ExecutionErrorType, ExecutionType } from './execution.js'
 import { connectionType, pageArguments, pageRequest } from './page.js'
 
-export const StepRunType = builder.objectRef<StepRunRecord>('StepRun')
-const StepRunConnection = connectionType<StepRunRecord>('StepRun', StepRunType)
+export const StepRunType = builder.objectRef<StepRunView>('StepRun')
+const StepRunConnection = connectionType<StepRunView>('StepRun', StepRunType)
+
+const IterationCountsType = builder.objectRef<IterationCounts>('IterationCounts').implement({
+  description: 'How iterations ended so far. What `fail_fast` or a cancellation stopped is in none but the total.',
+  fields: (t) => ({
+    total: t.exposeInt('total', { description: 'The elements of the list.' }),
+    succeeded: t.exposeInt('succeeded'),
+    failed: t.exposeInt('failed', {
+      description: 'A step succeeds however many of its iterations fail, except with `fail_fast`.',
+    }),
+  }),
+})
 
 StepRunType.implement({
   description: 'A visit of a step, or one iteration of it.',
@@ -18,6 +29,11 @@ StepRunType.implement({
       args: pageArguments,
       resolve: ({ executionId, run }, page, { services }, info) =>
         services.executions.iterations(executionId, run, pageRequest(page, info)),
+    }),
+    iterationCounts: t.expose('iterationCounts', {
+      type: IterationCountsType,
+      nullable: true,
+      description: 'null for a step without a loop, for an iteration, and before the list is known.',
     }),
     step: t.exposeString('step'),
     visit: t.exposeInt('visit'),
@@ -41,5 +57,14 @@ builder.objectField(ExecutionType, 'steps', (t) =>
     description: 'Every visit of every step, in order; iterations beneath it.',
     args: pageArguments,
     resolve: ({ id }, page, { services }, info) => services.executions.steps(id, pageRequest(page, info)),
+  }),
+)
+
+builder.objectField(ExecutionType, 'iterationCounts', (t) =>
+  t.field({
+    type: IterationCountsType,
+    nullable: true,
+    description: 'The iterations of all its loops so far; null where no loop began.',
+    resolve: ({ id }, _args, { services }) => services.executions.iterationCounts(id),
   }),
 )
