@@ -25,10 +25,20 @@ export type ClaimTaskRequest = z.infer<typeof claimTaskRequest>
 export const heartbeatTaskRequest = z.strictObject({ attempt: z.int().min(1), token: z.string() })
 export type HeartbeatTaskRequest = z.infer<typeof heartbeatTaskRequest>
 
-/** POST /api/tasks/{id}/complete; an `error` and a `result` exclude each other. `extras` stand in `this` beside its own keys. */
+/**
+ * POST /api/tasks/{id}/complete; an `error` and a `result` exclude each other. `extras` stand in `this` beside its own keys,
+ * an error's `details` in `this.error`.
+ */
 export const completeTaskRequest = heartbeatTaskRequest.extend({
   result: jsonValue.optional(),
-  error: z.strictObject({ code: z.enum(TASK_ERROR_CODES), message: z.string(), data: jsonValue.optional() }).nullish(),
+  error: z
+    .strictObject({
+      code: z.enum(TASK_ERROR_CODES),
+      message: z.string(),
+      details: jsonObject.optional(),
+      data: jsonValue.optional(),
+    })
+    .nullish(),
   extras: jsonObject.optional(),
   log: z.string().nullish(),
 })

@@ -179,7 +179,9 @@ function outcomeOf({ result, error, extras = {} }: CompleteRequest): Outcome {
   const kept = unstorableReason(extras) === null ? extras : {}
   if (error) {
     const message = storableText(error.message) + (reason === null ? '' : ` (its data is left out: ${reason})`)
-    return { status: 'error', error: { code: error.code, message }, data, extras: kept }
+    const { code, details = {} } = error
+    const more = unstorableReason(details) === null ? { details } : {}
+    return { status: 'error', error: { code, message, ...more }, data, extras: kept }
   }
   if (reason === null) return { status: 'success', data, extras: kept }
   const message = `the result cannot be stored: ${reason}`

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../core/json.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { type ContextLayers, type ContextValue, type SensitiveNames, StepValue } from '../template/index.js'
 import type { Sensitive } from './sensitive.js'
-import type { Outcome, Snapshot } from './types.js'
+import type { Outcome, OutcomeError, Snapshot } from './types.js'
 
 /** The envelope `this` (playbooks.md, "The context of a template"). */
 export interface Envelope {
@@ -25,11 +25,16 @@ export function envelopeOf(outcome: Outcome, snapshot: Pick<Snapshot, 'run' | 't
     ...outcome.extras,
     status: outcome.status,
     data: outcome.data,
-    error: outcome.status === 'error' ? { ...outcome.error } : null,
+    error: outcome.status === 'error' ? errorValue(outcome.error) : null,
     attempt: attemptOf(snapshot),
     started_at: snapshot.run.startedAt?.toISOString() ?? now.toISOString(),
     finished_at: now.toISOString(),
   }
+}
+
+/** An error as templates see it. */
+export function errorValue({ details, code, message }: OutcomeError): JsonObject {
+  return { ...details, code, message }
 }
 
 /** The envelope without its data, as it is stored beside the result. */
@@ -41,11 +46,14 @@ export function withoutData(envelope: JsonObject): JsonObject {
 /** A finished step's result as templates see it, from its row. */
 export function stepValue(result: JsonValue, envelope: JsonObject | null): StepValue {
   const status = envelope?.['status'] ?? 'success'
-  const fallback: JsonObject = { data: result, status, error: envelope?.['error'] ?? null }
-  if (envelope && Object.hasOwn(envelope, 'row_count')) {
-    fallback['command_0'] = { rows: result, row_count: envelope['row_count'] ?? null }
-  }
-  return new StepValue(result, fallback)
+  const commands = commandsOf(result, envelope)
+  return new StepValue(result, { data: new StepValue(result, commands), status, error: envelope?.['error'] ?? null, ...commands })
+}
+
+/** NoETL's name for the rows of a postgres step. */
+function commandsOf(rows: JsonValue, envelope: JsonObject | null): JsonObject {
+  if (!envelope || !Object.hasOwn(envelope, 'row_count')) return {}
+  return { command_0: { rows, row_count: envelope['row_count'] ?? null } }
 }
 
 /** `job` in templates. */
@@ -112,7 +120,8 @@ export const OUTCOME_NAMES = ['this', 'result', 'response', 'error']
 /** What exists after the tool has run: OUTCOME_NAMES. */
 function outcomeLocals(envelope: Envelope): Record<string, ContextValue> {
   const result = stepValue(envelope.data, envelope)
-  return { this: { ...envelope }, result, response: result, error: envelope.error }
+  const self = new StepValue({ ...envelope }, { data: new StepValue(envelope.data, commandsOf(envelope.data, envelope)) })
+  return { this: self, result, response: result, error: envelope.error }
 }
 
 /** `vars.<step>_index` and `_item` are the iteration's own, even when 50 run at once. */

@@ -3,7 +3,7 @@ import { type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
 import type { ExecutionError } from '../executions/record.js'
 import { MASK } from '../sealing/mask.js'
 import type { VariableWrite } from '../variables/record.js'
-import { attemptOf, type Envelope, envelopeOf, layersOf, withoutData } from './context.js'
+import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
 import { planRetry } from './retry.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
 import { type Sensitive, shownError } from './sensitive.js'
@@ -57,7 +57,8 @@ function isSensitiveEnd({ run }: Snapshot, { isSensitive }: Outcome): boolean {
 
 export function errorOf(snapshot: Snapshot, outcome: Outcome): ExecutionError | null {
   if (outcome.status === 'success') return null
-  return { ...outcome.error, step: snapshot.step.name, attempt: attemptOf(snapshot) }
+  const { code, message } = outcome.error
+  return { code, message, step: snapshot.step.name, attempt: attemptOf(snapshot) }
 }
 
 /** Results that are too large, or that a workbook task promised otherwise, are failures. */
@@ -104,7 +105,7 @@ function tryAgain({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest)
     }
   }
   const { delayMs } = plan
-  const data: JsonObject = { error: shownError({ ...outcome.error }, isSensitive), delay_ms: delayMs }
+  const data: JsonObject = { error: shownError(errorValue(outcome.error), isSensitive), delay_ms: delayMs }
   const retry: Decision = {
     writes: earlierWrites,
     events: [{ name: 'step.retried', step: step.name, run: run.run, attempt: task.attempt, data }],
@@ -275,7 +276,7 @@ function endEvent(
   if (run.iteration !== null) data['iteration'] = run.iteration
   if (run.loop)
     data['iterations'] = { total: run.loop.total, succeeded: run.loop.done - run.loop.failed, failed: run.loop.failed }
-  if (outcome.status === 'error') data['error'] = shownError({ ...outcome.error }, isSensitiveEnd(snapshot, outcome))
+  if (outcome.status === 'error') data['error'] = shownError(errorValue(outcome.error), isSensitiveEnd(snapshot, outcome))
   if (skipped.length > 0) data['skipped_vars'] = skipped.map((entry) => ({ ...entry }))
   if (trace.length > 0) data['routes'] = trace.map((entry) => ({ ...entry }))
   const name = `${noun}.${outcome.status === 'success' ? 'completed' : 'failed'}`

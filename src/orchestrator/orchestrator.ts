@@ -1,7 +1,7 @@
-import type { ErrorCode } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { JsonObject, JsonValue } from '../core/json.js'
 import type { ExecutionRecord } from '../executions/record.js'
+import type { ToolError } from '../tools/tool.js'
 
 export interface StartRequest {
   readonly path: string
@@ -61,7 +61,7 @@ export interface TaskTicket {
 export interface CompleteRequest extends TaskTicket {
   /** With an `error`: what the tool answered all the same. */
   readonly result?: JsonValue | undefined
-  readonly error?: { readonly code: ErrorCode; readonly message: string } | null | undefined
+  readonly error?: ToolError | null | undefined
   /** What the tool adds to `this`. */
   readonly extras?: JsonObject | undefined
   readonly log?: string | null | undefined

@@ -39,7 +39,7 @@ export function sealItem(visit: RunState, run: number, item: JsonValue, keyRing:
 /** Times and outcome; what the tool said is hidden. */
 function shownEnvelope({ status = null, attempt = null, started_at = null, finished_at = null, error }: JsonObject): JsonObject {
   const shown = { status, attempt, started_at, finished_at }
-  return { ...shown, error: isJsonObject(error ?? null) ? { ...(error as JsonObject), message: MASK } : null }
+  return { ...shown, error: isJsonObject(error ?? null) ? shownError(error as JsonObject, true) : null }
 }
 
 /** A run that was read with its mask, as it is behind it. Where its key is lost, the run has a `fault`. */

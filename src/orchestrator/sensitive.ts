@@ -100,7 +100,12 @@ export function wordless({ code }: TransientError, at: string): TransientError {
   })
 }
 
+/** What of a hidden error stays readable: a tool's details may quote what is sensitive, as its message may. */
+const SHOWN_OF_ERRORS = new Set(['code', 'step', 'attempt'])
+
 /** An error as anyone may see it. */
-export function shownError<E extends { readonly message: string }>(error: E, isSensitive: boolean): E {
-  return isSensitive ? { ...error, message: MASK } : error
+export function shownError<E extends object>(error: E, isSensitive: boolean): E {
+  if (!isSensitive) return error
+  const shown = Object.entries(error).filter(([key]) => SHOWN_OF_ERRORS.has(key))
+  return { ...Object.fromEntries(shown), message: MASK } as E
 }

@@ -68,12 +68,19 @@ export interface IterationResult {
   readonly isSensitive: boolean
 }
 
+/** `details` stand beside code and message in `this.error`. */
+export interface OutcomeError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details?: JsonObject
+}
+
 /** How an attempt ended. `isSensitive` where it is, although the run itself was not until now. */
 export type Outcome =
   | { readonly status: 'success'; readonly data: JsonValue; readonly extras: JsonObject; readonly isSensitive?: boolean }
   | {
       readonly status: 'error'
-      readonly error: { readonly code: ErrorCode; readonly message: string }
+      readonly error: OutcomeError
       readonly data: JsonValue
       readonly extras: JsonObject
       readonly isSensitive?: boolean

@@ -19,13 +19,13 @@ export function toCompletion(outcome: ToolOutcome, log: string): Completion {
 
 function reportOf(outcome: ToolOutcome): Completion {
   const { status, data, error, extras } = partsOf(outcome)
-  const more = extras === undefined ? {} : { extras: objectOf(extras) }
+  const more = extras === undefined ? {} : { extras: objectOf(extras, 'extras') }
   if (status === 'success') return { result: data === undefined ? null : toCheckedJson(data, 'result'), ...more }
   const code = error?.code as NonNullable<Completion['error']>['code']
   const message = typeof error?.message === 'string' ? error.message : errorMessage(error?.message)
-  if (data === undefined) return { error: { code, message }, ...more }
   try {
-    return { error: { code, message, data: toCheckedJson(data, 'data') }, ...more }
+    const said = error?.details === undefined ? {} : { details: objectOf(error.details, 'error.details') }
+    return { error: { code, message, ...said, ...(data === undefined ? {} : { data: toCheckedJson(data, 'data') }) }, ...more }
   } catch (fault) {
     // Why the attempt failed matters more than what it leaves.
     return { error: { code, message: `${message} (what it leaves is no JSON: ${errorMessage(fault)})` }, ...more }
@@ -35,7 +35,7 @@ function reportOf(outcome: ToolOutcome): Completion {
 interface Parts {
   readonly status: unknown
   readonly data?: unknown
-  readonly error?: { readonly code?: unknown; readonly message?: unknown }
+  readonly error?: { readonly code?: unknown; readonly message?: unknown; readonly details?: unknown }
   readonly extras?: unknown
 }
 
@@ -51,8 +51,8 @@ function partsOf(outcome: unknown): Parts {
   )
 }
 
-function objectOf(extras: unknown): JsonObject {
-  const checked = toCheckedJson(extras, 'extras')
+function objectOf(value: unknown, name: string): JsonObject {
+  const checked = toCheckedJson(value, name)
   if (isJsonObject(checked)) return checked
-  throw new NotJsonError('extras', 'is no object')
+  throw new NotJsonError(name, 'is no object')
 }

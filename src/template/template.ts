@@ -22,8 +22,8 @@ export interface Template {
   readonly mentions: References
   /** The engine's own value; `renderTemplate` gives JSON. */
   evaluate(run: Run): Value
-  /** Whether the outermost filter of the expression is `sql`. */
-  readonly isMarkedSql: boolean
+  /** The last filter of an expression, which gives its value; null where there is none. */
+  readonly outermostFilter: string | null
 }
 
 const COMPILERS = { expression: compileExpression, raw: compileRaw, body: compileBody }
@@ -70,7 +70,7 @@ export function compileCondition(source: string): Template {
 }
 
 function constant(source: string): Template {
-  return { source, isExpression: false, isRead: false, isMarkedSql: false, ...NOTHING, evaluate: () => source }
+  return { source, isExpression: false, isRead: false, outermostFilter: null, ...NOTHING, evaluate: () => source }
 }
 
 function build(source: string): Template {
@@ -83,7 +83,7 @@ function build(source: string): Template {
     source,
     isExpression: false,
     isRead: false,
-    isMarkedSql: false,
+    outermostFilter: null,
     references: findReferences(body),
     mentions: findMentions(body),
     evaluate(run) {
@@ -100,7 +100,7 @@ function ofExpression(source: string, expression: Expression, environment: Envir
     source,
     isExpression: true,
     isRead: isRead(expression, environment),
-    isMarkedSql: expression.typename === 'Apply' && expression.name === 'sql',
+    outermostFilter: expression.typename === 'Apply' ? expression.name : null,
     references: findReferences([expression]),
     mentions: findMentions([expression]),
     evaluate: compileExpression(expression, environment),

@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from '../core/json.js'
 export class StepValue {
   constructor(
     readonly value: JsonValue,
-    readonly fallback: JsonObject,
+    readonly fallback: Readonly<Record<string, ContextValue>>,
   ) {}
 }
 

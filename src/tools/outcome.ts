@@ -11,9 +11,10 @@ export const ROW_LIMIT = 100_000
 interface FailureParts {
   readonly data?: JsonValue
   readonly extras?: JsonObject
+  readonly details?: JsonObject
 }
 
 /** An outcome that says why the tool failed. */
-export function failed(code: ErrorCode, message: string, parts: FailureParts = {}): ToolOutcome {
-  return { status: 'error', error: { code, message }, ...parts }
+export function failed(code: ErrorCode, message: string, { details, ...parts }: FailureParts = {}): ToolOutcome {
+  return { status: 'error', error: { code, message, ...(details ? { details } : {}) }, ...parts }
 }

@@ -42,6 +42,8 @@ export interface ToolCallContext {
 export interface ToolError {
   readonly code: ErrorCode
   readonly message: string
+  /** What else `this.error` says: the SQLSTATE of a statement, where it stands, ... */
+  readonly details?: JsonObject | undefined
 }
 
 /** How a call ended. `extras` goes into the envelope `this` beside status, data and error (`status_code`, `row_count`, ...). */

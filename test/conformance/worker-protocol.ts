@@ -191,7 +191,8 @@ export const RULES: readonly Rule[] = [
       const error = { code: 'TOOL_FAILED', message: 'out of paper' }
       refused(await bench.post(task, 'complete', { result: 1, error }), 422, 'VALIDATION')
       refused(await bench.post(task, 'complete', { error: { ...error, code: 'NOT_FOUND' } }), 422, 'VALIDATION')
-      equal((await bench.post(task, 'complete', { error: { ...error, data: { sheets: 0 } } })).status, 200)
+      refused(await bench.post(task, 'complete', { error: { ...error, details: 'tray 2' } }), 422, 'VALIDATION')
+      equal((await bench.post(task, 'complete', { error: { ...error, details: { tray: 2 }, data: { sheets: 0 } } })).status, 200)
       const ended = await bench.client.untilEnded(id)
       equal(ended.status, 'FAILED')
       ok(ended.error?.message.includes('out of paper'))

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { JsonObject } from '../../src/core/json.js'
 import { describeEachDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
@@ -54,6 +55,25 @@ describeEachDatabase('failures', (open) => {
     const { execution, steps } = await engine.run(playbook('fails2', `\n- step: a\n  tool: ${code}`))
     expect(execution.error).toMatchObject({ code: 'TOOL_FAILED', message: 'a\uFFFD\uFFFD' })
     expect(steps[0]?.result).toBe(5)
+  })
+
+  test('the details of a reported error stand in this.error, but for those that no database can hold', async () => {
+    const report = async (details: JsonObject) => {
+      const started = await engine.start(
+        playbook(
+          'details',
+          `\n- {step: a, pool: away, tool: ${python('return 1')}, next: [{when: "{{ true }}", then: [b]}], vars: {e: "{{ this.error }}"}}\n- step: b`,
+        ),
+      )
+      const task = await engine.orchestrator.claim({ pool: 'away', workerId: 'w', waitMs: 5000 })
+      if (!task) throw new Error('no task')
+      const error = { code: 'TOOL_FAILED' as const, message: 'no paper', details }
+      await engine.orchestrator.complete({ taskId: task.id, attempt: task.attempt, token: task.token, error })
+      await engine.ended(started.id)
+      return (await engine.variables.values(started.id))['e']
+    }
+    expect(await report({ tray: 2, code: 'X', message: 'y' })).toEqual({ tray: 2, code: 'TOOL_FAILED', message: 'no paper' })
+    expect(await report({ tray: '\u0000' })).toEqual({ code: 'TOOL_FAILED', message: 'no paper' })
   })
 
   test.each([

@@ -20,6 +20,10 @@ it.each([
     { status: 'error', error: { code: 'TIMEOUT', message: 'late' }, data: [1] },
     { error: { code: 'TIMEOUT', message: 'late', data: [1] } },
   ],
+  [
+    { status: 'error', error: { code: 'TOOL_FAILED', message: 'no', details: { sqlstate: '40001' } } },
+    { error: { code: 'TOOL_FAILED', message: 'no', details: { sqlstate: '40001' } } },
+  ],
 ])('%j is reported as it is', (outcome, report) => {
   expect(given(outcome)).toEqual({ ...report, log: 'its log' })
 })
@@ -30,6 +34,11 @@ it.each([
   ['an extra', { status: 'success', data: 1, extras: { at: Number.NaN } }, /^the result is no JSON: extras\.at is NaN/],
   ['extras that are a list', { status: 'success', data: 1, extras: [1] }, 'the result is no JSON: extras is no object'],
   ['what a failure leaves', failure('mine', cycle), 'mine (what it leaves is no JSON: data.self contains itself)'],
+  [
+    'details that are a text',
+    { status: 'error', error: { code: 'TOOL_FAILED', message: 'mine', details: 'x' } },
+    'mine (what it leaves is no JSON: error.details is no object)',
+  ],
   ['an error as message', { status: 'error', error: { code: 'TOOL_FAILED', message: new Error('inner') } }, 'inner'],
   ['nothing', undefined, NO_OUTCOME],
   ['a misspelt status', { status: 'successful', data: 1 }, NO_OUTCOME],

@@ -47,10 +47,68 @@ describe('templates in SQL', () => {
     expect(() => bound(sql, { n: 5 })).toThrow(message)
   })
 
-  it('leaves nothing that cannot be stored, also where a template is the second word', () => {
-    const [statement] = bindSql('SELECT {n} + 22', { n: 20 }, {})
-    expect(statement?.words).toEqual(['SELECT', '+'])
+  it.each([
+    ['SELECT {n} + 22', ['SELECT']],
+    ["select '{n}' as a", ['SELECT']],
+    ["select E'{n}', 1", ['SELECT']],
+    ["select N'x{n}'", ['SELECT']],
+    ['select $${n}$$', ['SELECT']],
+    ['select /* {n} */ 1', ['SELECT']],
+    ["show '{n}'", ['SHOW']],
+    ["values ('{n}')", ['VALUES']],
+    ["'{n}'", []],
+    ['{n}', []],
+    ["insert into t values ('{n}')", ['INSERT', 'INTO']],
+  ])('leaves nothing that cannot be stored, wherever a template stands: %s', (sql, words) => {
+    const [statement] = bindSql(sql, { n: 20 }, {})
+    expect(statement?.words).toEqual(words)
     expect(JSON.stringify(statement)).not.toContain('u0000')
+  })
+
+  it('takes a literal that is one whole template for its value', () => {
+    const values = { nil: null, list: ['a', 1], object: { a: 1 }, n: 5, b: true, s: 'x' }
+    const literals = "select '{nil}', E'{nil}', $${nil}$$, date '{nil}', '{list}', '{object}', '{n}', '{b}', '{s}', 'x{nil}'"
+    const [statement] = bindSql(literals, values)
+    expect(statement?.bindings.map(({ value, type, isLiteral }) => [value, type, isLiteral])).toEqual([
+      [null, null, false],
+      [null, null, false],
+      [null, null, false],
+      [null, 'date', false],
+      [['a', 1], null, false],
+      [{ a: 1 }, null, false],
+      [5, null, true],
+      [true, null, true],
+      ['x', null, true],
+      ['x', null, true],
+    ])
+  })
+
+  const list = { list: ['a', 'b'], s: 'a' }
+  it.each([
+    "select 1 where 'a' in ({list})",
+    "select 1 where 'a' in ('{list}')",
+    "select 1 where 'a' not in ( {list} )",
+    "select 1 where 'a' IN ('x', {list})",
+    "select 1 where 'a' in ({list}, 'x')",
+    "select 1 where 'a' in ({list}::text[])",
+    "select 1 where 'a' in (lower('x'), {list})",
+    "select 1 where 'a' in {list}",
+    "select 1 where 'a' in (:list)",
+    "select 1 where 'a' in %(list)s",
+  ])('refuses a list where IN takes one value: %s', (sql) => {
+    const params = sql.includes('{') ? {} : { list: list.list }
+    expect(() => bindSql(sql, list, params)).toThrow(/query: .* gives a list, and IN .*`= any\(.*list.*\)`.*`<> all\(/)
+  })
+
+  it.each([
+    "select 1 where 'a' in ({s})",
+    "select 1 where 'a' in (select unnest({list}::text[]))",
+    "select 1 where 'a' in (select x from t where x = any({list}))",
+    "select 1 where 'a' in (f({list}), 'b')",
+    "select 1 where 'a' = any({list})",
+    'select position({s} in {s}), ({list})',
+  ])('takes %s', (sql) => {
+    expect(bindSql(sql, list)).toHaveLength(1)
   })
 
   it('binds params by name and position, and leaves casts, slices, strings and comments alone', () => {

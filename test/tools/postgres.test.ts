@@ -76,6 +76,8 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
       b: true,
       nil: null,
       list: [1, 2, 3],
+      names: ['a', 'b'],
+      none: [],
       words: ['a"b', 'c\\d', 'NULL', ''],
       object: { a: [1, { b: 'x' }] },
     }
@@ -118,6 +120,20 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
       ['select x from (values (1),(2),(3)) t(x) order by x limit {n}', '[{"x":1},{"x":2},{"x":3}]'],
       ["select '{object}'::jsonb as a", '[{"a":{"a":[1,{"b":"x"}]}}]'],
       ['select {five}::jsonb as a, {n}::jsonb as b', '[{"a":"5","b":5}]'],
+      ["select '{nil}' as a, '{nil}' is null as b, date '{nil}' as c", '[{"a":null,"b":true,"c":null}]'],
+      [
+        "select '{n}' as a, '{f}'::numeric + 1 as b, '{b}' as c, '{b}'::bool as d, '{b}'::jsonb as e",
+        '[{"a":"5","b":2.5,"c":"true","d":true,"e":true}]',
+      ],
+      ["select '{list}'::int[] as a, 2 = any('{list}') as b, '{list}'::jsonb as c", '[{"a":[1,2,3],"b":true,"c":[1,2,3]}]'],
+      ["select '{words}'::text[] as a, json '{object}' as b", '[{"a":["a\\"b","c\\\\d","NULL",""],"b":{"a":[1,{"b":"x"}]}}]'],
+      ["select '{object}' as a, '{object}'->'a'->0 as b", '[{"a":{"a":[1,{"b":"x"}]},"b":1}]'],
+      ["select '{object}'::text::jsonb->'a'->0 as a", '[{"a":1}]'],
+      ['select {object}::text as a', '[{"a":"{\\"a\\": [1, {\\"b\\": \\"x\\"}]}"}]'],
+      ["select 'a' = any({names}) as a, 'z' <> all({none}) as b, 'z' = any({none}) as c", '[{"a":true,"b":true,"c":false}]'],
+      ["select 1 as id, 'u' as name, 2 as id, 'r' as name", '[{"id":1,"name":"u","id_2":2,"name_2":"r"}]'],
+      ['select 1 as a, 2 as a, 3 as a_2, 4 as a', '[{"a":1,"a_3":2,"a_2":3,"a_4":4}]'],
+      ['select 1, 2', '[{"?column?":1,"?column?_2":2}]'],
     ]
     it.each(cases)('%s', async (source, expected) => {
       expect(await rows(source, values)).toBe(expected)
@@ -190,19 +206,90 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
       ['select * from {n}', /\{\{ n \}\} stands where PostgreSQL takes no value/],
       ['create table x (id int default {n})', /a template cannot stand in CREATE TABLE|takes no value/],
       ['do $$ begin perform {n}; end $$', /takes no value/],
-      ['select 1 in ({list})', /./],
+      [
+        "select 1 where 'a' = {list}",
+        /\{\{ list \}\} gives a list, and PostgreSQL takes a single value there: `= any\(\{\{ list \}\}\)`/,
+      ],
+      ["select 1 where 'a' = '{list}'", /gives a list.*= any/],
+      ['select 1 where 1 = {list}', /gives a list.*= any/],
+      ["select date '{object}'", /gives an object, and PostgreSQL takes a single value there: \{\{ \.\.\. \| tojson/],
+      ["select 1;\n  select 'a' form nowhere", /^TOOL_FAILED: statement 2 of 2: syntax error at or near "nowhere"$/],
       ['from 1', /syntax error at or near "from"/],
       ['select nothing', /column "nothing" does not exist/],
     ])('says what is wrong with %s', async (source, message) => {
       expect(await error(source, values)).toMatch(message)
     })
 
-    it('gives the SQL state of a failure', async () => {
-      await rows('create table uniq (id int primary key); insert into uniq values (1)')
-      expect(await sql.run(sqlInput('insert into uniq values (1)'))).toMatchObject({
-        error: { message: expect.stringMatching(/duplicate key.*\(Key \(id\)=\(1\) already exists\.\)/) },
+    it('says what the database says of a failure', async () => {
+      await rows("create table uniq (id int constraint uniq_once primary key, t text not null); insert into uniq values (1, 'a')")
+      const details = async (source: string) => {
+        const outcome = await sql.run(sqlInput(source))
+        return outcome.status === 'error' ? outcome.error.details : null
+      }
+      expect(await sql.run(sqlInput("insert into uniq values (1, 'b')"))).toMatchObject({
+        error: {
+          message: expect.stringMatching(/duplicate key.*\(Key \(id\)=\(1\) already exists\.\)/),
+          details: {
+            sqlstate: '23505',
+            detail: 'Key (id)=(1) already exists.',
+            schema: 'public',
+            table: 'uniq',
+            constraint: 'uniq_once',
+          },
+        },
         extras: { sql_state: '23505' },
       })
+      expect(await details('insert into uniq values (2)')).toMatchObject({ sqlstate: '23502', table: 'uniq', column_name: 't' })
+      expect(
+        await details("do $$ begin raise exception 'ser' using errcode = '40001', hint = 'try again'; end $$"),
+      ).toMatchObject({
+        sqlstate: '40001',
+        hint: 'try again',
+        context: expect.stringMatching(/PL\/pgSQL/),
+      })
+      expect(await error("do $$ begin raise exception 'ser' using hint = 'try again'; end $$")).toBe(
+        'TOOL_FAILED: ser (hint: try again)',
+      )
+      expect(
+        await details("do $$ begin raise exception 'x' using errcode = 'ZX123', detail = repeat('d', 9000); end $$"),
+      ).toEqual({
+        sqlstate: 'ZX123',
+        detail: `${'d'.repeat(4000)}...`,
+        context: expect.any(String),
+      })
+    })
+
+    it('says what fails at the end of the transaction', async () => {
+      await rows('create table parents (id int primary key)')
+      await rows('create table kids (parent int constraint kids_of references parents deferrable initially deferred)')
+      const outcome = await sql.run(sqlInput('insert into kids values (7); select 1 as a'))
+      expect(outcome).toMatchObject({
+        error: {
+          message: expect.stringMatching(/^at the end of the transaction: insert or update on table "kids" violates foreign key/),
+          details: { sqlstate: '23503', table: 'kids', constraint: 'kids_of' },
+        },
+      })
+      expect(await rows('select count(*) as n from kids')).toBe('[{"n":0}]')
+    })
+
+    it('puts what statements say while they run into the log', async () => {
+      await rows(
+        "do $$ begin raise notice '40 of 100 done'; raise warning 'slow' using detail = 'a', hint = 'b'; end $$; drop table if exists nothing_there; select {n} as a",
+        values,
+      )
+      expect(sql.log()).toBe(
+        'NOTICE: 40 of 100 done\nWARNING: slow\nDETAIL: a\nHINT: b\nNOTICE: table "nothing_there" does not exist, skipping\n',
+      )
+      expect(await error("do $$ begin raise notice 'before'; perform 1 / 0; end $$")).toMatch(/division by zero/)
+      if (name === 'server') expect(sql.log()).toBe('NOTICE: before\n')
+      await rows('select 1 as a')
+      expect(sql.log()).toBe('')
+    })
+
+    it('says in the log which columns got another name, and names them so in columns', async () => {
+      const outcome = await sql.run(sqlInput('select 1 as id, 2 as id'))
+      expect(outcome).toMatchObject({ extras: { columns: ['id', 'id_2'] } })
+      expect(sql.log()).toMatch(/^warning: several columns are called "id"; this one is "id_2".*AS\n$/)
     })
 
     it('lets more calls wait than there are connections', async () => {

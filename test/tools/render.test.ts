@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import type { JsonObject, JsonValue } from '../../src/core/json.js'
 import { createContext, renderTree, toPlainContext } from '../../src/template/index.js'
 import { definitionOf, TOOLS } from '../../src/tools/index.js'
-import { statementFromJson, statementText } from '../../src/tools/postgres/statement.js'
+import { placeIn, statementFromJson, statementText } from '../../src/tools/postgres/statement.js'
 import { namesSeen } from '../../src/tools/python/sees-context.js'
 import type { Renderer } from '../../src/tools/tool.js'
 
 const layers = {
-  vars: { id: 5, name: "it's", list: [1, 2], nothing: null },
+  vars: { id: 5, name: "it's", list: [1, 2], nothing: null, object: { q: "it's" } },
   workload: { query: 'select 1', table: 'users', args: { a: 1 } },
   builtins: { env: { SECRET: 'x' }, execution_id: '1' },
 }
@@ -43,6 +43,66 @@ describe('rendering of a postgres step', () => {
     expect(sql(['select {{ vars.id }}', 'select 2; select 3'])).toEqual([['select $1', 5], ['select 2'], ['select 3']])
     expect(sql('select :a, :b', { a: '{{ vars.id }}', b: 'x' })).toEqual([['select $1 , $2', 5, 'x']])
     expect(sql('select :a', '{{ workload.args }}')).toEqual([['select $1', 1]])
+  })
+
+  const doubling = `replace("'", "''")`
+  it.each<[string, JsonValue]>([
+    [`select '{{ vars.name | ${doubling} }}'`, "it's"],
+    [`select 'a{{ vars.name|${doubling} }}b'`, "ait'sb"],
+    [`select '{{ vars.object | tojson | ${doubling} }}'::jsonb`, String.raw`{"q": "it\u0027s"}`],
+    [`select '{{ vars.name.${doubling} }}'`, "it's"],
+    [`select '{{ vars.name | replace('\\'', "''") | upper }}'`, "IT'S"],
+    [`select E'{{ vars.name | replace( "'" ,"''" ) }}'`, "it's"],
+    [`select '{{ vars.nothing | ${doubling} }}'`, null],
+    // Not between single quotes nobody doubles them for SQL's sake.
+    [`select {{ vars.name | ${doubling} }}`, "it''s"],
+    [`select $${'$'}{{ vars.name | ${doubling} }}$$`, "it''s"],
+    [`select '{{ vars.name | replace("'", "` + '`' + `") }}'`, 'it`s'],
+  ])('stores no quotes that an author doubled by hand: %s', (query, value) => {
+    expect(sql(query)[0]?.slice(1)).toEqual([value])
+  })
+
+  it('refuses a list that was joined to one text in the place of the elements of IN', () => {
+    expect(() => sql(`select 1 where 'a' in ({{ ['a', 'b'] | join(', ') }})`)).toThrow(/joined from a list.*= any\(/)
+    expect(() => sql(`select 1 where 'a' in ('{{ ['a', 'b'] | join("','") }}')`)).toThrow(/joined from a list.*= any\(/)
+    expect(sql(`select 1 where 'a' in ({{ ['a'] | join(', ') }})`)[0]?.slice(1)).toEqual(['a'])
+  })
+
+  it.each<[string, (string | number)[][]]>([
+    // what stands at `!`, and the author's line and column of it
+    ['select !x', [[1, 8]]],
+    [
+      'select {{ vars.id }}, !x\nfrom !t',
+      [
+        [1, 23],
+        [2, 6],
+      ],
+    ],
+    ['-- {{ vars.id }}\n\n  select !x', [[3, 10]]],
+    ["select 'é😀', {{ vars.name }}, date '{{ vars.name }}', !x", [[1, 55]]],
+    ['select 1;\n{# a note\n #}select {{- vars.id -}}   !x', [[3, 29]]],
+    [
+      'select * from {{ workload.table | sql }}!y where !z',
+      [
+        [1, 15],
+        [1, 49],
+      ],
+    ],
+    ['select :a,\n  !x', [[2, 3]]],
+  ])('knows where the author wrote what stands in %j', (query, expected) => {
+    const source = query.replaceAll('!', '')
+    const names = [...query.matchAll(/!(\w)/g)].map((match) => match[1] ?? '')
+    const { statements } = render('postgres', { query: source, params: { a: 1 } })
+    const last = statementFromJson((statements as JsonValue[]).at(-1) ?? null)
+    const text = [...statementText(last, [])]
+    const places = names.map((name) => {
+      const at = text.findIndex(
+        (character, index) => character === name && !/\w/.test(text[index + 1] ?? '') && !/[\w:]/.test(text[index - 1] ?? ''),
+      )
+      const place = placeIn(last, [], (at < 0 ? text.join('').indexOf(`users${name}`) : at) + 1)
+      return [place?.line, place?.column]
+    })
+    expect(places).toEqual(expected)
   })
 
   it('takes text only where it is marked as trusted', () => {

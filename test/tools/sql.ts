@@ -12,10 +12,15 @@ export function bindSql(
   const names = [...source.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')
   return bindStatements({
     sql: source.replace(/\{\w+\}/g, HOLE),
-    holes: names.map((name) => ({ source: `{{ ${name} }}`, value: () => values[name] ?? null })),
+    origins: [],
+    holes: names.map((name) => ({
+      source: `{{ ${name} }}`,
+      isJoined: false,
+      value: () => values[name] ?? null,
+      text: () => plain(values[name] ?? ''),
+    })),
     params: new Map(Object.entries(params)),
     path: 'query',
-    mixedText: (pieces, holes) => pieces.map((piece, index) => piece + plain(holes[index]?.value() ?? '')).join(''),
   })
 }
 

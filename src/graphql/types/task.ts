@@ -34,6 +34,7 @@ const TaskErrorInput = builder.inputType('TaskErrorInput', {
   fields: (t) => ({
     code: t.string({ required: true }),
     message: t.string({ required: true }),
+    details: t.field({ type: 'JSON', description: 'An object: what stands in `this.error` beside code and message.' }),
     data: t.field({ type: 'JSON', description: 'What the tool answered all the same.' }),
   }),
 })
@@ -61,20 +62,29 @@ const CompleteTaskPayload = builder
 
 const MAX_WAIT_MS = 60_000
 
+interface GivenError {
+  readonly code: string
+  readonly message: string
+  readonly details?: JsonValue | undefined
+}
+
 /** @throws TransientError VALIDATION when it is no code of the table in contract.md */
-function checkedError(error: { readonly code: string; readonly message: string } | null | undefined) {
+function checkedError(error: GivenError | null | undefined) {
   if (error === null || error === undefined) return null
-  if (Object.hasOwn(ERRORS, error.code)) return { code: error.code as ErrorCode, message: error.message }
+  if (Object.hasOwn(ERRORS, error.code)) {
+    const details = checkedObject(error.details, 'input.error.details')
+    return { code: error.code as ErrorCode, message: error.message, details }
+  }
   throw new TransientError('VALIDATION', `input.error.code: "${error.code}" is none of ${Object.keys(ERRORS).join(', ')}`, {
     details: { field: 'input.error.code' },
   })
 }
 
 /** @throws TransientError VALIDATION when it is no object */
-function checkedExtras(extras: JsonValue | undefined): JsonObject | undefined {
-  if (extras === null || extras === undefined) return undefined
-  if (isJsonObject(extras)) return extras
-  throw new TransientError('VALIDATION', 'input.extras: must be a JSON object', { details: { field: 'input.extras' } })
+function checkedObject(value: JsonValue | undefined, field: string): JsonObject | undefined {
+  if (value === null || value === undefined) return undefined
+  if (isJsonObject(value)) return value
+  throw new TransientError('VALIDATION', `${field}: must be a JSON object`, { details: { field } })
 }
 
 /** @throws TransientError VALIDATION when it is out of range */
@@ -130,7 +140,7 @@ builder.mutationFields((t) => ({
         ...report,
         result: error?.data === undefined ? report.result : error.data,
         error: checkedError(error),
-        extras: checkedExtras(extras),
+        extras: checkedObject(extras, 'input.extras'),
       }),
   }),
 }))

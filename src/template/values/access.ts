@@ -97,8 +97,9 @@ export function member(run: Run, target: Value, name: string): Value | undefined
   if (typeof target !== 'object' || target === null) return undefined
   if (target instanceof StepValue) {
     const own = member(run, target.value, name)
-    if (own !== undefined) return own
-    return Object.hasOwn(target.fallback, name) ? (target.fallback[name] as Value) : undefined
+    const more = Object.hasOwn(target.fallback, name) ? target.fallback[name] : undefined
+    // `this.data` is the envelope's own key, and has `.command_0`, too.
+    return own === undefined || (more instanceof StepValue && more.value === own) ? more : own
   }
   if (!(target instanceof Special)) return isPlainObject(target) ? mappingGet(run, target, name) : undefined
   if (target instanceof Dict) return mappingGet(run, target, name)

@@ -1,4 +1,4 @@
-import type { AnswerLimit, SqlResult } from './session.js'
+import type { AnswerLimit, SqlFaultFields, SqlNotice, SqlResult } from './session.js'
 
 /** What the main thread asks of the thread with the embedded database. */
 export interface EmbeddedRequest {
@@ -11,7 +11,7 @@ export interface EmbeddedRequest {
 export interface EmbeddedFault {
   readonly message: string
   readonly sqlState: string
-  readonly detail: string | null
+  readonly fields: SqlFaultFields
 }
 
 export type EmbeddedAnswer =
@@ -21,3 +21,5 @@ export type EmbeddedAnswer =
   /** The database is open, or failed to open: from now on the thread may be ended. */
   | { readonly isReady: true }
   | { readonly id: number; readonly fault: EmbeddedFault }
+  /** Said while a request is answered. */
+  | { readonly notice: SqlNotice }

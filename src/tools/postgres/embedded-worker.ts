@@ -3,9 +3,9 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { PGlite } from '@electric-sql/pglite'
-import type { EmbeddedAnswer, EmbeddedFault, EmbeddedRequest } from './embedded-messages.js'
+import type { EmbeddedAnswer, EmbeddedRequest } from './embedded-messages.js'
 import { runInPortal } from './portal.js'
-import { SqlAnswerTooLarge } from './session.js'
+import { faultOf, SqlAnswerTooLarge, type SqlNotice } from './session.js'
 
 // A statement keeps its thread busy until it ends: on a thread of its own, it can be stopped, and the server goes on.
 const { directory }: { directory: string } = workerData
@@ -38,18 +38,14 @@ async function answer({ id, operation, text, values }: EmbeddedRequest): Promise
       const { queryParams } = await opened.describeQuery(text)
       return { id, types: queryParams.map((param) => param.dataTypeID) }
     }
-    return { id, result: await runInPortal(opened, text, values) }
+    return { id, result: await runInPortal({ open: opened, onNotice: passOn }, text, values) }
   } catch (error) {
     if (error instanceof SqlAnswerTooLarge) return { id, exceeded: error.limit }
-    return { id, fault: faultOf(error) }
+    const { message, sqlState, fields } = faultOf(error)
+    return { id, fault: { message, sqlState, fields } }
   }
 }
 
-function faultOf(error: unknown): EmbeddedFault {
-  const message = error instanceof Error ? error.message : String(error)
-  const { code, detail } = (typeof error === 'object' && error !== null ? error : {}) as {
-    readonly code?: unknown
-    readonly detail?: unknown
-  }
-  return { message, sqlState: typeof code === 'string' ? code : '', detail: typeof detail === 'string' ? detail : null }
+function passOn({ severity, message, detail, hint }: SqlNotice): void {
+  parentPort?.postMessage({ notice: { severity, message, detail, hint } } satisfies EmbeddedAnswer)
 }

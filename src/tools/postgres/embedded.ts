@@ -1,7 +1,7 @@
 import { startThread } from '../../core/thread.js'
 import type { EmbeddedAnswer, EmbeddedRequest } from './embedded-messages.js'
 import type { SqlDatabase } from './pg-session.js'
-import { SqlAnswerTooLarge, SqlFault, type SqlResult, type SqlSession } from './session.js'
+import { SqlAnswerTooLarge, SqlFault, type SqlNotice, type SqlResult, type SqlSession } from './session.js'
 
 /** The embedded `default` database: PGlite in a thread that a call's end by force terminates, and that the next call reopens. */
 export function createEmbeddedDatabase(directory: string): SqlDatabase {
@@ -14,7 +14,7 @@ export function createEmbeddedDatabase(directory: string): SqlDatabase {
     await stopping?.terminate()
   }
   return {
-    withSession: ({ signal }, use) => {
+    withSession: ({ signal, onNotice }, use) => {
       // PGlite has one connection: calls take turns.
       const turn = last.then(async () => {
         if (signal.aborted) throw new SqlFault('stopped', '')
@@ -27,9 +27,11 @@ export function createEmbeddedDatabase(directory: string): SqlDatabase {
           void stop()
         }
         signal.addEventListener('abort', abandon, { once: true })
+        current.onNotice(onNotice)
         try {
           return await use(current.session)
         } finally {
+          current.onNotice(() => {})
           signal.removeEventListener('abort', abandon)
           if (!isStopped && !(await isCleaned(current.session))) await stop()
           // Two threads must never have the same files open.
@@ -70,6 +72,8 @@ interface DatabaseThread {
   readonly isAlive: boolean
   readonly ready: Promise<void>
   readonly exited: Promise<void>
+  /** Who hears notices from now on. */
+  onNotice(hear: (notice: SqlNotice) => void): void
   terminate(): Promise<void>
 }
 
@@ -83,6 +87,7 @@ function startDatabase(directory: string): DatabaseThread {
   const waiting = new Map<number, Waiting>()
   let nextId = 0
   let isAlive = true
+  let hear: (notice: SqlNotice) => void = () => {}
   const exited = new Promise<void>((resolve) => {
     worker.once('exit', () => {
       isAlive = false
@@ -96,6 +101,7 @@ function startDatabase(directory: string): DatabaseThread {
   const ready = new Promise<void>((resolve) => {
     worker.on('message', (answer: EmbeddedAnswer) => {
       if ('isReady' in answer) return resolve()
+      if ('notice' in answer) return hear(answer.notice)
       waiting.get(answer.id)?.resolve(answer)
       waiting.delete(answer.id)
     })
@@ -117,6 +123,9 @@ function startDatabase(directory: string): DatabaseThread {
     },
     ready,
     exited,
+    onNotice: (next) => {
+      hear = next
+    },
     terminate: async () => {
       await worker.terminate()
       await exited
@@ -136,6 +145,6 @@ function typesOf(answer: EmbeddedAnswer): readonly number[] {
 
 function errorOf(answer: EmbeddedAnswer): Error {
   if ('exceeded' in answer) return new SqlAnswerTooLarge(answer.exceeded)
-  if ('fault' in answer) return new SqlFault(answer.fault.message, answer.fault.sqlState, answer.fault.detail)
+  if ('fault' in answer) return new SqlFault(answer.fault.message, answer.fault.sqlState, answer.fault.fields)
   return new Error('the embedded database gave another answer than was asked for')
 }

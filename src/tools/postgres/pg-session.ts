@@ -7,9 +7,11 @@ import { assertNotProduct } from './product-database.js'
 import {
   type AnswerLimit,
   createAnswerMeter,
+  faultOf,
   SIZE_LIMIT,
   SqlAnswerTooLarge,
   SqlFault,
+  type SqlNotice,
   type SqlResult,
   type SqlSession,
 } from './session.js'
@@ -17,6 +19,8 @@ import {
 export interface SessionOptions {
   readonly signal: AbortSignal
   readonly timeoutMs: number
+  /** Hears what the call's own statements say while they run. */
+  readonly onNotice: (notice: SqlNotice) => void
 }
 
 /** A database that calls borrow connections of. */
@@ -62,7 +66,7 @@ interface BorrowOptions<T> {
   readonly use: (session: SqlSession) => Promise<T>
 }
 
-async function borrow<T>({ pool, url, session: { signal, timeoutMs }, use }: BorrowOptions<T>): Promise<T> {
+async function borrow<T>({ pool, url, session: { signal, timeoutMs, onNotice }, use }: BorrowOptions<T>): Promise<T> {
   const client = await connect(pool)
   let isBroken = false
   const abandon = () => {
@@ -80,7 +84,7 @@ async function borrow<T>({ pool, url, session: { signal, timeoutMs }, use }: Bor
     if (signal.aborted) throw new SqlFault('stopped', '')
     await assertNotProduct(client)
     await client.query(`SET statement_timeout = ${Math.ceil(Math.min(timeoutMs + 1000, MAX_STATEMENT_TIMEOUT_MS))}`)
-    const result = await use(pgSession(client, abandon))
+    const result = await use(pgSession({ client, abandon, onNotice }))
     await clean(client)
     return result
   } catch (error) {
@@ -97,7 +101,7 @@ async function connect(pool: Pool): Promise<PoolClient> {
   try {
     return await pool.connect()
   } catch (error) {
-    throw toFault(error)
+    throw faultOf(error)
   }
 }
 
@@ -115,29 +119,34 @@ async function isCleaned(client: PoolClient): Promise<boolean> {
   }
 }
 
-function pgSession(client: PoolClient, abandon: () => void): SqlSession {
+interface PgCall {
+  readonly client: PoolClient
+  readonly abandon: () => void
+  readonly onNotice: (notice: SqlNotice) => void
+}
+
+function pgSession(call: PgCall): SqlSession {
+  const { client } = call
   return {
-    query: (text, values = []) => runQuery({ client, text, values, abandon }),
+    query: (text, values = []) => runQuery({ ...call, text, values }),
     describe: async (text) => {
       const query = new DescribeQuery(text)
       client.query(query)
       try {
         return await query.types
       } catch (error) {
-        throw toFault(error)
+        throw faultOf(error)
       }
     },
   }
 }
 
-interface QueryOptions {
-  readonly client: PoolClient
+interface QueryOptions extends PgCall {
   readonly text: string
   readonly values: readonly (string | null)[]
-  readonly abandon: () => void
 }
 
-function runQuery({ client, text, values, abandon }: QueryOptions): Promise<SqlResult> {
+function runQuery({ client, text, values, abandon, onNotice }: QueryOptions): Promise<SqlResult> {
   return new Promise((resolve, reject) => {
     const rows: (string | null)[][] = []
     const meter = createAnswerMeter()
@@ -152,27 +161,36 @@ function runQuery({ client, text, values, abandon }: QueryOptions): Promise<SqlR
       reject(new SqlAnswerTooLarge(limit))
       abandon()
     }
-    const stopCounting = countBytes(client, () => refuse(SIZE_LIMIT))
+    const count = countBytes(client, () => refuse(SIZE_LIMIT))
+    const hear = (notice: SqlNotice & { readonly length: number }) => {
+      count.forgive(notice.length)
+      onNotice(notice)
+    }
+    client.on('notice', hear)
+    const end = () => {
+      client.off('notice', hear)
+      count.stop()
+    }
     query.on('row', (row) => {
       const exceeded = meter.add(row)
       if (exceeded === null) rows.push(row)
       else refuse(exceeded)
     })
     query.on('end', (result) => {
-      stopCounting()
+      end()
       const columns = (result.fields ?? []).map((field) => ({ name: field.name, oid: field.dataTypeID }))
       resolve({ columns, rows, rowCount: result.rowCount ?? 0 })
     })
     query.on('error', (error) => {
-      stopCounting()
-      reject(toFault(error))
+      end()
+      reject(faultOf(error))
     })
     client.query(query)
   })
 }
 
 /** A single row is an event only when it is there whole, and may have a gigabyte. */
-function countBytes(client: PoolClient, onTooMany: () => void): () => void {
+function countBytes(client: PoolClient, onTooMany: () => void): { stop(): void; forgive(bytes: number): void } {
   const stream = streamOf(client)
   let left = WIRE_LIMIT
   const count = (chunk: Buffer) => {
@@ -183,15 +201,10 @@ function countBytes(client: PoolClient, onTooMany: () => void): () => void {
   }
   const stop = () => void stream?.off('data', count)
   stream?.on('data', count)
-  return stop
-}
-
-function toFault(error: unknown): SqlFault {
-  if (!(error instanceof Error)) return new SqlFault(String(error), '')
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const detail = 'detail' in error && typeof error.detail === 'string' ? error.detail : null
-  const inner = error instanceof AggregateError ? error.errors[0] : null
-  return new SqlFault(error.message || (inner instanceof Error ? inner.message : 'no connection'), code, detail)
+  const forgive = (bytes: number) => {
+    left += bytes
+  }
+  return { stop, forgive }
 }
 
 function destroy(client: PoolClient): void {

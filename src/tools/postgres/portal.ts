@@ -1,5 +1,5 @@
 import { messages, type PGlite, protocol } from '@electric-sql/pglite'
-import { createAnswerMeter, SqlAnswerTooLarge, type SqlResult } from './session.js'
+import { createAnswerMeter, SqlAnswerTooLarge, type SqlNotice, type SqlResult } from './session.js'
 
 const { serialize } = protocol
 const FIRST_ROWS = 16
@@ -11,8 +11,12 @@ const NO_PORTAL = 'transient_no_portal'
  * Runs one statement of PGlite, reading its rows a few at a time: PGlite's own `query` holds all of them.
  * @throws SqlAnswerTooLarge what the statement did is undone
  */
-export async function runInPortal(open: PGlite, text: string, values: readonly (string | null)[]): Promise<SqlResult> {
-  const send = async (message: Uint8Array) => (await open.execProtocol(message, { syncToFs: false })).messages
+export async function runInPortal(
+  { open, onNotice }: { readonly open: PGlite; readonly onNotice: (notice: SqlNotice) => void },
+  text: string,
+  values: readonly (string | null)[],
+): Promise<SqlResult> {
+  const send = async (message: Uint8Array) => (await open.execProtocol(message, { syncToFs: false, onNotice })).messages
   try {
     await send(serialize.parse({ text }))
     await send(serialize.bind({ values: [...values] }))

@@ -3,11 +3,13 @@ import { failed } from '../outcome.js'
 import type { RunningTool, ToolEnvironment, ToolOutcome } from '../tool.js'
 import { createEmbeddedDatabase } from './embedded.js'
 import { createPgDatabase, type SqlDatabase } from './pg-session.js'
+import type { SqlPlace } from './places.js'
 import { runStatements, StatementFailed } from './run-statements.js'
-import { SqlAnswerTooLarge, SqlFault } from './session.js'
+import { noticeText, SqlAnswerTooLarge, SqlFault, type SqlNotice } from './session.js'
 import { type Statement, statementFromJson } from './statement.js'
 
 const DEFAULT_CONNECTION = 'default'
+const MAX_DETAIL = 4000
 
 /** Opens the postgres tool: each named connection at its first use. */
 export function createPostgresTool(environment: ToolEnvironment): RunningTool {
@@ -18,16 +20,21 @@ export function createPostgresTool(environment: ToolEnvironment): RunningTool {
     return database
   }
   return {
-    run: async (input, { signal, timeoutMs }) => {
+    run: async (input, { signal, timeoutMs, log }) => {
       const name = connectionName(input.auth ?? null)
       const database = databaseOf(name)
       if (!database) return failed('TOOL_FAILED', noConnection(name, environment))
       const statements = Array.isArray(input.statements) ? input.statements.map(statementFromJson) : []
       if (statements.length === 0) return failed('TOOL_FAILED', 'query: there is no statement in it')
       try {
-        const { rows, columns, rowCount } = await database.withSession({ signal, timeoutMs }, (session) =>
+        const onNotice = (notice: SqlNotice) => log(noticeText(notice))
+        const { rows, columns, renamed, rowCount } = await database.withSession({ signal, timeoutMs, onNotice }, (session) =>
           runStatements(session, statements),
         )
+        for (const { from, to } of renamed)
+          log(
+            `warning: several columns are called "${from}"; this one is "${to}" in the rows: give it a name of its own with AS\n`,
+          )
         return { status: 'success', data: rows, extras: { row_count: rowCount, columns } }
       } catch (error) {
         return failureOf({ error, statements, name })
@@ -70,23 +77,53 @@ interface Failure {
 function failureOf({ error, statements, name }: Failure): ToolOutcome {
   if (error instanceof SqlAnswerTooLarge) return failed('TOOL_FAILED', `the answer of the database is ${error.message}`)
   if (error instanceof StatementFailed) {
-    const { fault, index } = error
-    const where = statements.length > 1 ? `statement ${index + 1} of ${statements.length}: ` : ''
+    const { fault, index, place } = error
+    const where = index === null ? 'at the end of the transaction: ' : `statement ${index + 1} of ${statements.length}: `
     const extras: JsonObject = fault.sqlState === '' ? {} : { sql_state: fault.sqlState }
-    return failed('TOOL_FAILED', `${where}${faultText(fault, statements[index])}`, { extras })
+    const text = `${statements.length > 1 ? where : ''}${faultText(fault, statements[index ?? -1], place)}`
+    return failed('TOOL_FAILED', text, { extras, details: detailsOf(fault, place) })
   }
-  if (error instanceof SqlFault)
-    return failed('TOOL_FAILED', `the database of connection "${name}" cannot be reached: ${error.message}`)
+  if (error instanceof SqlFault) {
+    const details = detailsOf(error, null)
+    return failed('TOOL_FAILED', `the database of connection "${name}" cannot be reached: ${error.message}`, { details })
+  }
   throw error
 }
 
-/** PostgreSQL names a bound value `$1`; the author wrote a template. */
-function faultText(fault: SqlFault, statement: Statement | undefined): string {
-  const place = /at or near "\$(\d+)"/.exec(fault.message)
-  const source = statement?.bindings[Number(place?.[1]) - 1]?.source
-  if (fault.sqlState === '42601' && source !== undefined) {
-    return `${source} stands where PostgreSQL takes no value: names, keywords and bodies of functions cannot be bound; trusted text is marked {{ ... | sql }}`
+/** What `this.error` says beside code and message. */
+function detailsOf({ sqlState, fields }: SqlFault, place: SqlPlace | null): JsonObject {
+  const { detail, hint, where, schema, table, column, dataType, constraint } = fields
+  const known = {
+    ...(sqlState === '' ? {} : { sqlstate: sqlState }),
+    ...(place ? { line: place.line, column: place.column } : {}),
   }
-  const message = fault.message.replace(/\$(\d+)/g, (text, number) => statement?.bindings[Number(number) - 1]?.source ?? text)
-  return fault.detail === null ? message : `${message} (${fault.detail})`
+  const said = Object.entries({
+    detail,
+    hint,
+    context: where,
+    schema,
+    table,
+    column_name: column,
+    data_type: dataType,
+    constraint,
+  })
+  return { ...known, ...Object.fromEntries(said.flatMap(([key, text]) => (text === undefined ? [] : [[key, shortened(text)]]))) }
+}
+
+/** A detail may quote a whole row. */
+function shortened(text: string): string {
+  return text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL)}...` : text
+}
+
+/** PostgreSQL names a bound value `$1`; the author wrote a template. */
+function faultText({ message, sqlState, fields }: SqlFault, statement: Statement | undefined, place: SqlPlace | null): string {
+  const { detail, hint } = fields
+  const at = place === null ? '' : ` (line ${place.line}, column ${place.column})`
+  const near = /at or near "\$(\d+)"/.exec(message)
+  const source = statement?.bindings[Number(near?.[1]) - 1]?.source
+  if (sqlState === '42601' && source !== undefined) {
+    return `${source} stands where PostgreSQL takes no value: names, keywords and bodies of functions cannot be bound; trusted text is marked {{ ... | sql }}${at}`
+  }
+  const text = message.replace(/\$(\d+)/g, (name, number) => statement?.bindings[Number(number) - 1]?.source ?? name)
+  return `${text}${detail ? ` (${shortened(detail)})` : ''}${hint ? ` (hint: ${shortened(hint)})` : ''}${at}`
 }

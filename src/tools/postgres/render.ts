@@ -1,8 +1,9 @@
 import { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
-import { isMarkedSql, splitTemplate } from '../../template/index.js'
+import { isMarkedSql, splitTemplate, type Template } from '../../template/index.js'
 import type { Renderer } from '../tool.js'
 import { bindStatements, type Hole } from './bind.js'
+import { FIRST_PLACE, type Origin, placeAfter } from './places.js'
 import { HOLE } from './sql-lexer.js'
 import { type Statement, statementToJson } from './statement.js'
 
@@ -40,20 +41,23 @@ interface Command {
 function renderCommand({ source, path, params, renderer }: Command): Statement[] {
   if (source.includes(HOLE)) throw new TransientError('TEMPLATE_ERROR', `${path}: SQL cannot hold the character U+0000`)
   const holes: Hole[] = []
+  const origins: Origin[] = []
   let sql = ''
   let isOnlyTemplate = true
   for (const piece of splitTemplate(source)) {
+    const isTrusted = piece.kind === 'expression' && isMarkedSql(piece.template)
+    origins.push({ ...placeAfter(FIRST_PLACE, source.slice(0, piece.at)), at: sql.length, isFixed: isTrusted })
     if (piece.kind === 'text') {
       sql += piece.text
       if (/[^\s;]/.test(piece.text)) isOnlyTemplate = false
       continue
     }
-    if (isMarkedSql(piece.template)) {
+    if (isTrusted) {
       sql += trustedText(piece.source, path, renderer)
       isOnlyTemplate = false
     } else {
       sql += HOLE
-      holes.push({ source: piece.source, value: () => renderer.tree(piece.source, path) })
+      holes.push(holeOf(piece, path, renderer))
     }
   }
   if (isOnlyTemplate && holes.length > 0) {
@@ -62,8 +66,7 @@ function renderCommand({ source, path, params, renderer }: Command): Statement[]
       `${path}: a whole command from one template is refused; if its text can be trusted, mark it: {{ ... | sql }}`,
     )
   }
-  const mixedText = (pieces: readonly string[], inside: readonly Hole[]) => textOf({ pieces, holes: inside, path, renderer })
-  return bindStatements({ sql, holes, params, mixedText, path })
+  return bindStatements({ sql, origins, holes, params, path })
 }
 
 function trustedText(source: string, path: string, renderer: Renderer): string {
@@ -72,15 +75,22 @@ function trustedText(source: string, path: string, renderer: Renderer): string {
   throw new TransientError('TEMPLATE_ERROR', `${path}: ${source} gives no text of SQL`)
 }
 
-interface MixedText {
-  readonly pieces: readonly string[]
-  readonly holes: readonly Hole[]
-  readonly path: string
-  readonly renderer: Renderer
+function holeOf({ source, template }: { source: string; template: Template }, path: string, renderer: Renderer): Hole {
+  const written = (isQuoted: boolean) => (isQuoted ? withoutDoubling(source) : source)
+  return {
+    source,
+    isJoined: template.outermostFilter === 'join',
+    value: (isQuoted) => renderer.tree(written(isQuoted), path),
+    // A letter before a template makes it mixed text, so that the engine's own rules turn its value into text.
+    text: (isQuoted) => String(renderer.tree(`x${written(isQuoted)}`, path)).slice(1),
+  }
 }
 
-/** A letter before each template makes it mixed text, so that the engine's own rules turn its value into text. */
-function textOf({ pieces, holes, path, renderer }: MixedText): string {
-  const rendered = holes.map(({ source }) => String(renderer.tree(`x${source}`, path)).slice(1))
-  return pieces.map((piece, index) => piece + (rendered[index] ?? '')).join('')
+const QUOTE = String.raw`(?:"'"|'\\''|"\\'")`
+const TWO_QUOTES = String.raw`(?:"''"|'\\'\\''|"\\'\\'")`
+const DOUBLING = new RegExp(String.raw`(?:\|\s*|\.)replace\(\s*${QUOTE}\s*,\s*${TWO_QUOTES}\s*\)`, 'g')
+
+/** The value is bound, not pasted: quotes that an author doubles by hand, as NoETL needs it, would be stored doubled. */
+function withoutDoubling(source: string): string {
+  return source.replace(DOUBLING, '')
 }

@@ -1,14 +1,25 @@
-import type { JsonObject } from '../../core/json.js'
+import { isJsonObject, type JsonObject } from '../../core/json.js'
 import { decodeRow } from './decode.js'
 import { encode, fits, ownType, type ParameterType } from './literal.js'
+import type { SqlPlace } from './places.js'
 import { SqlFault, type SqlResult, type SqlSession } from './session.js'
-import { isTransactionControl, opensTransaction, type Statement, statementText } from './statement.js'
+import { type Binding, isTransactionControl, opensTransaction, placeIn, type Statement, statementText } from './statement.js'
 
-/** A statement that failed, and which one it was. */
+/** A statement that failed, which one it was (null: the transaction's end), and where its author wrote what is wrong. */
 export class StatementFailed extends Error {
   constructor(
     readonly fault: SqlFault,
-    readonly index: number,
+    readonly index: number | null,
+    readonly place: SqlPlace | null = null,
+  ) {
+    super(fault.message)
+  }
+}
+
+class LocatedFault extends Error {
+  constructor(
+    readonly fault: SqlFault,
+    readonly place: SqlPlace | null,
   ) {
     super(fault.message)
   }
@@ -17,7 +28,14 @@ export class StatementFailed extends Error {
 export interface StatementsResult {
   readonly rows: JsonObject[]
   readonly columns: string[]
+  /** Names that several columns had, and by which they are told apart. */
+  readonly renamed: readonly Renamed[]
   readonly rowCount: number
+}
+
+export interface Renamed {
+  readonly from: string
+  readonly to: string
 }
 
 const UNKNOWN: ParameterType = { oid: 0, isArray: false }
@@ -39,16 +57,47 @@ export async function runStatements(session: SqlSession, statements: readonly St
       const result = await runStatement(session, statement, statements.length > 1)
       if (!isTransactionControl(statement)) last = result
     } catch (error) {
+      if (error instanceof LocatedFault) throw new StatementFailed(error.fault, index, error.place)
       if (error instanceof SqlFault) throw new StatementFailed(error, index)
       throw error
     }
   }
-  if (isWrapped) await session.query('COMMIT')
+  if (isWrapped) await commit(session)
   else if (isOwn) await assertClosed(session, statements.length - 1)
+  return resultOf(last)
+}
+
+/** Deferred constraints and conflicts with other transactions come out here. */
+async function commit(session: SqlSession): Promise<void> {
+  try {
+    await session.query('COMMIT')
+  } catch (error) {
+    if (error instanceof SqlFault) throw new StatementFailed(error, null)
+    throw error
+  }
+}
+
+/** Columns of one name are told apart, so that no value hides another: `id`, `id_2`. */
+function resultOf({ columns, rows, rowCount }: SqlResult): StatementsResult {
+  const given = new Set(columns.map(({ name }) => name))
+  const names = new Set<string>()
+  const distinct = columns.map((column) => {
+    let name = column.name
+    for (let count = 2; names.has(name); count += 1) {
+      const next = `${column.name}_${count}`
+      if (!given.has(next)) name = next
+    }
+    names.add(name)
+    return { ...column, name }
+  })
   return {
-    rows: last.rows.map((row) => decodeRow(last.columns, row)),
-    columns: last.columns.map((column) => column.name),
-    rowCount: last.rowCount,
+    rows: rows.map((row) => decodeRow(distinct, row)),
+    columns: [...names],
+    renamed: columns.flatMap(({ name: from }, index) => {
+      const to = distinct[index]?.name ?? from
+      return to === from ? [] : [{ from, to }]
+    }),
+    rowCount,
   }
 }
 
@@ -61,14 +110,30 @@ async function assertClosed(session: SqlSession, index: number): Promise<void> {
 }
 
 async function runStatement(session: SqlSession, statement: Statement, mayBeInTransaction: boolean): Promise<SqlResult> {
-  if (statement.bindings.length === 0) return session.query(statementText(statement, []))
+  if (statement.bindings.length === 0) return located(statement, [], (text) => session.query(text))
   const attempt = mayBeInTransaction && (await openProbe(session)) ? guarded(session) : plain(session)
   const plan = await planBindings(statement, attempt)
   const values = statement.bindings.map(({ value, isLiteral }, index) =>
     isLiteral && typeof value === 'string' ? value : encode(value, plan.parameters[index] ?? UNKNOWN),
   )
   if (attempt.isGuarded) await session.query(`RELEASE SAVEPOINT ${PROBE}`)
-  return session.query(plan.text, values)
+  return located(statement, plan.types, (text) => session.query(text, values))
+}
+
+type Types = readonly (string | null)[]
+
+/** Uses a statement's text; of what the server refuses, the place is found where the author wrote it. */
+async function located<T>(statement: Statement, types: Types, use: (text: string) => Promise<T>): Promise<T> {
+  try {
+    return await use(statementText(statement, types))
+  } catch (error) {
+    if (error instanceof SqlFault) throw new LocatedFault(error, placeOf(error, statement, types))
+    throw error
+  }
+}
+
+function placeOf({ fields }: SqlFault, statement: Statement, types: Types): SqlPlace | null {
+  return fields.position === undefined ? null : placeIn(statement, types, Number(fields.position))
 }
 
 interface Attempt {
@@ -104,7 +169,7 @@ async function openProbe(session: SqlSession): Promise<boolean> {
 }
 
 interface BindingPlan {
-  readonly text: string
+  readonly types: Types
   readonly parameters: readonly ParameterType[]
 }
 
@@ -113,36 +178,51 @@ interface BindingPlan {
  * be inferred, the value's own type is tried.
  */
 async function planBindings(statement: Statement, attempt: Attempt): Promise<BindingPlan> {
-  const values = statement.bindings.map(({ value }) => value)
-  const inferredText = statementText(statement, [])
-  const inferred = await attempt.describe(inferredText)
+  const { bindings } = statement
+  const describe = (types: Types) => attempt.describe(statementText(statement, types))
+  const inferred = await describe([])
   if (inferred instanceof SqlFault) {
-    const text = statementText(
-      statement,
-      statement.bindings.map(({ value, type }) => type ?? ownType(value)),
-    )
-    const parameters = await attempt.describe(text)
-    if (parameters instanceof SqlFault) throw inferred
-    return { text, parameters }
+    const types = bindings.map(ownTypeOf)
+    const parameters = await describe(types)
+    if (parameters instanceof SqlFault) throw new LocatedFault(inferred, placeOf(inferred, statement, []))
+    return checkedPlan(statement, { types, parameters })
   }
-  if (inferred.length !== values.length) {
-    throw new SqlFault(
-      `a template cannot stand in ${statement.words.join(' ')}: PostgreSQL takes values only in queries`,
-      '42601',
-    )
+  if (inferred.length !== bindings.length) {
+    const message = `a template cannot stand in ${statement.words.join(' ')}: PostgreSQL takes values only in queries`
+    throw new LocatedFault(new SqlFault(message, '42601'), bindings[0]?.place ?? null)
   }
-  const misfits = statement.bindings.map(({ value }, index) => !fits(value, inferred[index] ?? UNKNOWN))
-  if (!misfits.includes(true)) return { text: inferredText, parameters: inferred }
-  const types = statement.bindings.map(({ value }, index) => (misfits[index] ? ownType(value) : null))
-  const text = statementText(statement, types)
-  const parameters = await attempt.describe(text)
-  return parameters instanceof SqlFault ? { text: inferredText, parameters: inferred } : { text, parameters }
+  const types = bindings.map((binding, index) => {
+    const isMisfit = binding.type === null && !binding.isLiteral && !fits(binding.value, inferred[index] ?? UNKNOWN)
+    return isMisfit ? ownTypeOf(binding) : null
+  })
+  const parameters = types.every((type) => type === null) ? inferred : await describe(types)
+  const plan = parameters instanceof SqlFault ? { types: [], parameters: inferred } : { types, parameters }
+  return checkedPlan(statement, plan)
+}
+
+/** Between quotes, a value is what PostgreSQL makes of its text. */
+function ownTypeOf({ value, type, isLiteral }: Binding): string {
+  return type ?? (isLiteral ? 'text' : ownType(value))
+}
+
+/** The text of a list is no value of its elements: it would be compared with them, and found nowhere. */
+function checkedPlan({ bindings }: Statement, plan: BindingPlan): BindingPlan {
+  for (const [index, { value, source, place }] of bindings.entries()) {
+    const isComposite = Array.isArray(value) || isJsonObject(value)
+    if (!isComposite || fits(value, plan.parameters[index] ?? UNKNOWN)) continue
+    const advice = Array.isArray(value) ? `\`= any(${source})\` compares with each of its elements, ` : ''
+    const message = `${source} gives ${Array.isArray(value) ? 'a list' : 'an object'}, and PostgreSQL takes a single value there: ${advice}{{ ... | tojson }} gives its text`
+    throw new LocatedFault(new SqlFault(message, '42804'), place)
+  }
+  return plan
 }
 
 async function describeParameters(session: SqlSession, text: string): Promise<ParameterType[] | SqlFault> {
   try {
     const oids = await session.describe(text)
-    return await Promise.all(oids.map(async (oid) => ({ oid, isArray: await isArrayType(session, oid) })))
+    const types: ParameterType[] = []
+    for (const oid of oids) types.push({ oid, isArray: await isArrayType(session, oid) })
+    return types
   } catch (error) {
     if (error instanceof SqlFault) return error
     throw error

@@ -8,16 +8,61 @@ export interface SqlResult {
   readonly rowCount: number
 }
 
+/** What PostgreSQL says of an error beside its message, by the names of its protocol. */
+export interface SqlFaultFields {
+  readonly detail?: string
+  readonly hint?: string
+  /** Which character of the text that was sent, from 1. */
+  readonly position?: string
+  readonly where?: string
+  readonly schema?: string
+  readonly table?: string
+  readonly column?: string
+  readonly dataType?: string
+  readonly constraint?: string
+}
+
+const FAULT_FIELDS = ['detail', 'hint', 'position', 'where', 'schema', 'table', 'column', 'dataType', 'constraint'] as const
+
 /** An error that the database answered with. */
 export class SqlFault extends Error {
   constructor(
     message: string,
     /** SQLSTATE; empty where the connection itself failed. */
     readonly sqlState: string,
-    readonly detail: string | null = null,
+    readonly fields: SqlFaultFields = {},
   ) {
     super(message)
   }
+}
+
+/** An error of a driver as the fault that it tells of. */
+export function faultOf(error: unknown): SqlFault {
+  if (!(error instanceof Error)) return new SqlFault(String(error), '')
+  const given = new Map(Object.entries(error))
+  const inner = error instanceof AggregateError ? error.errors[0] : null
+  const message = error.message || (inner instanceof Error ? inner.message : 'no connection')
+  // Errors of the network have codes, too: ECONNRESET is no SQLSTATE.
+  const code = String(given.get('code') ?? '')
+  const fields = FAULT_FIELDS.flatMap((name) => {
+    const value = given.get(name)
+    return typeof value === 'string' ? [[name, value] as const] : []
+  })
+  return new SqlFault(message, /^[0-9A-Z]{5}$/.test(code) && given.has('severity') ? code : '', Object.fromEntries(fields))
+}
+
+/** What a statement says while it runs: RAISE NOTICE, warnings. */
+export interface SqlNotice {
+  readonly severity?: string | undefined
+  readonly message?: string | undefined
+  readonly detail?: string | undefined
+  readonly hint?: string | undefined
+}
+
+/** A notice as psql shows it. */
+export function noticeText({ severity, message, detail, hint }: SqlNotice): string {
+  const more = `${detail ? `DETAIL: ${detail}\n` : ''}${hint ? `HINT: ${hint}\n` : ''}`
+  return `${severity ?? 'NOTICE'}: ${message ?? ''}\n${more}`
 }
 
 /** The answer is over a limit. */

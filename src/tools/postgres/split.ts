@@ -26,12 +26,11 @@ export function isSignificant(token: SqlToken): boolean {
   return token.type !== 'space' && token.type !== 'comment'
 }
 
-/** The first words of a statement, in upper case. */
+/** The words that a statement begins with, in upper case: nothing that an author's template or literal could fill. */
 export function firstWords(tokens: readonly SqlToken[], count: number): string[] {
-  return tokens
-    .filter((token) => isSignificant(token) && token.type !== 'hole')
-    .slice(0, count)
-    .map((token) => token.text.toUpperCase())
+  const significant = tokens.filter(isSignificant)
+  const end = significant.findIndex((token) => token.type !== 'word')
+  return significant.slice(0, end < 0 ? count : Math.min(end, count)).map((token) => token.text.toUpperCase())
 }
 
 function createNesting() {

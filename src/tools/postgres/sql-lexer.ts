@@ -18,6 +18,8 @@ export type SqlTokenType =
 export interface SqlToken {
   readonly type: SqlTokenType
   readonly text: string
+  /** Where it begins in the SQL. */
+  readonly at: number
   /** For strings, dollar strings and quoted names: what stands between the quotes, as written. */
   readonly body?: string
   /** For strings: `''`, `e`, `b`, `x`, `n` or `u&`, in lower case. */
@@ -48,14 +50,16 @@ const RULES: readonly (readonly [SqlTokenType, RegExp])[] = [
 export function lexSql(sql: string): SqlToken[] {
   const tokens: SqlToken[] = []
   for (let at = 0; at < sql.length; ) {
-    const token = tokenAt(sql, at)
+    const token = { ...tokenAt(sql, at), at }
     tokens.push(token)
     at += token.text.length
   }
   return tokens
 }
 
-function tokenAt(sql: string, at: number): SqlToken {
+type Lexeme = Omit<SqlToken, 'at'>
+
+function tokenAt(sql: string, at: number): Lexeme {
   if (sql.startsWith('/*', at)) return blockComment(sql, at)
   for (const [type, rule] of RULES) {
     rule.lastIndex = at
@@ -72,7 +76,7 @@ function tokenAt(sql: string, at: number): SqlToken {
 }
 
 /** Comments nest. */
-function blockComment(sql: string, start: number): SqlToken {
+function blockComment(sql: string, start: number): Lexeme {
   const edge = /\/\*|\*\//g
   edge.lastIndex = start + 2
   let depth = 1
@@ -83,7 +87,7 @@ function blockComment(sql: string, start: number): SqlToken {
   return { type: 'comment', text: sql.slice(start), isClosed: false }
 }
 
-function stringToken(sql: string, start: number, match: RegExpExecArray): SqlToken {
+function stringToken(sql: string, start: number, match: RegExpExecArray): Lexeme {
   const prefix = (match[1] ?? '').toLowerCase()
   const rest = prefix === 'e' ? /([^'\\]*(?:(?:''|\\[\s\S]?)[^'\\]*)*)('?)/y : /([^']*(?:''[^']*)*)('?)/y
   rest.lastIndex = start + match[0].length
@@ -92,7 +96,7 @@ function stringToken(sql: string, start: number, match: RegExpExecArray): SqlTok
   return { type: 'string', text: match[0] + inside, body, prefix, isClosed: quote === "'" }
 }
 
-function dollarToken(sql: string, start: number, tag: string): SqlToken {
+function dollarToken(sql: string, start: number, tag: string): Lexeme {
   const bodyStart = start + tag.length
   const end = sql.indexOf(tag, bodyStart)
   if (end < 0) return { type: 'dollar', text: sql.slice(start), body: sql.slice(bodyStart), isClosed: false }

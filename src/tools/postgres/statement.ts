@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
+import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
+import { type Origin, placeAt, type SqlPlace } from './places.js'
 
 /** A value that PostgreSQL gets beside the text, never in it. */
 export interface Binding {
@@ -9,55 +10,92 @@ export interface Binding {
   readonly isLiteral: boolean
   /** Where it came from, for messages: `{{ vars.id }}`. */
   readonly source: string
+  readonly place: SqlPlace | null
 }
 
 /** One statement, cut where its values stand: there is one part more than there are bindings. */
 export interface Statement {
   readonly parts: readonly string[]
+  /** Where the author wrote each part. */
+  readonly origins: readonly (readonly Origin[])[]
   readonly bindings: readonly Binding[]
-  /** The first two words in upper case: `BEGIN`, `INSERT INTO`. */
+  /** The words that it begins with, at most two, in upper case: `BEGIN`, `INSERT INTO`. */
   readonly words: readonly string[]
 }
 
-export function statementToJson({ parts, bindings, words }: Statement): JsonObject {
+export function statementToJson({ parts, origins, bindings, words }: Statement): JsonObject {
   return {
     parts: [...parts],
-    bindings: bindings.map(({ value, type, isLiteral, source }): JsonObject => ({ value, type, is_literal: isLiteral, source })),
+    origins: origins.map((list) => list.map(({ at, line, column, isFixed }) => [at, line, column, isFixed])),
+    bindings: bindings.map(
+      ({ value, type, isLiteral, source, place }): JsonObject => ({
+        ...{ value, type, is_literal: isLiteral, source },
+        place: place && { line: place.line, column: place.column },
+      }),
+    ),
     words: [...words],
   }
 }
 
 export function statementFromJson(json: JsonValue): Statement {
-  const { parts = [], bindings = [], words = [] } = isJsonObject(json) ? json : {}
+  const { parts = [], origins = [], bindings = [], words = [] } = isJsonObject(json) ? json : {}
   return {
     parts: texts(parts),
-    bindings: (Array.isArray(bindings) ? bindings : []).filter(isJsonObject).map(bindingFromJson),
+    origins: items(origins).map((list) => items(list).map(originFromJson)),
+    bindings: items(bindings).filter(isJsonObject).map(bindingFromJson),
     words: texts(words),
   }
 }
 
-function bindingFromJson({ value = null, type = null, is_literal: isLiteral = false, source = '' }: JsonObject): Binding {
+function originFromJson(json: JsonValue): Origin {
+  const [at = 0, line = 1, column = 1, isFixed = false] = items(json)
+  return { at: Number(at), line: Number(line), column: Number(column), isFixed: isFixed === true }
+}
+
+function bindingFromJson(json: JsonObject): Binding {
+  const { value = null, type = null, is_literal: isLiteral = false, source = '', place = null } = json
+  const { line = 0, column = 0 } = isJsonObject(place) ? place : {}
   return {
     value,
     type: typeof type === 'string' ? type : null,
     isLiteral: isLiteral === true,
     source: typeof source === 'string' ? source : '',
+    place: isJsonNumber(line) && isJsonNumber(column) && Number(line) > 0 ? { line: Number(line), column: Number(column) } : null,
   }
 }
 
+function items(value: JsonValue): readonly JsonValue[] {
+  return Array.isArray(value) ? value : []
+}
+
 function texts(value: JsonValue): string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+  return items(value).filter((item) => typeof item === 'string')
 }
 
 /** The statement's text, with `$1`, `$2`, ... where its values stand, cast to `types` where one is given. */
 export function statementText({ parts, bindings }: Statement, types: readonly (string | null)[]): string {
-  let text = parts[0] ?? ''
-  for (let index = 0; index < bindings.length; index += 1) {
-    const type = types[index] ?? bindings[index]?.type ?? null
-    text += type === null ? ` $${index + 1} ` : ` ($${index + 1}::${type}) `
-    text += parts[index + 1] ?? ''
+  return parts.map((part, index) => (index === 0 ? '' : bindingText(bindings, index - 1, types)) + part).join('')
+}
+
+function bindingText(bindings: readonly Binding[], index: number, types: readonly (string | null)[]): string {
+  const type = types[index] ?? bindings[index]?.type ?? null
+  return type === null ? ` $${index + 1} ` : ` ($${index + 1}::${type}) `
+}
+
+/** Where the author wrote what stands at a place of `statementText`, which the server counts in characters from 1. */
+export function placeIn(statement: Statement, types: readonly (string | null)[], position: number): SqlPlace | null {
+  const { parts, origins, bindings } = statement
+  let left = [...statementText(statement, types)].slice(0, position - 1).join('').length
+  for (const [index, part] of parts.entries()) {
+    if (index > 0) {
+      const { length } = bindingText(bindings, index - 1, types)
+      if (left < length) return bindings[index - 1]?.place ?? null
+      left -= length
+    }
+    if (left < part.length || index === parts.length - 1) return placeAt(part, origins[index] ?? [], left)
+    left -= part.length
   }
-  return text
+  return null
 }
 
 const CONTROL = new Set(['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'SAVEPOINT', 'RELEASE'])
