@@ -43,4 +43,6 @@ export interface AuditRequest {
   readonly until?: Date | null | undefined
   readonly first?: number | null | undefined
   readonly after?: string | null | undefined
+  /** Aborted when whoever asks has left. */
+  readonly signal?: AbortSignal | undefined
 }

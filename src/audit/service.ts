@@ -94,7 +94,7 @@ export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
   return {
     async list(request) {
       await flush()
-      return pageEntries(db, request)
+      return pageEntries(db.reading(request.signal), request)
     },
     note,
     flush,

@@ -13,6 +13,8 @@ interface AuditRow {
   readonly count: number
 }
 
+/** What one statement removes: a year of entries takes many. */
+const PURGE_BATCH = 10_000
 const COLUMNS = 'seq, occurred_at, actor, key_id, action, execution_id, subject, count'
 
 export async function insertEntries(sql: Sql, entries: readonly NewAuditEntry[]): Promise<void> {
@@ -62,7 +64,14 @@ export async function pageEntries(sql: Sql, request: AuditRequest): Promise<Page
 
 /** Removes what is older than so many days. */
 export async function purgeEntries(sql: Sql, days: number): Promise<void> {
-  await sql.run(`DELETE FROM transient.audit WHERE occurred_at < now() - $1::integer * interval '1 day'`, days)
+  let count = PURGE_BATCH
+  while (count === PURGE_BATCH) {
+    count = await sql.run(
+      `DELETE FROM transient.audit WHERE ctid = ANY(ARRAY(
+         SELECT ctid FROM transient.audit WHERE occurred_at < now() - $1::integer * interval '1 day' LIMIT ${PURGE_BATCH}))`,
+      days,
+    )
+  }
 }
 
 function fromRow(row: AuditRow): AuditEntry {

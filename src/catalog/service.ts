@@ -15,6 +15,8 @@ import { findPlaybook, findVersions, insertNextVersion, pagePlaybooks, pageVersi
 export interface PageRequest {
   readonly first?: number | null | undefined
   readonly after?: string | null | undefined
+  /** Aborted when whoever asks has left. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Registered playbooks and their versions. */
@@ -121,8 +123,8 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
       models.set(key, { model, bytes: Buffer.byteLength(source) })
       return model
     },
-    list: (page) => pagePlaybooks(db, page),
-    versions: (path, page) => pageVersions(db, path.replaceAll('\0', ''), page),
+    list: async (page) => pagePlaybooks(db.reading(page.signal), page),
+    versions: async (path, page) => pageVersions(db.reading(page.signal), path.replaceAll('\0', ''), page),
     validate(source) {
       checkSize(source)
       return reportNew(source)

@@ -1,6 +1,9 @@
+import { whenAllLeave } from './abort.js'
+
 /** One question of a batch, and who waits for its answer. */
 interface Waiting<Query, Value> {
   readonly query: Query
+  readonly signal: AbortSignal | undefined
   resolve(value: Value): void
   reject(error: unknown): void
 }
@@ -8,9 +11,15 @@ interface Waiting<Query, Value> {
 export interface BatcherOptions<Query, Value> {
   /** Only questions of one group are asked together. */
   readonly groupOf: (query: Query) => string
-  /** One answer for each question, in order; calling it may throw, which concerns that question alone. */
-  readonly load: (queries: readonly Query[]) => Promise<readonly (() => Value)[]>
+  /**
+   * One answer for each question, in order; calling it may throw, which concerns that question alone. The signal aborts when all
+   * who asked have left.
+   */
+  readonly load: (queries: readonly Query[], signal: AbortSignal | undefined) => Promise<readonly (() => Value)[]>
 }
+
+/** Asks one question; with a signal, until that aborts. */
+export type Ask<Query, Value> = (query: Query, signal?: AbortSignal) => Promise<Value>
 
 /** Questions asked together, at most. */
 const MAX_QUERIES = 500
@@ -19,7 +28,7 @@ const MAX_QUERIES = 500
  * Asks together what is asked at the same time: all nested fields of a list, or several callers. A question waits for one
  * `setImmediate` at most.
  */
-export function createBatcher<Query, Value>({ groupOf, load }: BatcherOptions<Query, Value>): (query: Query) => Promise<Value> {
+export function createBatcher<Query, Value>({ groupOf, load }: BatcherOptions<Query, Value>): Ask<Query, Value> {
   let groups = new Map<string, Waiting<Query, Value>[]>()
 
   function flush(): void {
@@ -31,21 +40,27 @@ export function createBatcher<Query, Value>({ groupOf, load }: BatcherOptions<Qu
   }
 
   async function answer(batch: readonly Waiting<Query, Value>[]): Promise<void> {
+    const { signal, release } = whenAllLeave(batch.map((one) => one.signal))
     try {
-      const answers = await load(batch.map(({ query }) => query))
+      const answers = await load(
+        batch.map(({ query }) => query),
+        signal,
+      )
       for (const [index, one] of batch.entries()) settle(one, answers[index])
     } catch (error) {
       for (const one of batch) one.reject(error)
+    } finally {
+      release()
     }
   }
 
-  return (query) =>
+  return (query, signal) =>
     new Promise((resolve, reject) => {
       if (groups.size === 0) setImmediate(flush)
       const group = groupOf(query)
       const waiting = groups.get(group)
-      if (waiting) waiting.push({ query, resolve, reject })
-      else groups.set(group, [{ query, resolve, reject }])
+      if (waiting) waiting.push({ query, signal, resolve, reject })
+      else groups.set(group, [{ query, signal, resolve, reject }])
     })
 }
 

@@ -1,4 +1,16 @@
-export type SharedCalls = <T>(key: string, call: () => Promise<T>) => Promise<T>
+import { whenAllLeave } from './abort.js'
+
+/** `call` gets a signal that aborts when all who share it have left; who gives none stays. */
+export type SharedCalls = <T>(
+  key: string,
+  call: (signal: AbortSignal | undefined) => Promise<T>,
+  signal?: AbortSignal,
+) => Promise<T>
+
+interface Shared {
+  readonly promise: Promise<unknown>
+  readonly signals: (AbortSignal | undefined)[]
+}
 
 /**
  * Lets those that ask the same at the same time share one call and its answer. A call begins only after all that share it have
@@ -6,27 +18,37 @@ export type SharedCalls = <T>(key: string, call: () => Promise<T>) => Promise<T>
  */
 export function createSharedCalls(): SharedCalls {
   const running = new Map<string, Promise<unknown>>()
-  const waiting = new Map<string, Promise<unknown>>()
+  const waiting = new Map<string, Shared>()
 
-  async function begin<T>(key: string, call: () => Promise<T>): Promise<T> {
+  async function begin<T>(
+    key: string,
+    call: (signal: AbortSignal | undefined) => Promise<T>,
+    signals: readonly (AbortSignal | undefined)[],
+  ): Promise<T> {
     // What others ask in this same moment joins first.
     await Promise.resolve()
     while (running.has(key)) await running.get(key)?.then(undefined, () => undefined)
     waiting.delete(key)
-    const called = call()
+    const { signal, release } = whenAllLeave(signals)
+    const called = call(signal)
     running.set(key, called)
     try {
       return await called
     } finally {
       running.delete(key)
+      release()
     }
   }
 
-  return <T>(key: string, call: () => Promise<T>): Promise<T> => {
+  return <T>(key: string, call: (signal: AbortSignal | undefined) => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const shared = waiting.get(key)
-    if (shared !== undefined) return shared as Promise<T>
-    const promise = begin(key, call)
-    waiting.set(key, promise)
+    if (shared !== undefined) {
+      shared.signals.push(signal)
+      return shared.promise as Promise<T>
+    }
+    const signals = [signal]
+    const promise = begin(key, call, signals)
+    waiting.set(key, { promise, signals })
     return promise
   }
 }

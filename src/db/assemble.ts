@@ -23,6 +23,8 @@ interface Driver {
   readonly statement: RunStatement
   /** The same for a statement that changes rows: without an answer it may have. */
   readonly alone: RunStatement
+  /** The same for a statement that only reads, and stops when the signal aborts. */
+  readonly reading: (signal: AbortSignal | undefined) => RunStatement
   /** Runs the work between BEGIN and COMMIT, once. Statements that the work did not wait for are answered before it resolves. */
   readonly transact: <T>(work: (statement: RunStatement) => Promise<T>) => Promise<T>
   /** Called at the first use of Prisma's client. */
@@ -34,13 +36,15 @@ interface Driver {
  * The `Database` over a driver. Statements go to the driver itself: through Prisma's `$queryRaw` the same ones cost four
  * to six times the CPU. Prisma is there for cold reads, on the same connections.
  */
-export function assembleDatabase({ dialect, statement, alone, transact, createPrisma, close }: Driver): Database {
+export function assembleDatabase(driver: Driver): Database {
+  const { dialect, statement, alone, reading, transact, createPrisma, close } = driver
   let prisma: PrismaClient | null = null
   let closing: Promise<void> | null = null
   return {
     ...createSql(statement),
     dialect,
     alone: createSql(alone).rows,
+    reading: (signal) => createSql(reading(signal)),
     get prisma() {
       prisma ??= createPrisma()
       return prisma

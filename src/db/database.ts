@@ -46,5 +46,11 @@ export interface Database extends Sql {
    * @throws an error that `isUndecided` when it was sent and got no answer; after any other it did not happen
    */
   alone<Row>(text: string, ...parameters: SqlParameter[]): Promise<Row[]>
+  /**
+   * For reads whose cost the input of a caller decides: they have a shorter limit, a share of the connections only, and are
+   * cancelled in the database when the signal aborts. Anything else has a limit, too, and runs to its end.
+   * @throws TransientError OVERLOADED when it took too long, or the caller has left
+   */
+  reading(signal?: AbortSignal): Sql
   close(): Promise<void>
 }

@@ -12,7 +12,10 @@ const UNREACHABLE_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 
 /** Class 08 (connection), 53 (resources), 57P0x (shutdown). */
 const UNREACHABLE_STATES = /^(08...|53...|57P0[1-4])$/
 const UNREACHABLE_MESSAGES =
-  /timeout exceeded when trying to connect|connection terminated|connection ended|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN/i
+  /timeout exceeded when trying to connect|connection terminated|connection ended|not queryable|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN/i
+
+/** By its time limit, or by a cancel request. */
+const QUERY_CANCELED = '57014'
 
 interface DriverCause {
   readonly originalCode?: string
@@ -41,10 +44,21 @@ export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505'
 }
 
-/** A failure of the connection becomes OVERLOADED, which clients may retry; anything else stays what it is. */
+/** A failure of the connection, or a statement that took too long, becomes OVERLOADED, which clients may retry; anything else stays what it is. */
 export function translateError(error: unknown): unknown {
-  if (error instanceof TransientError || !isUnreachable(error)) return error
+  if (error instanceof TransientError) return error
+  if (sqlState(error) === QUERY_CANCELED) {
+    const message =
+      'the database needed too long for this; ask for less (a narrower filter, a smaller page), or try again in a moment'
+    return new TransientError('OVERLOADED', message, { cause: error })
+  }
+  if (!isUnreachable(error)) return error
   return new TransientError('OVERLOADED', 'the database does not answer; try again in a moment', { cause: error })
+}
+
+/** Nobody waits for the answer any more, so that nobody is told. */
+export function callerLeft(): TransientError {
+  return new TransientError('OVERLOADED', 'not read to the end: whoever asked has left')
 }
 
 /** Whether it is the connection that failed, and not the statement. */

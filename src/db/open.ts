@@ -11,16 +11,18 @@ interface OpenDatabaseOptions {
   /** null: the embedded database in `<dataDir>/db`. */
   readonly databaseUrl: string | null
   readonly dataDir: string
+  /** Told when the database has fallen silent (false), and when it answers again (true). */
+  readonly onChange?: (isAnswering: boolean) => void
 }
 
 /**
  * Opens the product's database and brings it up to date. The embedded one is locked against other processes.
  * @throws Error with what to do, when it cannot be reached, is in use, or its migrations do not fit this version
  */
-export async function openDatabase({ databaseUrl, dataDir }: OpenDatabaseOptions): Promise<Database> {
+export async function openDatabase({ databaseUrl, dataDir, onChange }: OpenDatabaseOptions): Promise<Database> {
   if (databaseUrl === null) return openEmbedded(dataDir)
   await migratePostgres(databaseUrl)
-  return createPostgresDatabase(databaseUrl)
+  return createPostgresDatabase(databaseUrl, onChange && { onChange })
 }
 
 async function openEmbedded(dataDir: string): Promise<Database> {

@@ -1,6 +1,7 @@
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { assembleDatabase, type RunStatement } from './assemble.js'
 import type { Database } from './database.js'
+import { callerLeft } from './errors.js'
 import { PrismaClient } from './generated/client.js'
 import { errorOf, type PacketAnswer, type PgliteAnswer, type PgliteStatement, type RunPlain } from './pglite-packet.js'
 import { prismaClientOn } from './pglite-prisma.js'
@@ -33,6 +34,12 @@ export function createPgliteDatabase(engine: PgliteEngine): Database {
     dialect: 'pglite',
     statement: parsed(alone),
     alone: parsed(alone),
+    // Nothing stops what it has begun; what waits behind something else is not begun any more.
+    reading: (signal) => async (text, parameters, form) => {
+      await turn
+      if (signal?.aborted) throw callerLeft()
+      return parsed(alone)(text, parameters, form)
+    },
     transact: (work) =>
       exclusively(async (run) => {
         const statement = parsed(run)

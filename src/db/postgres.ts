@@ -1,14 +1,15 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { assembleDatabase, type RunStatement } from './assemble.js'
+import { cancelStatement } from './cancel.js'
 import type { Database } from './database.js'
-import { isUnreachable } from './errors.js'
+import { callerLeft, isUnreachable } from './errors.js'
 import { PrismaClient } from './generated/client.js'
+import { createLiveness, type Liveness, silence } from './liveness.js'
 import { statementsOn } from './packet.js'
 import { inTransaction, undecidedWithoutAnswer } from './transaction.js'
 
 const MAX_NAMED_STATEMENTS = 500
-const MAX_CONNECTIONS = 20
 const CONNECT_TIMEOUT_MS = 15_000
 /**
  * UTC, because Prisma's adapter takes every timestamp for UTC; generic plans, because planning costs more than our
@@ -18,21 +19,24 @@ const CONNECT_TIMEOUT_MS = 15_000
 const SESSION_OPTIONS =
   '-c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1 -c jit=off -c idle_in_transaction_session_timeout=120s'
 
+/** What one statement may take, and how many run at once. Reads whose cost a caller decides leave the other connections to everybody. */
+const WORK = { connections: 16, options: `${SESSION_OPTIONS} -c statement_timeout=30s` }
+const READS = { connections: 8, options: `${SESSION_OPTIONS} -c statement_timeout=10s -c default_transaction_read_only=on` }
+
 const ignore = () => undefined
 
+export interface PostgresOptions {
+  /** Told when the database has fallen silent (false), and when it answers again (true). */
+  readonly onChange?: (isAnswering: boolean) => void
+}
+
 /** Opens PostgreSQL. Nothing connects before the first statement. */
-export function createPostgresDatabase(databaseUrl: string): Database {
-  const pool = new pg.Pool({
-    connectionString: withSessionOptions(databaseUrl),
-    options: SESSION_OPTIONS,
-    max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-  })
-  // A connection that the server ends fails the statements on it; without listeners it would end the process, too.
-  pool.on('error', ignore)
-  pool.on('connect', (client) => client.on('error', ignore))
-  const connection = createConnections(pool)
+export function createPostgresDatabase(databaseUrl: string, { onChange }: PostgresOptions = {}): Database {
+  const liveness = createLiveness({ client: { connectionString: databaseUrl, keepAlive: true }, onChange })
+  const work = openPool(databaseUrl, { ...WORK, liveness })
+  const reads = openPool(databaseUrl, { ...READS, liveness })
+  const connection = createConnections(work, { liveness, prefix: 's' })
+  const readConnection = createConnections(reads, { liveness, prefix: 'r' })
   const statementFailingWith =
     (failure: (error: unknown) => unknown): RunStatement =>
     async (text, parameters, form) => {
@@ -51,6 +55,27 @@ export function createPostgresDatabase(databaseUrl: string): Database {
     dialect: 'postgres',
     statement: statementFailingWith((error) => error),
     alone: statementFailingWith(undecidedWithoutAnswer),
+    reading: (signal) => async (text, parameters, form) => {
+      if (signal?.aborted) throw callerLeft()
+      const { run, release, cancel } = await readConnection()
+      let isLeft = signal?.aborted === true
+      const leave = () => {
+        isLeft = true
+        cancel()
+      }
+      try {
+        if (isLeft) throw callerLeft()
+        signal?.addEventListener('abort', leave, { once: true })
+        const answer = await run(text, parameters, form)
+        release(isLeft)
+        return answer
+      } catch (error) {
+        release(isLeft || isUnreachable(error))
+        throw isLeft ? callerLeft() : error
+      } finally {
+        signal?.removeEventListener('abort', leave)
+      }
+    },
     transact: async (work) => {
       const { run, release } = await connection()
       try {
@@ -68,35 +93,88 @@ export function createPostgresDatabase(databaseUrl: string): Database {
     },
     createPrisma: () => {
       const nameOf = createStatementNames('p')
-      return new PrismaClient({ adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => nameOf(sql) }) })
+      return new PrismaClient({ adapter: new PrismaPg(work, { statementNameGenerator: ({ sql }) => nameOf(sql) }) })
     },
-    close: () => pool.end(),
+    async close() {
+      await Promise.all([work.end(), reads.end()])
+      liveness.close()
+    },
   })
+}
+
+interface PoolParts {
+  readonly connections: number
+  readonly options: string
+  readonly liveness: Liveness
+}
+
+function openPool(databaseUrl: string, { connections, options, liveness }: PoolParts): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: withSessionOptions(databaseUrl, options),
+    options,
+    max: connections,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    stream: liveness.socket,
+  })
+  // A connection that the server ends fails the statements on it; without listeners it would end the process, too.
+  pool.on('error', ignore)
+  pool.on('connect', (client) => client.on('error', ignore))
+  // Whoever has a connection waits for its answers, Prisma's client, too.
+  const inUse = new WeakMap<pg.PoolClient, () => void>()
+  pool.on('acquire', (client) => inUse.set(client, liveness.began()))
+  pool.on('release', (_error, client) => inUse.get(client)?.())
+  return pool
 }
 
 interface Connection {
   readonly run: RunStatement
   release(isBroken?: boolean): void
+  /** Ends what runs on it; it is to be released as broken. */
+  cancel(): void
+}
+
+interface ConnectionParts {
+  readonly liveness: Liveness
+  readonly prefix: string
 }
 
 /** Takes connections from a pool, each with what it has prepared. */
-function createConnections(pool: pg.Pool): () => Promise<Connection> {
-  const nameOf = createStatementNames('s')
+function createConnections(pool: pg.Pool, { liveness, prefix }: ConnectionParts): () => Promise<Connection> {
+  const nameOf = createStatementNames(prefix)
   const known = new WeakMap<pg.PoolClient, RunStatement>()
   return async () => {
-    const client = await pool.connect()
+    const client = await takeClient(pool, liveness)
     const run = known.get(client) ?? statementsOn(client, nameOf)
     known.set(client, run)
-    return { run, release: (isBroken = false) => client.release(isBroken) }
+    return { run, release: (isBroken = false) => client.release(isBroken), cancel: () => cancelStatement(client) }
   }
 }
 
+/** A connection from the pool; one that comes after the database fell silent goes back unused. */
+function takeClient(pool: pg.Pool, liveness: Liveness): Promise<pg.PoolClient> {
+  if (liveness.isSilent) return Promise.reject(silence())
+  return new Promise((resolve, reject) => {
+    let isRefused = false
+    const ended = liveness.began((error) => {
+      isRefused = true
+      reject(error)
+    })
+    pool.connect((error, client) => {
+      ended()
+      if (client === undefined) reject(error)
+      else if (isRefused) client.release()
+      else resolve(client)
+    })
+  })
+}
+
 /** `options` in a URL would replace ours, so ours are added to them. */
-function withSessionOptions(databaseUrl: string): string {
+function withSessionOptions(databaseUrl: string, options: string): string {
   if (!URL.canParse(databaseUrl)) return databaseUrl
   const url = new URL(databaseUrl)
   const given = url.searchParams.get('options')
-  if (given !== null) url.searchParams.set('options', `${given} ${SESSION_OPTIONS}`)
+  if (given !== null) url.searchParams.set('options', `${given} ${options}`)
   return url.toString()
 }
 

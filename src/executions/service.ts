@@ -61,11 +61,11 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
   })
   const stepRuns = createBatcher<StepQuery, Page<StepRunView>>({
     groupOf: ({ parentRun, page }) => JSON.stringify([parentRun === null, page.first, page.after, page.isCounted]),
-    load: (queries) => pagesOfStepRuns(db, queries),
+    load: (queries, signal) => pagesOfStepRuns(db.reading(signal), queries),
   })
   const events = createBatcher<EventQuery, Page<EventRecord>>({
     groupOf: ({ run, page }) => JSON.stringify([run === null, page.first, page.after, page.isCounted]),
-    load: (queries) => pagesOfEvents(db, queries),
+    load: (queries, signal) => pagesOfEvents(db.reading(signal), queries),
   })
   const liveSteps = createBatcher<ExecutionId, string[]>({
     groupOf: () => '',
@@ -82,10 +82,10 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
       if (execution === null) throw new TransientError('NOT_FOUND', `there is no execution ${id}`)
       return execution
     },
-    list: (filter, page) => pageExecutions(db, { filter, variableFilter, page }),
-    steps: (executionId, page) => stepRuns({ executionId, parentRun: null, page }),
-    iterations: (executionId, parentRun, page) => stepRuns({ executionId, parentRun, page }),
-    events: (executionId, run, page) => events({ executionId, run, page }),
+    list: async (filter, page) => pageExecutions(db.reading(page.signal), { filter, variableFilter, page }),
+    steps: (executionId, page) => stepRuns({ executionId, parentRun: null, page }, page.signal),
+    iterations: (executionId, parentRun, page) => stepRuns({ executionId, parentRun, page }, page.signal),
+    events: (executionId, run, page) => events({ executionId, run, page }, page.signal),
     currentSteps: async ({ id, status }) => (status === 'running' ? liveSteps(id) : []),
     iterationCounts: (id) => iterationCounts(id),
     watch: (id, signal) => watchExecution(id, { ...watching, signal }),

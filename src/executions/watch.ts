@@ -68,8 +68,8 @@ export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<Exe
       changed = new Set()
       for (let at = 0; at < ids.length; at += BATCH) {
         const batch = ids.slice(at, at + BATCH)
-        const read = () => readMatching(db, { filter, variableFilter, ids: batch })
-        const found = await patiently(() => share(keyOf({ filter, ids: batch }), read), signal)
+        const read = (all?: AbortSignal) => readMatching(db.reading(all), { filter, variableFilter, ids: batch })
+        const found = await patiently(() => share(keyOf({ filter, ids: batch }), read, signal), signal)
         for (const execution of found ?? []) if (isNews(execution)) yield execution
       }
     }
@@ -91,8 +91,9 @@ async function* readAll({
   let after: Slice['next'] = null
   do {
     const place: Slice['next'] = after
-    const read = () => readExecutionsAfter(db, { filter, variableFilter, after: place, limit: BATCH })
-    const slice: Slice = await share(keyOf({ filter, after: place }), read)
+    const read = (all?: AbortSignal) =>
+      readExecutionsAfter(db.reading(all), { filter, variableFilter, after: place, limit: BATCH })
+    const slice: Slice = await share(keyOf({ filter, after: place }), read, signal)
     yield* slice.executions
     after = slice.next
   } while (after !== null && !signal.aborted)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Session } from '../access/session.js'
 import type { Services } from '../orchestrator/services.js'
 import type { WatchPlace } from './result-stream.js'
@@ -10,10 +11,42 @@ export interface GraphQLContext {
   readonly services: Services
   /** What change log and audit say of the caller. */
   readonly actor: string
+  /** Aborted when the caller has left: what is still read for it need not be. */
+  readonly signal: () => AbortSignal
   /** Of a subscription: where it goes on, and how far it came. */
   readonly place?: WatchPlace
 }
 
-export function contextOf(session: Session): GraphQLContext {
-  return { session, services: session.services, actor: session.principal.actor }
+/** Whether the caller of an operation is still there. Most operations never ask, so that the signal is made at the first call. */
+export interface Presence {
+  readonly signal: () => AbortSignal
+  leave(): void
+}
+
+/** Of a caller that is there. */
+export function createPresence(): Presence {
+  let abort: AbortController | null = null
+  let isGone = false
+  return {
+    signal() {
+      if (abort === null) {
+        abort = new AbortController()
+        // As many listen as there are reads at the same time.
+        setMaxListeners(0, abort.signal)
+        if (isGone) abort.abort()
+      }
+      return abort.signal
+    },
+    leave() {
+      isGone = true
+      abort?.abort()
+    },
+  }
+}
+
+/** Of what many callers share, or nobody waits for. */
+export const ALWAYS_THERE: Presence = createPresence()
+
+export function contextOf(session: Session, presence: Presence = ALWAYS_THERE): GraphQLContext {
+  return { session, services: session.services, actor: session.principal.actor, signal: presence.signal }
 }

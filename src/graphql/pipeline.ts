@@ -11,7 +11,7 @@ import {
 } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { createWatchGroups } from '../variables/watch/watch-groups.js'
-import type { GraphQLContext } from './context.js'
+import { ALWAYS_THERE, type GraphQLContext, type Presence } from './context.js'
 import { createDocumentCache, hasPageVariable, type KnownDocument } from './document-cache.js'
 import { clientErrors, type ReportFault } from './errors.js'
 import { groupOf } from './group-key.js'
@@ -103,7 +103,7 @@ export function createPipeline(report: ReportFault): Pipeline {
     const operationName = operation.name?.value
     const parts = { variableValues: variables, ...(operationName !== undefined && { operationName }) }
 
-    async function run(place: WatchPlace): Promise<Outcome> {
+    async function run(place: WatchPlace, { signal }: Pick<GraphQLContext, 'signal'>): Promise<Outcome> {
       try {
         if (operation?.operation !== 'subscription')
           return outcome(
@@ -111,7 +111,7 @@ export function createPipeline(report: ReportFault): Pipeline {
             report,
           )
         const { subscribe, contextFactory } = yoga.getEnveloped({ ...context } as never)
-        const contextValue = { ...(await contextFactory()), place }
+        const contextValue = { ...(await contextFactory()), place, signal }
         const results: unknown = await subscribe({ ...parts, schema, document, contextValue })
         if (!isStream<ExecutionResult>(results)) return outcome(results as ExecutionResult, report)
         return { kind: 'stream', messages: streamResults({ results, place, report }) }
@@ -121,7 +121,7 @@ export function createPipeline(report: ReportFault): Pipeline {
     }
 
     async function perform(): Promise<Outcome> {
-      const first = await run({ after: null, event: null })
+      const first = await run({ after: null, event: null }, context)
       const group = operation && groupOf({ request, operation, viewer: context.session.id })
       if (first.kind !== 'stream' || !group) return first
       return { kind: 'stream', messages: groups.watch({ ...group, own: first.messages, open: (after) => reopen(run, after) }) }
@@ -137,9 +137,9 @@ function unknownOperation(name: string | null | undefined): GraphQLError {
   )
 }
 
-/** A stream that goes on after a revision; one that cannot says why in its only message. */
-async function reopen(run: (place: WatchPlace) => Promise<Outcome>, after: number): Promise<ResultStream> {
-  const opened = await run({ after, event: null })
+/** A stream that goes on after a revision, for all that share it; one that cannot says why in its only message. */
+async function reopen(run: (place: WatchPlace, presence: Presence) => Promise<Outcome>, after: number): Promise<ResultStream> {
+  const opened = await run({ after, event: null }, ALWAYS_THERE)
   if (opened.kind === 'stream') return opened.messages
   return failedStream(opened.kind === 'refused' ? opened.errors : (opened.result.errors ?? []), after)
 }

@@ -2,12 +2,24 @@ type Open<T> = (signal: AbortSignal) => AsyncGenerator<T, void, undefined>
 
 /**
  * A source stream that ends at once when its reader leaves. The first event is awaited, so that a refused watch (REVISION_GONE,
- * VALIDATION) fails the subscription itself. `onTaken` is told of each item just before it is executed.
+ * VALIDATION) fails the subscription itself; the caller may leave meanwhile. `onTaken` is told of each item just before it is executed.
  */
-export async function openStream<T>(open: Open<T>, onTaken?: (item: T) => void): Promise<AsyncGenerator<T, void, undefined>> {
+export async function openStream<T>(
+  caller: AbortSignal,
+  open: Open<T>,
+  onTaken?: (item: T) => void,
+): Promise<AsyncGenerator<T, void, undefined>> {
   const abort = new AbortController()
-  const source = open(abort.signal)
-  return createStream({ source, abort, first: await source.next(), onTaken })
+  const leave = (): void => abort.abort()
+  if (caller.aborted) leave()
+  caller.addEventListener('abort', leave, { once: true })
+  try {
+    const source = open(abort.signal)
+    return createStream({ source, abort, first: await source.next(), onTaken })
+  } finally {
+    // From here on others may read the same stream: its end is its `return`.
+    caller.removeEventListener('abort', leave)
+  }
 }
 
 /** The same where the first item may be long in coming: the subscription stands before it. */

@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import type { Session } from '../access/session.js'
 import type { Sessions } from '../access/sessions.js'
 import { isTransientError, TransientError } from '../core/errors.js'
-import { contextOf } from '../graphql/context.js'
 import type { ReportFault } from '../graphql/errors.js'
 import { createPipeline } from '../graphql/pipeline.js'
 import { createHttpHandler } from '../graphql/transport/http.js'
@@ -47,7 +46,7 @@ export function createDoors({ sessions, corsOrigins, guard, metrics, logger, hea
     authorize: async (request, payload) => {
       const given = bearerOf(payload['authorization'] ?? payload['Authorization']) ?? guard.credentialOf(request)
       try {
-        return contextOf(await sessions.authenticate(given))
+        return await sessions.authenticate(given)
       } catch (error) {
         if (isTransientError(error) && error.code === 'UNAUTHENTICATED') return null
         throw error
@@ -66,7 +65,7 @@ export function createDoors({ sessions, corsOrigins, guard, metrics, logger, hea
     const session = await sessions.authenticate(guard.credentialOf(request))
     session.admit()
     if (isRead(request) && path === '/graphql' && request.headers.accept?.includes('text/html')) return sendGraphiql(response)
-    if (path === '/graphql') return graphql(request, response, contextOf(session))
+    if (path === '/graphql') return graphql(request, response, session)
     if (path.startsWith('/api/') || path === '/api') return rest(request, response, session)
     if (isRead(request) && path === '/metrics') {
       if (!session.principal.rights.has('read')) throw new TransientError('FORBIDDEN', 'The metrics need the right "read"')

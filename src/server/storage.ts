@@ -32,7 +32,11 @@ export async function openStorage(config: Config, { logger, closing, onFatal }: 
     const lock = await takeProcessLock({ databaseUrl, isShared: natsUrl !== null, onLost: onFatal })
     closing.add('process lock', lock.release)
   }
-  const db = await openDatabase(config)
+  const onChange = (isAnswering: boolean): void => {
+    if (isAnswering) logger.info('the database answers again')
+    else logger.error('the database of DATABASE_URL does not answer: what asks for it is OVERLOADED until it does')
+  }
+  const db = await openDatabase({ ...config, onChange })
   closing.add('database', db.close)
   const machine = await leaseMachine(db, { onLost: (error) => logger.error({ err: error }, 'the machine number was lost') })
   closing.add('machine number', machine.release)

@@ -43,7 +43,10 @@ export interface VariablesService {
   /** One variable with its sensitive value instead of the mask, not counted. @throws TransientError INTERNAL when its key is lost */
   reveal(executionId: ExecutionId, name: string): Promise<VariableRecord | null>
   /** All variables by `created_at` with the revision of the same snapshot; counts no read. */
-  all(executionId: ExecutionId): Promise<{ readonly revision: number; readonly variables: VariableRecord[] }>
+  all(
+    executionId: ExecutionId,
+    signal?: AbortSignal,
+  ): Promise<{ readonly revision: number; readonly variables: VariableRecord[] }>
   /** One page with the revision to watch from, read in the same snapshot. */
   list(request: ListRequest): Promise<Page<VariableRecord> & { readonly revision: number }>
   /** Across executions. */
@@ -76,8 +79,8 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
   const countedRead = createReadQueue({ sql: db, clock })
   const queuedWrite = createWriteQueue({ db, bus, clock, keyRing })
   const listed = createBatcher<ListRequest, Page<VariableRecord> & { readonly revision: number }>({
-    groupOf: ({ executionId: _, ...rest }) => stringifyJson(rest as unknown as JsonValue),
-    load: (requests) => variablePages(db, requests),
+    groupOf: ({ executionId: _, signal: __, ...rest }) => stringifyJson(rest as unknown as JsonValue),
+    load: (requests, signal) => variablePages(db.reading(signal), requests),
   })
   const wakeUp = createWakeUps({ bus, findPositions: (ids) => findPositions(db, ids) })
   const watching = { sql: db, share: createSharedCalls(), wakeUp }
@@ -100,14 +103,14 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
       const variable = await byName(executionId, name, (id, wanted) => findVariable(db, id, wanted))
       return variable === null ? null : revealed(variable, keyRing)
     },
-    all: async (executionId) => allVariables(db, parseExecutionId(executionId)),
-    list: async (request) => listed({ ...request, executionId: parseExecutionId(request.executionId) }),
-    search: (filter, page) => searchPage(db, filter, page),
+    all: async (executionId, signal) => allVariables(db.reading(signal), parseExecutionId(executionId)),
+    list: async (request) => listed({ ...request, executionId: parseExecutionId(request.executionId) }, request.signal),
+    search: async (filter, page) => searchPage(db.reading(page.signal), filter, page),
     history: async (request) => {
       if (request.name !== null && request.name !== undefined) checkStorableName(request.name)
-      return historyPage(db, request)
+      return historyPage(db.reading(request.signal), request)
     },
-    values: async (executionId, asOf = null) => variableValues(db, parseExecutionId(executionId), asOf),
+    values: async (executionId, asOf = null) => variableValues(db.reading(), parseExecutionId(executionId), asOf),
 
     write: async (request) => {
       checkListed(request.writes, 'variables', VARIABLE_LIMITS.variableCount)

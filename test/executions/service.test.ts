@@ -170,7 +170,7 @@ describeEachDatabase('executions', (open) => {
       texts.push(text)
       return []
     }
-    const counted = { ...db, rows } as unknown as Database
+    const counted = { ...db, reading: () => ({ rows }) } as unknown as Database
     executions = createExecutionsService({ db: counted, bus, variableFilter: variableFilterSql })
     const looks = async (variables: VariableFilter[]) => {
       texts.length = 0

@@ -14,6 +14,7 @@ function counting(db: Database) {
     get prisma() {
       return db.prisma
     },
+    reading: () => watched,
     rows: (text, ...parameters) => {
       seen.push(text)
       return db.rows(text, ...parameters)

@@ -25,11 +25,11 @@ function countingDatabase(db: Database): { db: Database; count(): number } {
       tx.send(text, ...parameters)
     },
   })
-  const { dialect, rows, texts, run, alone } = db
+  const { dialect, rows, texts, run, alone, reading } = db
   return {
     count: () => count,
     db: {
-      ...{ dialect, rows, texts, run, alone },
+      ...{ dialect, rows, texts, run, alone, reading },
       get prisma() {
         return db.prisma
       },

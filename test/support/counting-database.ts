@@ -9,21 +9,23 @@ export interface CountingDatabase {
 /** The same database, which counts what is read through it. */
 export function countingDatabase(db: Database): CountingDatabase {
   let texts: string[] = []
-  return {
-    db: {
-      ...db,
-      get prisma() {
-        return db.prisma
-      },
-      rows: async <Row>(text: string, ...parameters: SqlParameter[]) => {
-        texts.push(text)
-        return db.rows<Row>(text, ...parameters)
-      },
-      texts: async (text, ...parameters) => {
-        texts.push(text)
-        return db.texts(text, ...parameters)
-      },
+  const counting: Database = {
+    ...db,
+    get prisma() {
+      return db.prisma
     },
+    reading: () => counting,
+    rows: async <Row>(text: string, ...parameters: SqlParameter[]) => {
+      texts.push(text)
+      return db.rows<Row>(text, ...parameters)
+    },
+    texts: async (text, ...parameters) => {
+      texts.push(text)
+      return db.texts(text, ...parameters)
+    },
+  }
+  return {
+    db: counting,
     count(word) {
       const found = texts.filter((text) => text.includes(word)).length
       texts = []

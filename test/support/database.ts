@@ -81,7 +81,7 @@ async function openPostgresDatabase(url: string): Promise<TestDatabase> {
   const name = `transient_test_${randomUUID().replaceAll('-', '')}`
   await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`))
   const database = createPostgresDatabase(databaseUrl(url, name))
-  const { dialect, rows, texts, run, transaction, alone } = database
+  const { dialect, rows, texts, run, transaction, alone, reading } = database
   return {
     dialect,
     rows,
@@ -89,6 +89,7 @@ async function openPostgresDatabase(url: string): Promise<TestDatabase> {
     run,
     transaction,
     alone,
+    reading,
     get prisma() {
       return database.prisma
     },

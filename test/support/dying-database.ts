@@ -63,6 +63,7 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
         step()
         return rows
       },
+      reading: (signal) => wrap(db.reading(signal)),
       close: () => db.close(),
     },
     statements: () => count,

@@ -2,6 +2,7 @@ import { createMemoryBus } from '../../src/bus/index.js'
 import { createCatalogService } from '../../src/catalog/service.js'
 import type { Database } from '../../src/db/database.js'
 import { createExecutionsService } from '../../src/executions/service.js'
+import { createPresence } from '../../src/graphql/context.js'
 import { createPipeline } from '../../src/graphql/pipeline.js'
 import { stringifyResult } from '../../src/graphql/result.js'
 import type { Services } from '../../src/orchestrator/services.js'
@@ -18,7 +19,12 @@ export function openPipeline(db: Database): (query: string, variables?: Record<s
     catalog: createCatalogService({ db, tools: TOOLS }),
   } as unknown as Services
   const rights = new Set(['read', 'read_variables', 'write'])
-  const context = { services, actor: 'api:test', session: { id: 's', services, principal: { rights } } }
+  const context = {
+    services,
+    actor: 'api:test',
+    signal: createPresence().signal,
+    session: { id: 's', services, principal: { rights } },
+  }
   const pipeline = createPipeline((_id, fault) => {
     throw fault
   })

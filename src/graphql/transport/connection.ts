@@ -1,9 +1,10 @@
 import type { GraphQLFormattedError } from 'graphql'
 import { CloseCode, MessageType, validateMessage } from 'graphql-ws'
+import type { Session } from '../../access/session.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import { type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
 import { parseJsonBody } from '../../core/json-body.js'
-import type { GraphQLContext } from '../context.js'
+import { contextOf, createPresence, type Presence } from '../context.js'
 import { clientErrors, type ReportFault } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import type { Pipeline } from '../pipeline.js'
@@ -28,8 +29,8 @@ export interface ConnectionOptions {
   readonly socket: Socket
   readonly pipeline: Pipeline
   readonly report: ReportFault
-  /** What `connection_init` may do; null: nothing, the connection is closed. */
-  authorize(payload: JsonObject): Promise<GraphQLContext | null>
+  /** Whose connection it is by `connection_init`; null: nobody's, it is closed. */
+  authorize(payload: JsonObject): Promise<Session | null>
 }
 
 export interface Connection {
@@ -41,6 +42,7 @@ export interface Connection {
 interface Operation {
   isStopped: boolean
   messages: ResultStream | null
+  readonly presence: Presence
 }
 
 /**
@@ -51,7 +53,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   const operations = new Map<string, Operation>()
   let isInitialised = false
   let isClosed = false
-  let context: GraphQLContext | null = null
+  let session: Session | null = null
   let forget: () => void = () => undefined
   let initialising: Promise<void> = Promise.resolve()
   const initTimeout = setTimeout(
@@ -83,26 +85,26 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   async function initialise(payload: JsonObject): Promise<void> {
     if (isInitialised) return socket.close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests')
     isInitialised = true
-    context = await authorize(payload)
-    if (context === null) return socket.close(CloseCode.Forbidden, 'Forbidden')
+    session = await authorize(payload)
+    if (session === null) return socket.close(CloseCode.Forbidden, 'Forbidden')
     // What runs ends with an error of its own first.
-    forget = context.session.ending.onEnd(() => setTimeout(() => socket.close(CloseCode.Forbidden, 'Forbidden'), END_GRACE_MS))
+    forget = session.ending.onEnd(() => setTimeout(() => socket.close(CloseCode.Forbidden, 'Forbidden'), END_GRACE_MS))
     await socket.send(`{"type":"connection_ack"}`)
   }
 
   async function subscribe(id: string, payload: JsonValue, fault: TransientError | null): Promise<void> {
-    if (context === null) await initialising
-    if (context === null) return socket.close(CloseCode.Unauthorized, 'Unauthorized')
+    if (session === null) await initialising
+    if (session === null) return socket.close(CloseCode.Unauthorized, 'Unauthorized')
     if (operations.has(id))
       return socket.close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`.slice(0, 120))
     if (operations.size >= LIMITS.subscriptionsPerSocket) {
       const message = `This socket has ${operations.size} operations open, the limit; complete one or open another socket`
       return sendMessage(id, 'error', stringifyResult(clientErrors([new TransientError('BAD_REQUEST', message)], report)))
     }
-    const operation: Operation = { isStopped: false, messages: null }
+    const operation: Operation = { isStopped: false, messages: null, presence: createPresence() }
     operations.set(id, operation)
     try {
-      const errors = await run(id, { operation, payload, fault, context })
+      const errors = await run(id, { operation, payload, fault, session })
       if (operation.isStopped) return
       operations.delete(id)
       if (errors === null) await socket.send(`{"id":${JSON.stringify(id)},"type":"complete"}`)
@@ -113,11 +115,11 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
   }
 
   /** Sends every result; answers the errors that ended the operation, or null. */
-  async function run(id: string, { operation, payload, fault, context }: Run): Promise<readonly GraphQLFormattedError[] | null> {
+  async function run(id: string, { operation, payload, fault, session }: Run): Promise<readonly GraphQLFormattedError[] | null> {
     try {
-      context.session.admit()
+      session.admit()
       if (fault !== null) throw fault
-      const prepared = pipeline.prepare(checkOperation(payload), context)
+      const prepared = pipeline.prepare(checkOperation(payload), contextOf(session, operation.presence))
       if ('errors' in prepared) return prepared.errors
       const outcome = await prepared.perform()
       if (outcome.kind === 'refused') return outcome.errors
@@ -164,6 +166,7 @@ export function createConnection({ socket, pipeline, report, authorize }: Connec
     if (operation === undefined) return
     operations.delete(id)
     operation.isStopped = true
+    operation.presence.leave()
     operation.messages?.close()
   }
 
@@ -181,7 +184,7 @@ interface Run {
   readonly operation: Operation
   readonly payload: JsonValue
   readonly fault: TransientError | null
-  readonly context: GraphQLContext
+  readonly session: Session
 }
 
 /** What is there already goes along, up to a size. */

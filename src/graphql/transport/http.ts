@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FormattedExecutionResult } from 'graphql'
+import type { Session } from '../../access/session.js'
 import { type ErrorCode, isTransientError, TransientError } from '../../core/errors.js'
-import type { GraphQLContext } from '../context.js'
+import { contextOf, createPresence, type GraphQLContext } from '../context.js'
 import { clientErrors, type ReportFault } from '../errors.js'
 import type { Outcome, Pipeline } from '../pipeline.js'
 import { stringifyResult } from '../result.js'
@@ -14,11 +15,14 @@ export interface HttpHandlerOptions {
   readonly report: ReportFault
 }
 
-export type GraphQLHandler = (request: IncomingMessage, response: ServerResponse, context: GraphQLContext) => Promise<void>
+export type GraphQLHandler = (request: IncomingMessage, response: ServerResponse, session: Session) => Promise<void>
 
 /** GraphQL over HTTP: JSON bodies by POST, answered as JSON, or as server-sent events where the client accepts those. */
 export function createHttpHandler({ pipeline, report }: HttpHandlerOptions): GraphQLHandler {
-  return async (request, response, context) => {
+  return async (request, response, session) => {
+    const presence = createPresence()
+    response.once('close', () => response.writableFinished || presence.leave())
+    const context = contextOf(session, presence)
     const types = acceptedTypes(request.headers.accept)
     try {
       await answer(request, response, { pipeline, context, types })

@@ -11,6 +11,8 @@ const COMPLETE = 'event: complete\ndata:\n\n'
 
 /** Sends results as server-sent events (graphql-sse, distinct connections); ends the stream when the reader leaves. */
 export async function sendStream(response: ServerResponse, messages: ResultStream): Promise<void> {
+  // It left before there was anything to send: nothing says so any more.
+  if (response.destroyed) return messages.close()
   open(response)
   const ping = setInterval(() => response.writableNeedDrain || response.write(':\n\n'), PING_MS)
   response.once('close', () => {

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { handleProtocols } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Session } from '../../access/session.js'
 import type { JsonObject } from '../../core/json.js'
-import type { GraphQLContext } from '../context.js'
 import type { ReportFault } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import type { Pipeline } from '../pipeline.js'
@@ -23,8 +23,8 @@ const INTERNAL_ERROR = 1011
 export interface WebSocketOptions {
   readonly pipeline: Pipeline
   readonly report: ReportFault
-  /** The context of a connection from its upgrade request and the payload of `connection_init`; null: closed with 4403. */
-  authorize(request: IncomingMessage, payload: JsonObject): Promise<GraphQLContext | null>
+  /** Whose connection it is, from its upgrade request and the payload of `connection_init`; null: closed with 4403. */
+  authorize(request: IncomingMessage, payload: JsonObject): Promise<Session | null>
 }
 
 export interface WebSocketDoor {

@@ -36,9 +36,9 @@ builder.queryField('audit', (t) =>
     authScopes: { audit: true },
     description: 'Newest first. REST: GET /api/audit.',
     args: { ...pageArguments, filter: t.arg({ type: AuditFilterInput }) },
-    resolve: (_root, { filter, ...page }, { services }) => {
+    resolve: (_root, { filter, ...page }, { services, signal }) => {
       if (filter?.executionId != null) parseExecutionId(filter.executionId, 'filter.executionId')
-      return services.audit.list({ ...filter, ...page })
+      return services.audit.list({ ...filter, ...page, signal: signal() })
     },
   }),
 )

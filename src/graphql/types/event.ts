@@ -33,7 +33,7 @@ builder.objectField(ExecutionType, 'events', (t) =>
     type: EventConnection,
     description: 'What happened, oldest first.',
     args: pageArguments,
-    resolve: ({ id }, page, { services }, info) => services.executions.events(id, null, pageRequest(page, info)),
+    resolve: ({ id }, page, context, info) => context.services.executions.events(id, null, pageRequest(page, context, info)),
   }),
 )
 
@@ -42,7 +42,7 @@ builder.objectField(StepRunType, 'events', (t) =>
     type: EventConnection,
     description: 'What happened to it: attempts, retries, and why it led where it did.',
     args: pageArguments,
-    resolve: ({ executionId, run }, page, { services }, info) =>
-      services.executions.events(executionId, run, pageRequest(page, info)),
+    resolve: ({ executionId, run }, page, context, info) =>
+      context.services.executions.events(executionId, run, pageRequest(page, context, info)),
   }),
 )

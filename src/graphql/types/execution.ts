@@ -56,8 +56,12 @@ ExecutionType.implement({
     variables: t.field({
       type: VariableConnection,
       args: variableListArguments,
-      resolve: ({ id }, { filter, ...page }, { services }, info) =>
-        services.variables.list({ ...pageRequest(page, info), executionId: id, filter: checkedVariableFilter(filter) }),
+      resolve: ({ id }, { filter, ...page }, context, info) =>
+        context.services.variables.list({
+          ...pageRequest(page, context, info),
+          executionId: id,
+          filter: checkedVariableFilter(filter),
+        }),
     }),
   }),
 })
@@ -77,8 +81,8 @@ builder.queryFields((t) => ({
     authScopes: { read: true },
     description: 'Newest first.',
     args: { ...pageArguments, filter: t.arg({ type: ExecutionFilterInput }) },
-    resolve: (_root, { filter, ...page }, { services }, info) =>
-      services.executions.list(checkedExecutionFilter(filter), pageRequest(page, info)),
+    resolve: (_root, { filter, ...page }, context, info) =>
+      context.services.executions.list(checkedExecutionFilter(filter), pageRequest(page, context, info)),
   }),
 }))
 
@@ -105,9 +109,9 @@ builder.subscriptionFields((t) => ({
     authScopes: { read: true },
     description: 'The same over all executions that match.',
     args: { filter: t.arg({ type: ExecutionFilterInput }) },
-    subscribe: (_root, { filter }, { services }) => {
+    subscribe: (_root, { filter }, { services, signal: caller }) => {
       const checked = checkedExecutionFilter(filter)
-      return openStream((signal) => services.executions.watchAll(checked, signal))
+      return openStream(caller(), (signal) => services.executions.watchAll(checked, signal))
     },
     resolve: (execution) => execution,
   }),

@@ -2,14 +2,19 @@ import type { ObjectRef } from '@pothos/core'
 import type { GraphQLResolveInfo } from 'graphql'
 import type { Page, PageRequest } from '../../core/cursor.js'
 import { builder } from '../builder.js'
+import type { GraphQLContext } from '../context.js'
 import { PLAIN } from '../printer.js'
 import { isSelected } from '../selection.js'
 
 type Types = typeof builder.$inferSchemaTypes
 
-/** What a list asks its service for: the total only where it is selected. */
-export function pageRequest<Request extends PageRequest>(request: Request, info: GraphQLResolveInfo): Request & PageRequest {
-  return { ...request, isCounted: isSelected(info, 'totalCount') }
+/** What a list asks its service for: the total only where it is selected, and nothing once the caller has left. */
+export function pageRequest<Request extends PageRequest>(
+  request: Request,
+  { signal }: Pick<GraphQLContext, 'signal'>,
+  info: GraphQLResolveInfo,
+): Request & PageRequest {
+  return { ...request, signal: signal(), isCounted: isSelected(info, 'totalCount') }
 }
 
 /** The arguments of every list. */

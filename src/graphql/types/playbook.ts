@@ -75,14 +75,14 @@ builder.queryFields((t) => ({
     authScopes: { read: true },
     description: 'The latest version of each, by path.',
     args: pageArguments,
-    resolve: (_root, page, { services }) => services.catalog.list(page),
+    resolve: (_root, page, { services, signal }) => services.catalog.list({ ...page, signal: signal() }),
   }),
   playbookVersions: t.field({
     type: PlaybookConnection,
     authScopes: { read: true },
     description: 'The versions of one path, newest first.',
     args: { path: t.arg.string({ required: true }), ...pageArguments },
-    resolve: (_root, { path, ...page }, { services }) => services.catalog.versions(path, page),
+    resolve: (_root, { path, ...page }, { services, signal }) => services.catalog.versions(path, { ...page, signal: signal() }),
   }),
   validatePlaybook: t.field({
     type: PlaybookReport,

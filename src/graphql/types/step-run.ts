@@ -27,8 +27,8 @@ StepRunType.implement({
     iterations: t.field({
       type: StepRunConnection,
       args: pageArguments,
-      resolve: ({ executionId, run }, page, { services }, info) =>
-        services.executions.iterations(executionId, run, pageRequest(page, info)),
+      resolve: ({ executionId, run }, page, context, info) =>
+        context.services.executions.iterations(executionId, run, pageRequest(page, context, info)),
     }),
     iterationCounts: t.expose('iterationCounts', {
       type: IterationCountsType,
@@ -56,7 +56,7 @@ builder.objectField(ExecutionType, 'steps', (t) =>
     type: StepRunConnection,
     description: 'Every visit of every step, in order; iterations beneath it.',
     args: pageArguments,
-    resolve: ({ id }, page, { services }, info) => services.executions.steps(id, pageRequest(page, info)),
+    resolve: ({ id }, page, context, info) => context.services.executions.steps(id, pageRequest(page, context, info)),
   }),
 )
 

@@ -135,9 +135,9 @@ builder.queryFields((t) => ({
     authScopes: { read_variables: true },
     description: 'Never counts as a read. `revision` on the connection is the point to watch from. `asOf` reads the past.',
     args: { executionId: t.arg.id({ required: true }), ...variableListArguments },
-    resolve: (_root, { executionId, filter, ...page }, { services }, info) =>
-      services.variables.list({
-        ...pageRequest(page, info),
+    resolve: (_root, { executionId, filter, ...page }, context, info) =>
+      context.services.variables.list({
+        ...pageRequest(page, context, info),
         executionId: parseExecutionId(executionId),
         filter: checkedVariableFilter(filter),
       }),
@@ -147,8 +147,8 @@ builder.queryFields((t) => ({
     authScopes: { read_variables: true },
     description: 'Across executions: find the ones that hold a value.',
     args: { filter: t.arg({ type: VariableFilterInput, required: true }), ...pageArguments },
-    resolve: (_root, { filter, ...page }, { services }, info) =>
-      services.variables.search(checkedVariableFilter(filter), pageRequest(page, info)),
+    resolve: (_root, { filter, ...page }, context, info) =>
+      context.services.variables.search(checkedVariableFilter(filter), pageRequest(page, context, info)),
   }),
   variableHistory: t.field({
     type: VariableChangeConnection,
@@ -160,7 +160,7 @@ builder.queryFields((t) => ({
       newestFirst: t.arg.boolean({ defaultValue: false }),
       ...pageArguments,
     },
-    resolve: (_root, { executionId, ...request }, { services }, info) =>
-      services.variables.history({ ...pageRequest(request, info), executionId: parseExecutionId(executionId) }),
+    resolve: (_root, { executionId, ...request }, context, info) =>
+      context.services.variables.history({ ...pageRequest(request, context, info), executionId: parseExecutionId(executionId) }),
   }),
 }))

@@ -78,6 +78,7 @@ async function auditBody(context: Context<RestEnv>): Promise<AuditResponse> {
     until: timeOf(query('until'), 'until'),
     first: wholeNumber(query('first'), 'first'),
     after: query('after'),
+    signal: context.req.raw.signal,
   })
   return {
     entries: page.items.map((entry) => ({

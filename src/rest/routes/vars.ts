@@ -51,7 +51,7 @@ export function addVarsRoutes(app: Hono<RestEnv>, poll: (context: Context<RestEn
 
 async function list(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
-  const { revision, variables } = await servicesOf(context).variables.all(executionId)
+  const { revision, variables } = await servicesOf(context).variables.all(executionId, context.req.raw.signal)
   const body: VariableListResponse = {
     execution_id: new LosslessNumber(executionId),
     variables: Object.fromEntries(variables.map((variable) => [variable.name, variableBody(variable)])),

@@ -1,0 +1,148 @@
+import { Socket } from 'node:net'
+import pg from 'pg'
+import { sqlState } from './errors.js'
+
+/** What has no answer after this long makes us ask whether the database answers at all. */
+const SUSPECT_MS = 500
+/** How long that question may take. */
+const PROBE_MS = 1_000
+/** How often it is asked again while it does not. */
+const RETRY_MS = 500
+
+/** Says whether a PostgreSQL answers, and ends what waits for one that does not: a frozen server breaks no connection. */
+export interface Liveness {
+  /** For the driver: a socket that is cut when the database falls silent. */
+  readonly socket: () => Socket
+  /** Whether it is known to be silent: then nothing new need be asked. */
+  readonly isSilent: boolean
+  /** Something waits for the database now, and is told when that is silent. Answers how to say that it waits no longer. */
+  began(onSilent?: (error: Error) => void): () => void
+  close(): void
+}
+
+interface LivenessOptions {
+  /** Of a connection of its own, which is used for nothing else. */
+  readonly client: pg.ClientConfig
+  /** Told when it falls silent (false), and when it answers again (true). */
+  readonly onChange?: ((isAnswering: boolean) => void) | undefined
+}
+
+interface Waiting {
+  readonly since: number
+  readonly onSilent: ((error: Error) => void) | undefined
+}
+
+const ignore = () => undefined
+
+/** Worded so that it is known for what it is: the connection failed, and not the statement. */
+export function silence(): Error {
+  return new Error('connection terminated: the database does not answer')
+}
+
+/** Asks only while something waits; a database that is slow to answer one statement, but answers another, is left alone. */
+export function createLiveness({ client, onChange = () => undefined }: LivenessOptions): Liveness {
+  const waiting = new Set<Waiting>()
+  const sockets = new Set<Socket>()
+  const probe = createProbe(client)
+  let timer: NodeJS.Timeout | null = null
+  let isSilent = false
+  let isClosed = false
+
+  function checkIn(ms: number): void {
+    if (isClosed) return
+    timer = setTimeout(() => void check(), ms).unref()
+  }
+
+  async function check(): Promise<void> {
+    if (!isSilent) {
+      const [oldest] = waiting
+      if (oldest === undefined) {
+        timer = null
+        return
+      }
+      const age = performance.now() - oldest.since
+      if (age < SUSPECT_MS) return checkIn(SUSPECT_MS - age)
+    }
+    const isAnswering = await probe.ask()
+    if (isClosed) return
+    if (isAnswering === isSilent) onChange(isAnswering)
+    isSilent = !isAnswering
+    if (isSilent) cut()
+    checkIn(isSilent ? RETRY_MS : SUSPECT_MS)
+  }
+
+  function cut(): void {
+    const error = silence()
+    for (const socket of sockets) socket.destroy(error)
+    for (const { onSilent } of waiting) onSilent?.(error)
+  }
+
+  return {
+    get isSilent() {
+      return isSilent
+    },
+    socket() {
+      const socket = new Socket()
+      sockets.add(socket)
+      return socket.once('close', () => sockets.delete(socket))
+    },
+    began(onSilent) {
+      const entry = { since: performance.now(), onSilent }
+      waiting.add(entry)
+      if (timer === null) checkIn(SUSPECT_MS)
+      return () => waiting.delete(entry)
+    },
+    close() {
+      isClosed = true
+      if (timer !== null) clearTimeout(timer)
+      probe.close()
+    },
+  }
+}
+
+/** A connection that is only asked whether it is answered. */
+function createProbe(config: pg.ClientConfig) {
+  let open: { readonly client: pg.Client; readonly socket: Socket } | null = null
+
+  function forget(): void {
+    // `end` would wait for an answer.
+    open?.socket.destroy()
+    open = null
+  }
+
+  async function connect(): Promise<pg.Client> {
+    const socket = new Socket()
+    const client = new pg.Client({ ...config, stream: () => socket })
+    // Without a listener a connection lost between two questions would end the process.
+    client.on('error', ignore)
+    open = { client, socket }
+    await client.connect()
+    return client
+  }
+
+  async function answer(): Promise<boolean> {
+    try {
+      await (open?.client ?? (await connect())).query('SELECT 1')
+      return true
+    } catch (error) {
+      forget()
+      // Whoever refuses answers: too many connections, starting up, shutting down.
+      return sqlState(error) !== null
+    }
+  }
+
+  return {
+    async ask(): Promise<boolean> {
+      let timer: NodeJS.Timeout | undefined
+      const late = new Promise<boolean>((resolve) => {
+        // What came while this process was busy is read before the immediate runs.
+        timer = setTimeout(() => setImmediate(() => resolve(false)), PROBE_MS)
+      })
+      const isAnswered = await Promise.race([answer(), late])
+      clearTimeout(timer)
+      if (!isAnswered) forget()
+      return isAnswered
+    },
+    close: forget,
+  }
+}
