@@ -1,6 +1,6 @@
-import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from 'yaml'
+import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, Scalar } from 'yaml'
 import { FORBIDDEN_KEYS } from './names.js'
-import { keyText, type Source, scalarValue } from './reader.js'
+import { isMergeKey, keyText, type Source, scalarValue } from './reader.js'
 import { numberFault, otherReading } from './scalars.js'
 
 const MAX_DEPTH = 64
@@ -38,8 +38,11 @@ function visit(node: Node | null, place: Place): void {
   if (isScalar(node)) return checkScalar(node, place)
   const { walk, path, depth } = place
   if (isSeq(node)) {
-    for (const [index, item] of node.items.entries())
-      visit(item as Node | null, { walk, path: `${path}[${index}]`, depth: depth + 1 })
+    for (const [index, item] of node.items.entries()) {
+      const meant = asMeant(item as Node | null, walk.source)
+      node.items[index] = meant
+      visit(meant, { walk, path: `${path}[${index}]`, depth: depth + 1 })
+    }
   }
   if (isMap(node)) visitPairs(node, place)
 }
@@ -59,10 +62,32 @@ function visitPairs(node: Node, { walk, path, depth }: Place): void {
       if (seen.has(name))
         add(`duplicate key "${name.slice(0, 60)}": it is given before in line ${walk.source.log.lineOf(seen.get(name) ?? 0)}`)
       else seen.set(name, offset)
-      checkScalar(key as Scalar, { walk, path: at, depth })
+      if (!isMergeKey(key)) checkScalar(key as Scalar, { walk, path: at, depth })
     }
+    pair.value = asMeant(pair.value as Node | null, walk.source)
     visit(pair.value as Node | null, { walk, path: at, depth: depth + 1 })
+    if (isMergeKey(key) && !isMergeable(pair.value as Node | null, walk.source)) {
+      add('"<<" merges a mapping, or a list of mappings, by their aliases or as they are: this is something else')
+    }
   }
+}
+
+function isMergeable(value: Node | null, { aliases }: Source): boolean {
+  const node = value && (aliases.get(value) ?? value)
+  if (isMap(node)) return true
+  return isSeq(node) && node.items.every((item) => isMap(aliases.get(item as Node) ?? item))
+}
+
+/** In the place of a mapping that is a template without quotes, which is reported already: its text. */
+function asMeant(node: Node | null, { unquoted }: Source): Node | null {
+  if (!isMap(node) || node.flow !== true) return node
+  const template = unquoted.get(node.range?.[0] ?? -1)
+  if (!template) return node
+  const text = new Scalar(template.text)
+  text.type = 'PLAIN'
+  text.source = template.text
+  text.range = node.range ?? null
+  return text
 }
 
 function checkScalar(node: Scalar, { walk, path }: Place): void {
@@ -80,7 +105,7 @@ function checkScalar(node: Scalar, { walk, path }: Place): void {
   const reading = otherReading(text)
   if (!reading) return
   add(
-    `${text} is ${reading.here} here (YAML 1.2), but ${reading.there} in YAML 1.1: quote it, or write it so that both agree`,
+    `${text.length > 60 ? `${text.slice(0, 60)}...` : text} is ${reading.here} here (YAML 1.2), but ${reading.there} in YAML 1.1: quote it, or write it so that both agree`,
     'warning',
   )
 }

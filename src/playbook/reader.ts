@@ -5,6 +5,7 @@ import type { ProblemSeverity } from './model.js'
 import type { ProblemLog } from './problems.js'
 import { readPlain } from './scalars.js'
 import { didYouMean } from './suggest.js'
+import type { UnquotedTemplate } from './unquoted.js'
 
 /** What every reader shares about the source it reads. */
 export interface Source {
@@ -12,6 +13,8 @@ export interface Source {
   readonly text: string
   /** Whether it was registered before: then rules that came later only warn, so that what runs goes on. */
   readonly isRegistered: boolean
+  /** Templates that YAML reads as mappings, by the place of their brace: reported, and read as the texts that were meant. */
+  readonly unquoted: ReadonlyMap<number, UnquotedTemplate>
   /** Every alias and the node it stands for, as `checkTree` found them. */
   readonly aliases: Map<Node, Node>
 }
@@ -82,11 +85,34 @@ export function keyText(key: unknown): string | null {
   return typeof key.value === 'string' ? key.value : (key.source ?? '')
 }
 
-/** The entries of a mapping, first occurrence first; empty for anything else. */
+/** Whether a key is `<<`, which merges other mappings into its own, as in YAML 1.1. */
+export function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && key.type === 'PLAIN' && key.tag === undefined && key.source === '<<'
+}
+
+/**
+ * The entries of a mapping, first occurrence first; empty for anything else. What `<<` merges comes first, and gives way to the
+ * mapping's own entries; of several mappings to those before.
+ */
 export function fieldsOf(cursor: Cursor): Fields {
+  const own = ownFields(cursor)
+  const merged = isMap(cursor.node) ? cursor.node.items.filter((pair) => isMergeKey(pair.key)) : []
+  if (merged.length === 0) return own
+  const value = place(cursor.source, {
+    node: (merged[0]?.value ?? null) as Node | null,
+    path: cursor.path,
+    fallback: cursor.offset,
+  })
+  const sources = isSeq(value.node) ? itemsOf(value) : [value]
+  const fields = sources.reverse().flatMap((source) => [...fieldsOf({ ...source, path: cursor.path }).values()])
+  return new Map([...fields, ...own.values()].map((field) => [field.name, field]))
+}
+
+function ownFields(cursor: Cursor): Fields {
   const fields = new Map<string, Field>()
   if (!isMap(cursor.node)) return fields
   for (const pair of cursor.node.items) {
+    if (isMergeKey(pair.key)) continue
     const name = keyText(pair.key)
     if (name === null || fields.has(name)) continue
     const keyOffset = (pair.key as Node).range?.[0] ?? cursor.offset

@@ -1,16 +1,12 @@
-import { isScalar, Schema } from 'yaml'
-import { canonicalNumber, isJsonNumber, type JsonValue, LosslessNumber, toJsonNumber } from '../core/json.js'
+import { canonicalNumber, isJsonNumber, type JsonValue, LosslessNumber, numberText, toJsonNumber } from '../core/json.js'
 
 const MAX_DIGITS = 1000
-const LONGEST_AMBIGUOUS = 80
+const MAX_SHOWN = 60
 
 /** How everything begins that either version of YAML reads as other than text: most scalars are told apart by this alone. */
-const MAY_BE_OTHER = /^(?:$|[-+.\d~<]|[nNtTfFyYoO])/
+const MAY_BE_OTHER = /^(?:$|[-+.\d~<=]|[nNtTfFyYoO])/
 const PLAIN_INTEGER = /^(?:0|-?[1-9]\d*)$/
 const EXACT_LENGTH = 15
-
-/** Booleans by the letter of YAML 1.1, but text to its readers in use; names such as `n` and `y` are common. */
-const SINGLE_LETTER = /^[yYnN]$/
 
 /** The value of a plain scalar under the YAML 1.2 core schema; digits are kept. `undefined`: no JSON value (`.inf`). */
 export function readPlain(text: string): JsonValue | undefined {
@@ -48,38 +44,88 @@ export function numberFault(value: JsonValue): string | null {
   return digits > MAX_DIGITS ? `the number has ${digits} digits, the limit is ${MAX_DIGITS}` : null
 }
 
-/** What YAML 1.1 (PyYAML and others) makes of a plain scalar that YAML 1.2 reads otherwise; null when they agree. */
+/** What YAML 1.1, as PyYAML reads it, makes of a plain scalar that YAML 1.2 reads otherwise; null when they agree. */
 export function otherReading(text: string): { here: string; there: string } | null {
-  if (text.length > LONGEST_AMBIGUOUS || !MAY_BE_OTHER.test(text) || PLAIN_INTEGER.test(text) || SINGLE_LETTER.test(text))
-    return null
-  const here = describe(readPlain(text))
+  if (!MAY_BE_OTHER.test(text) || PLAIN_INTEGER.test(text)) return null
+  const here = readPlain(text)
   const there = readPlain11(text)
-  return here === there ? null : { here, there }
+  return isSameReading(here, there) ? null : { here: describe(here), there: describe11(there) }
+}
+
+/** A value of YAML 1.1 that JSON has, or what is said of one that it has not. */
+type Value11 = JsonValue | bigint | { readonly said: string }
+
+function isSameReading(here: JsonValue | undefined, there: Value11): boolean {
+  if (here === undefined || !isJsonNumber(here)) return here === there
+  if (typeof there === 'bigint') return numberText(here) === String(there)
+  return typeof there === 'number' && approximate(here) === there
+}
+
+const BOOLEANS11 = new Map(
+  ['yes true on', 'no false off'].flatMap((words, index) =>
+    words.split(' ').flatMap((word) => {
+      const forms = [word, word.charAt(0).toUpperCase() + word.slice(1), word.toUpperCase()]
+      return forms.map((form) => [form, index === 0] as const)
+    }),
+  ),
+)
+const INTEGER11 = /^([-+]?)(?:0b([01_]+)|0x([\da-fA-F_]+)|(0[0-7_]+)|([1-9][\d_]*(?::[0-5]?\d)+)|(0|[1-9][\d_]*))$/
+const FLOAT11 = /^(?:[-+]?\d[\d_]*\.[\d_]*(?:[eE][-+]\d+)?|\.\d[\d_]*(?:[eE][-+]\d+)?|([-+]?\d[\d_]*(?::[0-5]?\d)+\.[\d_]*))$/
+const DAY11 = /^(\d{4})-(\d\d)-(\d\d)$/
+const TIME11 = /^(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?$/
+
+function readPlain11(text: string): Value11 {
+  if (/^(?:~|null|Null|NULL|)$/.test(text)) return null
+  const truth = BOOLEANS11.get(text)
+  if (truth !== undefined) return truth
+  if (text === '<<') return { said: 'a merge of another mapping' }
+  if (text === '=') return { said: 'the mark of a default value' }
+  const day = DAY11.exec(text)
+  const time = day ?? TIME11.exec(text)
+  if (time) return { said: isDate(time) ? `the ${day ? 'date' : 'time'} ${text}` : 'a date that does not exist' }
+  const integer = INTEGER11.exec(text)
+  if (integer) return readInteger11(integer)
+  const float = FLOAT11.exec(text)
+  if (!float) return text
+  const digits = text.replaceAll('_', '')
+  return float[1] === undefined ? Number(digits) : readSexagesimal11(digits)
+}
+
+function readInteger11([, sign, binary, hex, octal, base60, decimal]: RegExpExecArray): Value11 {
+  const plain = (binary ?? hex ?? octal ?? base60 ?? decimal ?? '').replaceAll('_', '')
+  if (plain === '') return { said: 'an error' }
+  if (plain.length > MAX_DIGITS) return { said: `a number of ${plain.length} digits` }
+  const prefix = binary !== undefined ? '0b' : hex !== undefined ? '0x' : octal !== undefined ? '0o' : ''
+  const value = plain.split(':').reduce((total, part) => total * 60n + BigInt(prefix + part), 0n)
+  return sign === '-' ? -value : value
+}
+
+function readSexagesimal11(text: string): number {
+  const parts = text.replace(/^[-+]/, '').split(':')
+  const value = parts.reduce((total, part) => total * 60 + Number(part), 0)
+  return text.startsWith('-') ? -value : value
+}
+
+function isDate([, year, month, day, hour = '0', minute = '0', second = '0']: RegExpExecArray): boolean {
+  const date = new Date(Date.UTC(2000, Number(month) - 1, Number(day)))
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
+  const isDay = Number(year) > 0 && date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day)
+  return isDay && Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60
+}
+
+function describe11(value: Value11): string {
+  if (typeof value === 'bigint') return `the number ${shortened(String(value))}`
+  return typeof value === 'object' && value !== null && 'said' in value ? String(value.said) : describe(value as JsonValue)
 }
 
 function describe(value: JsonValue | undefined): string {
   if (value === undefined) return 'not a JSON value'
   if (value === null) return 'null'
-  if (typeof value === 'string') return `the string "${value}"`
+  if (typeof value === 'string') return `the string "${shortened(value)}"`
   if (typeof value === 'boolean') return `the boolean ${value}`
   return isJsonNumber(value) ? `the number ${approximate(value)}` : 'a collection'
 }
 
-const schema11 = new Schema({ schema: 'yaml-1.1' })
-
-function readPlain11(text: string): string {
-  if (text === '<<') return 'a merge of another mapping'
-  for (const tag of schema11.tags) {
-    if (!tag.default || tag.collection || !tag.test?.test(text)) continue
-    const resolved: unknown = tag.resolve?.(text, () => undefined, { intAsBigInt: false })
-    const value: unknown = isScalar(resolved) ? resolved.value : resolved
-    if (value instanceof Date) return isDay(text) ? `the date ${text}` : `the time ${text}`
-    if (value === null || typeof value === 'boolean') return describe(value)
-    if (typeof value === 'number') return Number.isFinite(value) ? `the number ${value}` : 'not a JSON value'
-  }
-  return describe(text)
-}
-
-function isDay(text: string): boolean {
-  return /^\d+-\d+-\d+$/.test(text)
+function shortened(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text
 }

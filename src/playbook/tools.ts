@@ -45,8 +45,8 @@ export function findTool(fields: Fields, tools: Toolkit): NamedTool | null {
   const field = tool ?? type
   if (!field) return null
   const isNested = kindOf(field.value) === 'mapping' && field.name === 'tool'
-  const own = isNested ? fieldsOf(field.value) : fields
-  const at = isNested ? own.get('kind')?.value : field.value
+  const inner = isNested ? fieldsOf(field.value) : fields
+  const at = isNested ? inner.get('kind')?.value : field.value
   if (!at) {
     report(field.value, 'the tool has no "kind"')
     return null
@@ -58,7 +58,19 @@ export function findTool(fields: Fields, tools: Toolkit): NamedTool | null {
   }
   const definition = tools.get(kind) ?? null
   if (!definition && kind !== ITERATOR) report(at, unknownTool(kind, tools))
-  return { kind, definition, fields: own, isNested, at }
+  return { kind, definition, fields: isNested ? withArgs(inner, { fields, definition }) : inner, isNested, at }
+}
+
+/** `args` may stand beside a nested tool that takes them, as they do beside one that is not nested. */
+function withArgs(inner: Fields, { fields, definition }: { fields: Fields; definition: ToolDefinition | null }): Fields {
+  const args = fields.get('args')
+  if (!args || !definition || !takesArgs(definition)) return inner
+  if (inner.has('args')) reportKey(args, '"args" stands inside "tool", too: give one of them')
+  return inner.has('args') ? inner : new Map([...inner, ['args', args]])
+}
+
+function takesArgs(definition: ToolDefinition): boolean {
+  return Object.hasOwn(definition.parameters.shape, 'args')
 }
 
 function unknownTool(kind: string, tools: Toolkit): string {
@@ -98,7 +110,7 @@ export function checkToolKeys({ fields, tool, own, of, tools }: CheckedKeys): vo
   }
   const inTool = (name: string) =>
     parameters.includes(name) ? `it is a parameter of ${tool.kind}: write it inside "tool"` : null
-  checkKeys(fields, { known: own, of, hint: inTool })
+  checkKeys(fields, { known: definition && takesArgs(definition) ? [...own, 'args'] : own, of, hint: inTool })
   if (!definition) return
   const onStep = (name: string) => (own.includes(name) && name !== 'tool' ? 'write it beside "tool", not inside' : null)
   checkKeys(tool.fields, { known: ['kind', ...parameters], of: `tool ${tool.kind}`, hint: onStep })

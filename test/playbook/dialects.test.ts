@@ -165,6 +165,16 @@ describe('the model', () => {
     })
   })
 
+  it.each(['python', 'playbook', 'workbook'])('takes args beside a nested tool: %s', (kind) => {
+    const parameters = kind === 'python' ? 'code: x' : kind === 'playbook' ? 'path: p' : 'name: t'
+    const head = 'workbook: [{name: t, tool: {kind: python, code: x}, args: {n: 1}}]\n'
+    const source = workflow(`- step: a\n  tool: {kind: ${kind}, ${parameters}}\n  args: {n: "{{ vars.n }}"}`, head)
+    expect(stepOf(source, 'a').tool?.parameters).toMatchObject({ args: { n: '{{ vars.n }}' } })
+    expect(modelOf(source).workbook[0]?.tool.parameters).toMatchObject({ args: { n: 1 } })
+    const task = `- step: a\n  type: iterator\n  collection: [1]\n  element: e\n  task: {tool: {kind: python, code: x}, args: {e: "{{ e }}"}}`
+    expect(stepOf(workflow(task), 'a').tool?.parameters).toMatchObject({ args: { e: '{{ e }}' } })
+  })
+
   it("takes an iterator's retry and timeout from the task, too", () => {
     const loop = 'type: iterator\n  collection: [1]\n  element: x'
     const outer = `- step: a\n  ${loop}\n  retry: {max_attempts: 2}\n  timeout: 3\n  task: {type: python, code: y = 1}`

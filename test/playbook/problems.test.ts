@@ -73,6 +73,111 @@ describe('the document', () => {
   ])('%s', (_name, source, lines) => expectProblems(source, lines))
 })
 
+/** A value without its quotes, and what is proposed for it. */
+const UNQUOTED: [name: string, written: string, places: string[], proposed: string[]][] = [
+  ['alone', 'a: {{ x }}', ['7:8'], ['a: "{{ x }}"']],
+  ['with text behind it', 'a: {{ x }}/path', ['7:8'], ['a: "{{ x }}/path"']],
+  ['with a comment', 'a: {{ x }} and more # note', ['7:8'], ['a: "{{ x }} and more"']],
+  ['twice', 'a: {{ x }} {{ y }}', ['7:8'], ['a: "{{ x }} {{ y }}"']],
+  ['with quotes of its own', `a: {{ x | default("1") }}`, ['7:8'], [`a: '{{ x | default("1") }}'`]],
+  ['with both', `a: {{ x['k'] | default("1") }}`, ['7:8'], [`a: '{{ x[''k''] | default("1") }}'`]],
+  ['with a colon', 'a: {{ x }}: b', ['7:8'], ['a: "{{ x }}: b"']],
+  ['over two lines', 'a: {{ x\n      }}', ['7:8'], ['a: "{{ x }}"']],
+  ['a statement', 'a: {% if x %}1{% endif %}', ['7:8'], ['a: "{% if x %}1{% endif %}"']],
+  ['a comment of the template', 'a: {# c #} x', ['7:8'], ['a: "{# c #} x"']],
+  [
+    'in lists',
+    'a: [{{ x }}, b{{ y }}]\n    b:\n    - {{ z }}',
+    ['7:9', '7:19', '9:7'],
+    ['"{{ x }}"', '"b{{ y }}"', '- "{{ z }}"'],
+  ],
+  [
+    'in a mapping between braces',
+    'a: {b: {{ x }}, c: http://{{ y }}/z}',
+    ['7:12', '7:31'],
+    ['b: "{{ x }}"', 'c: "http://{{ y }}/z"'],
+  ],
+  ['never closed', 'a: {{ x', ['7:8'], ['a: "{{ x"']],
+]
+
+describe('a template without quotes', () => {
+  it.each(UNQUOTED)('%s', (_name, written, places, proposed) => {
+    const source = steps(`- step: a\n  vars:\n    ${written}`)
+    expectProblems(
+      source,
+      places.map((place) => `error ${place}  | quote it: `),
+    )
+    expect(problemsOf(source).map((problem) => problem.split(' to YAML: ').at(-1)?.split(' for YAML: ').at(-1))).toEqual(proposed)
+  })
+
+  it.each(['{{ k }}: 1', '? {{ k }}\n    : 1', 'a: { {{k}}: 1}'])('as a key: %s', (written) => {
+    expect(problemsOf(steps(`- step: a\n  vars:\n    ${written}`))).toEqual([
+      expect.stringContaining('quote it: a key that begins'),
+    ])
+  })
+
+  it('does not keep other problems back where the rest can be read, nor brings any of its own', () => {
+    expectProblems(steps('- step: a\n  tool: http\n  url: {{ workload.url }}\n  nxt: b\n  vars: {x: {{ y + }}}'), [
+      'error 7:8  | quote it',
+      'error 8:3 workflow[0].nxt | did you mean "next"?',
+      'error 9:13  | quote it',
+      'error 9:20 workflow[0].vars.x | expected an expression',
+    ])
+    expectProblems(steps('- step: a\n  desc: "a\n  url: {{ x }} y'), ['error 7:17  | not valid YAML'])
+  })
+
+  it.each([
+    'a: http://{{ h }}/p',
+    'a: x {{ y }}',
+    'a: "{{ x }}"',
+    'a: |\n      {{ x }}',
+    'a: >-\n      {% if x %}1{% endif %}',
+    "a: '{# x #}'",
+    '# {{ x }}\n    a: 1',
+  ])('is none: %s', (written) => expect(problemsOf(steps(`- step: a\n  vars:\n    ${written}`))).toEqual([]))
+
+  it('other faults of a line with a template say how quotes go', () => {
+    expect(problemsOf(inStep('vars: {x: "{{ y["k"] }}"}'))[0]).toContain('with the other kind of quotes inside')
+  })
+})
+
+describe('merge keys', () => {
+  const workloadOf = (text: string) => parse(steps('- step: a', `workload:\n${text}`)).playbook?.workload
+  it('merge as YAML 1.1 does: own entries win, then mappings that come first', () => {
+    expect(workloadOf('  base: &b {x: 1, y: 2}\n  task:\n    <<: *b\n    y: 3\n')).toEqual({
+      base: { x: 1, y: 2 },
+      task: { x: 1, y: 3 },
+    })
+    const several = workloadOf('  a: &a {x: 1, y: 1}\n  b: &b {y: 2, z: 2}\n  c: {z: 3, <<: [*a, *b, {w: 4}]}\n') as { c: object }
+    expect(several.c).toEqual({ x: 1, y: 1, z: 3, w: 4 })
+    expect(workloadOf('  a: &a {x: 1}\n  b: &b {<<: *a, y: 2}\n  c: {<<: *b}\n')).toMatchObject({ c: { x: 1, y: 2 } })
+    expect(workloadOf('  a: {"<<": 1}\n')).toEqual({ a: { '<<': 1 } })
+  })
+
+  it('in steps too, with their problems where they stand', () => {
+    const source = steps(
+      '- &one\n  step: a\n  tool: &http {kind: http, url: x, mehtod: GET}\n- <<: *one\n  step: b',
+      'workload: {}\n',
+    )
+    expectProblems(source, [
+      'error 8:36 workflow[1].tool.mehtod | did you mean "method"?',
+      'warning 10:9 workflow[1].step | nothing leads to',
+    ])
+  })
+
+  it.each(['<<: 1', '<<: [{a: 1}, 2]', '<<:', '<<: *t'])('%s is refused', (text) => {
+    const source = steps('- step: a', `workload:\n  t: &t text\n  x:\n    ${text}\n`)
+    expectProblems(source, ['error 7:5 workload.x.<< | merges a mapping'])
+  })
+
+  it('twice in one mapping is a duplicate key, as a value it is text elsewhere', () => {
+    expectProblems(steps('- step: a', 'workload:\n  a: &a {}\n  b: {<<: *a, <<: *a}\n'), [
+      'error 6:15 workload.b.<< | given before',
+    ])
+    expectProblems(steps('- step: a', 'workload: {a: <<}\n'), ['warning 4:15 workload.a | a merge of another mapping'])
+  })
+})
+
 describe('plain scalars that YAML 1.1 reads otherwise', () => {
   it.each<[string, string]>([
     ['yes', 'the string "yes" here (YAML 1.2), but the boolean true'],
@@ -89,7 +194,7 @@ describe('plain scalars that YAML 1.1 reads otherwise', () => {
     expect(problemsOf(inStep(`vars: {x: "${text}"}`))).toEqual([])
   })
 
-  it.each(['true', 'null', '~', '1.50', '1e3', '507861119290048685', '0x1F', 'n', 'y', 'text', '-7'])('%s is none', (text) => {
+  it.each(['true', 'null', '~', '1.50', '1.5e+3', '507861119290048685', '0x1F', 'n', 'y', 'text', '-7'])('%s is none', (text) => {
     expect(problemsOf(inStep(`vars: {x: ${text}}`))).toEqual([])
   })
 
@@ -204,8 +309,15 @@ describe('tools', () => {
     ],
     [
       'parameters in the wrong place',
-      inStep('tool: {kind: python, code: x, vars: {}}\n  args: {}'),
-      ['error 6:33 workflow[0].tool.vars | write it beside "tool"', 'error 7:3 workflow[0].args | write it inside "tool"'],
+      inStep('tool: {kind: python, code: x, vars: {}}\n  libs: {}'),
+      ['error 6:33 workflow[0].tool.vars | write it beside "tool"', 'error 7:3 workflow[0].libs | write it inside "tool"'],
+    ],
+    [
+      'args beside a tool that takes none, and twice',
+      steps(
+        '- {step: a, next: b, tool: {kind: http, url: x}, args: {}}\n- {step: b, tool: {kind: python, code: x, args: {}}, args: {}}',
+      ),
+      ['error 5:50 workflow[0].args | unknown key "args" in a step', 'error 6:54 workflow[1].args | inside "tool", too'],
     ],
     [
       'parameters without a tool',
