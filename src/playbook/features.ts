@@ -24,12 +24,16 @@ const FEATURES: Readonly<Record<string, string>> = {
   call: 'write a step of its own and route to it',
   do: 'route with "next" or "case"',
   eval: 'route with "next" or "case"',
-  spec: 'write its options directly on the step',
-  policy: 'use "retry" and "next"',
+  arcs: 'write case: [{when, then: [{step}]}] for the first that matches (exclusive), or next: [{when, then: [{step}]}] for all (inclusive)',
+  spec: 'leave it out: write "retry" and "timeout" on the step, options of a loop in "loop", and route with "next" and a "when" that reads this.status',
+  policy: 'use "retry", and route with "next" and a "when" that reads this.status',
+  rules: 'use "retry", and route with "next" and a "when" that reads this.status',
+  input: 'write "args" (python, playbook, workbook), or templates where the values are needed',
+  output: 'the step\'s value is its result; keep parts of it with "vars"',
   credential: 'name the credential in "auth"',
   credentials: 'credentials are settings of the server; name one in "auth"',
   keychain: 'credentials are settings of the server; name one in "auth"',
-  executor: 'choose the workers with "pool"',
+  executor: 'leave it out; "pool" on a step chooses its workers',
   runtime: 'choose the workers with "pool"',
   schedule: 'start executions over the API',
   input_schema: 'check the workload in the first step',
@@ -45,12 +49,17 @@ const FEATURES: Readonly<Record<string, string>> = {
   gateway: 'use http',
   secret: 'credentials are settings of the server; name one in "auth"',
   secrets: 'credentials are settings of the server; name one in "auth"',
+  noop: 'leave the tool out: a step may have only "vars" and "next"',
   container: 'use python or http',
   shell: 'use python',
   nats: 'use http or python',
   artifact: 'keep the value with "vars", or store it with http or postgres',
   event_log: "every step's end is an event already",
 }
+
+/** What to say about a list of tools in the place of one. */
+export const PIPELINE =
+  'a list of tools (a pipeline) is a feature of NoETL that Transient does not have: write one step for each tool'
 
 /** What to say about a word of NoETL that is not supported, or null when the word is not one of them. */
 export function featureAdvice(word: string): string | null {

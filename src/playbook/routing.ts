@@ -1,4 +1,5 @@
 import type { JsonObject } from '../core/json.js'
+import { featureAdvice } from './features.js'
 import type { Target, Transition } from './model.js'
 import type { ProblemLog } from './problems.js'
 import {
@@ -53,7 +54,9 @@ function readNext(cursor: Cursor, named: NamedTarget[]): Transition[] {
   const name = textOf(cursor)
   if (name !== null) return [{ ...ALWAYS, targets: [target({ name, at: cursor, args: {}, named })], at: cursor.path }]
   if (kindOf(cursor) !== 'list') {
-    report(cursor, `next must be the name of a step or a list, not ${describeKind(cursor)}`)
+    const foreign = [...fieldsOf(cursor).values()].filter((field) => featureAdvice(field.name) !== null)
+    for (const field of foreign) reportKey(field, featureAdvice(field.name) ?? '')
+    if (foreign.length === 0) report(cursor, `next must be the name of a step or a list, not ${describeKind(cursor)}`)
     return []
   }
   const items = itemsOf(cursor)

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../core/json.js'
 import type { ToolDefinition } from '../tools/tool.js'
-import { featureAdvice } from './features.js'
+import { featureAdvice, PIPELINE } from './features.js'
 import type { ToolCall } from './model.js'
 import { checkParameters } from './parameters.js'
 import {
@@ -12,8 +12,10 @@ import {
   fieldsOf,
   given,
   isEmpty,
+  itemsOf,
   jsonOf,
   kindOf,
+  refuse,
   report,
   reportKey,
   textOf,
@@ -53,7 +55,8 @@ export function findTool(fields: Fields, tools: Toolkit): NamedTool | null {
   }
   const kind = textOf(at)
   if (kind === null) {
-    report(at, `a tool is named by a text (${oneOf([...tools.keys()])}), not by ${describeKind(at)}`)
+    if (kindOf(at) === 'list') report(at, PIPELINE)
+    else report(at, `a tool is named by a text (${oneOf([...tools.keys()])}), not by ${describeKind(at)}`)
     return null
   }
   const definition = tools.get(kind) ?? null
@@ -125,13 +128,33 @@ function toolHint(name: string, tools: Toolkit): string | null {
 export function readCall(tool: NamedTool, skip: ReadonlySet<string> = new Set()): ToolCall | null {
   const { definition } = tool
   if (!definition) return null
+  const { log } = tool.at.source
+  const before = log.errorCount()
   const chosen = chooseFields(tool, definition, skip)
   checkParameters({ definition, chosen, at: tool.at })
   const entries = [...chosen].map(([name, field]) => {
     const value = definition.rawParameters.includes(name) ? jsonOf(field.value) : templatesOf(field.value)
     return [name, value] as const
   })
-  return { kind: definition.kind, parameters: Object.fromEntries(entries) as JsonObject }
+  const parameters = Object.fromEntries(entries) as JsonObject
+  if (log.errorCount() === before) reportFaults({ definition, chosen, parameters })
+  return { kind: definition.kind, parameters }
+}
+
+interface Chosen {
+  readonly definition: ToolDefinition
+  readonly chosen: ReadonlyMap<string, Field>
+  readonly parameters: JsonObject
+}
+
+function reportFaults({ definition, chosen, parameters }: Chosen): void {
+  for (const { name, index, message, severity } of definition.faults?.(parameters) ?? []) {
+    const field = chosen.get(name)
+    if (!field) continue
+    const at = (index === null ? null : itemsOf(field.value)[index]) ?? field.value
+    if (severity === 'error') refuse(at, message)
+    else report(at, message, severity)
+  }
 }
 
 /** Fields by the schema's own name; what is empty and means nothing is left out. */

@@ -62,6 +62,15 @@ export interface RunningTool {
   close(): Promise<void>
 }
 
+/** What is wrong with a parameter whatever its templates give, as it can be seen in the text. */
+export interface ParameterFault {
+  readonly name: string
+  /** In a list. */
+  readonly index: number | null
+  readonly message: string
+  readonly severity: 'error' | 'warning'
+}
+
 /** One tool kind: what a playbook may write, how its input is rendered, and how it runs. */
 export interface ToolDefinition {
   readonly kind: string
@@ -73,6 +82,8 @@ export interface ToolDefinition {
   readonly rawParameters: readonly string[]
   /** Names that a call may read from the context beside its templates: they are loaded for it. Without it: none. */
   readonly contextNames?: (parameters: JsonObject) => readonly string[] | 'all'
+  /** Looks for what the schema cannot tell, once the parameters fit it and their templates compile. */
+  readonly faults?: (parameters: JsonObject) => readonly ParameterFault[]
   /** Renders the parameters to the input of `run`; pure but for reading the context. Throws TransientError TEMPLATE_*. */
   render(parameters: JsonObject, renderer: Renderer): JsonObject
   /** Opens what the tool needs; null for kinds that the orchestrator itself carries out (`playbook`, `workbook`). */

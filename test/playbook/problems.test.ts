@@ -327,6 +327,83 @@ describe('tools', () => {
   ])('%s', (_name, source, lines) => expectProblems(source, lines))
 })
 
+/** A command, and what is said of it: nothing, that it is refused, or a part of the warning that every run fails. */
+const COMMANDS: [command: string, said: 'refused' | string | null][] = [
+  ['"{{ workload.query }}"', 'refused'],
+  ['"  {{ a }}; {{ b }};"', 'refused'],
+  ['"{# c #} -- note\\n /* x */ {{ q }}"', 'refused'],
+  ['"{{ workload.query | sql }}"', null],
+  ['"{{ q | trim | sql }} limit {{ n }}"', null],
+  ['"{{ q | sql | trim }}"', 'refused'],
+  ['"select * from t_{{ t | sql }}"', null],
+  ['"select * from t_{{ t }}"', 'touches a word'],
+  ['"select 1 as {{ a }}_b"', 'touches a word'],
+  [`'select "{{ c }}" from t'`, 'stands inside a quoted name'],
+  ['"select {% if x %}1{% endif %}"', 'statements ({% %}) cannot stand here'],
+  ['"select :n"', 'params needs "n"'],
+  [`"select {{ a }}, '{{ b }}', 'x {{ c }}', date '{{ d }}' where e in ({{ e }})"`, null],
+]
+
+describe('commands of postgres', () => {
+  const said = (problems: string[], at: string, what: string | null) => {
+    if (what === null) return expect(problems).toEqual([])
+    const message = what === 'refused' ? 'a whole command from one template is refused' : `every run fails: `
+    expect(problems).toEqual([expect.stringContaining(` ${at} | ${message}`)])
+    expect(problems[0]).toMatch(what === 'refused' ? /^error / : /^warning /)
+    if (what !== 'refused') expect(problems[0]).toContain(what)
+  }
+  it.each(COMMANDS)('%s: %s', (command, what) => {
+    said(problemsOf(inStep(`tool: postgres\n  query: ${command}`)), 'workflow[0].query', what)
+    said(problemsOf(inStep(`tool: {kind: postgres, command: ${command}}`)), 'workflow[0].tool.command', what)
+    said(problemsOf(inStep(`tool: {kind: postgres, commands: [select 1, ${command}]}`)), 'workflow[0].tool.commands[1]', what)
+    const loop = `type: iterator\n  collection: [1]\n  element: e\n  task: {tool: postgres, query: ${command}}`
+    said(problemsOf(inStep(loop)), 'workflow[0].task.query', what)
+    said(problemsOf(steps('- step: a', `workbook: [{name: t, tool: postgres, query: ${command}}]\n`)), 'workbook[0].query', what)
+  })
+
+  it.each(['{n: 1}', '{n: "{{ x }}"}', '"{{ vars.all }}"'])('params that give a value, or may: %s', (params) => {
+    expect(problemsOf(inStep(`tool: postgres\n  query: "select :n"\n  params: ${params}`))).toEqual([])
+  })
+
+  it('is only a warning in one that was registered when it was no error', () => {
+    const { playbook, problems } = parsePlaybook(inStep('tool: postgres\n  query: "{{ q }}"'), {
+      tools: TOOLS,
+      isRegistered: true,
+    })
+    expect(playbook).not.toBeNull()
+    expect(problems.map(show)).toEqual([expect.stringMatching(/^warning .*whole command/)])
+  })
+})
+
+describe("words of today's NoETL", () => {
+  it('are named each, with what to write instead, and nothing that follows from them', () => {
+    const source = steps(
+      '- step: start\n  tool: {kind: noop}\n  next: {spec: {mode: exclusive}, arcs: [{step: work, when: "{{ x }}"}]}\n' +
+        '- step: work\n  tool: {kind: python, input: {n: 1}, code: x, spec: {policy: {rules: []}}}\n' +
+        '- step: pipe\n  tool:\n  - fetch: {kind: http}\n  output: {a: 1}',
+      'executor: {profile: local}\n',
+    )
+    expectProblems(source, [
+      'error 4:1 executor | "executor" is a feature of NoETL that Transient does not have: leave it out',
+      'error 7:16 workflow[0].tool.kind | "noop" is a feature of NoETL that Transient does not have: leave the tool out',
+      'error 8:10 workflow[0].next.spec | "spec" is a feature of NoETL that Transient does not have: leave it out',
+      'error 8:35 workflow[0].next.arcs | "arcs" is a feature of NoETL that Transient does not have: write case: [{when, then',
+      'error 10:24 workflow[1].tool.input | did you mean "args"?',
+      'error 10:48 workflow[1].tool.spec | "spec" is a feature of NoETL that Transient does not have',
+      'error 13:3 workflow[2].tool | a list of tools (a pipeline) is a feature of NoETL that Transient does not have: write one step for each',
+      'error 14:3 workflow[2].output | "output" is a feature of NoETL that Transient does not have',
+    ])
+  })
+
+  it.each(['next: [{when: 3, step: b}]', 'next: {arcs: []}', 'nxt: b\n  next: [nowhere]', 'next: [x: y]'])(
+    'no step is said to be out of reach after %s',
+    (text) =>
+      expect(problemsOf(steps(`- step: a\n  ${text}\n- step: b`)).filter((problem) => problem.includes('nothing leads'))).toEqual(
+        [],
+      ),
+  )
+})
+
 describe('templates', () => {
   it.each<[string, string, string[]]>([
     ['in vars', inStep('vars: {x: "{{ vars.a + }}"}'), ['error 6:26 workflow[0].vars.x']],

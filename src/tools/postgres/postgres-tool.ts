@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { mapping } from '../parameters.js'
 import { defineTool } from '../tool.js'
+import { commandFaults } from './check.js'
 import { createPostgresTool } from './postgres.js'
 import { renderPostgres } from './render.js'
 
@@ -19,6 +20,7 @@ export const postgresTool = defineTool({
       .optional(),
   }),
   aliases: { command: 'query', commands: 'query' },
+  faults: commandFaults,
   render: renderPostgres,
   open: createPostgresTool,
 })

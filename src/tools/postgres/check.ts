@@ -1,0 +1,63 @@
+import { isTransientError } from '../../core/errors.js'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
+import { compileTemplate, isMarkedSql, splitTemplate, type TemplatePart } from '../../template/index.js'
+import type { ParameterFault, Renderer } from '../tool.js'
+import { renderPostgres } from './render.js'
+
+const WHOLE_COMMAND = 'a whole command from one template is refused; if its text can be trusted, mark it: {{ ... | sql }}'
+
+const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g
+
+/** Whether a command is nothing but templates that give values: nobody can tell what it would do. */
+function isWholeCommand(parts: readonly TemplatePart[]): boolean {
+  const isSql = (part: TemplatePart) =>
+    part.kind === 'text' ? /[^\s;]/.test(part.text.replace(COMMENTS, '')) : isMarkedSql(part.template)
+  return parts.some((part) => part.kind === 'expression') && !parts.some(isSql)
+}
+
+/**
+ * What is wrong with the commands whatever their templates give. A command from a template alone is an error; where the rest
+ * would fail on every run, with the values left open, it is a warning.
+ */
+export function commandFaults(parameters: JsonObject): ParameterFault[] {
+  const { query = '', params = null } = parameters
+  const commands = Array.isArray(query) ? query : [query]
+  return commands.flatMap((command, index): ParameterFault[] => {
+    if (typeof command !== 'string') return []
+    const place = { name: 'query', index: Array.isArray(query) ? index : null }
+    const parts = partsOf(command)
+    if (parts && isWholeCommand(parts)) return [{ ...place, message: WHOLE_COMMAND, severity: 'error' }]
+    const isOpen = typeof params === 'string' || parts?.some((part) => part.kind === 'expression' && isMarkedSql(part.template))
+    const message = isOpen ? null : renderFault({ query: command, params })
+    return message === null ? [] : [{ ...place, message: `every run fails: ${message}`, severity: 'warning' }]
+  })
+}
+
+function partsOf(command: string): TemplatePart[] | null {
+  try {
+    return splitTemplate(command)
+  } catch (error) {
+    if (isTransientError(error)) return null
+    throw error
+  }
+}
+
+/** Why a command cannot be rendered, with null in the place of every value. */
+function renderFault(parameters: JsonObject): string | null {
+  try {
+    renderPostgres(parameters, OPEN)
+    return null
+  } catch (error) {
+    if (isTransientError(error)) return error.message.replace(/^query: /, '')
+    throw error
+  }
+}
+
+const OPEN: Renderer = { tree: (value) => withoutValues(value), context: () => ({}) }
+
+function withoutValues(value: JsonValue): JsonValue {
+  if (typeof value === 'string') return compileTemplate(value).isExpression ? null : value
+  if (Array.isArray(value)) return value.map(withoutValues)
+  if (!isJsonObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutValues(item)]))
+}
