@@ -2,18 +2,7 @@ import { isTransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import { compileTemplate, isMarkedSql, splitTemplate, type TemplatePart } from '../../template/index.js'
 import type { ParameterFault, Renderer } from '../tool.js'
-import { renderPostgres } from './render.js'
-
-const WHOLE_COMMAND = 'a whole command from one template is refused; if its text can be trusted, mark it: {{ ... | sql }}'
-
-const COMMENTS = /--[^\n]*|\/\*[\s\S]*?\*\//g
-
-/** Whether a command is nothing but templates that give values: nobody can tell what it would do. */
-function isWholeCommand(parts: readonly TemplatePart[]): boolean {
-  const isSql = (part: TemplatePart) =>
-    part.kind === 'text' ? /[^\s;]/.test(part.text.replace(COMMENTS, '')) : isMarkedSql(part.template)
-  return parts.some((part) => part.kind === 'expression') && !parts.some(isSql)
-}
+import { isWholeCommand, renderPostgres, WHOLE_COMMAND } from './render.js'
 
 /**
  * What is wrong with the commands whatever their templates give. A command from a template alone is an error; where the rest

@@ -1,11 +1,13 @@
 import { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
-import { isMarkedSql, splitTemplate, type Template } from '../../template/index.js'
+import { isMarkedSql, splitTemplate, type Template, type TemplatePart } from '../../template/index.js'
 import type { Renderer } from '../tool.js'
 import { bindStatements, type Hole } from './bind.js'
 import { FIRST_PLACE, type Origin, placeAfter } from './places.js'
 import { HOLE } from './sql-lexer.js'
 import { type Statement, statementToJson } from './statement.js'
+
+export const WHOLE_COMMAND = 'a whole command from one template is refused; if its text can be trusted, mark it: {{ ... | sql }}'
 
 /**
  * Renders SQL so that every template becomes a bound value; only what the filter `sql` marks becomes text.
@@ -43,30 +45,31 @@ function renderCommand({ source, path, params, renderer }: Command): Statement[]
   const holes: Hole[] = []
   const origins: Origin[] = []
   let sql = ''
-  let isOnlyTemplate = true
-  for (const piece of splitTemplate(source)) {
+  const pieces = splitTemplate(source)
+  if (isWholeCommand(pieces)) throw new TransientError('TEMPLATE_FORBIDDEN', `${path}: ${WHOLE_COMMAND}`)
+  for (const piece of pieces) {
     const isTrusted = piece.kind === 'expression' && isMarkedSql(piece.template)
     origins.push({ ...placeAfter(FIRST_PLACE, source.slice(0, piece.at)), at: sql.length, isFixed: isTrusted })
     if (piece.kind === 'text') {
       sql += piece.text
-      if (/[^\s;]/.test(piece.text)) isOnlyTemplate = false
       continue
     }
-    if (isTrusted) {
-      sql += trustedText(piece.source, path, renderer)
-      isOnlyTemplate = false
-    } else {
+    if (isTrusted) sql += trustedText(piece.source, path, renderer)
+    else {
       sql += HOLE
       holes.push(holeOf(piece, path, renderer))
     }
   }
-  if (isOnlyTemplate && holes.length > 0) {
-    throw new TransientError(
-      'TEMPLATE_FORBIDDEN',
-      `${path}: a whole command from one template is refused; if its text can be trusted, mark it: {{ ... | sql }}`,
-    )
-  }
   return bindStatements({ sql, origins, holes, params, path })
+}
+
+const COMMENTS = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g
+
+/** Whether a command is nothing but templates that give values: nobody can tell what it would do. */
+export function isWholeCommand(pieces: readonly TemplatePart[]): boolean {
+  const isSql = (piece: TemplatePart) =>
+    piece.kind === 'text' ? /[^\s;]/.test(piece.text.replace(COMMENTS, '')) : isMarkedSql(piece.template)
+  return pieces.some((piece) => piece.kind === 'expression') && !pieces.some(isSql)
 }
 
 function trustedText(source: string, path: string, renderer: Renderer): string {
