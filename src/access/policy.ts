@@ -70,7 +70,8 @@ export const POLICY: Policy = {
   catalog: {
     register: {
       right: 'register',
-      deed: ({ path, version }) => ({ ...about('playbook.registered', null), subject: `${path}@${version}` }),
+      deed: ({ path, version, isNew }) =>
+        isNew ? { ...about('playbook.registered', null), subject: `${path}@${version}` } : null,
     },
     find: { right: 'read', whenHidden: 'null' },
     get: { right: 'read' },
@@ -82,16 +83,14 @@ export const POLICY: Policy = {
   orchestrator: {
     start: {
       right: 'run',
-      deed: ({ id, playbookPath, playbookVersion }) => ({
-        ...about('execution.started', id),
-        subject: `${playbookPath}@${playbookVersion}`,
-      }),
+      deed: ({ id, playbookPath, playbookVersion, isChanged }) =>
+        isChanged ? { ...about('execution.started', id), subject: `${playbookPath}@${playbookVersion}` } : null,
     },
     cancel: {
       right: 'run',
       execution: first,
       actor: (actor, id, reason) => [id, reason, actor],
-      deed: (_execution, id) => about('execution.cancelled', id),
+      deed: ({ isChanged }, id) => (isChanged ? about('execution.cancelled', id) : null),
     },
     rerun: {
       right: 'run',

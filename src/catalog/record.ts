@@ -7,3 +7,9 @@ export interface PlaybookRecord {
   readonly source: string
   readonly registeredAt: Date
 }
+
+/** What a registration came to. */
+export interface RegisteredPlaybook extends PlaybookRecord {
+  /** false: the latest version has this very source, and nothing was written. */
+  readonly isNew: boolean
+}

@@ -9,7 +9,7 @@ import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import type { ToolDefinition } from '../tools/tool.js'
 import { createModelCache } from './model-cache.js'
-import type { PlaybookRecord } from './record.js'
+import type { PlaybookRecord, RegisteredPlaybook } from './record.js'
 import { findPlaybook, findVersions, insertNextVersion, pagePlaybooks, pageVersions } from './store.js'
 
 export interface PageRequest {
@@ -27,7 +27,7 @@ export interface CatalogService {
    * @throws TransientError PLAYBOOK_INVALID with all problems (`details.problems`), TOO_LARGE above 1 MiB, CONFLICT with the
    * path and its latest version when that is another than the expected one
    */
-  register(source: string, expectedVersion?: number | null): Promise<PlaybookRecord>
+  register(source: string, expectedVersion?: number | null): Promise<RegisteredPlaybook>
   /** The latest version, or the one asked for. @throws TransientError VALIDATION for a negative version */
   find(path: string, version?: number | null): Promise<PlaybookRecord | null>
   /** @throws TransientError NOT_FOUND */

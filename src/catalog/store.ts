@@ -1,7 +1,7 @@
 import { counterPart, cursorsBy, type Page, pageSize, readCursor, textPart } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { Database, Sql } from '../db/database.js'
-import type { PlaybookRecord } from './record.js'
+import type { PlaybookRecord, RegisteredPlaybook } from './record.js'
 
 interface PlaybookRow {
   readonly path: string
@@ -63,11 +63,14 @@ export async function findVersions(
  * Inserts the next version of a path, unless the latest has this source already. Registrations of one path wait for each other.
  * @throws TransientError CONFLICT when the latest version is another than the expected one
  */
-export function insertNextVersion(db: Database, { path, name, source, expectedVersion }: NewPlaybook): Promise<PlaybookRecord> {
+export function insertNextVersion(
+  db: Database,
+  { path, name, source, expectedVersion }: NewPlaybook,
+): Promise<RegisteredPlaybook> {
   return db.transaction(async (tx) => {
     await tx.run('SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))', `transient.playbook:${path}`)
     const latest = await findPlaybook(tx, path, null)
-    if (latest?.source === source) return latest
+    if (latest?.source === source) return { ...latest, isNew: false }
     checkExpected(path, expectedVersion ?? null, latest?.version ?? 0)
     const [row] = await tx.rows<PlaybookRow>(
       `INSERT INTO transient.playbook (path, version, name, source) VALUES ($1::text, $2::integer, $3::text, $4::text) RETURNING ${COLUMNS}`,
@@ -77,7 +80,7 @@ export function insertNextVersion(db: Database, { path, name, source, expectedVe
       source,
     )
     if (row === undefined) throw new Error(`playbook ${path} was not inserted`)
-    return toPlaybook(row)
+    return { ...toPlaybook(row), isNew: true }
   })
 }
 

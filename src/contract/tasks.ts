@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { ErrorCode } from '../core/errors.js'
-import { jsonObject, jsonValue, timestamp } from './shape.js'
+import { type ErrorCode, TransientError } from '../core/errors.js'
+import type { JsonValue } from '../core/json.js'
+import { jsonObject, jsonValue, parseShape, timestamp } from './shape.js'
 
 /** What a worker may report as the fault of an attempt. */
 export const TASK_ERROR_CODES = [
@@ -15,9 +16,9 @@ const MAX_WAIT_MS = 60_000
 
 /** POST /api/tasks/claim; answers a task, or `null` when nothing came within `wait_ms`. */
 export const claimTaskRequest = z.strictObject({
-  pool: z.string().min(1).default('default'),
+  pool: z.string().min(1).nullish(),
   worker_id: z.string().min(1),
-  wait_ms: z.int().min(0).max(MAX_WAIT_MS).default(0),
+  wait_ms: z.int().min(0).max(MAX_WAIT_MS).nullish(),
 })
 export type ClaimTaskRequest = z.infer<typeof claimTaskRequest>
 
@@ -35,14 +36,29 @@ export const completeTaskRequest = heartbeatTaskRequest.extend({
     .strictObject({
       code: z.enum(TASK_ERROR_CODES),
       message: z.string(),
-      details: jsonObject.optional(),
+      details: jsonObject.nullish(),
       data: jsonValue.optional(),
     })
     .nullish(),
-  extras: jsonObject.optional(),
+  extras: jsonObject.nullish(),
   log: z.string().nullish(),
 })
 export type CompleteTaskRequest = z.infer<typeof completeTaskRequest>
+
+/**
+ * How an attempt ended, whichever door it is reported through; with an error its `data` is the result.
+ * @throws TransientError VALIDATION, naming the field
+ */
+export function readCompletion(body: JsonValue) {
+  const { error, result, extras, ...report } = parseShape(completeTaskRequest, body)
+  if (result !== undefined && error) {
+    throw new TransientError('VALIDATION', 'error: an attempt has a result or an error, not both', {
+      details: { field: 'error' },
+    })
+  }
+  const given = error && { code: error.code, message: error.message, details: error.details ?? undefined }
+  return { ...report, result: error?.data ?? result, error: given, extras: extras ?? undefined }
+}
 
 export const taskResponse = z.object({
   id: z.string(),

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Session } from '../access/session.js'
 import type { Services } from '../orchestrator/services.js'
+import type { Progress } from './carried-out.js'
 import type { WatchPlace } from './result-stream.js'
 
 /** What every resolver gets. */
@@ -13,6 +14,8 @@ export interface GraphQLContext {
   readonly actor: string
   /** Aborted when the caller has left: what is still read for it need not be. */
   readonly signal: () => AbortSignal
+  /** How far the document's mutations have come. */
+  readonly progress?: Progress
   /** Of a subscription: where it goes on, and how far it came. */
   readonly place?: WatchPlace
 }

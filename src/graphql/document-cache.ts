@@ -9,6 +9,8 @@ export interface KnownDocument {
   readonly document: DocumentNode
   /** What is executed: the same, with plain selections as texts. */
   readonly plan: DocumentNode
+  /** Whether it asks for the schema itself. */
+  readonly isOfSchema: boolean
   /** Whether its cost is the same whatever its variables say. */
   readonly isCostFixed: boolean
 }
@@ -49,6 +51,17 @@ export function hasPageVariable(document: DocumentNode): boolean {
   visit(document, {
     Field: (field: FieldNode) => {
       isFound ||= (field.arguments ?? []).some(({ name, value }) => name.value === 'first' && value.kind === Kind.VARIABLE)
+    },
+  })
+  return isFound
+}
+
+/** Whether any field of it is of the introspection. */
+export function asksForSchema(document: DocumentNode): boolean {
+  let isFound = false
+  visit(document, {
+    Field: ({ name }: FieldNode) => {
+      isFound ||= name.value === '__schema' || name.value === '__type'
     },
   })
   return isFound

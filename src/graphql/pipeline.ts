@@ -11,8 +11,9 @@ import {
 } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { createWatchGroups } from '../variables/watch/watch-groups.js'
+import { createProgress, resultOf } from './carried-out.js'
 import { ALWAYS_THERE, type GraphQLContext, type Presence } from './context.js'
-import { createDocumentCache, hasPageVariable, type KnownDocument } from './document-cache.js'
+import { asksForSchema, createDocumentCache, hasPageVariable, type KnownDocument } from './document-cache.js'
 import { clientErrors, type ReportFault } from './errors.js'
 import { groupOf } from './group-key.js'
 import { schema } from './index.js'
@@ -83,6 +84,7 @@ export function createPipeline(report: ReportFault): Pipeline {
       const made = {
         document,
         plan: planner.plan(document),
+        isOfSchema: asksForSchema(document),
         isCostFixed: !hasPageVariable(document) && !hasListVariable(schema, document),
       }
       documents.set(text, made)
@@ -97,19 +99,23 @@ export function createPipeline(report: ReportFault): Pipeline {
     const variables = request.variables ?? {}
     const found = known(request.query, variables)
     if (!('document' in found)) return refuse(found)
-    const { document, plan } = found
+    const { document, plan, isOfSchema } = found
     const operation = getOperationAST(document, request.operationName)
     if (!operation) return refuse([unknownOperation(request.operationName)])
     const operationName = operation.name?.value
     const parts = { variableValues: variables, ...(operationName !== undefined && { operationName }) }
 
+    async function executed(): Promise<ExecutionResult> {
+      const progress = createProgress()
+      const contextValue = { ...context, progress }
+      // What is added for execution alone is not to be seen.
+      if (isOfSchema) return execute({ ...parts, schema, document, contextValue })
+      return resultOf(await execute({ ...parts, schema: planner.schema, document: plan, contextValue }), progress)
+    }
+
     async function run(place: WatchPlace, { signal }: Pick<GraphQLContext, 'signal'>): Promise<Outcome> {
       try {
-        if (operation?.operation !== 'subscription')
-          return outcome(
-            await execute({ ...parts, schema: planner.schema, document: plan, contextValue: { ...context } }),
-            report,
-          )
+        if (operation?.operation !== 'subscription') return outcome(await executed(), report)
         const { subscribe, contextFactory } = yoga.getEnveloped({ ...context } as never)
         const contextValue = { ...(await contextFactory()), place, signal }
         const results: unknown = await subscribe({ ...parts, schema, document, contextValue })
@@ -150,9 +156,10 @@ function outcome(value: ExecutionResult, report: ReportFault): Outcome {
   return 'data' in result || !result.errors ? { kind: 'result', result } : { kind: 'refused', errors: [...result.errors] }
 }
 
-function clientResult({ data, errors }: ExecutionResult, report: ReportFault): FormattedExecutionResult {
+function clientResult({ data, errors, extensions }: ExecutionResult, report: ReportFault): FormattedExecutionResult {
   return {
     ...(errors && { errors: clientErrors(errors, report) }),
     ...(data !== undefined && { data }),
+    ...(extensions && { extensions }),
   }
 }

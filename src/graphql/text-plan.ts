@@ -8,12 +8,14 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql'
+import { keepCarriedOut } from './carried-out.js'
 import { createPrinter, type Printer } from './printer.js'
 import { rememberSelection } from './selection.js'
 import { twinOf, withTextTwins } from './text-schema.js'
 
 /** How a valid document is executed. */
 export interface TextPlanner {
+  /** For execution alone: results go through `resultOf`. */
   readonly schema: GraphQLSchema
   /** The document with each field whose whole selection is plain replaced by its twin: then one leaf is resolved instead of all below. */
   plan(document: DocumentNode): DocumentNode
@@ -43,7 +45,9 @@ export function createTextPlanner(schema: GraphQLSchema): TextPlanner {
     )
   }
 
-  return { schema: withTextTwins(schema, (node) => printers.get(node)), plan }
+  const planned = withTextTwins(schema, (node) => printers.get(node))
+  keepCarriedOut(planned)
+  return { schema: planned, plan }
 }
 
 function asTwin({ selectionSet: _, ...node }: FieldNode): FieldNode {

@@ -13,7 +13,7 @@ import { createClaims } from './claims.js'
 import type { OrchestratorDependencies } from './dependencies.js'
 import type { Effects } from './draft.js'
 import { createExecutionLookup } from './lookup.js'
-import type { ClaimedTask, Orchestrator, TaskTicket } from './orchestrator.js'
+import type { ChangedExecution, ClaimedTask, Orchestrator, TaskTicket } from './orchestrator.js'
 import { createRelay } from './relay.js'
 import { planRerun } from './rerun.js'
 import { type Begun, beginExecution, payloadOf } from './start.js'
@@ -137,7 +137,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     if (isFinished(execution.status)) await ended(execution)
   }
 
-  async function cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ExecutionRecord> {
+  async function cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution> {
     const cancelled = await cancelExecution(db, { id, reason, actor, now: clock.now() })
     if (cancelled.isChanged) {
       withdraw(cancelled.withdrawn)
@@ -145,7 +145,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       await cancelChildren(cancelled.withdrawn)
       await ended(cancelled.execution)
     }
-    return cancelled.execution
+    return { ...cancelled.execution, isChanged: cancelled.isChanged }
   }
 
   async function cancelOrphan(id: ExecutionId): Promise<void> {
@@ -171,7 +171,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
         requestedVersion: request.version ?? null,
       })
       await announce(begun)
-      return begun.execution
+      return { ...begun.execution, isChanged: begun.isNew }
     },
     cancel,
     async rerun(request) {

@@ -67,12 +67,18 @@ export interface CompleteRequest extends TaskTicket {
   readonly log?: string | null | undefined
 }
 
+/** An execution after a request about it. */
+export interface ChangedExecution extends ExecutionRecord {
+  /** false: all was so already, and nothing was written. */
+  readonly isChanged: boolean
+}
+
 /** Runs playbooks: starts, cancels and reruns executions, and hands their tasks to workers. */
 export interface Orchestrator {
   /** @throws TransientError NOT_FOUND (playbook), CONFLICT (idempotency key used with another workload), VALIDATION, TEMPLATE_* (workload) */
-  start(request: StartRequest): Promise<ExecutionRecord>
+  start(request: StartRequest): Promise<ChangedExecution>
   /** Also cancels children and kills running tools. @throws TransientError NOT_FOUND, EXECUTION_FINISHED */
-  cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ExecutionRecord>
+  cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution>
   /** @throws TransientError NOT_FOUND, VALIDATION (unknown step, no playbook) */
   rerun(request: RerunRequest): Promise<ExecutionRecord>
   /** null when nothing came within `waitMs`. */

@@ -54,6 +54,8 @@ export interface Beginning {
 export interface Begun {
   readonly execution: ExecutionRecord
   readonly tasks: readonly NewTask[]
+  /** false: it was begun before, with the same idempotency key. */
+  readonly isNew: boolean
 }
 
 export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs' | 'keyRing'> & {
@@ -76,7 +78,7 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
   if (beginning.playbook.sensitive.length > 0) keyRing.checkKeys(`a playbook with "sensitive" (${path})`)
   const birth = planBirth(deps, beginning)
   const tasks = birth.task ? [birth.task] : []
-  if (key === null && birth.changes.length === 0) return { execution: await deps.insert(birth), tasks }
+  if (key === null && birth.changes.length === 0) return { execution: await deps.insert(birth), tasks, isNew: true }
   const execution = await deps.db.transaction(async (tx) => {
     if (
       key !== null &&
@@ -94,7 +96,7 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
     if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing })
     return inserted ?? null
   })
-  return execution ? { execution, tasks } : beginExecution(deps, beginning)
+  return execution ? { execution, tasks, isNew: true } : beginExecution(deps, beginning)
 }
 
 /** An empty key would look like none; a longer one would not fit its index. */
@@ -112,7 +114,7 @@ async function repeatedStart(
   const given = openPayload(known, keyRing)
   const isSame = known.path === path && known.version === requestedVersion && isSameJson(given, payload)
   const execution = isSame ? await findExecution(db, known.executionId) : null
-  if (execution) return { execution, tasks: [] }
+  if (execution) return { execution, tasks: [], isNew: false }
   const message = `the idempotency key "${idempotencyKey}" was used with another path, version or workload`
   throw new TransientError('CONFLICT', message, { details: { executionId: known.executionId } })
 }

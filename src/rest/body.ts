@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import type { z } from 'zod'
 import { parseShape } from '../contract/shape.js'
 import { TransientError } from '../core/errors.js'
+import type { JsonValue } from '../core/json.js'
 import { parseJsonBody } from '../core/json-body.js'
 
 export const MAX_BODY_BYTES = 1024 * 1024
@@ -55,10 +56,15 @@ export async function readText(context: Context): Promise<string> {
 }
 
 /** @throws TransientError UNSUPPORTED_MEDIA_TYPE, TOO_LARGE, BAD_REQUEST, VALIDATION */
-export async function readJson<Schema extends z.ZodObject>(context: Context, schema: Schema): Promise<z.output<Schema>> {
+export async function readJsonBody(context: Context): Promise<JsonValue> {
   const type = mediaType(context)
   if (!isJsonMediaType(type)) throw unsupportedMediaType(type, ['application/json'])
-  return parseShape(schema, parseJsonBody(await readText(context)))
+  return parseJsonBody(await readText(context))
+}
+
+/** A JSON body of this shape. @throws TransientError as `readJsonBody`, and VALIDATION */
+export async function readJson<Schema extends z.ZodObject>(context: Context, schema: Schema): Promise<z.output<Schema>> {
+  return parseShape(schema, await readJsonBody(context))
 }
 
 /** Like `readJson`, where the body may be left out altogether. */

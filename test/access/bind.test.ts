@@ -33,7 +33,8 @@ function echoed(name: string, method: string) {
       throw new Error('aborted')
     }
   }
-  return async (...args: unknown[]) => ({ name, method, args })
+  // What is asked for with the reason 'again' was so already.
+  return async (...args: unknown[]) => ({ name, method, args, isChanged: !args.includes('again') })
 }
 
 const ticket = (taskId: string) => ({ taskId, attempt: 1, token: 't' })
@@ -109,9 +110,10 @@ describe('what a call carries', () => {
     expect(await services.orchestrator.cancel(OWN, 'why', 'system')).toMatchObject({ args: [OWN, 'why', 'api:ann'] })
   })
 
-  it('deeds are noted after they were done, reads are not', async () => {
+  it('deeds are noted after they were done; reads, and what changed nothing, are not', async () => {
     const { services, deeds } = openFor(editor)
     await services.orchestrator.cancel(OWN, null, '')
+    await services.orchestrator.cancel(OWN, 'again', '')
     await services.variables.read(OWN, 'a')
     expect(deeds).toEqual([{ action: 'execution.cancelled', executionId: OWN, subject: null, count: 1 }])
   })

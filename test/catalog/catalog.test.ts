@@ -30,7 +30,7 @@ describeEachDatabase('catalog', (open) => {
   test('versions count up; the identical latest source returns its version', async () => {
     const one = await catalog.register(playbook('etl/load'))
     expect(one).toMatchObject({ path: 'etl/load', version: 1, name: 'sample', source: playbook('etl/load') })
-    expect(await catalog.register(playbook('etl/load'))).toEqual(one)
+    expect(await catalog.register(playbook('etl/load'))).toEqual({ ...one, isNew: false })
     expect(await catalog.register(playbook('etl/load', '# two'))).toMatchObject({ version: 2 })
     expect(await catalog.register(playbook('etl/load'))).toMatchObject({ version: 3 })
     expect(await catalog.register(playbook('other'))).toMatchObject({ path: 'other', version: 1 })

@@ -168,7 +168,7 @@ describe('what only some may see', () => {
 })
 
 describe('the documents that are kept', () => {
-  const known = (text: string) => ({ document: parse(text), plan: parse(text), isCostFixed: true })
+  const known = (text: string) => ({ document: parse(text), plan: parse(text), isOfSchema: false, isCostFixed: true })
 
   it('are bounded by their size, the last used kept longest', () => {
     const cache = createDocumentCache(30)

@@ -61,7 +61,8 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   let size = Number(request.headers['content-length'] ?? 0)
   if (size > LIMITS.bodyBytes) throw tooLarge(size)
   size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // What comes after the limit must not cost the connection before the answer is there.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > LIMITS.bodyBytes) throw tooLarge(size)
     chunks.push(chunk)

@@ -1,6 +1,7 @@
-import { ERRORS, type ErrorCode, TransientError } from '../../core/errors.js'
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
-import type { ClaimedTask } from '../../orchestrator/orchestrator.js'
+import { parseShape } from '../../contract/shape.js'
+import { heartbeatTaskRequest, readCompletion } from '../../contract/tasks.js'
+import type { JsonObject } from '../../core/json.js'
+import type { ClaimedTask, TaskTicket } from '../../orchestrator/orchestrator.js'
 import { builder } from '../builder.js'
 
 const TaskType = builder.objectRef<ClaimedTask>('Task').implement({
@@ -60,39 +61,9 @@ const CompleteTaskPayload = builder
     }),
   })
 
-const MAX_WAIT_MS = 60_000
-
-interface GivenError {
-  readonly code: string
-  readonly message: string
-  readonly details?: JsonValue | undefined
-}
-
-/** @throws TransientError VALIDATION when it is no code of the table in contract.md */
-function checkedError(error: GivenError | null | undefined) {
-  if (error === null || error === undefined) return null
-  if (Object.hasOwn(ERRORS, error.code)) {
-    const details = checkedObject(error.details, 'input.error.details')
-    return { code: error.code as ErrorCode, message: error.message, details }
-  }
-  throw new TransientError('VALIDATION', `input.error.code: "${error.code}" is none of ${Object.keys(ERRORS).join(', ')}`, {
-    details: { field: 'input.error.code' },
-  })
-}
-
-/** @throws TransientError VALIDATION when it is no object */
-function checkedObject(value: JsonValue | undefined, field: string): JsonObject | undefined {
-  if (value === null || value === undefined) return undefined
-  if (isJsonObject(value)) return value
-  throw new TransientError('VALIDATION', `${field}: must be a JSON object`, { details: { field } })
-}
-
-/** @throws TransientError VALIDATION when it is out of range */
-function checkedWait(waitMs: number): number {
-  if (waitMs >= 0 && waitMs <= MAX_WAIT_MS) return waitMs
-  throw new TransientError('VALIDATION', `input.waitMs: ${waitMs} is not from 0 to ${MAX_WAIT_MS}`, {
-    details: { field: 'input.waitMs' },
-  })
+/** What a worker holds its task by, checked as it is over REST. @throws TransientError VALIDATION */
+function ticketOf({ taskId, ...ticket }: TaskTicket): TaskTicket {
+  return { taskId, ...parseShape(heartbeatTaskRequest, { ...ticket }) }
 }
 
 builder.mutationFields((t) => ({
@@ -102,8 +73,8 @@ builder.mutationFields((t) => ({
     nullable: true,
     description: 'Null when nothing came within waitMs. REST: POST /api/tasks/claim.',
     args: { input: t.arg({ type: ClaimTaskInput, required: true }) },
-    resolve: (_root, { input: { pool, workerId, waitMs } }, { services }) =>
-      services.orchestrator.claim({ pool: pool ?? 'default', workerId, waitMs: checkedWait(waitMs ?? 0) }),
+    resolve: (_root, { input: { pool, workerId, waitMs } }, { services, signal }) =>
+      services.orchestrator.claim({ pool: pool ?? 'default', workerId, waitMs: waitMs ?? 0, signal: signal() }),
   }),
   heartbeatTask: t.field({
     type: TaskType,
@@ -114,7 +85,7 @@ builder.mutationFields((t) => ({
       attempt: t.arg.int({ required: true }),
       token: t.arg.string({ required: true }),
     },
-    resolve: (_root, ticket, { services }) => services.orchestrator.heartbeat(ticket),
+    resolve: (_root, ticket, { services }) => services.orchestrator.heartbeat(ticketOf(ticket)),
   }),
   releaseTask: t.field({
     type: 'Boolean',
@@ -126,7 +97,7 @@ builder.mutationFields((t) => ({
       token: t.arg.string({ required: true }),
     },
     resolve: async (_root, ticket, { services }) => {
-      await services.orchestrator.release(ticket)
+      await services.orchestrator.release(ticketOf(ticket))
       return true
     },
   }),
@@ -135,12 +106,7 @@ builder.mutationFields((t) => ({
     authScopes: { work: true },
     description: "A duplicate answers accepted: false; another attempt's is CONFLICT. REST: POST /api/tasks/{id}/complete.",
     args: { input: t.arg({ type: CompleteTaskInput, required: true }) },
-    resolve: (_root, { input: { error, extras, ...report } }, { services }) =>
-      services.orchestrator.complete({
-        ...report,
-        result: error?.data === undefined ? report.result : error.data,
-        error: checkedError(error),
-        extras: checkedObject(extras, 'input.extras'),
-      }),
+    resolve: (_root, { input: { taskId, ...report } }, { services }) =>
+      services.orchestrator.complete({ taskId, ...readCompletion({ ...report } as JsonObject) }),
   }),
 }))

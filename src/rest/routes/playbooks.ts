@@ -19,13 +19,8 @@ async function sourceOf(context: Context): Promise<string> {
 /** POST /api/playbooks: 201 for a new version, 200 where the latest version has this very source. */
 export function addPlaybooksRoutes(app: Hono<RestEnv>): void {
   app.post(PLAYBOOKS_PATH, async (context) => {
-    const { catalog } = servicesOf(context)
-    const source = await sourceOf(context)
-    const path = catalog.validate(source).playbook?.path
-    const before = path === undefined ? null : await catalog.find(path)
-    const playbook = await catalog.register(source)
-    const isNew = before?.version !== playbook.version
-    return answerJson(playbookBody(playbook) as JsonObject, { status: isNew ? 201 : 200 })
+    const playbook = await servicesOf(context).catalog.register(await sourceOf(context))
+    return answerJson(playbookBody(playbook) as JsonObject, { status: playbook.isNew ? 201 : 200 })
   })
   refuseOtherMethods(app, PLAYBOOKS_PATH, ['POST'])
 }

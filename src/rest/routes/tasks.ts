@@ -1,9 +1,8 @@
 import type { Hono } from 'hono'
-import { claimTaskRequest, completeTaskRequest, heartbeatTaskRequest } from '../../contract/tasks.js'
-import { TransientError } from '../../core/errors.js'
+import { claimTaskRequest, heartbeatTaskRequest, readCompletion } from '../../contract/tasks.js'
 import type { JsonObject } from '../../core/json.js'
 import { taskBody } from '../bodies.js'
-import { readJson } from '../body.js'
+import { readJson, readJsonBody } from '../body.js'
 import { answerJson, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 
@@ -16,7 +15,12 @@ const COMPLETE_PATH = '/api/tasks/:id/complete'
 export function addTasksRoutes(app: Hono<RestEnv>): void {
   app.post(CLAIM_PATH, async (context) => {
     const { pool, worker_id: workerId, wait_ms: waitMs } = await readJson(context, claimTaskRequest)
-    const task = await servicesOf(context).orchestrator.claim({ pool, workerId, waitMs, signal: context.req.raw.signal })
+    const task = await servicesOf(context).orchestrator.claim({
+      pool: pool ?? 'default',
+      workerId,
+      waitMs: waitMs ?? 0,
+      signal: context.req.raw.signal,
+    })
     return answerJson(task === null ? null : (taskBody(task) as JsonObject))
   })
   refuseOtherMethods(app, CLAIM_PATH, ['POST'])
@@ -39,17 +43,10 @@ export function addTasksRoutes(app: Hono<RestEnv>): void {
   refuseOtherMethods(app, RELEASE_PATH, ['POST'])
 
   app.post(COMPLETE_PATH, async (context) => {
-    const request = await readJson(context, completeTaskRequest)
-    if (request.result !== undefined && request.error) {
-      throw new TransientError('VALIDATION', 'error: an attempt has a result or an error, not both', {
-        details: { field: 'error' },
-      })
-    }
-    const result = request.error?.data ?? request.result
+    const report = readCompletion(await readJsonBody(context))
     const { isAccepted, revision } = await servicesOf(context).orchestrator.complete({
       taskId: context.req.param('id'),
-      ...request,
-      result,
+      ...report,
     })
     return answerJson({ accepted: isAccepted, revision })
   })
