@@ -73,7 +73,12 @@ export function isTransientError(error: unknown): error is TransientError {
   return error instanceof TransientError
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown; never nothing, and never `[object Object]`. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (typeof error !== 'object' || error === null) return String(error)
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(errorMessage).join('; ')
+  const { message, name, code, errno } = error as Readonly<Record<string, unknown>>
+  if (typeof message === 'string' && message !== '') return message
+  const parts = [name, code ?? errno].filter((part) => typeof part === 'string' || typeof part === 'number')
+  return parts.length > 0 ? parts.join(' ') : 'an error without a message'
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isUndecided } from '../core/errors.js'
+import { isTransientError, isUndecided, type TransientError } from '../core/errors.js'
 import type { Database, Sql, SqlParameter, TextRow, Transaction } from './database.js'
 import { isSerialisationFailure, translateError } from './errors.js'
 import type { PrismaClient } from './generated/client.js'
@@ -14,6 +14,9 @@ export interface Answer {
 
 /** `records`, without it: parsed, by name. `texts`: each row is an array of its columns, in PostgreSQL's own text. */
 export type RowForm = 'records' | 'texts'
+
+/** Told what is wrong with the database, in words for callers; its cause has the details, for the log. */
+export type OnTrouble = (trouble: TransientError) => void
 
 export type RunStatement = (text: string, parameters: readonly SqlParameter[], form?: RowForm) => Promise<Answer>
 
@@ -30,6 +33,8 @@ interface Driver {
   /** Called at the first use of Prisma's client. */
   readonly createPrisma: () => PrismaClient
   readonly close: () => Promise<void>
+  /** Told of every failure of the database itself. */
+  readonly onTrouble?: OnTrouble | undefined
 }
 
 /**
@@ -38,13 +43,15 @@ interface Driver {
  */
 export function assembleDatabase(driver: Driver): Database {
   const { dialect, statement, alone, reading, transact, createPrisma, close } = driver
+  const translate = translatingFor(driver.onTrouble)
+  const sqlOver = (run: RunStatement): Sql => createSql(run, translate)
   let prisma: PrismaClient | null = null
   let closing: Promise<void> | null = null
   return {
-    ...createSql(statement),
+    ...sqlOver(statement),
     dialect,
-    alone: createSql(alone).rows,
-    reading: (signal) => createSql(reading(signal)),
+    alone: sqlOver(alone).rows,
+    reading: (signal) => sqlOver(reading(signal)),
     get prisma() {
       prisma ??= createPrisma()
       return prisma
@@ -52,9 +59,9 @@ export function assembleDatabase(driver: Driver): Database {
     async transaction(work) {
       for (let tries = 1; ; tries += 1) {
         try {
-          return await complete(transact, work)
+          return await complete(transact, (run) => work(createTransaction(run, translate)))
         } catch (error) {
-          if (tries >= MAX_TRIES || !isSerialisationFailure(error)) throw translateError(error)
+          if (tries >= MAX_TRIES || !isSerialisationFailure(error)) throw translate(error)
           await sleep(Math.random() * 20 * tries)
         }
       }
@@ -70,7 +77,7 @@ export function assembleDatabase(driver: Driver): Database {
  * After a failed statement PostgreSQL answers COMMIT with a silent ROLLBACK: work that went on regardless, or did not wait for the
  * statement's answer, must not be taken for done.
  */
-async function complete<T>(transact: Driver['transact'], work: (tx: Transaction) => Promise<T>): Promise<T> {
+async function complete<T>(transact: Driver['transact'], work: (run: RunStatement) => Promise<T>): Promise<T> {
   const failures: unknown[] = []
   let isDone = false
   const noted: (statement: RunStatement) => RunStatement = (statement) => (text, parameters, form) =>
@@ -80,7 +87,7 @@ async function complete<T>(transact: Driver['transact'], work: (tx: Transaction)
     })
   try {
     const answer = await transact(async (statement) => {
-      const result = await work(createTransaction(noted(statement)))
+      const result = await work(noted(statement))
       isDone = true
       return result
     })
@@ -92,21 +99,32 @@ async function complete<T>(transact: Driver['transact'], work: (tx: Transaction)
   }
 }
 
-function createTransaction(statement: RunStatement): Transaction {
+function createTransaction(statement: RunStatement, translate: Translate): Transaction {
   return {
-    ...createSql(statement),
+    ...createSql(statement, translate),
     send(text, ...parameters) {
       statement(text, parameters).catch(() => undefined)
     },
   }
 }
 
-function createSql(statement: RunStatement): Sql {
+type Translate = (error: unknown) => unknown
+
+/** Errors as callers get them. Whoever left is no trouble, and what is translated already was told. */
+function translatingFor(onTrouble: OnTrouble = () => undefined): Translate {
+  return (error) => {
+    const translated = translateError(error)
+    if (isTransientError(translated) && (translated !== error || isUndecided(error))) onTrouble(translated)
+    return translated
+  }
+}
+
+function createSql(statement: RunStatement, translate: Translate): Sql {
   const run = async (text: string, parameters: readonly SqlParameter[], form?: RowForm): Promise<Answer> => {
     try {
       return await statement(text, parameters, form)
     } catch (error) {
-      throw translateError(error)
+      throw translate(error)
     }
   }
   return {

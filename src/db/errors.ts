@@ -1,4 +1,4 @@
-import { TransientError } from '../core/errors.js'
+import { errorMessage, TransientError } from '../core/errors.js'
 
 /** How Prisma's driver adapters name a failure of the connection itself. */
 const UNREACHABLE_KINDS = new Set([
@@ -9,13 +9,32 @@ const UNREACHABLE_KINDS = new Set([
   'TlsConnectionError',
 ])
 const UNREACHABLE_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037'])
-/** Class 08 (connection), 53 (resources), 57P0x (shutdown). */
-const UNREACHABLE_STATES = /^(08...|53...|57P0[1-4])$/
-const UNREACHABLE_MESSAGES =
-  /timeout exceeded when trying to connect|connection terminated|connection ended|not queryable|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN/i
+/** Class 08 (connection), 57P0x (shutdown). */
+const UNREACHABLE_STATES = /^(08...|57P0[1-4])$/
+const UNREACHABLE_MESSAGES = /timeout exceeded when trying to connect|connection terminated|connection ended|not queryable/i
+/** Of Node, as a code or within a message. */
+const UNREACHABLE_NETWORK = /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN/
 
-/** By its time limit, or by a cancel request. */
-const QUERY_CANCELED = '57014'
+const AGAIN = 'try again in a moment'
+/** What is wrong with the database, and not with the statement, by its SQLSTATE. */
+const TROUBLES: readonly (readonly [state: RegExp, message: string])[] = [
+  [/^57014$/, `the database needed too long for this; ask for less (a narrower filter, a smaller page), or ${AGAIN}`],
+  [/^53100$/, 'the disk of the database is full: nothing is stored until there is room; what is there can be read'],
+  [/^53200$/, `the database has no memory left; ${AGAIN}`],
+  [/^53300$/, `the database takes no more connections; ${AGAIN}`],
+  [/^53...$/, `the database has reached a limit of its own; ${AGAIN}`],
+  [/^(58...|XX00[12])$/, 'the database cannot read or write its files: look at its disk and its log'],
+  [/^25006$/, 'the database takes no writes now: it is a replica, or read-only'],
+  [/^57P03$/, `the database is starting or stopping; ${AGAIN}`],
+]
+/** The same for an embedded one, which has no SQLSTATE for its own end. */
+const EMBEDDED_TROUBLES: readonly (readonly [text: RegExp, message: string])[] = [
+  [
+    /folder of the embedded database/,
+    'the folder of the embedded database (DATA_DIR) is gone: put it back, or start the server again',
+  ],
+  [/the embedded database has/, 'the embedded database has failed: look at its disk, and start the server again'],
+]
 
 interface DriverCause {
   readonly originalCode?: string
@@ -44,16 +63,20 @@ export function isUniqueViolation(error: unknown): boolean {
   return sqlState(error) === '23505'
 }
 
-/** A failure of the connection, or a statement that took too long, becomes OVERLOADED, which clients may retry; anything else stays what it is. */
+/** What is wrong with the database itself becomes OVERLOADED, which clients may retry; anything else stays what it is. */
 export function translateError(error: unknown): unknown {
   if (error instanceof TransientError) return error
-  if (sqlState(error) === QUERY_CANCELED) {
-    const message =
-      'the database needed too long for this; ask for less (a narrower filter, a smaller page), or try again in a moment'
-    return new TransientError('OVERLOADED', message, { cause: error })
-  }
-  if (!isUnreachable(error)) return error
-  return new TransientError('OVERLOADED', 'the database does not answer; try again in a moment', { cause: error })
+  const message = troubleOf(error)
+  return message === null ? error : new TransientError('OVERLOADED', message, { cause: error })
+}
+
+function troubleOf(error: unknown): string | null {
+  const state = sqlState(error)
+  const known = state === null ? undefined : TROUBLES.find(([pattern]) => pattern.test(state))
+  if (known !== undefined) return known[1]
+  if (!isUnreachable(error)) return null
+  const text = errorMessage(error)
+  return EMBEDDED_TROUBLES.find(([pattern]) => pattern.test(text))?.[1] ?? `the database does not answer; ${AGAIN}`
 }
 
 /** Nobody waits for the answer any more, so that nobody is told. */
@@ -70,7 +93,8 @@ export function isUnreachable(error: unknown): boolean {
     if (typeof code === 'string' && UNREACHABLE_CODES.has(code)) return true
     const { kind } = driverCause(layer)
     if (kind !== undefined && UNREACHABLE_KINDS.has(kind)) return true
-    return layer instanceof Error && UNREACHABLE_MESSAGES.test(layer.message)
+    if (typeof code === 'string' && UNREACHABLE_NETWORK.test(code)) return true
+    return layer instanceof Error && (UNREACHABLE_MESSAGES.test(layer.message) || UNREACHABLE_NETWORK.test(errorMessage(layer)))
   })
 }
 

@@ -1,4 +1,5 @@
 import { messages, type PGlite } from '@electric-sql/pglite'
+import { errorMessage } from '../core/errors.js'
 
 /** What travels between the server and the thread that PGlite runs on: plain data. */
 export interface PgliteStatement {
@@ -47,9 +48,15 @@ export function packetsOn(pglite: PGlite): (packet: readonly PgliteStatement[]) 
 }
 
 function faultOf(error: unknown): PgliteFault {
-  if (!(error instanceof messages.DatabaseError)) return { message: String(error), fields: null }
+  if (!(error instanceof messages.DatabaseError)) return { message: failureOf(error), fields: null }
   const plain = Object.entries(error).filter(([, value]) => typeof value !== 'object' && typeof value !== 'function')
   return { message: error.message, fields: Object.fromEntries(plain) }
+}
+
+/** Whatever is no error of JavaScript's own, and what WebAssembly ends with, is the end of the engine. */
+function failureOf(error: unknown): string {
+  const isEnd = !(error instanceof Error) || error.name === 'RuntimeError'
+  return isEnd ? `connection terminated: the embedded database has failed (${errorMessage(error)})` : errorMessage(error)
 }
 
 /** The error again, as PGlite would have thrown it. */

@@ -1,5 +1,5 @@
 import { PrismaPGlite } from 'pglite-prisma-adapter'
-import { assembleDatabase, type RunStatement } from './assemble.js'
+import { assembleDatabase, type OnTrouble, type RunStatement } from './assemble.js'
 import type { Database } from './database.js'
 import { callerLeft } from './errors.js'
 import { PrismaClient } from './generated/client.js'
@@ -19,7 +19,7 @@ export interface PgliteEngine {
  * A `Database` on PGlite: the same dialect without a server. It has one connection, which a transaction has alone; what is issued
  * meanwhile follows in the order of issue.
  */
-export function createPgliteDatabase(engine: PgliteEngine): Database {
+export function createPgliteDatabase(engine: PgliteEngine, onTrouble?: OnTrouble): Database {
   let turn: Promise<unknown> = Promise.resolve()
   const alone: RunPlain = async (text, parameters) => {
     await turn
@@ -32,6 +32,7 @@ export function createPgliteDatabase(engine: PgliteEngine): Database {
   }
   return assembleDatabase({
     dialect: 'pglite',
+    onTrouble,
     statement: parsed(alone),
     alone: parsed(alone),
     // Nothing stops what it has begun; what waits behind something else is not begun any more.

@@ -1,6 +1,6 @@
 import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { assembleDatabase, type RunStatement } from './assemble.js'
+import { assembleDatabase, type OnTrouble, type RunStatement } from './assemble.js'
 import { cancelStatement } from './cancel.js'
 import type { Database } from './database.js'
 import { callerLeft, isUnreachable } from './errors.js'
@@ -26,12 +26,13 @@ const READS = { connections: 8, options: `${SESSION_OPTIONS} -c statement_timeou
 const ignore = () => undefined
 
 export interface PostgresOptions {
+  readonly onTrouble?: OnTrouble | undefined
   /** Told when the database has fallen silent (false), and when it answers again (true). */
-  readonly onChange?: (isAnswering: boolean) => void
+  readonly onChange?: ((isAnswering: boolean) => void) | undefined
 }
 
 /** Opens PostgreSQL. Nothing connects before the first statement. */
-export function createPostgresDatabase(databaseUrl: string, { onChange }: PostgresOptions = {}): Database {
+export function createPostgresDatabase(databaseUrl: string, { onChange, onTrouble }: PostgresOptions = {}): Database {
   const liveness = createLiveness({ client: { connectionString: databaseUrl, keepAlive: true }, onChange })
   const work = openPool(databaseUrl, { ...WORK, liveness })
   const reads = openPool(databaseUrl, { ...READS, liveness })
@@ -53,6 +54,7 @@ export function createPostgresDatabase(databaseUrl: string, { onChange }: Postgr
 
   return assembleDatabase({
     dialect: 'postgres',
+    onTrouble,
     statement: statementFailingWith((error) => error),
     alone: statementFailingWith(undecidedWithoutAnswer),
     reading: (signal) => async (text, parameters, form) => {

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createMemoryBus, createNatsBus, type StepBus } from '../bus/index.js'
 import type { Config } from '../config.js'
-import { errorMessage } from '../core/errors.js'
+import { errorMessage, type TransientError } from '../core/errors.js'
 import { type Database, leaseMachine, type MachineLease, openDatabase, takeProcessLock } from '../db/index.js'
 import type { Closing } from './closing.js'
+
+/** How often the log repeats the same trouble. */
+const TROUBLE_MS = 60_000
 
 export interface Storage {
   readonly db: Database
@@ -32,11 +36,7 @@ export async function openStorage(config: Config, { logger, closing, onFatal }: 
     const lock = await takeProcessLock({ databaseUrl, isShared: natsUrl !== null, onLost: onFatal })
     closing.add('process lock', lock.release)
   }
-  const onChange = (isAnswering: boolean): void => {
-    if (isAnswering) logger.info('the database answers again')
-    else logger.error('the database of DATABASE_URL does not answer: what asks for it is OVERLOADED until it does')
-  }
-  const db = await openDatabase({ ...config, onChange })
+  const db = await openDatabase({ ...config, ...createDatabaseLog(config, logger) })
   closing.add('database', db.close)
   const machine = await leaseMachine(db, { onLost: (error) => logger.error({ err: error }, 'the machine number was lost') })
   closing.add('machine number', machine.release)
@@ -44,6 +44,32 @@ export async function openStorage(config: Config, { logger, closing, onFatal }: 
   closing.add('bus', bus.close)
   const isAlone = databaseUrl === null || natsUrl === null
   return { db, machine, bus, processId: isAlone ? null : `${hostname()}:${process.pid}:${randomUUID()}` }
+}
+
+/** Says in the log what is wrong with the database, and where that is: each thing once a minute, however many ask. */
+function createDatabaseLog({ databaseUrl, dataDir }: Pick<Config, 'databaseUrl' | 'dataDir'>, logger: Logger) {
+  const database = databaseUrl === null ? join(dataDir, 'db') : placeOf(databaseUrl)
+  const told = new Map<string, number>()
+  return {
+    onTrouble({ message, cause }: TransientError): void {
+      const now = performance.now()
+      if (now - (told.get(message) ?? Number.NEGATIVE_INFINITY) < TROUBLE_MS) return
+      told.set(message, now)
+      logger.error({ database, reason: errorMessage(cause) }, message)
+    },
+    onChange(isAnswering: boolean): void {
+      if (!isAnswering) return
+      told.clear()
+      logger.info({ database }, 'the database answers again')
+    },
+  }
+}
+
+/** Without who may enter. */
+function placeOf(databaseUrl: string): string {
+  if (!URL.canParse(databaseUrl)) return 'DATABASE_URL'
+  const { host, pathname } = new URL(databaseUrl)
+  return `${host}${pathname}`
 }
 
 function memoryBus(logger: Logger): StepBus {

@@ -1,3 +1,4 @@
+import { errorMessage } from '../../core/errors.js'
 import { ANSWER_LIMIT, ROW_LIMIT } from '../outcome.js'
 import type { Column } from './decode.js'
 
@@ -38,7 +39,7 @@ export class SqlFault extends Error {
 
 /** An error of a driver as the fault that it tells of. */
 export function faultOf(error: unknown): SqlFault {
-  if (!(error instanceof Error)) return new SqlFault(String(error), '')
+  if (!(error instanceof Error)) return new SqlFault(errorMessage(error), '')
   const given = new Map(Object.entries(error))
   const inner = error instanceof AggregateError ? error.errors[0] : null
   const message = error.message || (inner instanceof Error ? inner.message : 'no connection')
