@@ -3,6 +3,7 @@ import { IconArrowsExchange } from '@tabler/icons-react'
 import { useMemo, useState } from 'react'
 import { Link } from 'react-router'
 import { Empty, FaultNote, Loading } from '../app/states.js'
+import { sumCounts } from '../lib/iterations.js'
 import { visible } from '../lib/text.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { ExecutionInput } from '../playground/execution-choice.js'
@@ -90,13 +91,13 @@ interface SideHeadProps {
   readonly onChange: (id: string) => void
 }
 
-function SideHead({ label, id, side: { head, fault }, onChange }: SideHeadProps) {
+function SideHead({ label, id, side: { head, steps, fault }, onChange }: SideHeadProps) {
   return (
     <div className={classes['side']}>
       <ExecutionInput label={label} id={id} onChange={onChange} />
       {head && (
         <Group gap="sm">
-          <StatusBadge status={head.status} />
+          <StatusBadge status={head.status} counts={sumCounts(steps)} />
           <Link to={`/executions/${head.id}`} className={classes['path']}>
             {head.playbook ? `${head.playbook.path} v${head.playbook.version}` : 'no playbook'}
           </Link>

@@ -55,7 +55,7 @@ function Visit({ run }: { run: StepRowFragment | null }) {
   if (run === null) return <span className={classes['none']}>not taken here</span>
   return (
     <span className={classes['visit']}>
-      <StatusBadge status={run.status} />
+      <StatusBadge status={run.status} counts={run.iterationCounts} />
       <span>
         {run.step}
         {run.visit > 1 && <small> visit {run.visit}</small>}

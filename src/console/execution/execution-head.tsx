@@ -1,19 +1,20 @@
 import { ActionIcon, Anchor, Group, Text, Title, Tooltip } from '@mantine/core'
 import { IconCheck, IconCopy, IconPlayerStopFilled } from '@tabler/icons-react'
-import type { ReactNode } from 'react'
+import { type ReactNode, useMemo } from 'react'
 import { Link } from 'react-router'
 import { useMutation } from 'urql'
 import { may, useMe } from '../app/me.js'
 import { FaultNote } from '../app/states.js'
 import { CancelDocument, type ExecutionHeadFragment } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
+import { sumCounts } from '../lib/iterations.js'
 import { visible } from '../lib/text.js'
 import { isEnded } from '../live/execution-feed.js'
 import type { StepRow } from '../live/read-step.js'
 import { Repair } from '../repair/repair-dialog.js'
 import { ConfirmButton } from '../ui/confirm-button.js'
 import { Prose } from '../ui/prose.js'
-import { StatusBadge } from '../ui/status-badge.js'
+import { Counts, StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
 import { copyWords, useCopy } from '../ui/use-copy.js'
 import classes from './execution-head.module.css'
@@ -28,15 +29,18 @@ interface ExecutionHeadProps {
   readonly shown: ExecutionHeadFragment
   /** All visits. */
   readonly steps: readonly StepRow[]
+  /** Those that had begun at the moment that is shown. */
+  readonly shownSteps: readonly StepRow[]
   /** null while it is read. */
   readonly playbook: PlaybookGraph | null
 }
 
 /** What it is, how it stands, and what can be done with it. */
-export function ExecutionHead({ now, shown: head, steps, playbook }: ExecutionHeadProps) {
+export function ExecutionHead({ now, shown: head, steps, shownSteps, playbook }: ExecutionHeadProps) {
   const [{ error, fetching }, cancel] = useMutation(CancelDocument)
   const fault = describeError(error)
   const mayRun = may(useMe(), 'RUN')
+  const counts = useMemo(() => sumCounts(shownSteps), [shownSteps])
   return (
     <header className={classes['head']}>
       <Group justify="space-between" gap="sm">
@@ -44,7 +48,7 @@ export function ExecutionHead({ now, shown: head, steps, playbook }: ExecutionHe
           <Title order={1} className={classes['path']}>
             {visible(head.playbook?.path ?? 'No playbook')}
           </Title>
-          <StatusBadge status={head.status} />
+          <StatusBadge status={head.status} counts={counts} />
         </Group>
         <Group gap="xs">
           {now.playbook && isEnded(now.status) && mayRun && <Repair head={now} steps={steps} />}
@@ -78,6 +82,11 @@ export function ExecutionHead({ now, shown: head, steps, playbook }: ExecutionHe
           <Duration from={head.createdAt} to={head.finishedAt} />
         </Fact>
         <Fact name="Steps">{head.stepCount}</Fact>
+        {counts && (
+          <Fact name="Iterations">
+            <Counts status={head.status} counts={counts} />
+          </Fact>
+        )}
         {head.currentSteps.length > 0 && (
           <Fact name="Now">
             <code>{head.currentSteps.join(', ')}</code>

@@ -60,7 +60,7 @@ function Moment({ head, steps, areStepsRead, variables }: MomentProps) {
   usePlace(variables, head.revision, shown.asOf)
   return (
     <div className={classes['page']} data-past={shown.asOf !== null || undefined}>
-      <ExecutionHead now={head} shown={shown.head} steps={steps} playbook={playbook} />
+      <ExecutionHead now={head} shown={shown.head} steps={steps} shownSteps={shown.steps} playbook={playbook} />
       <div className={classes['columns']}>
         <StepsPanel
           head={shown.head}

@@ -14,16 +14,21 @@ interface IterationsProps {
   readonly run: StepRow
 }
 
+interface ListProps extends IterationsProps {
+  /** One looks at a moment before its end: iterations are known only as they are now. */
+  readonly isPast: boolean
+}
+
 /** How often a page of iterations that still run is read again. */
 const REFRESH_MS = 1_500
 
 /** The iterations of a visit, a page at a time; one that is chosen shows what came of it. */
-export function Iterations({ id, run }: IterationsProps) {
+export function Iterations({ id, run, isPast }: ListProps) {
   const [pages, setPages] = useState<readonly (string | null)[]>([null])
   const page = pages.at(-1) ?? null
   const [chosen, setChosen] = useState<{ readonly number: number; readonly before: string | null } | null>(null)
   const { data, fault, again } = useRead(IterationsDocument, { id, after: run.before, page })
-  const isMoving = run.status === 'RUNNING'
+  const isMoving = run.status === 'RUNNING' && !isPast
   useEffect(() => {
     if (!isMoving) return
     const timer = setInterval(again, REFRESH_MS)
@@ -37,7 +42,7 @@ export function Iterations({ id, run }: IterationsProps) {
   if (!found || found.totalCount === 0) return null
   const cursors = [page, ...found.edges.map(({ cursor }) => cursor)]
   return (
-    <Part title={plural(found.totalCount, 'iteration')}>
+    <Part title={`${plural(found.totalCount, 'iteration')}${isPast ? ', as they are now' : ''}`}>
       <Group gap={4}>
         {found.edges.map(({ node: { id: key, iteration, status, attempts } }, index) => (
           <button

@@ -60,8 +60,13 @@ function Children({ parent }: { parent: string }) {
         </Anchor>
       </Menu.Target>
       <Menu.Dropdown mah="60dvh" style={{ overflow: 'auto' }}>
-        {rows.slice(0, MAX_LISTED).map(({ id, status, playbook }) => (
-          <Menu.Item key={id} component={Link} to={`/executions/${id}`} rightSection={<StatusBadge status={status} />}>
+        {rows.slice(0, MAX_LISTED).map(({ id, status, playbook, iterationCounts }) => (
+          <Menu.Item
+            key={id}
+            component={Link}
+            to={`/executions/${id}`}
+            rightSection={<StatusBadge status={status} counts={iterationCounts} />}
+          >
             {visible(playbook?.path ?? id)}
           </Menu.Item>
         ))}

@@ -6,7 +6,7 @@ import { StepDetailDocument } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
 import { useRead } from '../lib/use-read.js'
 import type { StepRow } from '../live/read-step.js'
-import { StatusBadge } from '../ui/status-badge.js'
+import { Counts, StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
 import type { GraphStep } from './firing.js'
 import { Iterations } from './iterations.js'
@@ -36,7 +36,12 @@ export function StepDetail({ id, name, step, runs, areRunsRead, until, onClose }
     <section className={classes['detail']} aria-label={`Step ${name}`}>
       <Group gap="sm" className={classes['title']}>
         <Title order={2}>{name}</Title>
-        {run && <StatusBadge status={run.status} />}
+        {run && <StatusBadge status={run.status} counts={run.iterationCounts} />}
+        {run && (
+          <Text component="div" size="sm">
+            <Counts status={run.status} counts={run.iterationCounts} />
+          </Text>
+        )}
         {run?.startedAt && (
           <Text size="sm" c="dimmed">
             <Time iso={run.startedAt} /> · <Duration from={run.startedAt} to={run.finishedAt ?? until} />
@@ -57,7 +62,7 @@ export function StepDetail({ id, name, step, runs, areRunsRead, until, onClose }
           <IconX size={16} />
         </ActionIcon>
       </Group>
-      {run && <Visit key={run.id} id={id} run={run} step={step} />}
+      {run && <Visit key={run.id} id={id} run={run} step={step} isPast={run.finishedAt === null && until !== null} />}
       {!run && !areRunsRead && <Loading what={`step ${name}`} />}
       {!run && areRunsRead && (
         <Text size="sm" c="dimmed" p="sm">
@@ -72,14 +77,16 @@ interface VisitProps {
   readonly id: string
   readonly run: StepRow
   readonly step: GraphStep | undefined
+  /** It had not ended yet at the revision that one looks at. */
+  readonly isPast: boolean
 }
 
-function Visit({ id, run, step }: VisitProps) {
+function Visit({ id, run, step, isPast }: VisitProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <div className={classes['body']} tabIndex={0} role="group" aria-label={`Visit ${run.visit}`}>
       {step && <Routes id={id} run={run} step={step} />}
-      {step?.isIterator && <Iterations id={id} run={run} />}
+      {step?.isIterator && <Iterations id={id} run={run} isPast={isPast} />}
       {run.finishedAt === null ? (
         <Text size="sm" c="dimmed">
           Its result comes when it ends.

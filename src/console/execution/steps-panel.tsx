@@ -94,6 +94,7 @@ function withEnd({ id, status, finishedAt }: ExecutionHeadFragment, steps: reado
   const end = {
     id: `${id}-end`,
     iteration: null,
+    iterationCounts: null,
     step: 'end',
     visit: 1,
     attempts: 1,

@@ -3,7 +3,9 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useMemo, useRef } from 'react'
 import { Empty, Loading } from '../app/states.js'
 import { formatDuration, plural, words } from '../lib/format.js'
+import { countsText, toneOf } from '../lib/iterations.js'
 import type { StepRow } from '../live/read-step.js'
+import { Counts } from '../ui/status-badge.js'
 import { useNow } from '../ui/ticking.js'
 import { attemptsOf } from './attempts.js'
 import classes from './timeline.module.css'
@@ -85,13 +87,23 @@ function Row({ run, start, end, isChosen, onChoose }: RowProps) {
       aria-pressed={isChosen}
       onClick={() => onChoose(isChosen ? '' : run.step)}
     >
-      <span className={classes['label']} title={run.step}>
+      <span
+        className={classes['label']}
+        title={run.iterationCounts === null ? run.step : `${run.step}: ${countsText(run.iterationCounts)}`}
+      >
         {run.step}
         {run.visit > 1 && <small> ·{run.visit}</small>}
+        {run.iterationCounts !== null && run.iterationCounts.failed > 0 && (
+          <small>
+            {' '}
+            <Counts status={run.status} counts={run.iterationCounts} />
+          </small>
+        )}
       </span>
       <VisuallyHidden>
         visit {run.visit}, {words(run.status)}
         {run.attempts > 1 && `, ${plural(run.attempts, 'attempt')}`}
+        {run.iterationCounts !== null && `, iterations: ${countsText(run.iterationCounts)}`}
       </VisuallyHidden>
       <span className={classes['track']}>
         {attempts.map((attempt) => (
@@ -100,6 +112,7 @@ function Row({ run, start, end, isChosen, onChoose }: RowProps) {
             className={classes['bar']}
             data-attempt={attempt.number}
             data-status={attempt.status}
+            data-tone={toneOf(attempt.status, run.iterationCounts) ?? undefined}
             title={`attempt ${attempt.number}: ${words(attempt.status)}, ${formatDuration(attempt.to - attempt.from)}`}
             style={{ left: `${share(attempt.from)}%`, width: `max(3px, ${share(start + attempt.to - attempt.from)}%)` }}
           />

@@ -6,7 +6,7 @@ import { Link } from 'react-router'
 import type { ExecutionRowFragment } from '../generated/graphql.js'
 import { formatCount } from '../lib/format.js'
 import { visible } from '../lib/text.js'
-import { StatusBadge } from '../ui/status-badge.js'
+import { Counts, StatusBadge } from '../ui/status-badge.js'
 import frame from '../ui/table.module.css'
 import { Duration, Time } from '../ui/ticking.js'
 import classes from './executions-table.module.css'
@@ -23,14 +23,24 @@ const ROW_HEIGHT = 44
 const column = createColumnHelper<ExecutionRowFragment>()
 
 const COLUMNS = [
-  column.accessor('status', { header: 'Status', cell: ({ getValue }) => <StatusBadge status={getValue()} /> }),
+  column.accessor('status', {
+    header: 'Status',
+    cell: ({ row: { original } }) => <StatusBadge status={original.status} counts={original.iterationCounts} />,
+  }),
   column.display({
     id: 'playbook',
     header: 'Playbook',
     cell: ({ row: { original } }) => (
       <Link to={`/executions/${original.id}`} className={frame['link']}>
         <span className={frame['title']}>{visible(original.playbook?.path ?? 'no playbook')}</span>
-        <span className={`mono ${frame['under']}`}>{original.id}</span>
+        <span className={`mono ${frame['under']}`}>
+          {original.iterationCounts !== null && original.iterationCounts.failed > 0 && (
+            <>
+              <Counts status={original.status} counts={original.iterationCounts} /> ·{' '}
+            </>
+          )}
+          {original.id}
+        </span>
       </Link>
     ),
   }),

@@ -19,6 +19,8 @@ function runAt(run: StepRow, revision: number): StepRow | null {
     status,
     attempts: Math.max(1, ...known.map(({ attempt }) => attempt ?? 1)),
     error: status === 'FAILED' ? run.error : null,
+    // How far they were then, its variables say.
+    iterationCounts: status === 'RUNNING' ? null : run.iterationCounts,
     finishedAt: status === 'RUNNING' ? null : last.occurredAt,
     events: { nodes: known },
   }

@@ -7,6 +7,7 @@ import {
 } from '@tabler/icons-react'
 import { type ReactNode, useMemo } from 'react'
 import { formatCount, formatTime } from '../lib/format.js'
+import { toneOf } from '../lib/iterations.js'
 import { useShortcuts } from '../lib/shortcuts.js'
 import type { StepRow } from '../live/read-step.js'
 import classes from './time-bar.module.css'
@@ -112,8 +113,10 @@ const MAX_MARKS = 150
 /** Where visits ended; failures are red. */
 function Marks({ steps, newest }: { steps: readonly StepRow[]; newest: number }) {
   const marks = useMemo(() => {
-    const ends = steps.flatMap(({ events }) =>
-      events.nodes.filter(({ name }) => name === 'step.completed' || name === 'step.failed'),
+    const ends = steps.flatMap(({ status, iterationCounts, events }) =>
+      events.nodes
+        .filter(({ name }) => name === 'step.completed' || name === 'step.failed')
+        .map(({ name, revision }) => ({ revision, name: toneOf(status, iterationCounts) === 'FAILED' ? 'step.failed' : name })),
     )
     const stride = Math.ceil(ends.length / MAX_MARKS)
     const shown = ends.filter(({ name }, index) => name === 'step.failed' || index % stride === 0)

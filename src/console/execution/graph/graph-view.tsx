@@ -2,6 +2,7 @@ import '@xyflow/react/dist/style.css'
 import { useComputedColorScheme } from '@mantine/core'
 import { Background, Controls, MiniMap, ReactFlow, useReactFlow, useStoreApi } from '@xyflow/react'
 import { useEffect, useMemo, useRef } from 'react'
+import { toneOf } from '../../lib/iterations.js'
 import { currentStep } from '../find-step.js'
 import { type GraphViewProps, useEdges, useNodes } from './elements.js'
 import classes from './graph-view.module.css'
@@ -106,5 +107,7 @@ const TONES: Readonly<Record<string, string>> = {
 }
 
 function colorOf({ data }: StepNodeType): string {
-  return TONES[data.state?.status ?? ''] ?? 'var(--edge)'
+  const { status = '', counts = null } = data.state ?? {}
+  const tone = toneOf(status, counts)
+  return TONES[tone === null ? status : tone === 'FAILED' ? 'FAILED' : 'CANCELLED'] ?? 'var(--edge)'
 }

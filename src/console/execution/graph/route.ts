@@ -1,4 +1,5 @@
 import type { StepStatus } from '../../generated/graphql.js'
+import type { IterationCounts } from '../../lib/iterations.js'
 import type { StepRow } from '../../live/read-step.js'
 import { firings, type GraphStep } from '../firing.js'
 
@@ -7,15 +8,18 @@ export interface StepState {
   readonly status: StepStatus
   readonly visits: number
   readonly attempts: number
+  /** Of its iterations. */
+  readonly counts: IterationCounts | null
 }
 
 /** The state of each step that was reached: of its latest visit, unless an earlier one still runs. */
 export function statesOf(runs: readonly StepRow[]): Map<string, StepState> {
   const states = new Map<string, StepState>()
-  for (const { step, status, attempts } of runs) {
+  for (const { step, status, attempts, iterationCounts } of runs) {
     const before = states.get(step)
     const isRunning = before?.status === 'RUNNING' || status === 'RUNNING'
-    states.set(step, { status: isRunning ? 'RUNNING' : status, visits: (before?.visits ?? 0) + 1, attempts })
+    const visits = (before?.visits ?? 0) + 1
+    states.set(step, { status: isRunning ? 'RUNNING' : status, visits, attempts, counts: iterationCounts })
   }
   return states
 }

@@ -11,6 +11,7 @@ import {
 } from '@tabler/icons-react'
 import { Handle, type Node, type NodeProps, Position } from '@xyflow/react'
 import { words } from '../../lib/format.js'
+import { countsText, toneOf } from '../../lib/iterations.js'
 import { visible } from '../../lib/text.js'
 import type { StepState } from './route.js'
 import classes from './step-node.module.css'
@@ -52,8 +53,14 @@ function stateText({ state, isKnown, progress }: StepData): string {
   if (state === null) return isKnown ? 'not reached' : 'reading …'
   const visits = state.visits > 1 ? ` · ${state.visits} visits` : ''
   const attempts = state.attempts > 1 ? ` · attempt ${state.attempts}` : ''
-  const iterations = progress ? ` · ${progress.done} of ${progress.total}` : ''
-  return `${words(state.status)}${iterations}${visits}${attempts}`
+  return `${words(state.status)}${iterationsText(state, progress)}${visits}${attempts}`
+}
+
+/** Of a loop that goes on, its variables say first how far it is. */
+function iterationsText({ status, counts }: StepState, progress: StepData['progress']): string {
+  if (counts === null || (status === 'RUNNING' && counts.failed === 0))
+    return progress ? ` · ${progress.done} of ${progress.total}` : ''
+  return ` · ${countsText(counts)}`
 }
 
 /** One step of the graph, and how it stands. */
@@ -67,6 +74,7 @@ export function StepNode({ data }: NodeProps<StepNodeType>) {
         type="button"
         className={classes['node']}
         data-status={status}
+        data-tone={toneOf(status, data.state?.counts ?? null) ?? undefined}
         data-chosen={data.isChosen || undefined}
         data-step={data.name}
         aria-pressed={data.isChosen}
