@@ -16,8 +16,8 @@ const FLAGS = [
 /** Whether this machine has a browser; `apt-get install chromium` brings one. */
 export const HAS_BROWSER = existsSync(CHROMIUM)
 
-export async function openBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS.map((flag) => `--${flag}`) })
+export async function openBrowser(flags: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: [...FLAGS, ...flags].map((flag) => `--${flag}`) })
 }
 
 /** A page that keeps what went wrong in it: violations of the policy, exceptions, requests to other hosts. */
@@ -30,7 +30,8 @@ export interface WatchedPage {
  * What the browser says by itself about answers that a test causes on purpose. Inline styles are told of by the listener
  * below, which knows whose they are: Chromium's own editing of a text makes some, to no purpose, and they are nobody's.
  */
-const EXPECTED = /Failed to load resource|WebSocket connection to .* failed|net::ERR_|^Applying inline style violates/
+const EXPECTED =
+  /Failed to load resource|WebSocket connection to .* failed|net::ERR_|Unable to preload CSS|dynamically imported module|^Applying inline style violates/
 
 export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1400, height: 860 }, ...options })

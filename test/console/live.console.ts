@@ -60,3 +60,50 @@ it('says that it catches up while it reads', async () => {
   release()
   await badge.getByText('Live', { exact: true }).waitFor()
 })
+
+it('while the server is away the console stays, and what it says of that goes when the server is back', async () => {
+  const id = '4013'
+  await stage.set(id, { port: 80 })
+  const page = await stage.open(`/executions/${id}`)
+  await page.locator('[data-variable="port"]').waitFor()
+  await stage.server.kill()
+  await page.getByTitle('About the connection').getByText('Offline').waitFor({ timeout: 30_000 })
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('button', { name: 'Cancel the execution' }).click()
+  const alert = page.getByRole('alert').getByText('It was not cancelled')
+  await alert.waitFor()
+  await stage.server.start()
+  await alert.waitFor({ state: 'detached', timeout: 60_000 })
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('button', { name: 'Cancel the execution' }).click()
+  await page.locator('header [data-status="CANCELLED"]').waitFor()
+
+  // A part of the console that was never loaded.
+  await stage.server.kill()
+  await page.getByRole('link', { name: 'Playground' }).click()
+  await page.getByRole('heading', { name: 'This page cannot be shown' }).waitFor()
+  await page.getByRole('link', { name: 'Executions' }).click()
+  await page.getByRole('alert').getByText('The server does not answer').waitFor()
+  await stage.server.start()
+  await page.locator(`[data-execution="${id}"]`).waitFor({ timeout: 60_000 })
+  expect(await page.getByRole('alert').count()).toBe(0)
+  await page.getByTitle('About the connection').getByText('Live', { exact: true }).waitFor({ timeout: 30_000 })
+})
+
+it('what the server was too busy for is read again', async () => {
+  let refusals = 0
+  const page = await stage.open('/executions')
+  await page.route('**/graphql', async (route) => {
+    if (!/query (PlaybookSource|Playbooks)\(/.test(route.request().postData() ?? '') || refusals >= 2) return route.continue()
+    refusals += 1
+    const busy = { message: 'The server is starting; try again in a moment', extensions: { code: 'OVERLOADED' } }
+    await route.fulfill({ status: 503, json: { errors: [busy] } })
+  })
+  await page.getByRole('link', { name: 'Playbooks' }).click()
+  await page.getByRole('alert').getByText('The server is starting').waitFor()
+  await page.getByRole('alert').waitFor({ state: 'detached' })
+  await page
+    .getByText(/playbooks?$/)
+    .first()
+    .waitFor()
+})

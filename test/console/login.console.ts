@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { openBrowser, openPage } from './browser.js'
 import { logIn, logOut } from './hands.js'
 import { FAILING } from './playbooks.js'
 import { createStage } from './stage.js'
@@ -103,3 +104,34 @@ it.each(['/executions', '/executions/5001?step=a&var=port', '/playbooks', '/comp
     expect(refused).toBe(1)
   },
 )
+
+it('what is copied is on the clipboard on plain http, too', async () => {
+  await stage.set('5003', { city: 'Bern', order: { id: 7 } })
+  // Only https and this machine's own names give a page the clipboard.
+  const browser = await openBrowser(['host-resolver-rules=MAP console.test 127.0.0.1'])
+  try {
+    const { port } = new URL(stage.server.url)
+    const { page, faults } = await openPage(browser, `http://console.test:${port}/executions/5003?var=city`)
+    await logIn(page, ADMIN_KEY)
+    await page.locator('[data-variable="city"]').waitFor()
+    expect(await page.evaluate(() => window.isSecureContext)).toBe(false)
+    const filter = page.getByLabel('Filter variables')
+    const pasted = async () => {
+      await filter.fill('')
+      await filter.focus()
+      await page.keyboard.press('Control+V')
+      return filter.inputValue()
+    }
+    await page.getByRole('button', { name: 'Copy the id' }).click()
+    await page.getByText('Copied').waitFor()
+    expect(await pasted()).toBe('5003')
+    await filter.fill('')
+    await page.getByRole('button', { name: 'Copy vars.city', exact: true }).click()
+    await page.getByRole('menuitem', { name: 'Copy the expression' }).click()
+    await page.getByText('Copied').first().waitFor()
+    expect(await pasted()).toBe('{{ vars.city }}')
+    expect(faults).toEqual([])
+  } finally {
+    await browser.close()
+  }
+})

@@ -1,3 +1,4 @@
+// cspell:ignore größer שלום dcba
 /** A playbook of the path console/<name>. */
 const written = (name: string, rest: string) => `apiVersion: noetl.io/v1
 kind: Playbook
@@ -155,6 +156,73 @@ export const STUBBORN = written(
     then: [{step: clean}]
 - step: clean
   vars: {cleaned: true}
+`,
+)
+
+/** Three loops: all of whose iterations fail, one of whose does, none of whose does. */
+export const LOOPS = written(
+  'loops',
+  `workflow:
+- step: start
+  next: none
+- step: none
+  loop: {in: [1, 2, 3], iterator: x}
+  tool: python
+  args: {x: "{{ x }}"}
+  code: |
+    def main(x):
+        raise ValueError("no " + str(x))
+  next: some
+- step: some
+  loop: {in: [1, 2, 3, 4], iterator: x}
+  tool: python
+  args: {x: "{{ x }}"}
+  code: |
+    def main(x):
+        if x == 2:
+            raise ValueError("no 2")
+        return x
+  next: all
+- step: all
+  loop: {in: [1, 2], iterator: x}
+  tool: python
+  args: {x: "{{ x }}"}
+  code: |
+    def main(x):
+        return x
+  next: end
+- step: end
+`,
+)
+
+/** Whatever somebody may write into a value or a name. */
+export const WORDS = written(
+  'words',
+  `workflow:
+- step: start
+  next: a_step_whose_name_is_far_too_long_for_its_place_in_the_graph
+- step: a_step_whose_name_is_far_too_long_for_its_place_in_the_graph
+  vars:
+    umlaut: "größer als Ä, 東京, 🎉"
+    hebrew: "שלום"
+    reordered: "abc\u202edcba\u2066x"
+    "v10": 10
+    v2: 2
+    v1: 1
+    v100: 100
+    a_variable_whose_name_is_far_too_long_for_its_column_in_the_list_of_variables: 1
+  next: end
+- step: end
+`,
+)
+
+/** Its child fails. */
+export const UNLUCKY = written(
+  'unlucky',
+  `workflow:
+- step: start
+  tool: playbook
+  path: console/failing
 `,
 )
 

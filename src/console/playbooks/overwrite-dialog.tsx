@@ -43,7 +43,7 @@ export function OverwriteDialog({ there: { path, version }, base, text, onOverwr
           <Button variant="default" data-autofocus onClick={onClose}>
             Go on editing
           </Button>
-          <Button color="red" onClick={onOverwrite}>
+          <Button color="red.9" onClick={onOverwrite}>
             Register over version {version}
           </Button>
         </Group>

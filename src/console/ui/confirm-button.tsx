@@ -31,7 +31,7 @@ export function ConfirmButton({ question, consequence, deed, leave, onConfirm, .
             <Button variant="default" data-autofocus onClick={() => setAsking(false)}>
               {leave}
             </Button>
-            <Button color="red" onClick={confirm}>
+            <Button color="red.9" onClick={confirm}>
               {deed}
             </Button>
           </Group>

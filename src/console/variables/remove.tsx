@@ -21,7 +21,7 @@ export function RemoveButton(which: Removal) {
       {isAsking && (
         <Group gap="xs" role="alert">
           <Text size="sm">A sensitive value is kept nowhere else: this cannot be undone.</Text>
-          <Button size="xs" color="red" onClick={submit}>
+          <Button size="xs" color="red.9" onClick={submit}>
             Delete it for good
           </Button>
           <Button size="xs" variant="default" onClick={() => setAsking(false)}>
