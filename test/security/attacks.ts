@@ -83,6 +83,22 @@ result = "refused" if not written and os.getcwd() == "/tmp" else str(written)`,
   { name: 'make a namespace', code: () => mustFail('if libc.unshare(0x10000000) != 0: raise OSError("no")') },
   { name: 'mount', code: () => mustFail('if libc.mount(b"t", b"/tmp", b"tmpfs", 0, None) != 0: raise OSError("no")') },
   { name: 'hold uncounted memory', code: () => mustFail('os.memfd_create("x")') },
+  {
+    name: 'send messages over netlink, in memory that nobody counts',
+    code: () => mustFail('socket.socket(16, socket.SOCK_RAW, 2)'),
+  },
+  {
+    name: 'have larger buffers of sockets',
+    code: () =>
+      'import socket\na, b = socket.socketpair()\nbefore = a.getsockopt(1, 7)\na.setsockopt(1, 7, 4 << 20)\nresult = "refused" if a.getsockopt(1, 7) == before else "larger"',
+  },
+  {
+    name: 'put memory into pipes',
+    code: () =>
+      mustFail(
+        'if libc.syscall({"x86_64": 278, "aarch64": 75}[os.uname().machine], os.pipe()[1], 0, 0, 0) != 0: raise OSError("no")',
+      ),
+  },
   { name: 'share memory between calls', code: () => mustFail('if libc.shmget(1, 4096, 0o1666) == -1: raise OSError("no")') },
   {
     name: 'fill the disk',

@@ -48,6 +48,23 @@ describe.skipIf(isolation !== 'isolated')('code in the sandbox cannot', () => {
   })
 })
 
+describe.each(['auto', 'off'] as const)('calls without a network, sandbox %s', (pythonSandbox) => {
+  const python = createCaller('python', environmentWith({ pythonSandbox }))
+  afterAll(() => python.close())
+
+  it('do not meet over abstract sockets', { timeout: 120_000 }, async () => {
+    if ((await python.run({ code: 'result = 1', network: false })).status === 'error') return
+    const name = `\\0transient-${process.pid}-${pythonSandbox}`
+    const waiting = python.data({
+      code: `import socket\ns = socket.socket(socket.AF_UNIX)\ns.bind("${name}")\ns.listen()\ns.settimeout(5)\ntry:\n  s.accept()\n  result = "met"\nexcept TimeoutError:\n  result = "alone"`,
+    })
+    const calling = python.data({
+      code: `import socket, time\nmet = 0\nfor _ in range(40):\n  s = socket.socket(socket.AF_UNIX)\n  try:\n    s.connect("${name}")\n    met += 1\n  except ConnectionRefusedError: pass\n  time.sleep(0.1)\nresult = met`,
+    })
+    expect(await Promise.all([waiting, calling])).toEqual(['alone', 0])
+  })
+})
+
 describe('without a sandbox', () => {
   const python = createCaller('python', environmentWith({ pythonSandbox: 'off', pythonMemoryMib: 256 }))
   afterAll(() => python.close())

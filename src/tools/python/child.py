@@ -68,6 +68,7 @@ def run(payload, pipes, room):
     """Runs one call in the room that was made for it and ends the process; never returns."""
     status = 1
     try:
+        room.join()
         isolate(*pipes, room)
         answer = answer_to(payload, room)
         ending.finish(room.confinement.has_namespaces)

@@ -13,10 +13,12 @@ import struct
 import sys
 
 child = sys.modules["_transient_child"]
+memory = sys.modules["_transient_memory"]
 seccomp = sys.modules["_transient_seccomp"]
 watcher = sys.modules["_transient_watcher"]
 
 CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
@@ -34,6 +36,7 @@ TMP_BYTES = 128 * MIB
 SHARED_BYTES = 64 * MIB
 PROCESSES = 64
 FILES = 256
+WAITING_MESSAGES = 2
 NICE = 10
 # Longer than what a kernel gives without being asked, 3 ms at most; and what another has to wait at worst, so no longer than needed.
 TURN_NANOSECONDS = 5_000_000
@@ -56,14 +59,15 @@ def checked(result, what):
 class Confinement:
     """How calls are confined; made once, in the warm parent."""
 
-    def __init__(self, mode, memory_mib, is_network_open):
+    def __init__(self, mode, memory_mib, is_network_open, groups):
         self.mode = mode
+        self.groups = groups
         self.memory_mib = memory_mib
         self.memory = memory_mib * MIB
         self.has_namespaces = mode in ("root", "user")
         self.user_base = find_user_base() if mode == "root" else None
         self.next_user = 0
-        self.own_rss = 0
+        self.own_memory = None
         self.process_limit = PROCESSES
         if self.has_namespaces:
             self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -87,7 +91,7 @@ class Confinement:
         if not self.has_namespaces:
             self.process_limit = processes_of_user() + PROCESSES
             return os.fork()
-        self.own_rss = self.own_rss or watcher.memory_of("self")[0]
+        self.own_memory = self.own_memory or memory.memory_of("self")
         checked(libc.unshare(CLONE_NEWPID), "unshare")
         try:
             return os.fork()
@@ -95,13 +99,19 @@ class Confinement:
             if os.getpid() != 1:
                 checked(libc.setns(self.own_pids, CLONE_NEWPID), "setns")
 
-    def make_room(self, user):
-        """In the first process of a call: its own /proc, /tmp and shared memory."""
-        checked(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC), "unshare")
+    def make_room(self, user, group):
+        """In the first process of a call: its own network without anything in it, /proc, /tmp and shared memory."""
+        if group is not None:
+            self.groups.enter(group)
+            libc.unshare(CLONE_NEWCGROUP)
+        checked(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC | (CLONE_NEWNET if self.is_network_closed else 0)), "unshare")
         owner = 0 if user is None else user
         mount("proc", "/proc", MS_NOSUID_NODEV_NOEXEC, None)
         mount("tmpfs", "/tmp", 2 | 4, f"size={TMP_BYTES},nr_inodes=10000,mode=700,uid={owner},gid={owner}")
         mount("tmpfs", "/dev/shm", MS_NOSUID_NODEV_NOEXEC, f"size={SHARED_BYTES},nr_inodes=1000,mode=700,uid={owner},gid={owner}")
+        if self.is_network_closed:
+            # Messages that wait at a socket may be of senders that are gone, and in nobody's count.
+            write("/proc/sys/net/unix/max_dgram_qlen", str(WAITING_MESSAGES))
 
     def give_up_rights(self, user, asking_fd):
         """In the process that runs the code, last of all: from here on it can do nothing but compute within its limits."""
@@ -121,7 +131,7 @@ class Confinement:
             libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             # Changing the user made /proc/self unreadable, which subprocesses need.
             libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-            listener = seccomp.install(libc, asking_fd is not None)
+            listener = seccomp.install(libc, asking_fd is not None, self.groups is None)
             if asking_fd is not None:
                 watcher.hand_over(asking_fd, listener)
         if self.has_namespaces:
@@ -148,20 +158,30 @@ class Confinement:
             except (ValueError, OSError):
                 pass
 
-    def watch(self, worker, user, askers):
-        """In the first process of a call: waits for the one that runs the code. Answers its status, or `memory`."""
-        return watcher.Watcher(worker, user, self.memory, self.own_rss).watch(askers)
+    def watch(self, worker, user, group, askers):
+        """In the first process of a call: waits for the one that runs the code. Answers its status, or what it has too much of."""
+        if group is not None:
+            held = memory.Grouped(self.groups, group)
+        else:
+            held = memory.Watched(user, self.memory, self.own_memory, self.is_network_closed)
+        return watcher.Watcher(worker, user, held, self.is_network_closed).watch(askers)
 
 
 class Room:
-    """What one call may do. Over `asking_fd` its first process learns where to be asked for sessions."""
+    """What one call may do. Over `asking_fd` its first process learns where to be asked for sessions and shared memory;
+    a `group` is given to who has no first process."""
 
-    def __init__(self, confinement, user, parent_pid, asking_fd=None):
+    def __init__(self, confinement, user, parent_pid, asking_fd=None, group=None):
         self.confinement = confinement
         self.user = user
+        self.group = group
         self.parent_pid = parent_pid
         self.asking_fd = asking_fd
         self.memory_mib = confinement.memory_mib
+
+    def join(self):
+        if self.group is not None:
+            self.confinement.groups.enter(self.group)
 
     def enter(self, network):
         """Closes the door behind the process that will run the code. Answers whether it has no network."""
@@ -171,6 +191,8 @@ class Room:
         if not self.confinement.has_namespaces:
             # What it leaves behind stays its own, to be named in the log.
             child.become_subreaper()
+            if is_closed:
+                checked(libc.unshare(CLONE_NEWNET), "unshare")
         self.confinement.give_up_rights(self.user, self.asking_fd)
         if hasattr(libc, "prctl"):
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

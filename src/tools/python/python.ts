@@ -74,6 +74,7 @@ function outcomeOf(end: CallEnd, { pythonPath, pythonMemoryMib }: ToolEnvironmen
   if (end.exit === 'memory') {
     return failed('TOOL_FAILED', `the code used more than ${pythonMemoryMib} MiB of memory (the setting PYTHON_MEMORY_MB)`)
   }
+  if (end.exit === 'sockets') return failed('TOOL_FAILED', 'the code opened more than 512 sockets')
   if (end.exit !== 0 || end.result === '')
     return failed('TOOL_FAILED', `the code ended its process without a result (${exitText(end.exit)})`)
   return parseAnswer(end.result)

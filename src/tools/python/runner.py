@@ -18,6 +18,9 @@ import sys
 LOG_LIMIT = 64 * 1024
 RESULT_LIMIT = 12 * 1024 * 1024
 CHUNK = 1 << 16
+# Where the server gives a folder of the kernel's groups.
+GROUPS_FD = 3
+KILLED = str(-signal.SIGKILL)
 
 
 def load(name):
@@ -33,14 +36,17 @@ def load(name):
 load("report")
 load("ending")
 child = load("child")
+group = load("group")
+load("memory")
 load("seccomp")
 load("watcher")
 confine = load("confine")
 
 
 class Call:
-    def __init__(self, call_id, pid, result_fd, log_fd):
+    def __init__(self, call_id, pid, group, result_fd, log_fd):
         self.call_id = call_id
+        self.group = group
         self.pid = pid
         self.fds = {result_fd: bytearray(), log_fd: bytearray()}
         self.result = self.fds[result_fd]
@@ -121,24 +127,30 @@ class Parent:
         parent_pid = os.getpid()
         pipes = [os.pipe() for _ in range(3)]
         (result_read, result_write), (log_read, log_write), (status_read, status_write) = pipes
+        groups = self.confinement.groups
+        own_group = None if groups is None else call_id
         try:
             user = self.confinement.user_of_next_call()
+            if groups is not None:
+                groups.make(own_group)
             pid = self.confinement.fork()
         except (OSError, confine.Refused) as error:
             for pipe in pipes:
                 os.close(pipe[0])
                 os.close(pipe[1])
+            if groups is not None:
+                groups.remove(own_group)
             reason = os.strerror(error.errno) if isinstance(error, OSError) else str(error)
             self.answer(call_id, "fork", reason.encode(), b"")
             return
         if pid == 0:
             self.forget()
             if self.confinement.has_namespaces:
-                hold(self.confinement, user, payload, (result_write, log_write), status_write)
-            child.run(payload, (result_write, log_write), confine.Room(self.confinement, user, parent_pid))
+                hold(self.confinement, user, own_group, payload, (result_write, log_write), status_write)
+            child.run(payload, (result_write, log_write), confine.Room(self.confinement, user, parent_pid, group=own_group))
         for fd in (result_write, log_write, status_write):
             os.close(fd)
-        call = Call(call_id, pid, result_read, log_read)
+        call = Call(call_id, pid, own_group, result_read, log_read)
         call.status_fd = status_read
         self.calls[pid] = call
         for fd in call.fds:
@@ -202,11 +214,13 @@ class Parent:
 
     def status_of(self, call, status):
         """How the call ended: as the first of its processes says, where it has one."""
-        told = os.read(call.status_fd, 1000).decode()
+        told = os.read(call.status_fd, 1000).decode() or str(os.waitstatus_to_exitcode(status))
         os.close(call.status_fd)
-        if call.is_over_limit:
-            return "limit"
-        return told or str(os.waitstatus_to_exitcode(status))
+        if call.group is not None:
+            if told == KILLED and self.confinement.groups.is_exceeded(call.group):
+                told = "memory"
+            self.confinement.groups.remove(call.group)
+        return "limit" if call.is_over_limit else told
 
     def answer(self, call_id, code, result, log):
         header = f"end {call_id} {code} {len(result)} {len(log)}\n".encode()
@@ -219,12 +233,12 @@ class Parent:
                 return
 
 
-def hold(confinement, user, payload, pipes, status_fd):
+def hold(confinement, user, own_group, payload, pipes, status_fd):
     """The first process of a call: makes its room, and ends all that is in it when the code has ended. Never returns."""
     told = "fork unknown"
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        confinement.make_room(user)
+        confinement.make_room(user, own_group)
         askers, asking = socket.socketpair()
         worker = os.fork()
         if worker == 0:
@@ -232,7 +246,7 @@ def hold(confinement, user, payload, pipes, status_fd):
         asking.close()
         for fd in pipes:
             os.close(fd)
-        told = confinement.watch(worker, user, askers)
+        told = confinement.watch(worker, user, own_group, askers)
     except (OSError, confine.Refused) as error:
         told = f"fork {error}"
     finally:
@@ -274,9 +288,11 @@ def set_nonblocking(fd):
 
 
 if __name__ == "__main__":
-    mode, memory_mib, network = sys.argv[1:4]
+    mode, memory_mib, network, group_version = sys.argv[1:5]
     child.become_subreaper()
     child.clean_environment()
-    confinement = confine.Confinement(mode, int(memory_mib), network == "open")
+    memory_bytes = int(memory_mib) * confine.MIB
+    groups = None if group_version == "0" else group.Groups(group_version, GROUPS_FD, memory_bytes)
+    confinement = confine.Confinement(mode, int(memory_mib), network == "open", groups)
     gc.freeze()
     Parent(confinement).serve()

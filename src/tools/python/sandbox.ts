@@ -3,6 +3,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { programEnvironment } from '../../config.js'
 import type { Interpreter } from './interpreter.js'
+import type { MemoryGroup } from './memory-group.js'
 
 /** How calls are kept apart from the machine: see confine.py. */
 export type Mode = 'root' | 'user' | 'plain'
@@ -18,10 +19,13 @@ export interface SandboxOptions {
   readonly interpreter: Interpreter
   readonly isNetworkOpen: boolean
   readonly memoryMib: number
+  readonly group: MemoryGroup | null
 }
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
-const SCRIPTS = ['runner', 'report', 'ending', 'child', 'confine', 'seccomp', 'watcher'].map((name) => `${name}.py`)
+const SCRIPTS = ['runner', 'report', 'ending', 'child', 'group', 'memory', 'confine', 'seccomp', 'watcher'].map(
+  (name) => `${name}.py`,
+)
 const INSIDE = '/run/transient'
 /** Of the machine's settings only those that programs need to find names, certificates and the time. */
 const ETC = [
@@ -45,19 +49,21 @@ export function modesOf(): readonly Mode[] {
 }
 
 /** The command line of the warm parent in a mode. */
-export function commandOf({ mode, interpreter, isNetworkOpen, memoryMib }: SandboxOptions): Command {
+export function commandOf({ mode, interpreter, isNetworkOpen, memoryMib, group }: SandboxOptions): Command {
   const run = (folder: string) => [
     ...['-I', '-B', join(folder, 'runner.py')],
-    ...[mode, String(memoryMib), isNetworkOpen ? 'open' : 'closed'],
+    ...[mode, String(memoryMib), isNetworkOpen ? 'open' : 'closed', String(group?.version ?? 0)],
   ]
   if (mode === 'plain') return { file: interpreter.executable, args: run(FOLDER) }
-  const args = [...namespaces(mode), ...view(interpreter), '--', interpreter.executable, ...run(INSIDE)]
+  const args = [...namespaces(mode, group), ...view(interpreter), '--', interpreter.executable, ...run(INSIDE)]
   return { file: findProgram('bwrap') ?? 'bwrap', args }
 }
 
-function namespaces(mode: Mode): string[] {
+function namespaces(mode: Mode, group: MemoryGroup | null): string[] {
   return [
-    ...['--die-with-parent', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    ...['--die-with-parent', '--new-session', '--unshare-pid', '--unshare-ipc', '--unshare-uts'],
+    // From inside such a namespace no process may be moved into the groups of calls, which get namespaces of their own there.
+    ...(group === null ? ['--unshare-cgroup-try'] : []),
     // Inside its own user namespace an ordinary user may do what root may, to that namespace alone.
     ...(mode === 'user' ? ['--unshare-user', '--uid', '0', '--gid', '0'] : []),
     ...CAPABILITIES.flatMap((capability) => ['--cap-add', capability]),

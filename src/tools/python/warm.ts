@@ -1,5 +1,6 @@
 import type { Isolation, ToolEnvironment } from '../tool.js'
 import { findInterpreter, type Interpreter } from './interpreter.js'
+import { openMemoryGroup } from './memory-group.js'
 import { commandOf, type Mode, modesOf } from './sandbox.js'
 import { startZygote, type Zygote } from './zygote.js'
 
@@ -7,6 +8,8 @@ import { startZygote, type Zygote } from './zygote.js'
 interface Opened {
   readonly mode: Mode
   readonly interpreter: Interpreter
+  /** Whether the kernel counts the memory of a call. */
+  readonly isGrouped: boolean
 }
 
 /** The warm parents of the python tool: one without a network, and one with it once a step asks for it. */
@@ -24,9 +27,10 @@ export function createWarmPython(environment: ToolEnvironment): WarmPython {
   const parents = new Map<boolean, Zygote>()
   let opening: Promise<Opened | 'missing' | 'refused'> | null = null
 
-  const start = ({ mode, interpreter }: Opened, isNetworkOpen: boolean): Zygote => {
-    const command = commandOf({ mode, interpreter, isNetworkOpen, memoryMib: environment.pythonMemoryMib })
-    const parent = startZygote(command)
+  const start = ({ mode, interpreter, isGrouped }: Opened, isNetworkOpen: boolean): Zygote => {
+    const group = isGrouped ? openMemoryGroup() : null
+    const command = commandOf({ mode, interpreter, isNetworkOpen, memoryMib: environment.pythonMemoryMib, group })
+    const parent = startZygote(command, group)
     parents.set(isNetworkOpen, parent)
     return parent
   }
@@ -34,10 +38,12 @@ export function createWarmPython(environment: ToolEnvironment): WarmPython {
     const interpreter = await findInterpreter(environment.pythonPath)
     if (interpreter === null) return 'missing'
     for (const mode of modesAllowed(environment)) {
-      const parent = start({ mode, interpreter }, false)
-      const end = await parent.run('probe', PROBE)
-      if (end.exit === 0) return { mode, interpreter }
-      await parent.close()
+      for (const isGrouped of [true, false]) {
+        const parent = start({ mode, interpreter, isGrouped }, false)
+        const end = await parent.run('probe', PROBE)
+        if (end.exit === 0) return { mode, interpreter, isGrouped }
+        await parent.close()
+      }
     }
     return 'refused'
   }

@@ -9,7 +9,11 @@ import select
 import signal
 import socket
 import struct
+import sys
 import time
+
+memory = sys.modules["_transient_memory"]
+seccomp = sys.modules["_transient_seccomp"]
 
 LOOK_SECONDS = 0.05
 # A look takes milliseconds of a processor: once a call stands back, there is less to be in a hurry about.
@@ -32,13 +36,14 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Watcher:
-    """`worker` runs the code, as `user` where it has one of its own."""
+    """`worker` runs the code, as `user` where it has one of its own. `memory` says when a call has more than it may, and
+    `are_sockets_own` whether the sockets of this network are the call's alone."""
 
-    def __init__(self, worker, user, memory, own_rss):
+    def __init__(self, worker, user, memory, are_sockets_own):
         self.worker = worker
         self.user = user
         self.memory = memory
-        self.own_rss = own_rss
+        self.are_sockets_own = are_sockets_own
         self.is_heavy = False
         self.is_crowd = False
         self.sessions = 0
@@ -46,7 +51,8 @@ class Watcher:
         self.look_at = time.monotonic() + LOOK_SECONDS
 
     def watch(self, askers):
-        """Waits for the worker, which sends over `askers` the descriptor to be asked on. Answers its status, or `memory`."""
+        """Waits for the worker, which sends over `askers` the descriptor to be asked on. Answers its status, or what it has too
+        much of: `memory`, `sockets`."""
         woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -61,8 +67,10 @@ class Watcher:
             # Processes that end all the time, or ask, must not put off the look.
             left = self.look_at - time.monotonic()
             if left <= 0:
-                if self.memory_in_use() > self.memory:
+                if self.memory.is_exceeded():
                     return "memory"
+                if self.are_sockets_own and memory.sockets() > memory.SOCKETS:
+                    return "sockets"
                 self.hold_back()
                 self.look_at = time.monotonic() + self.pause()
             for fd, event in poll.poll(max(0, left) * 1000):
@@ -85,19 +93,21 @@ class Watcher:
         return HEAVY_LOOK_SECONDS if self.is_heavy else LOOK_SECONDS
 
     def answer(self, listener):
-        """A process asks whether it may begin a session. It is stopped there until the session is held back: the kernel may
-        give a new one as much as the server has."""
+        """A process asks for shared memory, or whether it may begin a session. There it is stopped until the session is held
+        back: the kernel may give a new one as much as the server has."""
         asked = bytearray(struct.calcsize(ASKED))
-        is_granted = self.sessions < SESSIONS
         try:
             fcntl.ioctl(listener, RECEIVE, asked)
-            question, pid = struct.unpack(ASKED, asked)[:2]
-            fcntl.ioctl(listener, SEND, struct.pack(ANSWERED, question, 0, *((0, GO_ON) if is_granted else (REFUSED, 0))))
-            if is_granted:
+            question, pid, _, number, _, _, *arguments = struct.unpack(ASKED, asked)
+            is_session = number == seccomp.MACHINE["setsid"]
+            is_granted = self.sessions < SESSIONS if is_session else self.memory.is_sharing_granted(pid, arguments)
+            refused = REFUSED if is_session else -errno.ENOMEM
+            fcntl.ioctl(listener, SEND, struct.pack(ANSWERED, question, 0, *((0, GO_ON) if is_granted else (refused, 0))))
+            if is_session and is_granted:
                 self.sessions += 1
                 self.is_heavy = True
                 self.look_at = min(self.look_at, time.monotonic() + SESSION_LOOK_SECONDS)
-                with acting_as(self.user):
+                with memory.acting_as(self.user):
                     os.kill(pid, signal.SIGSTOP)
                 self.stopped.append(str(pid))
         except OSError:
@@ -105,7 +115,7 @@ class Watcher:
             return
 
     def reap(self):
-        """Buries what has ended. Answers the status of the worker once that has."""
+        """Collects what has ended. Answers the status of the worker once that has."""
         try:
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -116,17 +126,9 @@ class Watcher:
         except ChildProcessError:
             return "0"
 
-    def memory_in_use(self):
-        total = 0
-        for pid in processes():
-            anonymous, shared = memory_of(pid)
-            # What a forked process still shares with the warm parent is not its own.
-            total += max(0, anonymous - self.own_rss) + shared
-        return total
-
     def hold_back(self):
         """Others on the machine come first from now on, once the call is heavy; looked at again, for what it starts later."""
-        stats = {pid: fields for pid in processes() if (fields := stat_of(pid)) is not None}
+        stats = {pid: fields for pid in memory.processes() if (fields := stat_of(pid)) is not None}
         times = os.times()
         cpu = times.children_user + times.children_system + sum(sum(map(int, fields[11:15])) for fields in stats.values()) / TICKS
         self.is_crowd = self.is_crowd or len(stats) > CROWD or self.sessions > 1
@@ -135,7 +137,7 @@ class Watcher:
             return
         nice = CROWD_NICE if self.is_crowd else HEAVY_NICE
         sessions = {fields[3]: pid for pid, fields in stats.items()}
-        with acting_as(self.user):
+        with memory.acting_as(self.user):
             for pid in stats:
                 lower_threads(pid, nice)
             groups = [group for pid in sessions.values() if (group := open_group(pid, nice)) is not None]
@@ -145,7 +147,7 @@ class Watcher:
 
     def let_go_on(self, stats):
         """Those that were stopped at the beginning of their session."""
-        with acting_as(self.user):
+        with memory.acting_as(self.user):
             for pid in self.stopped:
                 if pid in stats and stats[pid][0] == "T":
                     with contextlib.suppress(ProcessLookupError):
@@ -165,23 +167,6 @@ def received(askers):
     descriptors = socket.recv_fds(askers, 1, 1)[1]
     askers.close()
     return descriptors[0] if descriptors else None
-
-
-@contextlib.contextmanager
-def acting_as(user):
-    """What belongs to another user may be changed by that user only."""
-    if user is None:
-        yield
-        return
-    os.seteuid(user)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-def processes():
-    return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
 def stat_of(pid):
@@ -219,18 +204,3 @@ def set_group(group, nice):
         return error.errno != errno.EAGAIN
     finally:
         os.close(group)
-
-
-def memory_of(pid):
-    """Anonymous and shared memory of a process, in bytes."""
-    anonymous = shared = 0
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith("RssAnon:"):
-                    anonymous = int(line.split()[1]) * 1024
-                elif line.startswith("RssShmem:"):
-                    shared = int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return anonymous, shared

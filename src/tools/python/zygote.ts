@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { programEnvironment } from '../../config.js'
+import type { MemoryGroup } from './memory-group.js'
 import type { Command } from './sandbox.js'
 
 const CLOSE_GRACE_MS = 2000
 const STDERR_KEPT = 2000
 
-/** Ends that are no exit status: too large a result, too much memory, no process, the parent itself ended or never began. */
-const WORDS = ['limit', 'memory', 'fork', 'lost', 'missing'] as const
+/** Ends that are no exit status: too large a result, too much memory, too many sockets, no process, the parent itself ended or never began. */
+const WORDS = ['limit', 'memory', 'sockets', 'fork', 'lost', 'missing'] as const
 
 /** How a call's process ended: its exit status (negative: a signal), what it sent, and what it printed. */
 export interface CallEnd {
@@ -23,11 +24,11 @@ export interface Zygote {
   close(): Promise<void>
 }
 
-/** Starts the interpreter; a failure to start shows as the end of the calls. */
-export function startZygote({ file, args }: Command): Zygote {
+/** Starts the interpreter, with the group of the kernel that its calls are in; a failure to start shows as the end of the calls. */
+export function startZygote({ file, args }: Command, group: MemoryGroup | null): Zygote {
   const waiting = new Map<string, (end: CallEnd) => void>()
   // The environment of a process can be read from the outside of it, so that no secret may be in it to begin with.
-  const process = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: programEnvironment() })
+  const process = startProcess(file, args, group)
   let isAlive = true
   let stderr = ''
 
@@ -46,7 +47,7 @@ export function startZygote({ file, args }: Command): Zygote {
       endAll({ exit: 'lost', result: '', log: stderr })
       resolve()
     })
-  })
+  }).then(() => group?.remove())
   process.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT)
   })
@@ -76,6 +77,15 @@ export function startZygote({ file, args }: Command): Zygote {
       if (isAlive) process.stdin.write(`kill ${id}\n`)
     },
     close: () => stop(process, exited),
+  }
+}
+
+function startProcess(file: string, args: readonly string[], group: MemoryGroup | null) {
+  const stdio = ['pipe', 'pipe', 'pipe', ...(group === null ? [] : [group.descriptor])] as const
+  try {
+    return spawn(file, args, { stdio: [...stdio], env: programEnvironment() }) as ChildProcessWithoutNullStreams
+  } finally {
+    group?.closeDescriptor()
   }
 }
 
