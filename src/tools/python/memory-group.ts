@@ -58,10 +58,9 @@ function findHierarchy(): Hierarchy | null {
   try {
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map(mountOf)
     const paths = new Map(
-      readFileSync('/proc/self/cgroup', 'utf8')
-        .split('\n')
-        .map((line) => /^\d+:([^:]*):(.*)$/.exec(line))
-        .flatMap((match) => (match?.[1] ?? '').split(',').map((name) => [name, match?.[2] ?? ''] as const)),
+      [...readFileSync('/proc/self/cgroup', 'utf8').matchAll(/^\d+:(.*?):(.*)$/gm)].flatMap(([, names = '', path = '']) =>
+        names.split(',').map((name) => [name, path] as const),
+      ),
     )
     const first = mounts.find(({ kind, options }) => kind === 'cgroup' && options.includes('memory'))
     if (first !== undefined && paths.has('memory')) return { version: 1, own: inside(first, paths.get('memory') ?? '') }
