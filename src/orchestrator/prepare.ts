@@ -154,7 +154,8 @@ function renderCall(snapshot: Snapshot, written: ToolCall): Guarded<{ kind: stri
       tree: (value, path) => renderTree(value, context, `${at}.${path}`),
       context: () => toPlainContext(layers),
     })
-    const takesArgs = Object.hasOwn(definition.parameters.shape, 'args')
+    const isGiven = 'args' in input || Object.keys(run.args).length > 0
+    const takesArgs = definition.isCustom ? isGiven : Object.hasOwn(definition.parameters.shape, 'args')
     const complete = takesArgs ? { ...input, args: { ...argsOf(input), ...run.args } } : input
     checkExpected(snapshot, written, argsOf(complete))
     const secrets = call.kind === 'playbook' ? sensitiveArgs(call, argsOf(complete), { layers, run }) : []
@@ -198,7 +199,8 @@ function checkExpected({ playbook, step }: Snapshot, written: ToolCall, args: Js
 function timeoutOf(snapshot: Snapshot, limits: Limits): number {
   const { step } = snapshot
   const call = step.tool ? effectiveCall(snapshot, step.tool) : null
-  const written = step.timeout ?? call?.parameters['timeout'] ?? null
+  const ofTool = call && !definitionOf(call.kind)?.isCustom ? (call.parameters['timeout'] ?? null) : null
+  const written = step.timeout ?? ofTool
   if (written === null) return limits.stepTimeoutMs
   const layers = layersOf(snapshot)
   const at = `${step.at}.timeout`

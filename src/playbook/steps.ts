@@ -49,10 +49,12 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
     return null
   }
   const fields = fieldsOf(item)
-  const tool = findTool(fields, surroundings.tools)
+  const pool = readPool(fields)
+  const ownPool = pool === DEFAULT_POOL ? null : pool
+  const tool = findTool(fields, surroundings.tools, ownPool)
   checkStepKeys({ fields, tool, surroundings })
   const name = readStepName(item, fields)
-  const action = readAction({ item, fields, tool, tools: surroundings.tools })
+  const action = readAction({ item, fields, tool, tools: surroundings.tools, ownPool })
   checkWorkbookName(action.tool, { at: tool?.at ?? item, fields: tool?.fields ?? fields, surroundings })
   const routes = readRoutes(fields, item.source.log)
   const input = inputOf(action, surroundings)
@@ -68,7 +70,7 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
     vars,
     next,
     cases,
-    pool: readPool(fields),
+    pool,
     at: item.path,
   }
   return { step, at: fields.get('step')?.value ?? item, targets: named, isRouted: isComplete }
@@ -110,6 +112,8 @@ interface ActionRequest {
   readonly fields: Fields
   readonly tool: NamedTool | null
   readonly tools: Toolkit
+  /** The step's pool where it is not the server's. */
+  readonly ownPool: string | null
 }
 
 function readAction(request: ActionRequest): Action {
@@ -126,12 +130,12 @@ function readAction(request: ActionRequest): Action {
   }
 }
 
-function readIterator({ fields, tool, tools }: ActionRequest & { tool: NamedTool }): Action {
+function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: NamedTool }): Action {
   const loopField = given(fields, 'loop')
   if (loopField) reportKey(loopField, 'an iterator has its collection on itself: give "loop" or "type: iterator", not both')
   const taskField = given(tool.fields, 'task')
   if (!taskField) report(tool.at, 'an iterator needs a "task": what to run for each element')
-  const task = taskField ? readTask(taskField.value, tools) : null
+  const task = taskField ? readTask(taskField.value, tools, ownPool) : null
   const taskVars = task?.vars ?? []
   const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskVars })
   const own = readTimeout(given(fields, 'timeout'))

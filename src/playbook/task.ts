@@ -14,13 +14,13 @@ export interface TaskReading extends Pick<Step, 'retry' | 'timeout'> {
 }
 
 /** Reads the `task` of an iterator: what runs for each element. */
-export function readTask(cursor: Cursor, tools: Toolkit): TaskReading | null {
+export function readTask(cursor: Cursor, tools: Toolkit, pool: string | null): TaskReading | null {
   if (kindOf(cursor) !== 'mapping') {
     report(cursor, `the task of an iterator must be a mapping with a tool, not ${describeKind(cursor)}`)
     return null
   }
   const fields = fieldsOf(cursor)
-  const tool = findTool(fields, tools)
+  const tool = findTool(fields, tools, pool)
   const loop = fields.get('loop')
   if (loop) reportKey(loop, NESTED)
   if (tool?.kind === ITERATOR) {

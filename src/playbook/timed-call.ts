@@ -9,9 +9,11 @@ import { type NamedTool, readCall } from './tools.js'
  */
 export function readTimedCall(fields: Fields, tool: NamedTool | null): Pick<Step, 'tool' | 'timeout'> {
   const own = given(fields, 'timeout')
-  const isTimed = tool?.isNested && tool.definition && 'timeout' in tool.definition.parameters.shape
+  // What a custom kind calls a timeout is its own business.
+  const isCustom = tool?.definition?.isCustom === true
+  const isTimed = tool?.isNested && !isCustom && tool.definition && 'timeout' in tool.definition.parameters.shape
   const inner = isTimed ? given(tool.fields, 'timeout') : null
   const isKept = own !== null && inner !== null
-  const call = tool ? readCall(tool, new Set(isKept ? [] : ['timeout'])) : null
+  const call = tool ? readCall(tool, new Set(isKept || isCustom ? [] : ['timeout'])) : null
   return { tool: call, timeout: readTimeout(own ?? inner) }
 }

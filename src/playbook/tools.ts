@@ -1,4 +1,5 @@
 import type { JsonObject } from '../core/json.js'
+import { customTool, isCustomKind } from '../tools/custom.js'
 import type { ToolDefinition } from '../tools/tool.js'
 import { featureAdvice, PIPELINE } from './features.js'
 import type { ToolCall } from './model.js'
@@ -39,8 +40,11 @@ export interface NamedTool {
 
 export type Toolkit = ReadonlyMap<string, ToolDefinition>
 
-/** `tool: http`, `tool: {kind: http}` or `type: http`; null when the mapping names no tool. */
-export function findTool(fields: Fields, tools: Toolkit): NamedTool | null {
+/**
+ * `tool: http`, `tool: {kind: http}` or `type: http`; null when the mapping names no tool. `pool` is that of the step where it names one:
+ * its workers may serve kinds of their own.
+ */
+export function findTool(fields: Fields, tools: Toolkit, pool: string | null = null): NamedTool | null {
   const tool = given(fields, 'tool')
   const type = given(fields, 'type')
   if (tool && type) reportKey(type, '"type" is another name for "tool": give one of them')
@@ -59,9 +63,27 @@ export function findTool(fields: Fields, tools: Toolkit): NamedTool | null {
     else report(at, `a tool is named by a text (${oneOf([...tools.keys()])}), not by ${describeKind(at)}`)
     return null
   }
-  const definition = tools.get(kind) ?? null
+  const definition = tools.get(kind) ?? ownKind({ kind, at, tools, pool, names: isNested ? [...inner.keys()] : [] })
   if (!definition && kind !== ITERATOR) report(at, unknownTool(kind, tools))
   return { kind, definition, fields: isNested ? withArgs(inner, { fields, definition }) : inner, isNested, at }
+}
+
+interface OwnKind {
+  readonly kind: string
+  readonly at: Cursor
+  readonly tools: Toolkit
+  readonly pool: string | null
+  /** The keys of the tool's mapping. */
+  readonly names: readonly string[]
+}
+
+/** The definition of a kind that only the workers of a step's own pool know; null where it cannot be one. */
+function ownKind({ kind, at, tools, pool, names }: OwnKind): ToolDefinition | null {
+  if (pool === null || !isCustomKind(kind)) return null
+  const near = didYouMean(kind, [...tools.keys(), ITERATOR])
+  if (near)
+    report(at, `"${kind}" is no tool of the server's${near} Otherwise a worker of pool "${pool}" has to serve it`, 'warning')
+  return customTool(kind, [...names.filter((name) => name !== 'kind'), 'args'])
 }
 
 /** `args` may stand beside a nested tool that takes them, as they do beside one that is not nested. */
@@ -80,7 +102,8 @@ function unknownTool(kind: string, tools: Toolkit): string {
   const kinds = [...tools.keys()]
   const advice = featureAdvice(kind)
   const hint = advice ? ` (${advice})` : didYouMean(kind, [...kinds, ITERATOR]).replace(/^: (.*)$/, ' ($1)')
-  return `unknown tool "${kind.slice(0, 60)}": use ${oneOf(kinds)}${hint}`
+  const orPool = hint === '' ? ', or name the "pool" whose workers serve it' : ''
+  return `unknown tool "${kind.slice(0, 60)}": use ${oneOf(kinds)}${hint}${orPool}`
 }
 
 /** Every name a playbook may write for a parameter of the tool. */
@@ -107,7 +130,8 @@ export function checkToolKeys({ fields, tool, own, of, tools }: CheckedKeys): vo
   if (isUnknown && featureAdvice(tool.kind)) return
   const parameters = (definition ? [definition] : isUnknown ? [...tools.values()] : []).flatMap(parameterNames)
   if (!tool?.isNested) {
-    const hint = (name: string) => (tool ? null : toolHint(name, tools))
+    const inKind = tool && `write the parameters of ${tool.kind} inside: "tool: {kind: ${tool.kind}, ...}"`
+    const hint = (name: string) => (tool ? (definition?.isCustom ? inKind : null) : toolHint(name, tools))
     checkKeys(fields, { known: [...own, ...parameters], of: definition ? `${of} with tool ${definition.kind}` : of, hint })
     return
   }
@@ -164,8 +188,8 @@ function chooseFields(tool: NamedTool, definition: ToolDefinition, skip: Readonl
     const field = tool.fields.get(written)
     if (!field || skip.has(written)) continue
     const name = Object.hasOwn(definition.aliases, written) ? (definition.aliases[written] ?? written) : written
-    if (name === 'auth' && isNoAuth(field.value)) continue
-    if (isEmpty(field.value) && name !== 'payload') continue
+    if (name === 'auth' && isNoAuth(field.value) && !definition.isCustom) continue
+    if (isEmpty(field.value) && name !== 'payload' && !definition.isCustom) continue
     const first = chosen.get(name)
     if (first)
       reportKey(field, `"${written}" and "${first.name}" are two names for the same parameter of ${tool.kind}: give one of them`)

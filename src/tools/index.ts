@@ -1,3 +1,4 @@
+import { customTool, isCustomKind } from './custom.js'
 import { httpTool } from './http/http-tool.js'
 import { playbookTool } from './playbook.js'
 import { postgresTool } from './postgres/postgres-tool.js'
@@ -10,12 +11,12 @@ export { type BoundLog, boundLog } from './bound-log.js'
 export type { Isolation } from './tool.js'
 export type { Toolbox } from './toolbox.js'
 
-/** Every tool kind that a playbook may name. */
+/** Every tool kind that the server runs. */
 export const TOOLS: readonly ToolDefinition[] = [pythonTool, httpTool, postgresTool, playbookTool, workbookTool]
 
-/** The definition of a kind, or null where there is none. */
+/** The definition of a kind, that of a custom one included; null where there can be none. */
 export function definitionOf(kind: string): ToolDefinition | null {
-  return TOOLS.find((tool) => tool.kind === kind) ?? null
+  return TOOLS.find((tool) => tool.kind === kind) ?? (isCustomKind(kind) ? customTool(kind) : null)
 }
 
 /** The tools of a process, each opened at its first use. */

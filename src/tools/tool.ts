@@ -76,6 +76,8 @@ export interface ToolDefinition {
   readonly kind: string
   /** Parameters after aliases are resolved. A template may stand for any value; strictness about keys is the parser's. */
   readonly parameters: z.ZodObject
+  /** Served by workers of the step's own pool alone: the server neither checks nor runs it. */
+  readonly isCustom?: boolean
   /** Other names a playbook may use: `{with: 'args'}`. */
   readonly aliases: Readonly<Record<string, string>>
   /** Parameters that are not templates (`code`): passed on as written. */

@@ -175,6 +175,68 @@ it('a result that is no JSON fails the attempt, and says where: it is not tried 
   }
 })
 
+it('a kind of its own is served by the workers of its pool, with all that a step may have', async () => {
+  const client = createClient({ url: server.url, key: KEY })
+  const pool = 'own_kind'
+  const source = JSON.stringify({
+    apiVersion: 'noetl.io/v1',
+    kind: 'Playbook',
+    metadata: { name: pool, path: `test/${pool}` },
+    workload: { rows: 3 },
+    workflow: [
+      {
+        step: 'start',
+        pool,
+        tool: {
+          kind: 'mytool',
+          query: 'limit {{ workload.rows }}',
+          timeout: '5m',
+          empty: '',
+          none: null,
+          at: [{ n: '{{ workload.rows }}' }],
+        },
+        vars: { first: '{{ result.input }}' },
+        next: [{ step: 'with_args', args: { a: '{{ workload.rows + 1 }}' } }],
+      },
+      { step: 'with_args', pool, tool: { kind: 'my.tool-2' }, vars: { second: '{{ result.input }}' }, next: 'each' },
+      {
+        step: 'each',
+        pool,
+        tool: { kind: 'mytool', n: '{{ x }}' },
+        loop: { in: [1, 2], iterator: 'x' },
+        vars: { third: '{{ each | map(attribute="input.n") | list }}' },
+        next: 'task',
+      },
+      {
+        step: 'task',
+        pool,
+        tool: 'iterator',
+        collection: [7],
+        element: 'x',
+        task: { tool: { kind: 'mytool', n: '{{ x }}' }, vars: { fourth: '{{ result.kind }} {{ result.input.n }}' } },
+      },
+    ],
+  })
+  const worker = createWorker({
+    client,
+    pool,
+    run: (task) => ({ status: 'success', data: { kind: task.kind, input: task.input } }),
+  })
+  try {
+    const id = await server.startExecution(await server.register(source))
+    expect(await server.untilEnded(id)).toMatchObject({ status: 'COMPLETED', error: null })
+    const { variables } = await client.listVariables(id)
+    expect(Object.fromEntries(variables.map(({ name, value }) => [name, value]))).toMatchObject({
+      first: { query: 'limit 3', timeout: '5m', empty: '', none: null, at: [{ n: 3 }] },
+      second: { args: { a: 4 } },
+      third: [1, 2],
+      fourth: 'mytool 7',
+    })
+  } finally {
+    await worker.drain()
+  }
+})
+
 it('what a program asks with is JSON, or it is told where it is not, and nothing is sent', async () => {
   const client = createClient({ url: server.url, key: KEY })
   const workload = { since: new Date(0) }
