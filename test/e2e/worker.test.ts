@@ -188,7 +188,7 @@ it('a kind of its own is served by the workers of its pool, with all that a step
         step: 'start',
         pool,
         tool: {
-          kind: 'mytool',
+          kind: 'pdf_report',
           query: 'limit {{ workload.rows }}',
           timeout: '5m',
           empty: '',
@@ -202,7 +202,7 @@ it('a kind of its own is served by the workers of its pool, with all that a step
       {
         step: 'each',
         pool,
-        tool: { kind: 'mytool', n: '{{ x }}' },
+        tool: { kind: 'pdf_report', n: '{{ x }}' },
         loop: { in: [1, 2], iterator: 'x' },
         vars: { third: '{{ each | map(attribute="input.n") | list }}' },
         next: 'task',
@@ -213,7 +213,7 @@ it('a kind of its own is served by the workers of its pool, with all that a step
         tool: 'iterator',
         collection: [7],
         element: 'x',
-        task: { tool: { kind: 'mytool', n: '{{ x }}' }, vars: { fourth: '{{ result.kind }} {{ result.input.n }}' } },
+        task: { tool: { kind: 'pdf_report', n: '{{ x }}' }, vars: { fourth: '{{ result.kind }} {{ result.input.n }}' } },
       },
     ],
   })
@@ -230,7 +230,7 @@ it('a kind of its own is served by the workers of its pool, with all that a step
       first: { query: 'limit 3', timeout: '5m', empty: '', none: null, at: [{ n: 3 }] },
       second: { args: { a: 4 } },
       third: [1, 2],
-      fourth: 'mytool 7',
+      fourth: 'pdf_report 7',
     })
   } finally {
     await worker.drain()

@@ -12,31 +12,31 @@ const parse = (step: object, more: object = {}) => {
 it('a step with a pool may name any kind, with any parameters', () => {
   const { playbook, problems } = parse({
     pool: 'duck',
-    tool: { kind: 'mytool', query: 'x', auth: {}, timeout: 3, null: null },
+    tool: { kind: 'pdf_report', query: 'x', auth: {}, timeout: 3, null: null },
     timeout: 9,
   })
   expect(problems).toEqual([])
   expect(playbook?.steps[0]).toMatchObject({
     pool: 'duck',
     timeout: 9,
-    tool: { kind: 'mytool', parameters: { query: 'x', auth: {}, timeout: 3, null: null } },
+    tool: { kind: 'pdf_report', parameters: { query: 'x', auth: {}, timeout: 3, null: null } },
   })
 })
 
 it.each([
-  ['without a pool', { tool: { kind: 'mytool' } }, /^error: unknown tool "mytool": .* or name the "pool"/],
-  ["in the server's own pool", { pool: 'default', tool: { kind: 'mytool' } }, /^error: unknown tool "mytool"/],
+  ['without a pool', { tool: { kind: 'pdf_report' } }, /^error: unknown tool "pdf_report": .* or name the "pool"/],
+  ["in the server's own pool", { pool: 'default', tool: { kind: 'pdf_report' } }, /^error: unknown tool "pdf_report"/],
   ['that the server calls its own tasks', { pool: 'p', tool: { kind: 'join' } }, /^error: unknown tool "join"/],
   ['that is no name', { pool: 'p', tool: { kind: 'a b' } }, /^error: unknown tool "a b"/],
   [
     'of a known one, misspelt',
-    { pool: 'p', tool: { kind: 'htpt', url: 'http://x' } },
-    /^warning: "htpt" .* did you mean "http"\? .* pool "p"/,
+    { pool: 'p', tool: { kind: 'https', code: 'x' } },
+    /^warning: "https" .* did you mean "http"\? .* pool "p"/,
   ],
   [
     'with parameters beside it',
-    { pool: 'p', tool: 'mytool', query: 'x' },
-    /^error: unknown key "query".* inside: "tool: \{kind: mytool, ...}"/,
+    { pool: 'p', tool: 'pdf_report', query: 'x' },
+    /^error: unknown key "query".* inside: "tool: \{kind: pdf_report, ...}"/,
   ],
 ])('a kind %s says what is wrong', (_, step, message) => {
   expect(parse(step).problems).toEqual([expect.stringMatching(message)])
