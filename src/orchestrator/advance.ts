@@ -22,6 +22,10 @@ import type { Decision, Rejection, Snapshot } from './types.js'
 
 /** How long decisions may be made without giving way to others. */
 const TURN_MS = 10
+/** Beyond that the rest of a batch gets a transaction of its own: all that is locked here waits meanwhile. */
+const BATCH_MS = 250
+/** A decision that takes so long would come close to PostgreSQL's patience with transactions that do nothing. */
+const MAX_DECISION_MS = 30_000
 
 export type AdvanceDependencies = Pick<OrchestratorDependencies, 'clock' | 'limits' | 'newId' | 'env' | 'leaseMs' | 'keyRing'> & {
   readonly chain: ChainLimits
@@ -87,8 +91,9 @@ export async function advanceBatch(tx: Transaction, deps: AdvanceDependencies, b
   const drafts = await openDrafts(tx, { batch, deps, locked, work })
   const forgotten: TaskKey[] = []
   const answers: AdvanceAnswer[] = []
-  const until = performance.now() + deps.chain.ms
-  let turnAt = performance.now()
+  const began = performance.now()
+  const until = began + deps.chain.ms
+  let turnAt = began
   for (const request of requests) {
     const draft = drafts.get(request.key.executionId)
     if (performance.now() - turnAt > TURN_MS) {
@@ -96,7 +101,7 @@ export async function advanceBatch(tx: Transaction, deps: AdvanceDependencies, b
       turnAt = performance.now()
     }
     if (!draft) answers.push(isPatient ? { error: unknown(request.key) } : 'busy')
-    else if (draft.ending) answers.push('busy')
+    else if (draft.ending || (answers.length > 0 && performance.now() - began > BATCH_MS)) answers.push('busy')
     else answers.push(await takeTurn(tx, { deps, request, draft, work, forgotten, until }))
   }
   if (forgotten.length > 0) await forgetEnsured(tx, forgotten)
@@ -174,7 +179,8 @@ async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until 
     async advance(current, options) {
       const done = await advanceTask(tx, { deps, draft, task: current, options, isVirtual: false })
       for (let next = draft.chain.shift(); next; next = draft.chain.shift()) {
-        if (performance.now() > until) {
+        // After a fault each step is decided in a transaction of its own, so that it falls on the one whose it is.
+        if (performance.now() > until || current.faults > 0) {
           draft.newTasks.push(visitTask({ ...draft, step: next.step }, next.run))
           continue
         }
@@ -224,19 +230,28 @@ interface TaskAdvance {
   readonly isVirtual: boolean
 }
 
+function inTime<T>(decide: () => T): T {
+  const began = performance.now()
+  const decided = decide()
+  const tookMs = performance.now() - began
+  if (tookMs > MAX_DECISION_MS) throw new Error(`a decision took ${Math.round(tookMs)} ms`)
+  return decided
+}
+
 async function advanceTask(tx: Sql, { deps, draft, task, options, isVirtual }: TaskAdvance) {
   if (isVirtual) await loadFor(tx, draft, task)
   let snapshot = snapshotOf(draft, task)
   if (!snapshot) throw new Error(`task ${formatTaskId(task)} belongs to no run`)
-  let decision = options.decide(snapshot, null)
+  const decide = (about: Snapshot, rejection: Rejection | null) => inTime(() => options.decide(about, rejection))
+  let decision = decide(snapshot, null)
   if (failsAsUndefined(decision)) {
     await loadReach(tx, [{ draft, reach: { ...EVERYTHING, written: new Set() } }])
     snapshot = snapshotOf(draft, task) ?? snapshot
-    decision = options.decide(snapshot, null)
+    decision = decide(snapshot, null)
   }
   await loadWrites(tx, draft, decision)
   const current = snapshot
-  const decideOn = (rejection: Rejection | null) => (rejection === null ? decision : options.decide(current, rejection))
+  const decideOn = (rejection: Rejection | null) => (rejection === null ? decision : decide(current, rejection))
   const { clock, newId, chain } = deps
   const stood = applyDecision(draft, {
     ...{ snapshot: current, decide: decideOn, now: clock.now(), newId, log: options.log, isVirtual, chainLimit: chain.steps },

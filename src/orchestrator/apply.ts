@@ -77,13 +77,15 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
 function keepValues(draft: Draft, changes: readonly FoldedChange[]): void {
   if (changes.length === 0) return
   const values: JsonObject = {}
+  const secret: { kind: 'vars'; name: string }[] = []
+  const open: { kind: 'vars'; name: string }[] = []
   for (const { executionId, name, revision, value, sealed } of changes) {
     const isSensitive = sealed !== null && sealed !== ''
     const plain = isSensitive ? draft.keyRing.open(sealed, variablePlace(executionId, name, revision)) : value
     values[name] = asStored(plain)
-    const named = { kind: 'vars', name } as const
-    draft.sensitive = isSensitive ? withSensitive(draft.sensitive, named) : withoutSensitive(draft.sensitive, named)
+    ;(isSensitive ? secret : open).push({ kind: 'vars', name })
   }
+  draft.sensitive = withoutSensitive(withSensitive(draft.sensitive, secret), open)
   draft.vars = { ...draft.vars, ...values }
 }
 
@@ -176,7 +178,7 @@ function finishRun({ draft, request, seq }: Applying, command: Extract<Command, 
   const visit = kept.state.visit === 0 ? Number.POSITIVE_INFINITY : kept.state.visit
   if (visit < (draft.stepVisits.get(step) ?? 0)) return
   draft.stepVisits.set(step, visit)
-  const named = { kind: 'steps', name: step } as const
+  const named = [{ kind: 'steps', name: step } as const]
   draft.sensitive = isSensitive ? withSensitive(draft.sensitive, named) : withoutSensitive(draft.sensitive, named)
   draft.steps = { ...draft.steps, [step]: stepValue(asStored(result), asStored(envelope) as JsonObject) }
 }

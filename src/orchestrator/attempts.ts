@@ -1,15 +1,17 @@
-import { TransientError } from '../core/errors.js'
+import { isTransientError, TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
 import type { Database } from '../db/database.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { extendLease, findTask, forgetEnsured, releaseLease } from '../tasks/store.js'
+import { extendLease, findTask, forgetEnsured, noteFault, releaseLease } from '../tasks/store.js'
 import { mintTaskToken } from '../tasks/token.js'
+import type { AdvanceRequest } from './advance.js'
 import { createAdvanceQueue } from './advance-queue.js'
 import { changeTask } from './apply.js'
 import { decide, failure } from './decide.js'
 import type { ChainLimits, OrchestratorDependencies } from './dependencies.js'
 import type { Effects } from './draft.js'
+import { giveUp, isGivenUp } from './give-up.js'
 import type { ExecutionLookup } from './lookup.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js'
 import { prepare } from './prepare.js'
@@ -56,14 +58,27 @@ const CHAIN: ChainLimits = { steps: 32, ms: 100 }
 
 /** Begins and ends attempts, each under its execution's lock (architecture.md, "The one truth"). */
 export function createAttempts(deps: AttemptsDependencies): Attempts {
-  const { db, clock, limits, leaseMs, lookup, keyRing = NO_KEYS } = deps
+  const { db, clock, limits, leaseMs, lookup, logger, keyRing = NO_KEYS } = deps
   const advance = createAdvanceQueue({ ...deps, chain: deps.chain ?? CHAIN })
+
+  /** A decision that fails for no reason of the step's own is tried again, but not for ever: the task counts how often. */
+  async function counting<T>(request: AdvanceRequest<T>): Promise<T> {
+    try {
+      return await advance(request)
+    } catch (error) {
+      if (!isTransientError(error)) {
+        logger.error({ task: formatTaskId(request.key), err: error }, 'what follows from a task could not be decided or stored')
+        await noteFault(db, request.key)
+      }
+      throw error
+    }
+  }
 
   async function begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null> {
     const known = await lookup.of(key.executionId)
     if (!known) return null
     const start = (snapshot: Snapshot, rejection: Rejection | null) => prepare({ snapshot, limits, rejection, now: clock.now() })
-    return advance({
+    return counting({
       ...{ key, known, phase: 'prepare' },
       async perform({ draft, task, isFree, leaseUntil, advance: decided, forget }) {
         if (draft.execution.status !== 'running') return null
@@ -86,9 +101,11 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     const known = await lookup.of(key.executionId)
     const unknown = () => new TransientError('NOT_FOUND', `task "${formatTaskId(key)}" does not exist`)
     if (!known) throw unknown()
-    const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) =>
-      decide({ snapshot, outcome, limits, rejection, now: clock.now() })
-    return advance({
+    const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) => {
+      const request = { snapshot, limits, rejection, now: clock.now() }
+      return isGivenUp(snapshot) ? giveUp(request) : decide({ ...request, outcome })
+    }
+    return counting({
       ...{ key, known, phase: 'end' },
       async perform({ draft, task, isOverdue, advance: decided }) {
         if (!task) throw unknown()

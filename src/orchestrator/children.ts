@@ -4,10 +4,11 @@ import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
 import { NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
-import { findTask } from '../tasks/store.js'
+import { findTask, noteFault } from '../tasks/store.js'
 import type { Attempts } from './attempts.js'
 import { failure } from './decide.js'
 import type { OrchestratorDependencies } from './dependencies.js'
+import { isGivenUp } from './give-up.js'
 import { SENSITIVE_ARGS } from './prepare.js'
 import { loadFinalResult } from './result-store.js'
 import { inputOf } from './sealed-task.js'
@@ -23,6 +24,9 @@ interface ChildrenDependencies extends StartDependencies, Pick<OrchestratorDepen
   readonly attempts: () => Attempts
   readonly announce: (begun: Begun) => Promise<void>
 }
+
+/** In whose place the decision puts what it says of a task that was given up. */
+const LOST = { code: 'TOOL_FAILED', message: 'the child could not be started or ended' } as const
 
 /** Child executions: parent and child change in transactions of their own, and each step of it can be made again. */
 export function createChildren(deps: ChildrenDependencies): Children {
@@ -53,15 +57,18 @@ export function createChildren(deps: ChildrenDependencies): Children {
     if (task?.status !== 'waiting' || !task.childId) return
     const child = await findExecution(deps.db, task.childId)
     if (child?.status === 'running' || child?.status === 'pending') return
+    let outcome: Outcome | null = isGivenUp({ task }) ? failure(LOST) : null
     try {
-      if (child) return await deps.attempts().completeWaiting(key, await childOutcome(child))
-      await start(task, task.childId)
+      if (outcome === null && child) outcome = await childOutcome(child)
+      if (outcome === null) await start(task, task.childId)
     } catch (error) {
       // Another process, or the relay of this one, has just started the same child.
       if (!child && (await findExecution(deps.db, task.childId))) return
+      if (!isTransientError(error)) await noteFault(deps.db, key)
       if (!isTransientError(error) || error.code === 'OVERLOADED') throw error
-      await deps.attempts().completeWaiting(key, failure({ code: 'TOOL_FAILED', message: error.message }))
+      outcome = failure({ code: 'TOOL_FAILED', message: error.message })
     }
+    if (outcome) await deps.attempts().completeWaiting(key, outcome)
   }
 
   async function childOutcome(child: ExecutionRecord): Promise<Outcome> {

@@ -1,4 +1,4 @@
-import { TransientError } from '../core/errors.js'
+import { isTransientError, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isStorableText } from '../core/text.js'
 import type { Database } from '../db/database.js'
@@ -107,7 +107,7 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
     queue.waiting.delete(waiter)
     try {
       for (let next = untried.next(); !next.done && !signal?.aborted; next = untried.next()) {
-        const task = await begin(next.value, workerId)
+        const task = await begin(next.value, workerId).catch(passOver)
         if (!task) continue
         noteTurn(task.executionId)
         if (signal?.aborted) await release({ taskId: task.id, attempt: task.attempt, token: task.token })
@@ -182,6 +182,12 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
       await Promise.all(open.map((queue) => queue.looking))
     },
   }
+}
+
+/** One task that cannot be begun keeps nobody from the others; whoever begins it logs why. */
+function passOver(error: unknown): null {
+  if (isTransientError(error) && error.code === 'OVERLOADED') throw error
+  return null
 }
 
 /** Those who were there when the loop looked, found nothing, and have no time left. */

@@ -125,7 +125,7 @@ function outcomeLocals(envelope: Envelope): Record<string, ContextValue> {
 }
 
 /** `vars.<step>_index` and `_item` are the iteration's own, even when 50 run at once. */
-function iterationVars({ step, run }: Snapshot): JsonObject {
+export function iterationVars({ step, run }: Snapshot): JsonObject {
   if (run.iteration === null) return {}
   return { [`${step.name}_index`]: run.iteration, [`${step.name}_item`]: run.item }
 }

@@ -12,6 +12,8 @@ import { givesSecret } from './taken.js'
 import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
 
+/** Of what an event lists, so that it stays small. */
+const MAX_SHOWN = 100
 const MAX_RESULT_BYTES = 1024 * 1024
 const MAX_LIST_BYTES = 10 * 1024 * 1024
 
@@ -26,6 +28,8 @@ export interface DecideRequest {
   readonly earlierWrites?: readonly VariableWrite[]
   /** The step is over whatever `retry` says: its vars failed, or its lease was lost too often. */
   readonly isFinal?: boolean
+  /** Nothing of the step's is evaluated any more, not even where it leads. */
+  readonly isWithoutRouting?: boolean
 }
 
 /** What follows from the end of an attempt: retry, or vars, routing and the execution's own end. Pure. */
@@ -159,7 +163,7 @@ function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after
 function endVisit(request: DecideRequest): Decision {
   const { snapshot, limits } = request
   const settled = settle(request, snapshot.step.vars.after)
-  const routed = routeSettled(request, settled)
+  const routed = request.isWithoutRouting ? { ...settled, routing: NO_ROUTING } : routeSettled(request, settled)
   const { outcome, envelope, routing } = routed
   const failed = errorOf(snapshot, outcome)
   const error = failed && shownError(failed, isSensitiveEnd(snapshot, outcome))
@@ -176,6 +180,8 @@ function endVisit(request: DecideRequest): Decision {
   const event = endEvent(snapshot, outcome, { skipped: settled.skipped, trace: routing.trace })
   return { writes, events: [event], commands, call: null }
 }
+
+const NO_ROUTING: Routing = { isHandled: false, targets: [], trace: [] }
 
 /** Routing after the vars; a `when` that fails turns a successful step into a failed one, which is then routed as such. */
 function routeSettled(
@@ -277,7 +283,8 @@ function endEvent(
   if (run.loop)
     data['iterations'] = { total: run.loop.total, succeeded: run.loop.done - run.loop.failed, failed: run.loop.failed }
   if (outcome.status === 'error') data['error'] = shownError(errorValue(outcome.error), isSensitiveEnd(snapshot, outcome))
-  if (skipped.length > 0) data['skipped_vars'] = skipped.map((entry) => ({ ...entry }))
+  if (skipped.length > 0) data['skipped_vars'] = skipped.slice(0, MAX_SHOWN).map((entry) => ({ ...entry }))
+  if (skipped.length > MAX_SHOWN) data['skipped_vars_total'] = skipped.length
   if (trace.length > 0) data['routes'] = trace.map((entry) => ({ ...entry }))
   const name = `${noun}.${outcome.status === 'success' ? 'completed' : 'failed'}`
   return { name, step: step.name, run: run.run, attempt: attemptOf(snapshot), data }

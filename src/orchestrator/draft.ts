@@ -6,7 +6,7 @@ import type { Playbook, Step } from '../playbook/model.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import type { NewTask } from '../tasks/store.js'
-import type { Backstop, StepValue } from '../template/index.js'
+import { type Backstop, createBudget, type StepValue } from '../template/index.js'
 import { createVariablesDraft, type VariablesDraft } from '../variables/write/variables-draft.js'
 import type { IterationsInsert } from './run-store.js'
 import type { Sensitive } from './sensitive.js'
@@ -132,7 +132,8 @@ export function snapshotOf(draft: Draft, task: TaskRecord): Snapshot | null {
   const step = playbook.steps.find((candidate) => candidate.name === run?.step)
   if (!run || !step) return null
   return {
-    ...{ playbook, step, execution, task, run, env, backstop, vars, steps, sensitive },
+    ...{ playbook, step, execution, task, run, env, vars, steps, sensitive },
+    backstop: { ...backstop, budget: createBudget() },
     parent: run.parentRun === null ? null : (draft.runs.get(run.parentRun) ?? null),
     workload: (execution.workload ?? {}) as JsonObject,
     payload: (execution.payload ?? {}) as JsonObject,

@@ -11,6 +11,7 @@ import {
   renderTree,
   sensitiveReads,
   sensitiveReadsOfCondition,
+  type TemplateContext,
 } from '../template/index.js'
 import { layersOf } from './context.js'
 import { requireNumber } from './numbers.js'
@@ -50,9 +51,17 @@ function readsOf({ collection, limit, chunk, concurrency, where, orderBy }: Loop
 
 function planElements(snapshot: Snapshot, loop: Loop): Omit<LoopPlan, 'isSensitive'> {
   const at = `${snapshot.step.at}.loop`
-  const all = asList(renderTree(loop.collection, createContext(layersOf(snapshot)), `${at}.collection`), snapshot)
-  const filtered = loop.where === null ? all : all.filter((item, index) => isWanted(snapshot, loop, { item, index }))
-  const sorted = sortItems(snapshot, loop, filtered)
+  // Made once: for each of a million elements anew it would copy all variables a million times.
+  const layers = layersOf(snapshot)
+  const all = asList(renderTree(loop.collection, createContext(layers), `${at}.collection`), snapshot)
+  const contextOf = (item: JsonValue, index: number) => {
+    const locals = { ...layers.locals, [loop.element]: item, loop: { index: index + 1, index0: index } }
+    return createContext({ ...layers, locals })
+  }
+  const isWanted = (item: JsonValue, index: number) =>
+    evaluateCondition(loop.where ?? 'true', contextOf(item, index), `${at}.where`)
+  const filtered = loop.where === null ? all : all.filter(isWanted)
+  const sorted = sortItems(loop, filtered, { contextOf, at: `${at}.order_by` })
   const limited = sorted.slice(0, countOption(snapshot, loop.limit, { name: 'limit', least: 0 }) ?? sorted.length)
   const chunked = chunk(limited, countOption(snapshot, loop.chunk, { name: 'chunk', least: 1 }))
   const items = loop.isEnumerated ? chunked.map((item, index): JsonValue => ({ index, item })) : chunked
@@ -71,23 +80,18 @@ function asList(value: JsonValue, { step }: Snapshot): JsonValue[] {
   throw new TransientError('TEMPLATE_ERROR', `${step.at}: the collection of iterator "${step.name}" is ${found}, not a list`)
 }
 
-function elementContext(snapshot: Snapshot, loop: Loop, { item, index }: { item: JsonValue; index: number }) {
-  const locals = { [loop.element]: item, loop: { index: index + 1, index0: index } }
-  return createContext(layersOf(snapshot, { locals }))
+interface Sorting {
+  readonly contextOf: (item: JsonValue, index: number) => TemplateContext
+  readonly at: string
 }
 
-function isWanted(snapshot: Snapshot, loop: Loop, element: { item: JsonValue; index: number }): boolean {
-  return evaluateCondition(loop.where ?? 'true', elementContext(snapshot, loop, element), `${snapshot.step.at}.loop.where`)
-}
-
-function sortItems(snapshot: Snapshot, loop: Loop, items: readonly JsonValue[]): readonly JsonValue[] {
+function sortItems(loop: Loop, items: readonly JsonValue[], { contextOf, at }: Sorting): readonly JsonValue[] {
   if (!loop.orderBy) return items
   const { expression, isDescending } = loop.orderBy
-  const at = `${snapshot.step.at}.loop.order_by`
   const source = expression.includes('{{') ? expression : `{{ ${expression} }}`
   const keyed = items.map((item, index) => ({
     item,
-    key: renderTemplate(source, elementContext(snapshot, loop, { item, index }), at),
+    key: renderTemplate(source, contextOf(item, index), at),
   }))
   const sign = isDescending ? -1 : 1
   return keyed.sort((left, right) => sign * compareKeys(left.key, right.key, at)).map(({ item }) => item)

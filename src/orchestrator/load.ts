@@ -1,4 +1,4 @@
-import type { JsonValue } from '../core/json.js'
+import type { JsonObject } from '../core/json.js'
 import type { Sql } from '../db/database.js'
 import { MASK } from '../sealing/mask.js'
 import { variablePlace } from '../sealing/place.js'
@@ -10,7 +10,7 @@ import type { Draft } from './draft.js'
 import type { Reach } from './needs.js'
 import { inheritedSteps, loadFinishedSteps } from './result-store.js'
 import { hiddenOf } from './sealed-run.js'
-import { opened, withSensitive } from './sensitive.js'
+import { opened, type SensitiveFault, withSensitive } from './sensitive.js'
 
 /** Something that a draft needs before a decision can be made. */
 export interface Wanted {
@@ -36,12 +36,8 @@ type DraftOf = (id: string) => Draft
 async function loadWritten(tx: Sql, keys: readonly VariableKey[], draftOf: DraftOf): Promise<void> {
   if (keys.length === 0) return
   const { variables, tombstones } = await loadVariablesOf(tx, keys)
-  for (const variable of variables) {
-    const { executionId, name } = variable
-    const draft = draftOf(executionId)
-    draft.variables.present.set(name, variable)
-    draft.vars = { ...draft.vars, [name]: plainValue(draft, variable) }
-  }
+  for (const variable of variables) draftOf(variable.executionId).variables.present.set(variable.name, variable)
+  keepRead(variables, draftOf)
   for (const { executionId, name, version } of tombstones) draftOf(executionId).variables.tombstones.set(name, version)
   for (const { executionId, name } of keys) {
     const { loaded } = draftOf(executionId)
@@ -55,30 +51,40 @@ async function loadRead(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): P
     if (reach.vars !== 'all' || draft.loaded.vars === 'all') continue
     // What was loaded before may have changed here since.
     const values = await loadValues(tx, draft.execution.id)
-    const missing = values.filter(({ name }) => !Object.hasOwn(draft.vars, name))
-    draft.vars = { ...Object.fromEntries(missing.map((value) => [value.name, plainValue(draft, value)])), ...draft.vars }
+    keepRead(
+      values.filter(({ name }) => !Object.hasOwn(draft.vars, name)),
+      () => draft,
+    )
     for (const { name, operation } of draft.variables.changes) if (operation === 'delete') delete draft.vars[name]
     draft.loaded.vars = 'all'
   }
   const keys = keysOf(wanted, ({ draft: { loaded }, reach }) =>
     loaded.vars === 'all' || reach.vars === 'all' ? [] : missing(loaded.vars, reach.vars),
   )
-  for (const value of await loadValuesOf(tx, keys)) {
-    const draft = draftOf(value.executionId)
-    draft.vars = { ...draft.vars, [value.name]: plainValue(draft, value) }
-  }
+  keepRead(await loadValuesOf(tx, keys), draftOf)
   for (const { executionId, name } of keys) {
     const { vars } = draftOf(executionId).loaded
     if (vars !== 'all') vars.add(name)
   }
 }
 
-/** A variable's value for templates; of a sensitive one what the mask hides, and the draft remembers that it is. */
-function plainValue(draft: Draft, { executionId, name, value, sealed, revision }: LoadedValue): JsonValue {
-  if (sealed === null) return value
-  const { value: plain, fault } = opened(() => draft.keyRing.open(sealed, variablePlace(executionId, name, revision)))
-  draft.sensitive = withSensitive(draft.sensitive, { kind: 'vars', name, fault })
-  return plain
+/** Values for templates; of a sensitive one what the mask hides, and the draft remembers that it is. Each draft is copied once. */
+function keepRead(values: readonly LoadedValue[], draftOf: DraftOf): void {
+  const found = new Map<Draft, { readonly vars: JsonObject; readonly sensitive: SensitiveFault[] }>()
+  for (const { executionId, name, value, sealed, revision } of values) {
+    const draft = draftOf(executionId)
+    const kept = found.get(draft) ?? { vars: { ...draft.vars }, sensitive: [] }
+    found.set(draft, kept)
+    kept.vars[name] = value
+    if (sealed === null) continue
+    const { value: plain, fault } = opened(() => draft.keyRing.open(sealed, variablePlace(executionId, name, revision)))
+    kept.vars[name] = plain
+    kept.sensitive.push({ kind: 'vars', name, fault })
+  }
+  for (const [draft, { vars, sensitive }] of found) {
+    draft.vars = vars
+    draft.sensitive = withSensitive(draft.sensitive, sensitive)
+  }
 }
 
 async function loadSteps(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): Promise<void> {
@@ -107,7 +113,7 @@ function openStep(draft: Draft, { step, run, sealed }: { step: string; run: numb
     const { result, envelope } = hiddenOf(sealed, place, draft.keyRing)
     return { result, envelope }
   })
-  draft.sensitive = withSensitive(draft.sensitive, { kind: 'steps', name: step, fault })
+  draft.sensitive = withSensitive(draft.sensitive, [{ kind: 'steps', name: step, fault }])
   return value === MASK ? stepValue(MASK, null) : stepValue(value.result, value.envelope)
 }
 

@@ -8,6 +8,7 @@ import type { ToolDefinition } from '../tools/tool.js'
 import type { VariableWrite } from '../variables/record.js'
 import { layersOf } from './context.js'
 import { decide, failure } from './decide.js'
+import { giveUp, isGivenUp } from './give-up.js'
 import { joinLoop, planLoop } from './iterate.js'
 import { requireNumber } from './numbers.js'
 import { type Guarded, guarded, guardedBy } from './sensitive.js'
@@ -36,6 +37,7 @@ export function prepare(request: PrepareRequest): Decision {
   const { snapshot, limits, rejection } = request
   const end = (outcome: Outcome, more: { writes?: readonly VariableWrite[]; isFinal?: boolean } = {}) =>
     decide({ ...request, outcome, earlierWrites: more.writes ?? [], isFinal: more.isFinal ?? false })
+  if (isGivenUp(snapshot)) return giveUp(request)
   if (snapshot.task.deliveries > limits.maxDeliveries) {
     const message = `step "${snapshot.step.name}": its worker was lost ${limits.maxDeliveries} times`
     return end(failure({ code: 'TOOL_FAILED', message }), { isFinal: true })

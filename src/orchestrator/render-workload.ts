@@ -5,6 +5,7 @@ import { type Backstop, type ContextLayers, createContext, renderTree } from '..
 import { workloadKeys } from './sealed-input.js'
 import { guarded } from './sensitive.js'
 import { checkStorable } from './storable.js'
+import { withoutShared } from './vars.js'
 
 interface WorkloadRequest {
   readonly playbook: Playbook
@@ -28,19 +29,24 @@ export interface RenderedWorkload {
  * are rendered once, top to bottom, unless they are replaced.
  */
 export function renderWorkload({ playbook, payload, sensitive: named, env, backstop, job }: WorkloadRequest): RenderedWorkload {
-  let workload: JsonObject = { ...playbook.workload, ...payload }
+  const workload: JsonObject = { ...playbook.workload, ...payload }
   const sensitive = [...named]
+  let secrets = sensitiveLayer(sensitive)
+  const builtins = { job, env, payload, execution_id: job['execution_id'] ?? null }
   const own = Object.entries(playbook.workload).filter(([key]) => !Object.hasOwn(payload, key))
   for (const [key, template] of own) {
     const at = `workload.${key}`
-    const builtins = { job, env, payload, execution_id: job['execution_id'] ?? null }
-    const layers = { workload, builtins, backstop, ...sensitiveLayer(sensitive) }
+    // One workload that grows: a copy for each of its keys would take time that grows with their square.
+    const layers = { workload, builtins, backstop, ...secrets }
     try {
       const { value, isSensitive } = guarded({ template, layers, at, unreadable: undefined }, () =>
-        checkStorable(renderTree(template, createContext(layers), at), at),
+        withoutShared(checkStorable(renderTree(template, createContext(layers), at), at), workload),
       )
-      workload = { ...workload, [key]: value }
-      if (isSensitive) sensitive.push(at)
+      workload[key] = value
+      if (!isSensitive) continue
+      sensitive.push(at)
+      if (secrets.sensitive) (secrets.sensitive.workload as Set<string>).add(key)
+      else secrets = sensitiveLayer(sensitive)
     } catch (error) {
       if (!isTransientError(error)) throw error
       return { workload, sensitive, fault: error }

@@ -60,9 +60,10 @@ export function openInput(execution: ExecutionRecord, keyRing: KeyRing): OpenedI
   if (declared.size === 0) return { workload, payload, inherited, declared, sensitive: null }
   const { value, fault } = sealed === null ? NOTHING_SEALED : opened(() => keyRing.open(sealed, executionPlace(id)) as JsonObject)
   const hidden = value === MASK ? {} : value
-  let sensitive: Sensitive | null = null
-  for (const name of workloadKeys(execution.sensitive)) sensitive = withSensitive(sensitive, { kind: 'workload', name, fault })
-  for (const name of stepNames(execution.sensitive)) sensitive = withSensitive(sensitive, { kind: 'steps', name, fault })
+  const sensitive = withSensitive(null, [
+    ...workloadKeys(execution.sensitive).map((name) => ({ kind: 'workload', name, fault }) as const),
+    ...stepNames(execution.sensitive).map((name) => ({ kind: 'steps', name, fault }) as const),
+  ])
   return {
     workload: restored(workload, hidden['workload']),
     payload: restored(payload, hidden['payload']),

@@ -20,22 +20,31 @@ interface SensitiveName {
   readonly name: string
 }
 
-/** The same, where a name is sensitive now; `fault`: why its value cannot be read. */
-export function withSensitive(
-  sensitive: Sensitive | null,
-  { kind, name, fault = null }: SensitiveName & { readonly fault?: TransientError | null },
-): Sensitive {
-  const before = sensitive ?? NOTHING
-  const unreadable = new Map(before.unreadable)
-  if (fault === null) unreadable.delete(`${ROOTS[kind]}.${name}`)
-  else unreadable.set(`${ROOTS[kind]}.${name}`, fault)
-  return { ...before, [kind]: new Set([...before[kind], name]), unreadable }
+export interface SensitiveFault extends SensitiveName {
+  readonly fault?: TransientError | null
 }
 
-/** The same, where a name is not sensitive any more. */
-export function withoutSensitive(sensitive: Sensitive | null, { kind, name }: SensitiveName): Sensitive | null {
-  if (!sensitive?.[kind].has(name)) return sensitive
-  return { ...sensitive, [kind]: new Set([...sensitive[kind]].filter((one) => one !== name)) }
+/** The same, where these names are sensitive now; `fault`: why the value of one cannot be read. */
+export function withSensitive(sensitive: Sensitive | null, names: readonly SensitiveFault[]): Sensitive | null {
+  if (names.length === 0) return sensitive
+  const { vars, steps, workload, unreadable: before } = sensitive ?? NOTHING
+  const sets = { vars: new Set(vars), steps: new Set(steps), workload: new Set(workload) }
+  const unreadable = new Map(before)
+  for (const { kind, name, fault = null } of names) {
+    sets[kind].add(name)
+    if (fault === null) unreadable.delete(`${ROOTS[kind]}.${name}`)
+    else unreadable.set(`${ROOTS[kind]}.${name}`, fault)
+  }
+  return { ...sets, unreadable }
+}
+
+/** The same, where these names are not sensitive any more. */
+export function withoutSensitive(sensitive: Sensitive | null, names: readonly SensitiveName[]): Sensitive | null {
+  if (sensitive === null || !names.some(({ kind, name }) => sensitive[kind].has(name))) return sensitive
+  const { vars, steps, workload, unreadable } = sensitive
+  const sets = { vars: new Set(vars), steps: new Set(steps), workload: new Set(workload) }
+  for (const { kind, name } of names) sets[kind].delete(name)
+  return { ...sets, unreadable }
 }
 
 /** A value that was opened, or the mask and why it could not be. */
@@ -82,15 +91,20 @@ export function guardedBy<T>(
   evaluate: () => T,
 ): Guarded<T> {
   if (reads.length === 0) return { value: evaluate(), isSensitive: false }
-  for (const name of reads) {
-    const fault = unreadable?.get(name)
-    if (fault) throw fault
-  }
+  const fault = unreadable && reads.map((name) => faultOf(name, unreadable)).find((found) => found !== undefined)
+  if (fault) throw fault
   try {
     return { value: evaluate(), isSensitive: true }
   } catch (error) {
     throw isTransientError(error) ? wordless(error, at) : error
   }
+}
+
+function faultOf(name: string, unreadable: Sensitive['unreadable']): TransientError | undefined {
+  if (!name.endsWith('.*')) return unreadable.get(name)
+  const root = name.slice(0, -1)
+  for (const [unread, fault] of unreadable) if (unread.startsWith(root)) return fault
+  return undefined
 }
 
 /** What went wrong with a sensitive value may quote it, or tell its kind or length. */

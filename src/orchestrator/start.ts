@@ -8,7 +8,7 @@ import type { Playbook } from '../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { runPlace } from '../sealing/place.js'
 import type { NewTask } from '../tasks/store.js'
-import { type Backstop, EvaluationTimeout } from '../template/index.js'
+import { type Backstop, createBudget, EvaluationTimeout } from '../template/index.js'
 import type { VariableWrite } from '../variables/record.js'
 import { writeChanges } from '../variables/write/change-store.js'
 import { foldChangeSet } from '../variables/write/fold.js'
@@ -190,10 +190,10 @@ function failedBirth(fault: TransientError, now: Date): Outset {
 /** The clock stops an evaluation only when it does so twice: the machine may have hung. */
 function withSecondTry<T>({ elapsedMs = () => performance.now() }: StartDependencies, evaluate: (backstop: Backstop) => T): T {
   try {
-    return evaluate({ elapsedMs, isLastTry: false })
+    return evaluate({ elapsedMs, isLastTry: false, budget: createBudget() })
   } catch (error) {
     if (!(error instanceof EvaluationTimeout)) throw error
-    return evaluate({ elapsedMs, isLastTry: true })
+    return evaluate({ elapsedMs, isLastTry: true, budget: createBudget() })
   }
 }
 

@@ -1,12 +1,12 @@
 import { isTransientError, TransientError } from '../core/errors.js'
-import { type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
+import { isJsonObject, type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
 import type { VarEntry } from '../playbook/model.js'
-import { createContext, renderTree } from '../template/index.js'
+import { type Budget, createContext, renderTree } from '../template/index.js'
 import { tooLarge, VARIABLE_LIMITS } from '../variables/limits.js'
 import type { VariableWrite } from '../variables/record.js'
 import { storableValue } from '../variables/validate.js'
-import { type Envelope, layersOf } from './context.js'
-import { type Guarded, guarded, type Sensitive, withSensitive } from './sensitive.js'
+import { type Envelope, iterationVars, layersOf } from './context.js'
+import { type Guarded, guarded, type Sensitive, type SensitiveFault, withSensitive } from './sensitive.js'
 import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
 
@@ -36,18 +36,38 @@ export interface VarsRequest {
  * Evaluates a `vars` block top to bottom; each entry sees those above it. Pure.
  * @throws TransientError TEMPLATE_* for the first entry that fails, unless lenient
  */
-export function evaluateVars({ entries, snapshot, vars, isLenient, ...outcome }: VarsRequest): VarsResult {
+export function evaluateVars({ entries, snapshot, vars, envelope, isLenient, ...outcome }: VarsRequest): VarsResult {
   const writes: VariableWrite[] = []
   const skipped: { name: string; message: string }[] = []
-  let current = vars
-  let sensitive = snapshot.sensitive ?? null
-  for (const entry of entries) {
+  const current = { ...vars }
+  const secrets = sensitiveVariables(snapshot)
+  const unreadable = new Map(snapshot.sensitive?.unreadable)
+  const added: SensitiveFault[] = []
+  const layersNow = () => {
+    const sensitive = withSensitive(snapshot.sensitive ?? null, added)
+    return layersOf(snapshot, { vars: current, sensitive, ...(envelope ? { envelope, ...outcome } : {}) })
+  }
+  // One context for all entries, in which the variables grow: one for each of ten thousand would copy them ten thousand times.
+  let layers = layersNow()
+  const grow = (name: string, value: JsonValue, isSensitive: boolean) => {
+    current[name] = value
+    if (!Object.hasOwn(iterationVars(snapshot), name)) (layers.vars as JsonObject)[name] = value
+    if (!isSensitive) return
+    added.push({ kind: 'vars', name })
+    secrets.add(name)
+    unreadable.delete(`vars.${name}`)
+    if (layers.sensitive === undefined) layers = layersNow()
+    else (layers.sensitive.vars as Set<string>).add(name)
+  }
+  for (const { name, value: template, at } of entries) {
     try {
-      const rendered = evaluateEntry(entry, { ...outcome, snapshot, vars: current, sensitive })
-      const { name } = entry
-      const isSensitive = rendered.isSensitive || isSensitiveName(snapshot, sensitive, name)
-      if (isSensitive) sensitive = withSensitive(sensitive, { kind: 'vars', name })
-      current = { ...current, [name]: rendered.value }
+      const rendered = guarded({ template, layers, at, unreadable }, () => {
+        const value = renderTree(template, createContext(layers), at)
+        checkValue({ name, at }, value, snapshot.backstop?.budget)
+        return withoutShared(value, layers.vars)
+      })
+      const isSensitive = rendered.isSensitive || secrets.has(name)
+      grow(name, rendered.value, isSensitive)
       const write = {
         operation: 'set',
         name,
@@ -58,32 +78,40 @@ export function evaluateVars({ entries, snapshot, vars, isLenient, ...outcome }:
       writes.push(isSensitive ? { ...write, isSensitive } : write)
     } catch (error) {
       if (!isLenient || !isTransientError(error)) throw error
-      skipped.push({ name: entry.name, message: storableText(error.message) })
+      skipped.push({ name, message: storableText(error.message) })
     }
   }
-  return { writes, vars: current, sensitive, skipped }
+  return { writes, vars: current, sensitive: withSensitive(snapshot.sensitive ?? null, added), skipped }
 }
 
-type EntryRequest = Pick<VarsRequest, 'snapshot' | 'vars' | 'envelope' | 'isSensitive'> & { readonly sensitive: Sensitive | null }
-
-function evaluateEntry(entry: VarEntry, { snapshot, vars, envelope, isSensitive, sensitive }: EntryRequest): Guarded<JsonValue> {
-  const layers = layersOf(snapshot, { vars, sensitive, ...(envelope ? { envelope, isSensitive } : {}) })
-  return guarded({ template: entry.value, layers, at: entry.at, unreadable: sensitive?.unreadable }, () => {
-    const value = renderTree(entry.value, createContext(layers), entry.at)
-    checkValue(entry, value)
-    return value
-  })
+/** Variables of which whatever is written is sensitive: they are already, or the playbook says so. */
+export function sensitiveVariables({ execution, sensitive }: Pick<Snapshot, 'execution' | 'sensitive'>): Set<string> {
+  return new Set([...execution.sensitive, ...(sensitive?.vars ?? [])])
 }
 
-/** Whether whatever is written to a variable is sensitive: it is already, or the playbook says so. */
-export function isSensitiveName({ execution }: Snapshot, sensitive: Sensitive | null, name: string): boolean {
-  return execution.sensitive.includes(name) || sensitive?.vars.has(name) === true
+/** A value that does not hold the growing context itself, as `{{ vars }}` or `{{ workload }}` give it, but what that was. */
+export function withoutShared(value: JsonValue, shared: JsonObject | undefined): JsonValue {
+  if (value === shared) return { ...shared }
+  if (Array.isArray(value))
+    return value.some((item) => holds(item, shared)) ? value.map((item) => withoutShared(item, shared)) : value
+  if (!isJsonObject(value) || !holds(value, shared)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutShared(item, shared)]))
 }
+
+function holds(value: JsonValue, shared: JsonObject | undefined): boolean {
+  if (value === shared) return true
+  if (Array.isArray(value)) return value.some((item) => holds(item, shared))
+  return isJsonObject(value) && Object.values(value).some((item) => holds(item, shared))
+}
+
+/** Bytes of a value that count as a step of a template: they are looked through again and again until they are stored. */
+const BYTES_PER_STEP = 16
 
 /** Found here, so that on a failed step only this entry is left out; limits of the whole execution are the change set's. */
-function checkValue({ name, at }: VarEntry, value: JsonValue): void {
+function checkValue({ name, at }: Pick<VarEntry, 'name' | 'at'>, value: JsonValue, budget: Budget | undefined): void {
   const limit = VARIABLE_LIMITS.valueBytes
   const size = jsonSize(value)
+  if (budget) budget.steps -= size / BYTES_PER_STEP
   if (size > limit) throw tooLarge({ what: 'its value', limit, size, unit: 'bytes', variable: name })
   try {
     storableValue(value, at)

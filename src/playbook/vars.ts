@@ -1,6 +1,6 @@
 import type { VarEntry } from './model.js'
 import { nameFault } from './names.js'
-import { type Cursor, describeKind, type Field, fieldsOf, isEmpty, kindOf, report, reportKey } from './reader.js'
+import { type Cursor, describeKind, type Field, fieldsOf, isEmpty, kindOf, refuse, report, reportKey } from './reader.js'
 import { templatesOf } from './templates.js'
 
 /** A variable's assignment as it is written. */
@@ -17,6 +17,9 @@ export interface WrittenVars {
   readonly isExplicit: boolean
 }
 
+/** Entries of one block, `before` and `after` together. */
+const MAX_ENTRIES = 10_000
+
 export const NO_VARS: WrittenVars = { before: [], after: [], isExplicit: false }
 
 /** Reads `vars`, plain or with `before` and `after`. */
@@ -27,8 +30,11 @@ export function readVars(field: Field | null): WrittenVars {
     fields.length > 0 &&
     fields.every((entry) => (entry.name === 'before' || entry.name === 'after') && kindOf(entry.value) === 'mapping')
   if (!isExplicit) return { ...NO_VARS, after: readEntries(field.value) }
-  const part = (name: string) => fields.filter((entry) => entry.name === name).flatMap((entry) => readEntries(entry.value))
-  return { before: part('before'), after: part('after'), isExplicit }
+  const [before = [], after = []] = ['before', 'after'].map((name) =>
+    fields.filter((entry) => entry.name === name).flatMap((entry) => readEntries(entry.value)),
+  )
+  if (before.length <= MAX_ENTRIES && after.length <= MAX_ENTRIES) checkCount(field.value, before.length + after.length)
+  return { before, after, isExplicit }
 }
 
 /** Reads a mapping of names to values, top to bottom. */
@@ -37,9 +43,17 @@ export function readEntries(cursor: Cursor): WrittenVar[] {
     if (!isEmpty(cursor)) report(cursor, `vars must be a mapping of names to values, not ${describeKind(cursor)}`)
     return []
   }
-  return [...fieldsOf(cursor).values()].map((field) => {
+  const fields = [...fieldsOf(cursor).values()]
+  if (!checkCount(cursor, fields.length)) return []
+  return fields.map((field) => {
     const fault = nameFault(field.name, 'variable')
     if (fault) reportKey(field, fault)
     return { entry: { name: field.name, value: templatesOf(field.value), at: field.value.path }, field }
   })
+}
+
+function checkCount(cursor: Cursor, count: number): boolean {
+  if (count <= MAX_ENTRIES) return true
+  refuse(cursor, `vars has ${count} entries, the limit is ${MAX_ENTRIES}; write a list or an object to fewer variables`)
+  return cursor.source.isRegistered
 }

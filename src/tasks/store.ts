@@ -156,6 +156,17 @@ export async function takeDueTasks(sql: Sql, leaseMs: number, limit: number): Pr
   return rows.map(toTask)
 }
 
+/** A decision about a task failed for no reason of the step's own; the relay offers it again. */
+export async function noteFault(sql: Sql, key: TaskKey): Promise<void> {
+  await sql.run(
+    `UPDATE transient.task SET faults = faults + 1, ensured_at = NULL
+     WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status IN ('open', 'waiting')`,
+    key.executionId,
+    key.run,
+    key.attempt,
+  )
+}
+
 /** Tasks with the turn that each has among those of its execution. */
 function inTurns(condition: string): string {
   return `SELECT t.*, row_number() OVER (PARTITION BY execution_id ORDER BY not_before, run) AS turn FROM transient.task t WHERE ${condition}`

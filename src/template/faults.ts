@@ -12,6 +12,8 @@ export class TemplateFault extends Error {
     message: string,
     readonly lineno: number | null = null,
     readonly colno: number | null = null,
+    /** What the message may add: looked for only when it is shown, among thousands of names. */
+    readonly suggestion: () => string = () => '',
   ) {
     super(message)
     this.name = 'TemplateFault'

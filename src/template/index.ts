@@ -2,7 +2,16 @@ export { createContext, type TemplateContext, toPlainContext } from './context.j
 export { EvaluationTimeout } from './faults.js'
 export { referencesOf } from './references.js'
 export { evaluateCondition, renderTemplate, renderText, renderTree } from './render.js'
+export { createBudget } from './run.js'
 export { sensitiveReads, sensitiveReadsOfCondition } from './sensitive.js'
 export { isMarkedSql, splitTemplate, type TemplatePart } from './split.js'
 export { compileCondition, compileTemplate, type Template } from './template.js'
-export { type Backstop, type ContextLayers, type ContextValue, type References, type SensitiveNames, StepValue } from './types.js'
+export {
+  type Backstop,
+  type Budget,
+  type ContextLayers,
+  type ContextValue,
+  type References,
+  type SensitiveNames,
+  StepValue,
+} from './types.js'

@@ -2,8 +2,9 @@ import { isTransientError, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import type { TemplateContext } from './context.js'
 import { TemplateFault } from './faults.js'
-import { createRun, type Run } from './run.js'
+import { createRun, type Run, spending } from './run.js'
 import { compileCondition, compileTemplate, hasMarkup, type Template, toTransientError } from './template.js'
+import type { Budget } from './types.js'
 import { isTrue } from './values/compare.js'
 import { toJson } from './values/output.js'
 import { toText } from './values/text.js'
@@ -79,9 +80,9 @@ function evaluate<T>({ template, context, at, finish, compile = compileTemplate 
   const compiled = typeof template === 'string' ? compileAt(template, at, compile) : template
   const run = createRun(context)
   try {
-    return finish(run, compiled.evaluate(run))
+    return spending(run, () => finish(run, compiled.evaluate(run)))
   } catch (error) {
-    throw faultOf(error, { source: compiled.source, at, ...run.at })
+    throw faultOf(error, { source: compiled.source, at, ...run.at, suggests: maySuggest(context.backstop.budget) })
   }
 }
 
@@ -99,6 +100,14 @@ interface Place {
   readonly at: string | undefined
   readonly lineno: number
   readonly colno: number
+  readonly suggests: boolean
+}
+
+/** The first errors of a decision are those that somebody reads. */
+function maySuggest(budget: Budget | undefined): boolean {
+  if (budget === undefined) return true
+  budget.suggestions -= 1
+  return budget.suggestions >= 0
 }
 
 function faultOf(error: unknown, place: Place): unknown {

@@ -1,4 +1,5 @@
 import { EvaluationTimeout, forbid, MAX_CLOCK_MS } from './faults.js'
+import type { Budget } from './types.js'
 import type { NameSource, Position, Run } from './values/values.js'
 
 export type { NameSource, Position, Run, Scope } from './values/values.js'
@@ -6,24 +7,55 @@ export type { NameSource, Position, Run, Scope } from './values/values.js'
 export const MAX_STEPS = 300_000
 export const MAX_ALLOCATION = 4 * 1024 * 1024
 export const MAX_DEPTH = 60
+/** What all templates of one decision may take together: a second or two. */
+const MAX_TOTAL_STEPS = 10_000_000
+const MAX_TOTAL_ALLOCATION = 64 * 1024 * 1024
+const MAX_SUGGESTIONS = 100
+/** What an evaluation costs beside its steps. */
+const EVALUATION_STEPS = 20
 const LIST_PLACE = 8
 /** Steps between two looks at the clock: below a millisecond, and small templates never look. */
 const CLOCK_STEPS = 2000
 const START: Position = { lineno: 0, colno: 0 }
 
+/** A whole budget for the templates of one decision. */
+export function createBudget(): Budget {
+  return { steps: MAX_TOTAL_STEPS, allocation: MAX_TOTAL_ALLOCATION, suggestions: MAX_SUGGESTIONS }
+}
+
 export function createRun(context: NameSource): Run {
+  const { budget } = context.backstop
+  const steps = Math.min(MAX_STEPS, budget?.steps ?? MAX_STEPS)
   return {
     context,
     scope: null,
-    steps: MAX_STEPS,
-    allocation: MAX_ALLOCATION,
+    steps,
+    allocation: Math.min(MAX_ALLOCATION, budget?.allocation ?? MAX_ALLOCATION),
     depth: 0,
     changedLists: null,
     changedDicts: null,
     at: START,
-    checkAt: MAX_STEPS - CLOCK_STEPS,
+    checkAt: steps - CLOCK_STEPS,
     startedAtMs: null,
   }
+}
+
+/** Runs an evaluation, and takes what it cost from the budget that it shares with others. */
+export function spending<T>(run: Run, evaluate: () => T): T {
+  const { budget } = run.context.backstop
+  const { steps, allocation } = run
+  if (budget === undefined) return evaluate()
+  try {
+    if (steps <= 0 || allocation <= 0) forbidTogether()
+    return evaluate()
+  } finally {
+    budget.steps -= steps - Math.max(0, run.steps) + EVALUATION_STEPS
+    budget.allocation -= allocation - Math.max(0, run.allocation)
+  }
+}
+
+function forbidTogether(): never {
+  forbid(`the templates of this step take too much together (limit ${MAX_TOTAL_STEPS} steps, ${MAX_TOTAL_ALLOCATION} characters)`)
 }
 
 /** Charges work before it is done. */
@@ -33,8 +65,11 @@ export function chargeSteps(run: Run, count: number): void {
 }
 
 function checkBudget(run: Run): void {
-  if (!(run.steps >= 0)) forbid(`the template takes too many steps (limit ${MAX_STEPS})`)
   const { backstop } = run.context
+  if (!(run.steps >= 0)) {
+    if ((backstop.budget?.steps ?? MAX_STEPS) < MAX_STEPS) forbidTogether()
+    forbid(`the template takes too many steps (limit ${MAX_STEPS})`)
+  }
   const now = backstop.elapsedMs()
   run.checkAt = Math.max(0, run.steps - CLOCK_STEPS)
   run.startedAtMs ??= now
@@ -46,7 +81,10 @@ function checkBudget(run: Run): void {
 /** Charges text before it is made. */
 export function chargeText(run: Run, length: number): void {
   run.allocation -= length
-  if (!(run.allocation >= 0)) forbid(`the template makes too much text or data (limit ${MAX_ALLOCATION} characters)`)
+  if (!(run.allocation >= 0)) {
+    if ((run.context.backstop.budget?.allocation ?? MAX_ALLOCATION) < MAX_ALLOCATION) forbidTogether()
+    forbid(`the template makes too much text or data (limit ${MAX_ALLOCATION} characters)`)
+  }
 }
 
 /** Charges a list before it is made: its places, and touching each once. */

@@ -4,8 +4,8 @@ import { compileCondition, compileTemplate, hasMarkup, type Template } from './t
 import type { ContextLayers, SensitiveNames } from './types.js'
 
 /**
- * What of a context's sensitive values the templates inside a value may read: `vars.token`, `workload.key`, `results.fetch`, or a
- * plain name. Found in the text, not by running it: a branch that is not taken counts, and which one is taken tells nothing.
+ * What of a context's sensitive values the templates inside a value may read: `vars.token`, `workload.key`, `results.fetch`, `vars.*`
+ * where it may be any of them, or a plain name. Found in the text, not by running it: a branch that is not taken counts, and which one is taken tells nothing.
  */
 export function sensitiveReads(value: JsonValue, layers: ContextLayers): string[] {
   const { sensitive } = layers
@@ -51,8 +51,10 @@ function readsOf({ mentions }: Template, layers: ContextLayers, sensitive: Sensi
 
 type Members = ReadonlySet<string> | 'all'
 
+/** `vars.*` where any of them may be read: listing thousands of names for each template would cost more than the templates. */
 function membersOf(root: string, names: ReadonlySet<string>, members: Members): string[] {
-  return [...names].filter((name) => members === 'all' || members.has(name)).map((name) => `${root}.${name}`)
+  if (members === 'all') return names.size === 0 ? [] : [`${root}.*`]
+  return [...members].filter((name) => names.has(name)).map((name) => `${root}.${name}`)
 }
 
 interface PlainName {

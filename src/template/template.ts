@@ -149,6 +149,8 @@ interface FaultPlace {
   readonly lineno: number
   readonly colno: number
   readonly at?: string | undefined
+  /** Whether there is time to look for a name that was probably meant. */
+  readonly suggests?: boolean
 }
 
 const MAX_SHOWN = 200
@@ -159,7 +161,8 @@ export function toTransientError(fault: TemplateFault, place: FaultPlace): Trans
   const column = (fault.colno ?? place.colno) + 1
   const shown = place.source.length > MAX_SHOWN ? `${place.source.slice(0, MAX_SHOWN)}...` : place.source
   const where = place.at === undefined ? '' : `${place.at}: `
-  return new TransientError(fault.code, `${where}${fault.message} (line ${line}, column ${column} of ${shown})`, {
+  const message = fault.message + (place.suggests === false ? '' : fault.suggestion())
+  return new TransientError(fault.code, `${where}${message} (line ${line}, column ${column} of ${shown})`, {
     details: { expression: shown, line, column, ...(place.at === undefined ? {} : { at: place.at }) },
   })
 }

@@ -46,6 +46,16 @@ export interface Backstop {
   readonly elapsedMs: () => number
   /** Whether the template fails with TEMPLATE_FORBIDDEN; before the last try it is an EvaluationTimeout. */
   readonly isLastTry: boolean
+  /** What is left for all templates of one decision together; absent: each has its own budget only. */
+  readonly budget?: Budget
+}
+
+/** Steps and characters that are left. Templates take from it, and so does whoever looks through what they gave. */
+export interface Budget {
+  steps: number
+  allocation: number
+  /** Errors that say which name was probably meant: it is looked for among all that there are. */
+  suggestions: number
 }
 
 /** What a template reads, found without running it. */

@@ -8,7 +8,9 @@ export function raiseUndefined(value: Undefined): never {
   if (path === '')
     throw new TemplateFault('TEMPLATE_UNDEFINED', 'the condition of an "if" without "else" is false, so there is no value')
   const dot = path.lastIndexOf('.')
-  const near = path.endsWith(']') ? null : nearestName(path.slice(dot + 1), value.candidates())
-  const suggestion = near === null ? value.hint : ` (did you mean ${path.slice(0, dot + 1)}${near}?)`
-  throw new TemplateFault('TEMPLATE_UNDEFINED', `${path} is undefined${suggestion}`)
+  const suggestion = () => {
+    const near = path.endsWith(']') ? null : nearestName(path.slice(dot + 1), value.candidates())
+    return near === null ? value.hint : ` (did you mean ${path.slice(0, dot + 1)}${near}?)`
+  }
+  throw new TemplateFault('TEMPLATE_UNDEFINED', `${path} is undefined`, null, null, suggestion)
 }
