@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
-import { BadInput, basicAuth } from './request.js'
+import { BadInput } from './bad-input.js'
+import { basicAuth } from './request.js'
 
 /** The header that `auth` asks for, from the credential it names; none where there is no `auth`. */
 export function authHeaders(auth: JsonValue, credentials: ReadonlyMap<string, JsonValue>): Record<string, string> {

@@ -5,13 +5,15 @@ import { isJsonNumber, type JsonObject, type JsonValue, numberText } from '../..
 import { linkSignals } from '../../core/linked-signal.js'
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolCallContext, ToolEnvironment, ToolOutcome } from '../tool.js'
-import { AnswerTooLarge, headersToJson, parseBody, readBody } from './answer.js'
+import { type Body, headersToJson, NO_BODY, readBody } from './answer.js'
 import { authHeaders } from './auth.js'
+import { BadInput } from './bad-input.js'
 import { createAgent } from './connect.js'
+import { AnswerTooLarge } from './content-encoding.js'
 import { describeFault } from './fault.js'
 import { createGuard } from './guard.js'
 import { follow, MAX_REDIRECTS } from './redirect.js'
-import { BadInput, buildRequest, type HttpRequest } from './request.js'
+import { buildRequest, type HttpRequest } from './request.js'
 
 /** Opens the http tool: two pools of connections, with and without the check of certificates. */
 export function createHttpTool(environment: ToolEnvironment): RunningTool {
@@ -25,7 +27,7 @@ export function createHttpTool(environment: ToolEnvironment): RunningTool {
   return {
     run: async (input, call) => {
       try {
-        const plain = buildRequest(input, call.idempotencyKey)
+        const plain = await buildRequest(input, call.idempotencyKey)
         const auth = authHeaders(input.auth ?? null, environment.credentials)
         const first = { ...plain, headers: { ...plain.headers, ...auth } }
         if (first.body !== null && first.method === 'GET')
@@ -73,8 +75,10 @@ async function sendAll({ first, secretHeaders, agent, call, timeoutMs }: SendOpt
     for (let redirects = 0; ; redirects += 1) {
       const { statusCode, headers, body } = await send(current, agent, signal)
       const next = follow({ current, statusCode, headers, secretHeaders })
-      if (next === null)
-        return answerOutcome(current, { statusCode, headers: headersToJson(headers), data: parseBody(body, headers) })
+      if (next === null) {
+        if (body.note !== null) call.log(`warning: the answer's ${body.note}\n`)
+        return answerOutcome(current, { statusCode, headers: headersToJson(headers), body })
+      }
       if (redirects === MAX_REDIRECTS) return failed('TOOL_FAILED', `${shown(first)} led to more than ${MAX_REDIRECTS} redirects`)
       current = next
     }
@@ -92,24 +96,33 @@ async function sendAll({ first, secretHeaders, agent, call, timeoutMs }: SendOpt
 
 async function send({ method, url, headers, body }: HttpRequest, agent: Agent, signal: AbortSignal) {
   const response = await request(url, { method, headers, body, dispatcher: agent, signal })
+  const { statusCode } = response
   try {
-    return { statusCode: response.statusCode, headers: response.headers, body: await readBody(response.body, response.headers) }
+    const isBodiless = method === 'HEAD' || BODILESS.has(statusCode)
+    return { statusCode, headers: response.headers, body: isBodiless ? NO_BODY : await readBody(response.body, response.headers) }
   } finally {
-    response.body.destroy()
+    // What is wrong with a body that nobody reads is nobody's error.
+    response.body.on('error', () => {}).destroy()
   }
 }
+
+/** No Content and Not Modified have no body, whatever their headers say of its length. */
+const BODILESS = new Set([204, 304])
 
 interface Answer {
   readonly statusCode: number
   readonly headers: JsonObject
-  readonly data: JsonValue
+  readonly body: Body
 }
 
-function answerOutcome(sent: HttpRequest, { statusCode, headers, data }: Answer): ToolOutcome {
-  const extras = { status_code: statusCode, headers }
-  if (statusCode >= 200 && statusCode < 300) return { status: 'success', data, extras }
-  const reason = STATUS_CODES[statusCode] ?? ''
-  return failed('TOOL_FAILED', `${shown(sent)} answered ${`${statusCode} ${reason}`.trim()}`, { data, extras })
+function answerOutcome(sent: HttpRequest, { statusCode, headers, body: { data, isBase64, fault } }: Answer): ToolOutcome {
+  const extras = { status_code: statusCode, headers, ...(isBase64 ? { encoding: 'base64' } : {}) }
+  if (statusCode < 200 || statusCode >= 300) {
+    const reason = STATUS_CODES[statusCode] ?? ''
+    return failed('TOOL_FAILED', `${shown(sent)} answered ${`${statusCode} ${reason}`.trim()}`, { data, extras })
+  }
+  if (fault !== null) return failed('TOOL_FAILED', `the answer of ${shown(sent)} ${fault}`, { data, extras })
+  return { status: 'success', data, extras }
 }
 
 /** A request as messages name it: without its query, which may hold what is nobody's business. */

@@ -1,5 +1,6 @@
 import { type HeaderValues, headerText } from './answer.js'
-import { BadInput, type HttpRequest } from './request.js'
+import { BadInput } from './bad-input.js'
+import type { HttpRequest } from './request.js'
 
 export const MAX_REDIRECTS = 5
 

@@ -1,18 +1,20 @@
-import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue, numberText, stringifyJson } from '../../core/json.js'
+import { isJsonObject, type JsonObject, type JsonValue, stringifyJson } from '../../core/json.js'
+import { BadInput } from './bad-input.js'
+import { bodyOf, fieldsOf, plainText } from './payload.js'
 
 export interface HttpRequest {
   readonly method: string
   readonly url: URL
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | null
+  readonly body: string | Buffer | null
 }
 
-/** What is wrong with an input, in words for the author of the playbook. */
-export class BadInput extends Error {}
-
-/** The request that an input means, but for its credential. */
-export function buildRequest(input: JsonObject, idempotencyKey: string): HttpRequest {
+/**
+ * The request that an input means, but for its credential.
+ * @throws BadInput
+ */
+export async function buildRequest(input: JsonObject, idempotencyKey: string): Promise<HttpRequest> {
   const payload = input.payload ?? null
   const method = (
     typeof input.method === 'string' && input.method !== '' ? input.method : payload === null ? 'GET' : 'POST'
@@ -26,8 +28,9 @@ export function buildRequest(input: JsonObject, idempotencyKey: string): HttpReq
     'idempotency-key': idempotencyKey,
   }
   addUserInfo(url, headers)
-  const body = bodyOf(payload, headers, input.headers ?? null)
-  return { method, url, headers: { ...headers, ...headersOf(input.headers ?? null) }, body }
+  const given = headersOf(input.headers ?? null)
+  const { body, type } = await bodyOf(payload, given['content-type'] || null)
+  return { method, url, headers: { ...headers, ...given, ...(type === null ? {} : { 'content-type': type }) }, body }
 }
 
 function urlOf(endpoint: JsonValue): URL {
@@ -47,11 +50,7 @@ function addQuery(url: URL, params: JsonValue): void {
     return
   }
   if (!isJsonObject(params)) throw new BadInput('params: a mapping from names to values is needed')
-  for (const [name, value] of Object.entries(params)) {
-    for (const item of Array.isArray(value) ? value : [value]) {
-      if (item !== null) url.searchParams.append(name, plainText(item))
-    }
-  }
+  for (const [name, item] of fieldsOf(params)) url.searchParams.append(name, plainText(item))
 }
 
 /** A name and a password in the URL become a header, so that no message shows them. */
@@ -80,25 +79,4 @@ function headersOf(value: JsonValue): Record<string, string> {
     headers[name.toLowerCase()] = text
   }
   return headers
-}
-
-function bodyOf(payload: JsonValue, headers: Record<string, string>, given: JsonValue): string | null {
-  if (payload === null) return null
-  const type = headersOf(given)['content-type'] ?? ''
-  if (typeof payload === 'string') {
-    headers['content-type'] = 'text/plain; charset=utf-8'
-    return payload
-  }
-  if (/^application\/x-www-form-urlencoded/i.test(type) && isJsonObject(payload)) {
-    const form = new URL('http://form')
-    addQuery(form, payload)
-    return form.searchParams.toString()
-  }
-  headers['content-type'] = 'application/json'
-  return stringifyJson(payload)
-}
-
-function plainText(value: JsonValue): string {
-  if (typeof value === 'string') return value
-  return isJsonNumber(value) ? numberText(value) : stringifyJson(value)
 }
