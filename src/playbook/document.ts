@@ -1,17 +1,14 @@
-import { Composer, CST, type Document, isMap, Lexer, type Node, Parser } from 'yaml'
+import { Composer, type CST, type Document, isMap, type Node } from 'yaml'
 import { errorMessage } from '../core/errors.js'
 import { checkTree } from './lint.js'
 import { createProblemLog, type ProblemLog } from './problems.js'
 import type { Cursor, Source } from './reader.js'
-import { type FlowStart, findUnquoted, isTemplateStart } from './unquoted.js'
+import { tokenize } from './tokens.js'
+import { findUnquoted } from './unquoted.js'
 
 const MAX_BYTES = 1024 * 1024
-/** What the lexer says before the text of a plain or block scalar. */
-const SCALAR = CST.SCALAR
-/** Of the parser's own stack, which also holds the document and the scalar in work. */
-const MAX_STACK = 150
-/** As many as problems are shown. */
-const MAX_UNQUOTED = 200
+/** More than are shown. */
+const MAX_FAULTS = 1000
 
 export interface LoadedDocument {
   readonly log: ProblemLog
@@ -28,8 +25,8 @@ export function loadDocument(text: string, isRegistered: boolean): LoadedDocumen
   }
   const bytes = Buffer.byteLength(text)
   if (bytes > MAX_BYTES) return fail(`the playbook has ${bytes} bytes, the limit is ${MAX_BYTES}`)
-  const { tokens, deepAt, starts } = tokenize(text)
-  if (deepAt !== null) return fail('nested too deeply: at most 64 levels are read', deepAt)
+  const { tokens, limit, starts } = tokenize(text)
+  if (limit) return fail(limit.message, limit.offset)
   const documents = compose(tokens, text.length)
   if (typeof documents === 'string') return fail(`not valid YAML: ${documents}`)
   const [document, second] = documents
@@ -39,7 +36,7 @@ export function loadDocument(text: string, isRegistered: boolean): LoadedDocumen
   const first = unquoted[0]?.offset ?? Number.POSITIVE_INFINITY
   const faults = [...document.errors, ...document.warnings]
   // What YAML makes of the rest after a brace that was none is no news.
-  for (const { message, pos } of faults.filter((fault) => fault.pos[0] < first))
+  for (const { message, pos } of faults.filter((fault) => fault.pos[0] < first).slice(0, MAX_FAULTS))
     log.add({ message: faultMessage(message, { text, offset: pos[0] }), path: '', offset: pos[0] })
   for (const { offset, message } of unquoted) log.add({ message, path: '', offset })
   if (second || faults.length > 0 || unquoted.some((one) => !one.isWhole)) return { log, root: null }
@@ -64,32 +61,6 @@ function startReading({ document, ...given }: Reading): LoadedDocument {
   return { log, root: { source, node: root, path: '', offset } }
 }
 
-interface Tokens {
-  readonly tokens: CST.Token[]
-  readonly deepAt: number | null
-  /** Where a brace begins a mapping that can only be meant as a template. */
-  readonly starts: readonly FlowStart[]
-}
-
-function tokenize(text: string): Tokens {
-  const parser = new Parser()
-  const tokens: CST.Token[] = []
-  const starts: FlowStart[] = []
-  let read = 0
-  let isScalar = false
-  for (const lexeme of new Lexer().lex(text)) {
-    if (lexeme === '{' && !isScalar && starts.length < MAX_UNQUOTED && isTemplateStart(text, read)) {
-      starts.push({ offset: read, isInFlow: parser.stack.some((token) => token.type === 'flow-collection') })
-    }
-    isScalar = lexeme === SCALAR
-    tokens.push(...parser.next(lexeme))
-    read = parser.offset
-    if (parser.stack.length > MAX_STACK) return { tokens, deepAt: read, starts }
-  }
-  tokens.push(...parser.end())
-  return { tokens, deepAt: null, starts }
-}
-
 /** The first two documents at most: a second one is one too many. */
 function compose(tokens: CST.Token[], end: number): Document.Parsed[] | string {
   try {
@@ -104,9 +75,17 @@ function compose(tokens: CST.Token[], end: number): Document.Parsed[] | string {
   }
 }
 
+/** How much of a line is looked at on either side of a fault. */
+const NEAR = 200
+
 function faultMessage(message: string, { text, offset }: { text: string; offset: number }): string {
-  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1).split('\n', 1)[0] ?? ''
-  const hint = /\{[{%]/.test(line)
+  const before =
+    text
+      .slice(Math.max(0, offset - NEAR), offset)
+      .split('\n')
+      .at(-1) ?? ''
+  const after = text.slice(offset, offset + NEAR).split('\n', 1)[0] ?? ''
+  const hint = /\{[{%]/.test(before + after)
     ? ' (a value with a template in it stands in quotes, with the other kind of quotes inside)'
     : ''
   return `not valid YAML: ${message.split('\n', 1)[0] ?? message}${hint}`

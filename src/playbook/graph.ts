@@ -1,12 +1,9 @@
 import type { Step } from './model.js'
-import { report } from './reader.js'
+import { nearestName, report } from './reader.js'
 import type { StepReading } from './steps.js'
-import { didYouMean } from './suggest.js'
 
 /** Needs no definition: a branch that goes there ends. */
 const END = 'end'
-/** Looking for what was meant costs time for every step there is. */
-const MAX_HINTS = 100
 
 export interface Workflow {
   readonly readings: readonly StepReading[]
@@ -33,7 +30,7 @@ export function checkGraph({ readings, startStep, isComplete }: Workflow): void 
     for (const { step, at } of targets) {
       if (step === END || lines.has(step)) continue
       isCertain = false
-      report(at, `there is no step "${step.slice(0, 60)}"${at.source.log.count() < MAX_HINTS ? didYouMean(step, known) : ''}`)
+      report(at, `there is no step "${step.slice(0, 60)}"${nearestName(at, step, known)}`)
     }
   }
   // What leads nowhere because of an error above is no news.

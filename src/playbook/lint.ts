@@ -4,7 +4,6 @@ import { isMergeKey, keyText, type Source, scalarValue } from './reader.js'
 import { numberFault, otherReading } from './scalars.js'
 
 const MAX_DEPTH = 64
-const MAX_ALIASES = 100
 /** Nodes that aliases may add by repetition. */
 const MAX_REPEATED = 10_000
 
@@ -115,14 +114,10 @@ function resolveAlias(alias: Alias, { walk, path }: Place): void {
   const offset = alias.range?.[0] ?? 0
   if (target) walk.source.aliases.set(alias, target)
   else walk.source.log.add({ message: `the alias *${alias.source} stands before its anchor, or has none`, path, offset })
-  if (walk.source.aliases.size === MAX_ALIASES + 1) {
-    walk.source.log.add({ message: `more than ${MAX_ALIASES} aliases`, path, offset })
-  }
 }
 
 /** Walks the tree as it reads with every alias replaced, and stops where that goes beyond the limits. */
 function isBounded(root: Node, source: Source): boolean {
-  if (source.aliases.size > MAX_ALIASES) return false
   let repeated = 0
   const stack: { node: Node; depth: number; isRepeated: boolean; offset: number }[] = [
     { node: root, depth: 1, isRepeated: false, offset: 0 },

@@ -167,6 +167,14 @@ export function given(fields: Fields, name: string): Field | null {
   return field && !isEmpty(field.value) ? field : null
 }
 
+/** Looking for what was meant costs time for every name that the author gave. */
+const MAX_HINTS = 100
+
+/** `: did you mean "x"?` among names of the playbook's own, for the first problems of a file. */
+export function nearestName(at: Cursor, name: string, known: Iterable<string>): string {
+  return at.source.log.count() < MAX_HINTS ? didYouMean(name, known) : ''
+}
+
 export interface KnownKeys {
   readonly known: Iterable<string>
   /** What the mapping is, for the message: `a step`, `tool http`. */

@@ -11,6 +11,7 @@ import {
   given,
   isEmpty,
   kindOf,
+  nearestName,
   report,
   reportKey,
   textOf,
@@ -18,7 +19,6 @@ import {
 import { refineVars } from './refine.js'
 import { readRetry, readTimeout } from './retry.js'
 import { type NamedTarget, readRoutes } from './routing.js'
-import { didYouMean } from './suggest.js'
 import { readTask } from './task.js'
 import { readTimedCall } from './timed-call.js'
 import { checkToolKeys, findTool, ITERATOR, type NamedTool, type Toolkit } from './tools.js'
@@ -159,7 +159,7 @@ function checkWorkbookName(
   const name = call.parameters['name']
   if (typeof name !== 'string' || surroundings.taskNames.has(name)) return
   const place = fields.get('name')?.value ?? at
-  report(place, `the workbook has no task "${name.slice(0, 60)}"${didYouMean(name, surroundings.taskNames)}`)
+  report(place, `the workbook has no task "${name.slice(0, 60)}"${nearestName(place, name, surroundings.taskNames)}`)
 }
 
 /** Every template that is rendered before the tool runs. */

@@ -172,10 +172,10 @@ interface Chosen {
 }
 
 function reportFaults({ definition, chosen, parameters }: Chosen): void {
+  const items = new Map([...chosen].map(([name, field]) => [name, itemsOf(field.value)]))
   for (const { name, index, message, severity } of definition.faults?.(parameters) ?? []) {
-    const field = chosen.get(name)
-    if (!field) continue
-    const at = (index === null ? null : itemsOf(field.value)[index]) ?? field.value
+    const at = items.get(name)?.[index ?? -1] ?? chosen.get(name)?.value
+    if (!at) continue
     if (severity === 'error') refuse(at, message)
     else report(at, message, severity)
   }

@@ -73,6 +73,29 @@ describe('the document', () => {
   ])('%s', (_name, source, lines) => expectProblems(source, lines))
 })
 
+describe('what would take long to read is refused before it is read', () => {
+  const many = (count: number, text: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => text(index)).join('')
+  it.each<[string, string, string]>([
+    ['50,000 documents', many(50_000, () => '---\na: 1\n'), 'a second document: one file holds one playbook'],
+    ['50,000 ends of documents', many(50_000, () => '...\n'), 'a second document: one file holds one playbook'],
+    ['30,000 anchors', `${HEAD}workload:\n  l:\n${many(30_000, (index) => `  - &a${index} x\n`)}`, 'more than 1000 anchors'],
+    ['30,000 aliases', `${HEAD}workload:\n  a: &a 1\n  l:\n${many(30_000, () => '  - *a\n')}`, 'more than 100 aliases'],
+    [
+      'anchors and aliases',
+      `${HEAD}workload:\n  l:\n${many(15_000, (index) => `  - &a${index} x\n  - *a${index}\n`)}`,
+      'more than 100 aliases',
+    ],
+  ])('%s', (_name, source, message) => expect(problemsOf(source)).toEqual([expect.stringContaining(message)]))
+
+  it('what only looks like it is read', () => {
+    const text = many(2000, () => '&a *b --- ... ')
+    expect(
+      parse(steps(`- step: a\n  vars:\n    x: "${text}"\n    y: |\n      ${text}\n      ---\n    z: a ${text}`)).problems,
+    ).toEqual([])
+  })
+})
+
 /** A value without its quotes, and what is proposed for it. */
 const UNQUOTED: [name: string, written: string, places: string[], proposed: string[]][] = [
   ['alone', 'a: {{ x }}', ['7:8'], ['a: "{{ x }}"']],

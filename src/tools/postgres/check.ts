@@ -4,6 +4,9 @@ import { compileTemplate, isMarkedSql, splitTemplate, type TemplatePart } from '
 import type { ParameterFault, Renderer } from '../tool.js'
 import { isWholeCommand, renderPostgres, WHOLE_COMMAND } from './render.js'
 
+/** So many commands of a step are tried. */
+const MAX_TRIED = 100
+
 /**
  * What is wrong with the commands whatever their templates give. A command from a template alone is an error; where the rest
  * would fail on every run, with the values left open, it is a warning.
@@ -16,6 +19,7 @@ export function commandFaults(parameters: JsonObject): ParameterFault[] {
     const place = { name: 'query', index: Array.isArray(query) ? index : null }
     const parts = partsOf(command)
     if (parts && isWholeCommand(parts)) return [{ ...place, message: WHOLE_COMMAND, severity: 'error' }]
+    if (index >= MAX_TRIED) return []
     const isOpen = typeof params === 'string' || parts?.some((part) => part.kind === 'expression' && isMarkedSql(part.template))
     const message = isOpen ? null : renderFault({ query: command, params })
     return message === null ? [] : [{ ...place, message: `every run fails: ${message}`, severity: 'warning' }]
