@@ -66,6 +66,11 @@ export const POLICY: Policy = {
       isStream: true,
       signal: { of: (_filter, signal) => signal, put: (signal, filter) => [filter, signal] },
     },
+    watchFromNow: {
+      right: 'read',
+      isStream: true,
+      signal: { of: (_filter, signal) => signal, put: (signal, filter) => [filter, signal] },
+    },
   },
   catalog: {
     register: {

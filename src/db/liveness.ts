@@ -4,8 +4,9 @@ import { sqlState } from './errors.js'
 
 /** What has no answer after this long makes us ask whether the database answers at all. */
 const SUSPECT_MS = 500
-/** How long that question may take. */
-const PROBE_MS = 1_000
+/** How long that question may take: so many times so long, of which a busy process may miss each only once. */
+const PROBE_TICKS = 20
+const TICK_MS = 50
 /** How often it is asked again while it does not. */
 const RETRY_MS = 500
 
@@ -89,7 +90,10 @@ export function createLiveness({ client, onChange = () => undefined }: LivenessO
     began(onSilent) {
       const entry = { since: performance.now(), onSilent }
       waiting.add(entry)
-      if (timer === null) checkIn(SUSPECT_MS)
+      if (timer === null) {
+        probe.prepare()
+        checkIn(SUSPECT_MS)
+      }
       return () => waiting.delete(entry)
     },
     close() {
@@ -100,49 +104,104 @@ export function createLiveness({ client, onChange = () => undefined }: LivenessO
   }
 }
 
+interface ProbeConnection {
+  readonly client: pg.Client
+  readonly socket: Socket
+}
+
 /** A connection that is only asked whether it is answered. */
 function createProbe(config: pg.ClientConfig) {
-  let open: { readonly client: pg.Client; readonly socket: Socket } | null = null
+  let open: ProbeConnection | null = null
+  let asked: Promise<boolean> | null = null
 
-  function forget(): void {
+  function forget(connection: ProbeConnection | null): void {
     // `end` would wait for an answer.
-    open?.socket.destroy()
-    open = null
+    connection?.socket.destroy()
+    if (open === connection) open = null
   }
 
-  async function connect(): Promise<pg.Client> {
+  function create(): ProbeConnection {
     const socket = new Socket()
-    const client = new pg.Client({ ...config, stream: () => socket })
+    const connection = { socket, client: new pg.Client({ ...config, stream: () => socket }) }
     // Without a listener a connection lost between two questions would end the process.
-    client.on('error', ignore)
-    open = { client, socket }
-    await client.connect()
-    return client
+    connection.client.on('error', ignore).once('end', () => forget(connection))
+    return connection
   }
 
   async function answer(): Promise<boolean> {
+    const known = open
+    if (known !== null) {
+      if (await isAnswered(known)) return true
+      // Given up meanwhile, or one that broke unnoticed, which says nothing about the server: a new one does.
+      if (open !== null || asked === null) return false
+    }
+    const made = create()
+    open = made
     try {
-      await (open?.client ?? (await connect())).query('SELECT 1')
-      return true
+      await made.client.connect()
+      return await isAnswered(made)
     } catch (error) {
-      forget()
+      forget(made)
       // Whoever refuses answers: too many connections, starting up, shutting down.
       return sqlState(error) !== null
     }
   }
 
+  async function isAnswered(connection: ProbeConnection): Promise<boolean> {
+    try {
+      await connection.client.query('SELECT 1')
+      return true
+    } catch {
+      forget(connection)
+      return false
+    }
+  }
+
+  function ask(): Promise<boolean> {
+    asked ??= answer().finally(() => {
+      asked = null
+    })
+    return asked
+  }
+
+  function close(): void {
+    forget(open)
+    asked = null
+  }
+
   return {
-    async ask(): Promise<boolean> {
-      let timer: NodeJS.Timeout | undefined
-      const late = new Promise<boolean>((resolve) => {
-        // What came while this process was busy is read before the immediate runs.
-        timer = setTimeout(() => setImmediate(() => resolve(false)), PROBE_MS)
-      })
-      const isAnswered = await Promise.race([answer(), late])
-      clearTimeout(timer)
-      if (!isAnswered) forget()
-      return isAnswered
+    /** One that is open answers in one round trip. */
+    prepare(): void {
+      if (open === null) void ask()
     },
-    close: forget,
+    async ask(): Promise<boolean> {
+      const late = createDeadline()
+      const isAnswering = await Promise.race([ask(), late.passed.then(() => false)])
+      late.cancel()
+      if (!isAnswering) close()
+      return isAnswering
+    },
+    close,
+  }
+}
+
+/** Passes after the time that this process was free to read answers: while it is busy, they wait in its sockets. */
+function createDeadline(): { readonly passed: Promise<void>; cancel(): void } {
+  let left = PROBE_TICKS
+  const passed = new Promise<void>((resolve) => {
+    const tick = (): void => {
+      left -= 1
+      if (left > 0) setTimeout(read, TICK_MS)
+      else if (left === 0) resolve()
+    }
+    // What has come is read before the immediate runs.
+    const read = (): void => void setImmediate(tick)
+    setTimeout(read, TICK_MS)
+  })
+  return {
+    passed,
+    cancel: () => {
+      left = 0
+    },
   }
 }

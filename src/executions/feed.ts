@@ -1,14 +1,18 @@
 import type { StepBus } from '../bus/bus.js'
 import type { ExecutionId } from '../core/ids.js'
+import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
 import { type Progress, readProgress, readRecentProgress } from './feed-store.js'
 
-type Listener = (id: ExecutionId) => void
+/** `isHinted`: it changed just now; else it was found by looking, and may have changed since the look before. */
+type Listener = (id: ExecutionId, isHinted: boolean) => void
 
 /** Wakes listeners when an execution may have changed: by the bus's hints, and by a poll where a hint was lost. */
 export interface ExecutionFeed {
   /** Answers the function that ends it. */
   listen(executionId: ExecutionId | '*', listener: Listener): () => void
+  /** Looks now: from here on what is found by looking has changed after this call began. @throws TransientError when the database does not answer */
+  look(): Promise<void>
 }
 
 interface FeedOptions {
@@ -25,10 +29,10 @@ export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): Execution
   const listeners = new Map<ExecutionId | '*', Set<Listener>>()
   let polled = new Map<ExecutionId, number>()
   let timer: NodeJS.Timeout | null = null
-  let isPolling = false
+  let polling: Promise<void> | null = null
+  const share = createSharedCalls()
 
   const poll = async () => {
-    isPolling = true
     const startedAt = performance.now()
     try {
       const ids = [...listeners.keys()].filter((key) => key !== '*')
@@ -37,27 +41,38 @@ export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): Execution
       const moved = found.filter(({ id, eventSeq }) => polled.get(id) !== eventSeq)
       polled = new Map(found.map(({ id, eventSeq }) => [id, eventSeq]))
       for (const { id } of moved) {
-        for (const key of [id, '*']) for (const listener of listeners.get(key) ?? []) listener(id)
+        for (const key of [id, '*']) for (const listener of listeners.get(key) ?? []) listener(id, false)
       }
-    } catch {
-      // The database does not answer now; the next poll makes up for this one.
     } finally {
-      isPolling = false
+      polling = null
+      schedule(Math.max(pollMs, (performance.now() - startedAt) / MAX_POLL_SHARE))
     }
-    schedule(Math.max(pollMs, (performance.now() - startedAt) / MAX_POLL_SHARE))
+  }
+
+  const begin = (): Promise<void> => {
+    if (timer !== null) clearTimeout(timer)
+    timer = null
+    polling = poll()
+    return polling
   }
 
   const schedule = (delayMs: number) => {
-    timer = listeners.size > 0 ? setTimeout(() => void poll(), delayMs) : null
+    // While the database does not answer, the next poll makes up for this one.
+    timer = listeners.size > 0 ? setTimeout(() => void begin().catch(() => undefined), delayMs) : null
     timer?.unref()
+  }
+
+  const look = async (): Promise<void> => {
+    while (polling !== null) await polling.catch(() => undefined)
+    await begin()
   }
 
   return {
     listen(executionId, listener) {
       const known = listeners.get(executionId) ?? new Set()
       listeners.set(executionId, known.add(listener))
-      if (timer === null && !isPolling) schedule(pollMs)
-      const unsubscribe = bus.onHint(executionId, (hint) => listener(hint.executionId))
+      if (timer === null && polling === null) schedule(pollMs)
+      const unsubscribe = bus.onHint(executionId, (hint) => listener(hint.executionId, true))
       return () => {
         unsubscribe()
         known.delete(listener)
@@ -68,5 +83,6 @@ export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): Execution
         polled = new Map()
       }
     },
+    look: () => share('', look),
   }
 }

@@ -11,7 +11,7 @@ import type { ExecutionFilter } from './filter.js'
 import { countIterations, pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
 import type { EventRecord, ExecutionRecord, IterationCounts, StepRunView } from './record.js'
 import { findExecution, findExecutions } from './store.js'
-import { watchExecution, watchExecutions } from './watch.js'
+import { watchExecution, watchExecutions, watchFromNow } from './watch.js'
 
 export type { ExecutionFilter } from './filter.js'
 
@@ -39,6 +39,8 @@ export interface ExecutionsService {
   watch(id: ExecutionId, signal: AbortSignal): AsyncGenerator<ExecutionRecord, void, undefined>
   /** The same over all executions that match: their current state first, newest last, then each that changes. */
   watchAll(filter: ExecutionFilter | null, signal: AbortSignal): AsyncGenerator<ExecutionRecord, void, undefined>
+  /** Only those that change from now on. null comes first: from there on nothing is missed. */
+  watchFromNow(filter: ExecutionFilter | null, signal: AbortSignal): AsyncGenerator<ExecutionRecord | null, void, undefined>
 }
 
 interface ExecutionsOptions {
@@ -90,5 +92,6 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
     iterationCounts: (id) => iterationCounts(id),
     watch: (id, signal) => watchExecution(id, { ...watching, signal }),
     watchAll: (filter, signal) => watchExecutions({ ...watching, signal, filter, variableFilter }),
+    watchFromNow: (filter, signal) => watchFromNow({ ...watching, signal, filter, variableFilter }),
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, stringifyJson } from '../core/json.js'
@@ -6,7 +6,7 @@ import type { SharedCalls } from '../core/shared-calls.js'
 import { isFinished } from '../core/status.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionFeed } from './feed.js'
-import type { ExecutionFilter } from './filter.js'
+import { checkExecutionFilter, type ExecutionFilter } from './filter.js'
 import { readExecutionsAfter, readMatching, type VariableFilterSql } from './page-store.js'
 import type { ExecutionRecord } from './record.js'
 import { findExecution } from './store.js'
@@ -26,6 +26,8 @@ interface WatchAllParts extends WatchParts {
 
 const RETRY_MS = 1000
 const BATCH = 250
+/** Messages of one watch in a turn of the event loop. */
+const TURN = 10
 /** Executions whose last state sent is remembered, so that a late or repeated wake-up sends nothing twice. */
 const MAX_REMEMBERED = 10_000
 
@@ -52,17 +54,38 @@ export async function* watchExecution(
 }
 
 /** All matching executions' states: the current ones, newest last, then each that changes. */
-export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
+export function watchExecutions(parts: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
+  return watchAfter(parts, (isNews) => readAll(parts, isNews))
+}
+
+/** Those that change from now on. null comes first, and says that from there on nothing is missed. */
+export function watchFromNow(parts: WatchAllParts): AsyncGenerator<ExecutionRecord | null, void, undefined> {
+  return watchAfter(parts, () => [null])
+}
+
+type IsNews = (execution: ExecutionRecord) => boolean
+
+/** What `begin` gives once nothing is missed any more, then each that changes. */
+async function* watchAfter<First>(
+  parts: WatchAllParts,
+  begin: (isNews: IsNews) => Iterable<First> | AsyncIterable<First>,
+): AsyncGenerator<ExecutionRecord | First, void, undefined> {
   const { db, feed, share, signal, filter, variableFilter } = parts
+  checkExecutionFilter(filter)
   const waker = createWaker(signal)
   let changed = new Set<ExecutionId>()
-  const stop = feed.listen('*', (id) => {
+  let isFromHere = false
+  const stop = feed.listen('*', (id, isHinted) => {
+    // Looking finds also what changed before anybody watched.
+    if (!isFromHere && !isHinted) return
     changed.add(id)
     waker.wake()
   })
   const isNews = createMemory()
   try {
-    for await (const execution of readAll(parts)) if (isNews(execution)) yield execution
+    await patiently(() => feed.look(), signal)
+    isFromHere = true
+    yield* begin(isNews)
     while (await waker.wait()) {
       const ids = [...changed]
       changed = new Set()
@@ -70,7 +93,7 @@ export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<Exe
         const batch = ids.slice(at, at + BATCH)
         const read = (all?: AbortSignal) => readMatching(db.reading(all), { filter, variableFilter, ids: batch })
         const found = await patiently(() => share(keyOf({ filter, ids: batch }), read, signal), signal)
-        for (const execution of found ?? []) if (isNews(execution)) yield execution
+        yield* inTurns((found ?? []).filter(isNews))
       }
     }
   } finally {
@@ -81,22 +104,27 @@ export async function* watchExecutions(parts: WatchAllParts): AsyncGenerator<Exe
 
 type Slice = Awaited<ReturnType<typeof readExecutionsAfter>>
 
-async function* readAll({
-  db,
-  share,
-  signal,
-  filter,
-  variableFilter,
-}: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
+async function* readAll(
+  { db, share, signal, filter, variableFilter }: WatchAllParts,
+  isNews: IsNews,
+): AsyncGenerator<ExecutionRecord, void, undefined> {
   let after: Slice['next'] = null
   do {
     const place: Slice['next'] = after
     const read = (all?: AbortSignal) =>
       readExecutionsAfter(db.reading(all), { filter, variableFilter, after: place, limit: BATCH })
     const slice: Slice = await share(keyOf({ filter, after: place }), read, signal)
-    yield* slice.executions
+    yield* inTurns(slice.executions.filter(isNews))
     after = slice.next
   } while (after !== null && !signal.aborted)
+}
+
+/** Whoever sends many takes a turn like everybody else: others are answered in between. */
+async function* inTurns(executions: readonly ExecutionRecord[]): AsyncGenerator<ExecutionRecord, void, undefined> {
+  for (const [index, execution] of executions.entries()) {
+    if (index > 0 && index % TURN === 0) await nextTurn()
+    yield execution
+  }
 }
 
 /** What a read asks for, as text. */
@@ -109,7 +137,7 @@ function keyOf({ filter, ...place }: { readonly filter: ExecutionFilter | null; 
 }
 
 /** Says of each state whether it is newer than what was last sent of that execution. */
-function createMemory(): (execution: ExecutionRecord) => boolean {
+function createMemory(): IsNews {
   const sent = new Map<ExecutionId, number>()
   return ({ id, eventSeq }) => {
     const last = sent.get(id)

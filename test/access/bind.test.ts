@@ -25,7 +25,7 @@ function openFor(principal: Principal) {
 }
 
 function echoed(name: string, method: string) {
-  if (method === 'watch' || method === 'watchAll') {
+  if (['watch', 'watchAll', 'watchFromNow'].includes(method)) {
     return async function* (...args: { signal: AbortSignal }[]) {
       yield method
       const signal = args.map((arg) => (arg instanceof AbortSignal ? arg : arg?.signal)).find((found) => found) as AbortSignal

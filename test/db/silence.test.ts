@@ -143,6 +143,31 @@ describe.skipIf(serverUrl === null)('a PostgreSQL that falls silent', () => {
     expect(told).toEqual([])
   })
 
+  test('is not mistaken for one whose answers this process had no time to read', async () => {
+    // The first question of all needs a connection, and that several turns of the event loop.
+    const fresh: boolean[] = []
+    const busy = createPostgresDatabase(database.url, { onChange: (isAnswering) => fresh.push(isAnswering) })
+    const asked = Promise.all(Array.from({ length: 4 }, () => busy.rows('SELECT pg_sleep(2)::text')))
+    for (let turn = 0; turn < 4; turn += 1) {
+      const until = performance.now() + 1_200
+      while (performance.now() < until);
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await asked
+    expect(fresh).toEqual([])
+    await busy.close()
+  })
+
+  test('that closed the connection which asks is asked over another', async () => {
+    await db.rows('SELECT pg_sleep(1.5)::text')
+    const killed = await db.rows(
+      'SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    )
+    expect(killed.length).toBeGreaterThan(0)
+    await db.rows('SELECT pg_sleep(1.5)::text')
+    expect(told).toEqual([])
+  })
+
   test('because its processes are stopped, is left for new ones', async () => {
     const direct = createPostgresDatabase(serverUrl ?? '')
     await Promise.all(Array.from({ length: 5 }, () => db.rows('SELECT pg_sleep(0.1)::text')))

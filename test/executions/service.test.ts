@@ -314,6 +314,32 @@ describeEachDatabase('executions', (open) => {
     ])
   })
 
+  test('watchFromNow sends nothing of what was, and all that changes once it has said so, hinted or not', async () => {
+    for (const id of ['65', '66', '67']) await start(id)
+    await move('66', 'completed', false)
+    const abort = new AbortController()
+    const watch = executions.watchFromNow({ status: ['running', 'failed'] }, abort.signal)
+    expect((await watch.next()).value).toBeNull()
+    const seen: string[] = []
+    const watching = (async () => {
+      for await (const execution of watch) seen.push(`${execution?.id}.${execution?.eventSeq} ${execution?.status}`)
+    })()
+    await move('65', 'running')
+    await vi.waitFor(() => expect(seen).toEqual(['65.1 running']), WAIT)
+    await move('67', 'failed', false)
+    await vi.waitFor(() => expect(seen.at(-1)).toBe('67.1 failed'), WAIT)
+    // One who comes later sees nothing of that, though it was just now.
+    const later = executions.watchFromNow(null, abort.signal)
+    expect((await later.next()).value).toBeNull()
+    const next = later.next()
+    await start('68')
+    await vi.waitFor(() => expect(seen.at(-1)).toBe('68.0 running'), WAIT)
+    expect((await next).value).toMatchObject({ id: '68' })
+    abort.abort()
+    await watching
+    expect(seen).toEqual(['65.1 running', '67.1 failed', '68.0 running'])
+  })
+
   test('watchAll starts with more executions than one batch holds', async () => {
     await db.run(`INSERT INTO transient.execution (id, status) SELECT n, 'running' FROM generate_series(1000, 1599) AS n`)
     const abort = new AbortController()

@@ -12,4 +12,5 @@ export const ChangeOperationEnum = lowerCaseEnum('ChangeOperation', CHANGE_OPERA
 export const ExecutionStatusEnum = lowerCaseEnum('ExecutionStatus', EXECUTION_STATUSES)
 export const StepStatusEnum = lowerCaseEnum('StepStatus', STEP_STATUSES)
 export const ProblemSeverityEnum = lowerCaseEnum('ProblemSeverity', ['error', 'warning', 'info'])
+export const FromEnum = lowerCaseEnum('From', ['now', 'current'])
 export const WatchEventKindEnum = lowerCaseEnum('WatchEventKind', ['subscribed', 'changed', 'bookmark'])

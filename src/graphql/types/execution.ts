@@ -2,7 +2,7 @@ import { parseExecutionId } from '../../core/ids.js'
 import type { ExecutionError, ExecutionRecord } from '../../executions/record.js'
 import { builder } from '../builder.js'
 import { openPatientStream, openStream } from '../subscription.js'
-import { ExecutionStatusEnum } from './enums.js'
+import { ExecutionStatusEnum, FromEnum } from './enums.js'
 import { checkedExecutionFilter, checkedVariableFilter, ExecutionFilterInput } from './filters.js'
 import { NodeInterface } from './node.js'
 import { connectionType, pageArguments, pageRequest } from './page.js'
@@ -107,10 +107,19 @@ builder.subscriptionFields((t) => ({
   executionsChanged: t.field({
     type: ExecutionType,
     authScopes: { read: true },
-    description: 'The same over all executions that match.',
-    args: { filter: t.arg({ type: ExecutionFilterInput }) },
-    subscribe: (_root, { filter }, { services, signal: caller }) => {
+    description: 'The same over all executions that match; from NOW: only those that change from now on.',
+    args: {
+      filter: t.arg({ type: ExecutionFilterInput }),
+      from: t.arg({ type: FromEnum, defaultValue: 'current', description: 'CURRENT: the current states come first.' }),
+    },
+    subscribe: async (_root, { filter, from }, { services, signal: caller }) => {
       const checked = checkedExecutionFilter(filter)
+      if (from === 'now') {
+        const stream = await openStream(caller(), (signal) => services.executions.watchFromNow(checked, signal))
+        // Its first item, which is there: from here on nothing is missed.
+        await stream.next()
+        return stream as AsyncGenerator<ExecutionRecord, void, undefined>
+      }
       return openStream(caller(), (signal) => services.executions.watchAll(checked, signal))
     },
     resolve: (execution) => execution,
