@@ -54,7 +54,11 @@ export const SETTINGS: readonly Setting[] = [
   { name: 'PYTHON_SANDBOX', fallback: 'auto', description: 'auto, required (no python step without bubblewrap) or off' },
   { name: 'PYTHON_MEMORY_MB', fallback: '1024', description: 'Memory of one python step, with all of its processes, in MiB' },
   { name: 'HISTORY_LIMIT', fallback: '1000000', description: 'Change-log rows kept per execution' },
-  { name: 'RETENTION_DAYS', fallback: '30', description: 'Days until a finished execution is purged' },
+  {
+    name: 'RETENTION_DAYS',
+    fallback: '30',
+    description: 'Days until a finished execution is purged, and an idempotency key forgotten',
+  },
   { name: 'STEP_LIMIT', fallback: '10000', description: 'Steps after which an execution fails with STEP_LIMIT' },
   { name: 'STEP_TIMEOUT', fallback: '300', description: 'Seconds per attempt of a step that names no timeout' },
   { name: 'CHILD_DEPTH', fallback: '10', description: 'How deep playbooks may call playbooks' },

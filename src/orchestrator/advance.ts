@@ -47,6 +47,8 @@ export interface Turn {
   readonly task: TaskRecord | null
   readonly isFree: boolean
   readonly isOverdue: boolean
+  /** How long its worker has had the task; null: none has. */
+  readonly heldSeconds: number | null
   readonly leaseUntil: Date
   advance(task: TaskRecord, options: AdvanceOptions): Promise<{ readonly decision: Decision; readonly snapshot: Snapshot }>
   /** The bus has given this task's message away: were its holder dead, nobody but the relay would offer it again. */
@@ -174,6 +176,7 @@ async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until 
     task,
     isFree: found?.isFree === true && task === found.task,
     isOverdue: found?.isOverdue === true && task === found.task,
+    heldSeconds: found?.heldSeconds ?? null,
     leaseUntil: found?.leaseUntil ?? new Date(0),
     forget: () => forgotten.push(request.key),
     async advance(current, options) {

@@ -58,7 +58,7 @@ const CHAIN: ChainLimits = { steps: 32, ms: 100 }
 
 /** Begins and ends attempts, each under its execution's lock (architecture.md, "The one truth"). */
 export function createAttempts(deps: AttemptsDependencies): Attempts {
-  const { db, clock, limits, leaseMs, lookup, logger, keyRing = NO_KEYS } = deps
+  const { db, clock, limits, leaseMs, lookup, logger, observer, keyRing = NO_KEYS } = deps
   const advance = createAdvanceQueue({ ...deps, chain: deps.chain ?? CHAIN })
 
   /** A decision that fails for no reason of the step's own is tried again, but not for ever: the task counts how often. */
@@ -105,16 +105,20 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       const request = { snapshot, limits, rejection, now: clock.now() }
       return isGivenUp(snapshot) ? giveUp(request) : decide({ ...request, outcome })
     }
-    return counting({
+    const ended = await counting({
       ...{ key, known, phase: 'end' },
-      async perform({ draft, task, isOverdue, advance: decided }) {
+      async perform({ draft, task, isOverdue, heldSeconds, advance: decided }) {
         if (!task) throw unknown()
         const expected = isExpected(task, isOverdue)
         const isAccepted = expected !== null && draft.execution.status === 'running'
         if (isAccepted) await decided(expected, { log, decide: decideEnd })
-        return { isAccepted, revision: draft.execution.revision }
+        return { isAccepted, revision: draft.execution.revision, kind: task.kind, seconds: heldSeconds }
       },
     })
+    const { isAccepted, revision, kind, seconds } = ended
+    // After the commit: what is rolled back was none.
+    if (isAccepted && seconds !== null) observer?.attemptEnded({ kind, status: outcome.status, seconds })
+    return { isAccepted, revision }
   }
 
   async function held(ticket: TaskTicket, touch: (key: TaskKey) => Promise<TaskRecord | null>): Promise<TaskRecord> {

@@ -107,6 +107,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     withdraw(effects.withdrawn)
     hint(effects.execution)
     for (let count = 0; count < effects.changeSets; count += 1) deps.observer?.changeSetWritten()
+    for (const step of effects.ended) deps.observer?.stepEnded(step)
     for (const task of effects.waiting) await guarded(() => children.resume(task))
     await cancelChildren(effects.withdrawn)
     if (isFinished(effects.execution.status)) await ended(effects.execution)
@@ -119,6 +120,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   }
 
   async function ended(execution: ExecutionRecord): Promise<void> {
+    deps.observer?.executionEnded(execution.status)
     if (execution.parentTaskId) await guarded(() => children.resume(parseTaskId(execution.parentTaskId as string)))
   }
 
@@ -131,7 +133,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     }
   }
 
-  async function announce({ execution, tasks }: Begun): Promise<void> {
+  async function announce({ execution, tasks, isNew }: Begun): Promise<void> {
+    if (!isNew) return
     for (const task of tasks) dispatch(task)
     hint(execution)
     if (isFinished(execution.status)) await ended(execution)

@@ -2,6 +2,7 @@ import type { StepBus } from '../bus/bus.js'
 import type { CatalogService } from '../catalog/service.js'
 import type { Clock } from '../core/clock.js'
 import type { JsonObject } from '../core/json.js'
+import type { ExecutionStatus } from '../core/status.js'
 import type { Database } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import type { Toolbox } from '../tools/index.js'
@@ -13,11 +14,21 @@ export interface OrchestratorLogger {
   error(fields: object, message: string): void
 }
 
+export interface EndedStep {
+  /** The tool's; `step` without one, `iterator` of a whole loop. */
+  readonly kind: string
+  readonly outcome: 'success' | 'error'
+}
+
 /** Told about what happened, for the metrics. */
 export interface OrchestratorObserver {
   /** A step's change set was committed. */
   changeSetWritten(): void
-  stepEnded(fields: { readonly kind: string; readonly status: 'success' | 'error'; readonly seconds: number }): void
+  /** An attempt was reported, or its time was up, wherever it ran. */
+  attemptEnded(fields: { readonly kind: string; readonly status: 'success' | 'error'; readonly seconds: number }): void
+  /** A visit or an iteration is over. */
+  stepEnded(fields: EndedStep): void
+  executionEnded(status: ExecutionStatus): void
 }
 
 /** How far one transaction goes on with steps without a tool that follow one another: executions are locked meanwhile. */

@@ -8,6 +8,8 @@ import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import type { NewTask } from '../tasks/store.js'
 import { type Backstop, createBudget, type StepValue } from '../template/index.js'
 import { createVariablesDraft, type VariablesDraft } from '../variables/write/variables-draft.js'
+import type { EndedStep } from './dependencies.js'
+import { effectiveCall } from './prepare.js'
 import type { IterationsInsert } from './run-store.js'
 import type { Sensitive } from './sensitive.js'
 import type { EventDraft, IterationResult, RunState, Snapshot, ToolCallPlan } from './types.js'
@@ -98,6 +100,8 @@ export interface Effects {
   readonly waiting: readonly TaskRecord[]
   /** Revisions that were made. */
   readonly changeSets: number
+  /** Visits and iterations that are over. */
+  readonly ended: readonly EndedStep[]
 }
 
 /** A tool that a worker is to run now. */
@@ -163,5 +167,15 @@ export function newVisit(executionId: ExecutionId, { run, step, args, isSensitiv
 
 export function effectsOf(draft: Draft): Effects {
   const { execution, before, withdrawn, waiting, newTasks } = draft
-  return { execution, tasks: newTasks, withdrawn, waiting, changeSets: execution.revision - before.revision }
+  const ended = [...draft.runChanges.values()].flatMap(({ state, finishedSeq }): EndedStep[] => {
+    const step = draft.playbook.steps.find(({ name }) => name === state.step)
+    if (finishedSeq === null || !step) return []
+    return [{ kind: kindOf(draft, step, state), outcome: state.status === 'succeeded' ? 'success' : 'error' }]
+  })
+  return { execution, tasks: newTasks, withdrawn, waiting, changeSets: execution.revision - before.revision, ended }
+}
+
+function kindOf({ playbook }: Draft, step: Step, { iteration }: RunState): string {
+  if (step.loop && iteration === null) return 'iterator'
+  return step.tool ? effectiveCall({ playbook, step }, step.tool).kind : 'step'
 }

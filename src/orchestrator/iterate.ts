@@ -16,12 +16,15 @@ import {
 import { layersOf } from './context.js'
 import { requireNumber } from './numbers.js'
 import { guardedBy } from './sensitive.js'
-import { checkStorable } from './storable.js'
+import { checkStorable, storableText } from './storable.js'
 import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
 
 const MAX_ELEMENT_BYTES = 256 * 1024
 const MAX_LIST_BYTES = 10 * 1024 * 1024
 const DEFAULT_CONCURRENCY = 8
+/** Of what failed the step's envelope names the first ones; each iteration keeps its own error whole. */
+const MAX_ERRORS = 100
+const MAX_MESSAGE = 1000
 
 export interface LoopPlan {
   readonly items: readonly JsonValue[]
@@ -146,11 +149,13 @@ function checkSizes({ step }: Snapshot, items: readonly JsonValue[]): void {
 /** An iterator's own outcome: its list in the input's order, null in the place of a failed iteration. */
 export function joinLoop(results: readonly IterationResult[], loop: LoopState): Outcome {
   const data = results.map((entry) => (entry.status === 'succeeded' ? entry.result : null))
-  const errors = results.flatMap((entry, index): JsonObject[] =>
-    entry.error ? [{ index, error: { code: entry.error.code, message: entry.error.message } }] : [],
-  )
+  const failed = results.flatMap(({ error }, index) => (error ? [{ index, error }] : []))
+  const errors = failed.slice(0, MAX_ERRORS).map(({ index, error: { code, message } }): JsonObject => {
+    const shown = message.length > MAX_MESSAGE ? `${storableText(message.slice(0, MAX_MESSAGE))}...` : message
+    return { index, error: { code, message: shown } }
+  })
   const success = results.filter((entry) => entry.status === 'succeeded').length
-  const extras: JsonObject = { stats: { total: results.length, success, failed: errors.length }, errors }
+  const extras: JsonObject = { stats: { total: results.length, success, failed: failed.length }, errors }
   const given = { data, extras, ...(results.some((entry) => entry.isSensitive) ? { isSensitive: true } : {}) }
   if (!loop.stopped) return { status: 'success', ...given }
   return { status: 'error', error: { code: loop.stopped.code, message: loop.stopped.message }, ...given }

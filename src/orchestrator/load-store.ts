@@ -12,6 +12,7 @@ interface WorkRow extends Prefixed<'t_', TaskRow>, Prefixed<'r_', RunRow> {
   readonly p_run: number | null
   readonly is_free: boolean
   readonly is_overdue: boolean
+  readonly held_seconds: number | null
   readonly lease_until: Date
   readonly live_visits: bigint
 }
@@ -23,6 +24,8 @@ export interface Work {
   readonly isFree: boolean
   /** Its attempt, or the child that it waits for, did not end in its time. */
   readonly isOverdue: boolean
+  /** How long its worker has had it; null: none has. */
+  readonly heldSeconds: number | null
   /** When a lease would end that begins now. */
   readonly leaseUntil: Date
   readonly run: RunState
@@ -76,6 +79,7 @@ SELECT ${columns('t', TASK)}, t.child_id AS t_child_id, ${texts('t', ['input'])}
   ${columns('r', RUN)}, ${texts('r', ['args', 'item', 'loop'])},
   ${columns('p', RUN)}, ${texts('p', ['args', 'item', 'loop'])},
   ${isFree('t')} AS is_free, ${isOverdue('t')} AS is_overdue,
+  extract(epoch FROM now() - t.claimed_at)::double precision AS held_seconds,
   now() + $2::double precision * interval '1 millisecond' AS lease_until,
   (SELECT count(*) FROM transient.step_run v
    WHERE v.execution_id = t.execution_id AND v.iteration IS NULL AND v.status IN ('pending', 'running')) AS live_visits
@@ -105,6 +109,7 @@ export async function loadWork(tx: Sql, { keys, leaseMs, keyRing }: WorkRequest)
     parent: row.p_run === null ? null : run(unprefixed<RunRow>(row, 'p_')),
     isFree: row.is_free,
     isOverdue: row.is_overdue,
+    heldSeconds: row.held_seconds,
     leaseUntil: row.lease_until,
     liveVisits: Number(row.live_visits),
   }))

@@ -25,18 +25,17 @@ export interface EmbeddedWorker {
   drain(graceMs: number): Promise<void>
 }
 
-type WorkerDependencies = Pick<OrchestratorDependencies, 'toolbox' | 'leaseMs' | 'logger' | 'observer' | 'processId'> & {
+type WorkerDependencies = Pick<OrchestratorDependencies, 'toolbox' | 'leaseMs' | 'logger' | 'processId'> & {
   readonly attempts: Attempts
 }
 
 export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
-  const { toolbox, leaseMs, logger, observer, attempts, processId = null } = deps
+  const { toolbox, leaseMs, logger, attempts, processId = null } = deps
   const id = embeddedWorkerId(processId)
   const running = new Map<string, { readonly controller: AbortController; readonly beat: () => void }>()
   const handled = new Set<Promise<void>>()
 
   async function run(task: ClaimedTask, controller: AbortController): Promise<CompleteRequest> {
-    const startedAt = performance.now()
     const log = boundLog()
     const outcome = await toolbox.run(task.kind, task.input, {
       signal: controller.signal,
@@ -44,7 +43,6 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
       idempotencyKey: task.idempotencyKey,
       log: (text) => log.add(text),
     })
-    observer?.stepEnded({ kind: task.kind, status: outcome.status, seconds: (performance.now() - startedAt) / 1000 })
     return {
       taskId: task.id,
       attempt: task.attempt,

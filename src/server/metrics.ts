@@ -33,6 +33,18 @@ export function createMetrics(db: Database): Metrics {
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 300],
     registers,
   })
+  const ended = new Counter({
+    name: 'transient_steps_total',
+    help: 'Visits and iterations that are over, wherever they ran, by tool kind and outcome',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  })
+  const executions = new Counter({
+    name: 'transient_executions_total',
+    help: 'Executions that ended, by status',
+    labelNames: ['status'],
+    registers,
+  })
   new Gauge({
     name: 'transient_open_tasks',
     help: 'Tasks that wait or run, by pool',
@@ -87,7 +99,9 @@ export function createMetrics(db: Database): Metrics {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     observer: {
-      stepEnded: ({ kind, status, seconds }) => steps.observe({ kind, status }, seconds),
+      attemptEnded: ({ kind, status, seconds }) => steps.observe({ kind, status }, seconds),
+      stepEnded: ({ kind, outcome }) => ended.inc({ kind, outcome }),
+      executionEnded: (status) => executions.inc({ status }),
       changeSetWritten: () => writes.inc({ writer: 'step', outcome: 'changed' }),
     },
     watched,

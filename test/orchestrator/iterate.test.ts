@@ -81,6 +81,16 @@ test('an element of just the limit is accepted', () => {
   expect(planned('', ['x'.repeat(256 * 1024 - 2)]).items).toHaveLength(1)
 })
 
+test('joining: of thousands that failed the first hundred are named, none of them at length; all are counted', () => {
+  const loop = { total: 5000, firstRun: 2, concurrency: 1, opened: 5000, done: 5000, failed: 5000, stopped: null }
+  const error = { code: 'TOOL_FAILED', message: 'x'.repeat(100_000), step: 'a', attempt: 1 } as const
+  const results = Array.from({ length: 5000 }, () => ({ status: 'failed', result: null, error, isSensitive: false }) as const)
+  const { extras } = joinLoop(results, loop)
+  expect(extras['stats']).toEqual({ total: 5000, success: 0, failed: 5000 })
+  expect(extras['errors']).toHaveLength(100)
+  expect(JSON.stringify(extras).length).toBeLessThan(150_000)
+})
+
 test('joining: the order of the input, null for what failed or never ran, statistics', () => {
   const loop = { total: 3, firstRun: 2, concurrency: 1, opened: 3, done: 2, failed: 1, stopped: null }
   const error = { code: 'TOOL_FAILED', message: 'no', step: 'a', attempt: 2 } as const

@@ -53,6 +53,20 @@ describeEachDatabase('retention', (open) => {
     )
   })
 
+  it('forgets idempotency keys past their days, and no others', async () => {
+    const insert = (key: string, days: number) =>
+      db.run(
+        `INSERT INTO transient.idempotency (key, execution_id, path, workload, created_at)
+         VALUES ($1, 1, 'p', '{}', now() - $2 * interval '1 day')`,
+        key,
+        days,
+      )
+    await Promise.all([insert('old', 31), insert('older', 400), insert('young', 29)])
+    await createRetention({ db, historyLimit: 1000, retentionDays: 30 }).runOnce()
+    const rows = await db.rows<{ key: string }>('SELECT key FROM transient.idempotency')
+    expect(rows.map(({ key }) => key)).toEqual(['young'])
+  })
+
   it('makes a watch that fell behind fail, never skip', async () => {
     const id = newId()
     for (let value = 1; value <= 10; value += 1) await write(service, id, set('a', value))

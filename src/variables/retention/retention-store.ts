@@ -83,6 +83,16 @@ export async function deleteTrimmed(sql: Sql, id: ExecutionId): Promise<void> {
   )
 }
 
+/** Forgets the idempotency keys from before the time: each lasts as long as what it started. */
+export async function deleteIdempotencyKeys(sql: Sql, before: Date): Promise<void> {
+  await deleteInBatches(
+    sql,
+    `DELETE FROM transient.idempotency WHERE key = ANY(ARRAY(
+       SELECT key FROM transient.idempotency WHERE created_at < $1::timestamptz ORDER BY created_at LIMIT ${BATCH}))`,
+    before.toISOString(),
+  )
+}
+
 /** Executions that ended, or were born by a write and left alone, before the time, and still hold something. */
 export async function findExpired(sql: Sql, before: Date): Promise<ExecutionId[]> {
   const rows = await sql.rows<IdRow>(
@@ -161,10 +171,10 @@ export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void
  * A statement that deletes by `ctid` also names the execution: in a partitioned table (docs/scaling.md) a ctid is a row's place in
  * its partition only, and another execution's row has the same.
  */
-async function deleteInBatches(sql: Sql, statement: string, id: ExecutionId): Promise<void> {
+async function deleteInBatches(sql: Sql, statement: string, parameter: string): Promise<void> {
   for (;;) {
     const began = performance.now()
-    const deleted = await sql.run(statement, id)
+    const deleted = await sql.run(statement, parameter)
     if (deleted < BATCH) return
     await sleep(performance.now() - began)
   }

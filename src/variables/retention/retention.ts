@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../../core/clock.js'
 import type { Database } from '../../db/database.js'
 import {
   deleteEmptied,
+  deleteIdempotencyKeys,
   deleteTrimmed,
   emptyExecution,
   findExpired,
@@ -32,7 +33,7 @@ export interface Retention {
   runOnce(): Promise<RetentionReport>
 }
 
-/** Trims change logs over their limit, and purges executions past their days. */
+/** Trims change logs over their limit, and purges executions and idempotency keys past their days. */
 export function createRetention({ db, historyLimit, retentionDays, clock = systemClock }: RetentionOptions): Retention {
   async function trim(): Promise<number> {
     let trimmed = 0
@@ -46,6 +47,7 @@ export function createRetention({ db, historyLimit, retentionDays, clock = syste
 
   async function purge(): Promise<number> {
     const before = new Date(clock.now().getTime() - retentionDays * DAY_MS)
+    await deleteIdempotencyKeys(db, before)
     let purged = 0
     for (const id of await findExpired(db, before)) {
       if (!(await emptyExecution(db, id, before))) continue
