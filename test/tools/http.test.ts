@@ -159,6 +159,13 @@ describe('http', () => {
     },
   )
 
+  it('takes the first of several content types, and all content-encodings', async () => {
+    const twice = 'Content-Type: application/json\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+    const raw = await startRawServer(`HTTP/1.1 200 OK\r\n${twice}`)
+    expect(await http.data({ endpoint: raw.url })).toEqual({})
+    await raw.close()
+  })
+
   it('answers 304 as such, whatever length it has', async () => {
     const raw = await startRawServer('HTTP/1.1 304 Not Modified\r\nContent-Length: 20\r\n\r\n')
     expect(await http.run({ endpoint: raw.url })).toMatchObject({

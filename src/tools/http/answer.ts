@@ -32,7 +32,7 @@ export async function readBody(stream: AsyncIterable<Buffer>, headers: HeaderVal
     chunks.push(chunk)
   }
   try {
-    return parseBody(await unpack(Buffer.concat(chunks), headerText(headers, 'content-encoding')), headers)
+    return parseBody(await unpack(Buffer.concat(chunks), headerTexts(headers, 'content-encoding').join(',')), headers)
   } catch (error) {
     if (error instanceof NotUnpacked) return { ...NO_BODY, fault: error.message }
     throw error
@@ -114,8 +114,12 @@ export function headersToJson(headers: HeaderValues): JsonObject {
   return isJsonObject(json) ? json : {}
 }
 
-/** A header's value; of one that came several times, all of them. */
+/** A header's value; of one that came several times, the first. */
 export function headerText(headers: HeaderValues, name: string): string {
+  return headerTexts(headers, name)[0] ?? ''
+}
+
+function headerTexts(headers: HeaderValues, name: string): readonly string[] {
   const value = headers[name]
-  return Array.isArray(value) ? value.join(', ') : (value ?? '')
+  return Array.isArray(value) ? value : value === undefined ? [] : [value]
 }
