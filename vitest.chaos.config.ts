@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { within } from './test/support/pace.js'
 
 /** `npm run test:chaos`: real processes, a PostgreSQL and a NATS that die, one scenario at a time. Below 4 minutes. */
 export default defineConfig({
@@ -9,8 +10,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 60_000,
+    testTimeout: within(120_000),
+    hookTimeout: within(60_000),
     setupFiles: ['./test/support/seed.ts'],
     globalSetup: ['./test/chaos/setup.ts'],
   },

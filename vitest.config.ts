@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { within } from './test/support/pace.js'
 
 const SERVER_SUITES = ['test/e2e/**/*.test.ts', 'test/conformance/**/*.test.ts']
 
@@ -9,6 +10,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     setupFiles: ['./test/support/seed.ts'],
+    expect: { poll: { timeout: within(20_000), interval: 10 } },
     projects: [
       {
         extends: true,
@@ -16,8 +18,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...SERVER_SUITES, 'test/bench/**'],
-          testTimeout: 20_000,
-          hookTimeout: 60_000,
+          testTimeout: within(30_000),
+          hookTimeout: within(60_000),
         },
       },
       {
@@ -25,8 +27,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: SERVER_SUITES,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: within(120_000),
+          hookTimeout: within(120_000),
           globalSetup: ['./test/support/build.ts'],
         },
       },

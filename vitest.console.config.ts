@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { within } from './test/support/pace.js'
 
 /** `npm run test:console`: the console in Debian's Chromium against real servers, one file after the other. */
 export default defineConfig({
@@ -8,8 +9,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: within(120_000),
+    hookTimeout: within(180_000),
     globalSetup: ['./test/support/build.ts'],
     setupFiles: ['./test/support/seed.ts'],
   },

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { within } from './test/support/pace.js'
 
 /** `npm run test:watch`: the six guarantees against real processes, minutes long and one scenario at a time. */
 export default defineConfig({
@@ -9,8 +10,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: 240_000,
-    hookTimeout: 120_000,
+    testTimeout: within(240_000),
+    hookTimeout: within(120_000),
     globalSetup: ['./test/support/build.ts'],
   },
 })

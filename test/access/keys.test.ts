@@ -6,6 +6,7 @@ import { createKeysService, type KeysService } from '../../src/keys/service.js'
 import { hasUnrevokedKey } from '../../src/keys/store.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { describeEachDatabase } from '../support/database.js'
+import { within } from '../support/pace.js'
 
 const services = new Proxy({}, { get: () => new Proxy({}, { get: () => async () => null }) }) as Services
 const silent = { warn: () => undefined }
@@ -49,7 +50,7 @@ describeEachDatabase('API keys', (open) => {
     expect(secret).toMatch(/^tr_[a-z0-9]{12}_[A-Za-z0-9_-]{43}$/)
     await expect(one.sessions.authenticate(null)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     expect(anonymous.ending.reason).toMatchObject({ code: 'UNAUTHENTICATED' })
-    await expect.poll(() => elsewhere.ending.reason?.code, { timeout: 5_000 }).toBe('UNAUTHENTICATED')
+    await expect.poll(() => elsewhere.ending.reason?.code, { timeout: within(5_000) }).toBe('UNAUTHENTICATED')
     await expect(other.sessions.authenticate(null)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     expect((await other.sessions.authenticate(secret)).principal).toMatchObject({ actor: 'api:root', role: 'admin' })
   })
@@ -94,17 +95,17 @@ describeEachDatabase('API keys', (open) => {
     await one.keys.revoke({ id: key.id, actor: BY })
     expect(here.ending.reason).toMatchObject({ code: 'UNAUTHENTICATED' })
     await expect(one.sessions.authenticate(secret)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
-    await expect.poll(() => there.ending.reason?.code, { timeout: 5_000 }).toBe('UNAUTHENTICATED')
+    await expect.poll(() => there.ending.reason?.code, { timeout: within(5_000) }).toBe('UNAUTHENTICATED')
     await expect(other.sessions.authenticate(secret)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
-    expect(Date.now() - began).toBeLessThan(5_000)
+    expect(Date.now() - began).toBeLessThan(within(5_000))
     expect((await one.keys.revoke({ id: key.id, actor: BY })).revokedAt).toBeInstanceOf(Date)
     await expect(one.keys.revoke({ id: 'nothing', actor: BY })).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('expiry ends a session too', async () => {
-    const { secret } = await create('short', 'viewer', new Date(Date.now() + 1_500))
+    const { secret } = await create('short', 'viewer', new Date(Date.now() + within(1_500)))
     const session = await one.sessions.authenticate(secret)
-    await expect.poll(() => session.ending.reason?.code, { timeout: 5_000 }).toBe('UNAUTHENTICATED')
+    await expect.poll(() => session.ending.reason?.code, { timeout: within(5_000) }).toBe('UNAUTHENTICATED')
     await expect(one.sessions.authenticate(secret)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   })
 
@@ -156,8 +157,8 @@ describeEachDatabase('the last admin', (open) => {
   it('reopening takes the keys that expired along', () =>
     withProcess(async ({ sessions, keys }) => {
       const admin = await keys.create({ ...viewer, name: 'a', role: 'admin' })
-      const expired = await keys.create({ ...viewer, expiresAt: new Date(Date.now() + 300) })
-      await new Promise((resolve) => setTimeout(resolve, 400))
+      const expired = await keys.create({ ...viewer, expiresAt: new Date(Date.now() + within(500)) })
+      await new Promise((resolve) => setTimeout(resolve, within(600)))
       await keys.revoke({ id: admin.key.id, actor: BY, reopen: true })
       expect((await sessions.authenticate(null)).principal.actor).toBe(BY)
       expect((await keys.list()).find(({ id }) => id === expired.key.id)?.revokedAt).toBeInstanceOf(Date)

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { createMemoryBus } from '../../src/bus/index.js'
+import { WAIT, within } from '../support/pace.js'
 import { testStepBus } from './suite.js'
 
 testStepBus('memory', async () => createMemoryBus())
@@ -14,7 +15,7 @@ test('faults of handlers and listeners are reported', async () => {
   })
   await bus.ensure({ id: '1-1-1', executionId: '1', pool: 'default' })
   bus.hint({ executionId: '1', revision: 1, eventSeq: 1 })
-  await vi.waitFor(() => expect(onError.mock.calls).toEqual([[fault], [fault]]))
+  await vi.waitFor(() => expect(onError.mock.calls).toEqual([[fault], [fault]]), WAIT)
   await bus.close()
 })
 
@@ -42,7 +43,7 @@ test('executions take turns: one with many tasks keeps no other waiting, and a w
     order.push(id)
     if (id === '1-2-1') await bus.ensure(of('4', 1))
   })
-  await vi.waitFor(() => expect(order).toHaveLength(102), { timeout: 10_000 })
+  await vi.waitFor(() => expect(order).toHaveLength(102), { timeout: within(10_000) })
   expect(order.slice(0, 6)).toEqual(['1-1-1', '2-2-1', '1-2-1', '1-3-1', '4-1-1', '1-4-1'])
   expect((await bus.health()).detail).toContain('0 tasks')
   await bus.close()

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Hint, StepBus, TaskRef } from '../../src/bus/bus.js'
+import { WAIT } from '../support/pace.js'
 
-const WAIT = { timeout: 10_000, interval: 5 }
 /** How long something is awaited that must not happen. */
 const QUIET_MS = 150
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { within } from '../support/pace.js'
 import { createRandom } from '../support/random.js'
 import { checkAll, countRepeats } from './checkers.js'
 import { type EffectSink, openEffectSink } from './effects.js'
@@ -38,7 +39,7 @@ function victimsOf({ servers, workers }: Fleet): Victim[] {
 
 const TITLE = `${EXECUTIONS} executions of 10 steps and ${RANDOM} random playbooks, a process killed or frozen every 120 to 320 ms until they are done`
 
-it(TITLE, { timeout: 180_000 }, async (context) => {
+it(TITLE, { timeout: within(180_000) }, async (context) => {
   if (fleet === null) return context.skip()
   const { url, databaseUrl, client } = fleet
   const random = createRandom('kills')

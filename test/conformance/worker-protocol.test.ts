@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { ROOT } from '../support/paths.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { startProcess } from '../support/worker.js'
@@ -10,7 +11,7 @@ import { createBench, RULES } from './worker-protocol.js'
 let server: TestServer
 
 beforeAll(async () => {
-  server = await startTestServer({ env: { LEASE_SECONDS: '1.5' } })
+  server = await startTestServer({ env: { LEASE_SECONDS: String(within(2.5)) } })
 })
 afterAll(async () => {
   await server?.close()

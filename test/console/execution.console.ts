@@ -1,5 +1,6 @@
 // cspell:ignore größer שלום dcba
 import { expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { BATCH, CASES, FAILING, LOOPS, PARENT, RETRIED, STEPWISE, UNLUCKY, WORDS } from './playbooks.js'
 import { createStage } from './stage.js'
 
@@ -19,10 +20,10 @@ it('the graph shows what runs, how many of how many, and the route that was take
   const id = await stage.start('examples/batch_tour', { orders: 12, limit: 5 })
   const page = await stage.open(`/executions/${id}`)
   const check = page.locator('[data-step="check"]')
-  await check.getByText(/running · \d+ of 12/).waitFor({ timeout: 30_000 })
+  await check.getByText(/running · \d+ of 12/).waitFor({ timeout: within(30_000) })
   expect(await check.evaluate((node) => getComputedStyle(node).animationName)).toMatch(/pulse/)
   await page.locator('[data-step="review"]').getByText('not reached').waitFor()
-  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: 90_000 })
+  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: within(90_000) })
   await page.locator('[data-step="review"]').getByText('succeeded').waitFor()
   const colorOf = (edge: string) =>
     page.locator(`[data-id="${edge}"] path.react-flow__edge-path`).evaluate((path) => (path as SVGElement).style.stroke)

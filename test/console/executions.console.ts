@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { FAILING, STEPWISE } from './playbooks.js'
 import { createStage } from './stage.js'
 
@@ -17,7 +18,7 @@ it('starts one with a form made from the workload, and follows it to its end', a
   await page.getByRole('switch', { name: 'loud' }).press('Space')
   await page.getByRole('dialog').getByRole('button', { name: 'Start' }).click()
   await page.waitForURL(/executions\/\d+/)
-  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: 60_000 })
+  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: within(60_000) })
   await page.locator('[data-variable="counter"]').getByText('3', { exact: true }).first().waitFor()
   await page.locator('[data-step="work"]').getByText('3 visits').waitFor()
   const id = /executions\/(\d+)/.exec(page.url())?.[1] ?? ''
@@ -31,7 +32,9 @@ it('the list is live; filters of status, playbook, time and variables hold toget
   const rowOf = (id: string) => page.locator(`[data-execution="${id}"]`)
   await rowOf(three).getByText('completed').waitFor()
   const failed = await stage.start('console/failing')
-  await rowOf(failed).getByText('failed').waitFor({ timeout: 60_000 })
+  await rowOf(failed)
+    .getByText('failed')
+    .waitFor({ timeout: within(60_000) })
   await rowOf(failed)
     .getByText(/vars.missing is undefined/)
     .waitFor()
@@ -130,7 +133,7 @@ it('the badge says Live again after a change of filter, and on the way back to t
   await stage.set('6005', { port: 1 })
   const page = await stage.open('/executions')
   const badge = page.getByTitle('About the connection')
-  const isLive = () => badge.getByText('Live', { exact: true }).waitFor({ timeout: 8_000 })
+  const isLive = () => badge.getByText('Live', { exact: true }).waitFor({ timeout: within(8_000) })
   await isLive()
   for (const status of ['failed', 'completed', 'failed']) {
     await page.getByRole('search').getByText(status, { exact: true }).click()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { createStage } from './stage.js'
 
 const stage = createStage()
@@ -12,10 +13,10 @@ it('one click runs the batch example, and shows it moving to its end', async () 
   await page.getByRole('button', { name: 'Run the batch example' }).click()
   await page.waitForURL(/executions\/\d+/)
   const step = page.locator('[data-step="process_batch"]')
-  await step.getByText(/running · [1-6] of 6/).waitFor({ timeout: 30_000 })
+  await step.getByText(/running · [1-6] of 6/).waitFor({ timeout: within(30_000) })
   console.info(`moving ${sinceClick()} ms after the click`)
   await page.locator('[data-variable="processed"]').waitFor()
-  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: 90_000 })
+  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: within(90_000) })
   console.info(`at its end ${sinceClick()} ms after the click`)
   await page.locator('[data-variable="processed"]').getByText('16', { exact: true }).first().waitFor()
   await page.locator('[data-variable="failed"]').getByText('2', { exact: true }).first().waitFor()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { openDraft, saveDraft } from './hands.js'
 import { createStage } from './stage.js'
 
@@ -17,7 +18,7 @@ it('goes on by itself after the server was killed and restarted, without a reloa
   await badge.getByText('r4').waitFor()
 
   await stage.server.kill()
-  await badge.getByText('Offline').waitFor({ timeout: 30_000 })
+  await badge.getByText('Offline').waitFor({ timeout: within(30_000) })
   expect(await badge.textContent()).toContain('r4')
   await saveDraft(page)
   await page.getByText('It was not saved; the draft is kept').waitFor()
@@ -26,7 +27,7 @@ it('goes on by itself after the server was killed and restarted, without a reloa
   await page.keyboard.press('Escape')
   await stage.server.start()
   for (const count of [4, 5, 6]) await stage.set(id, { count, [`after_${count}`]: count })
-  await badge.getByText('Live', { exact: true }).waitFor({ timeout: 60_000 })
+  await badge.getByText('Live', { exact: true }).waitFor({ timeout: within(60_000) })
   for (const name of ['before_1', 'before_2', 'before_3', 'after_4', 'after_5', 'after_6'])
     await page.locator(`[data-variable="${name}"]`).waitFor()
   await page.locator('[data-variable="count"]').getByText('6', { exact: true }).first().waitFor()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { FAILING, STEPWISE } from './playbooks.js'
 import { createStage } from './stage.js'
 
@@ -28,7 +29,11 @@ it('a failed execution is repaired: a draft of its variables, what would differ,
   await dialog.getByText('2 variables changed').waitFor()
   await dialog.getByRole('button', { name: 'Rerun from broken' }).click()
   await page.waitForURL((address) => address.pathname !== `/executions/${id}`)
-  await page.locator('[data-variable="total"]').getByText('42', { exact: true }).first().waitFor({ timeout: 30_000 })
+  await page
+    .locator('[data-variable="total"]')
+    .getByText('42', { exact: true })
+    .first()
+    .waitFor({ timeout: within(30_000) })
   await page.locator('[data-variable="url"]').getByText('example.test').waitFor()
   await page.getByRole('link', { name: `↺ rerun of ${id}` }).waitFor()
   await page.getByRole('link', { name: 'compare with it' }).click()

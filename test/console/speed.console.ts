@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { layoutSteps } from '../../src/console/execution/graph/layout.js'
+import { within } from '../support/pace.js'
 import { BRANCHING, branching, STEPWISE } from './playbooks.js'
 import { createStage } from './stage.js'
 
@@ -67,7 +68,10 @@ it('the first paint comes within a second, and takes less than 400 kB of JavaScr
 it('10,000 variables scroll above 50 frames a second, and are filtered within 100 ms', async () => {
   await fill()
   const page = await stage.open(`/executions/${MANY}`)
-  await page.getByTitle('About the connection').getByText('Live', { exact: true }).waitFor({ timeout: 60_000 })
+  await page
+    .getByTitle('About the connection')
+    .getByText('Live', { exact: true })
+    .waitFor({ timeout: within(60_000) })
   expect(await page.locator('[data-variable]').count()).toBeLessThan(60)
 
   const scroll = () =>
@@ -148,7 +152,7 @@ it('the graph of a playbook of 200 steps can be read', async () => {
   const id = await stage.run(BRANCHING)
   const page = await stage.open(`/executions/${id}`)
   const current = page.locator('[data-step="join_49"]')
-  await current.getByText('failed').waitFor({ timeout: 30_000 })
+  await current.getByText('failed').waitFor({ timeout: within(30_000) })
   const lettersOf = (name: string) =>
     page.locator(`[data-step="${name}"] [class*="name"]`).evaluate((node) => {
       const box = node.getBoundingClientRect()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { openAdd, openDraft, saveDraft } from './hands.js'
 import { STEPWISE } from './playbooks.js'
 import { createStage } from './stage.js'
@@ -114,7 +115,7 @@ it('what the server refuses is said in place, and the draft stays', async () => 
 it('a draft outlives the end of the execution', async () => {
   const id = await stage.start('console/stepwise', { times: 500 })
   const page = await stage.open(`/executions/${id}?var=blank`)
-  await page.locator('[data-variable="blank"]').waitFor({ timeout: 30_000 })
+  await page.locator('[data-variable="blank"]').waitFor({ timeout: within(30_000) })
   const editor = await openDraft(page, 'blank')
   await editor.fill('"mine"')
   await page.getByRole('button', { name: 'Cancel' }).click()

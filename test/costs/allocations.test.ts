@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import type { Operation } from './operations.js'
 
 const CHILD = fileURLToPath(new URL('./allocations-child.ts', import.meta.url))
@@ -16,7 +17,7 @@ const MEASURED: Readonly<Record<Operation, number>> = { write: 585_000, read: 20
 /** Another version of Node or of a package moves them a little; twice as much is a regression. */
 const TOLERANCE = 1.5
 
-it('no operation allocates much more than it did', { timeout: 300_000 }, async () => {
+it('no operation allocates much more than it did', { timeout: within(300_000) }, async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [...FLAGS, CHILD])
   const found = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<Operation, number>
   console.info(`bytes allocated by one operation: ${JSON.stringify(found)}`)

@@ -3,6 +3,7 @@ import { connect as connectTo, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { type InProcessServer, startInProcess } from '../graphql/server.js'
+import { within } from '../support/pace.js'
 
 /** Bytes on the wire for one change of a small value, frames and all: what a subscriber costs the line. */
 const watch = (executionId: string): string =>
@@ -25,7 +26,7 @@ interface Line {
 /** One write, and what came over the line because of it. */
 async function bytesOfOneChange(line: Line, executionId: string): Promise<string> {
   const until = async (text: string): Promise<void> => {
-    await expect.poll(() => line.received().toLowerCase().includes(text), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => line.received().toLowerCase().includes(text), { timeout: within(10_000) }).toBe(true)
   }
   await until('subscribed')
   const before = line.received().length

@@ -40,7 +40,7 @@ test('the process goes on while a statement runs', async () => {
   await db.rows('SELECT count(*) FROM generate_series(1, 3000000)')
   const took = performance.now() - began
   expect(took).toBeGreaterThan(200)
-  expect(delay.max / 1e6).toBeLessThan(took / 2)
+  expect(delay.count, `${took.toFixed()} ms with ${delay.count} turns`).toBeGreaterThan(10)
 })
 
 test('statements of a transaction that are issued together travel together', async () => {

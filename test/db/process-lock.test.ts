@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { type ProcessLock, takeProcessLock } from '../../src/db/index.js'
 import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { WAIT, within } from '../support/pace.js'
 
 if (serverUrl === null) {
   test.skip('NOT RUN: no PostgreSQL is reachable; set TEST_DATABASE_URL to run the process lock there', () => undefined)
@@ -29,7 +30,10 @@ function processLock(server: string): void {
     await drop()
   })
 
-  async function take(isShared: boolean, { leaseMs = 600, takeMs = 0, onLost = (_error: Error): void => undefined } = {}) {
+  async function take(
+    isShared: boolean,
+    { leaseMs = within(600), takeMs = 0, onLost = (_error: Error): void => undefined } = {},
+  ) {
     const lock = await takeProcessLock({ databaseUrl, isShared, leaseMs, takeMs, onLost })
     held.push(lock)
     return lock
@@ -56,32 +60,33 @@ function processLock(server: string): void {
     const other = new pg.Client({ connectionString: databaseUrl })
     other.on('error', () => undefined)
     await other.connect()
-    await other.query(`SET idle_session_timeout = 600`)
+    await other.query(`SET idle_session_timeout = ${within(600)}`)
     await other.query('SELECT pg_advisory_lock(72707370, 1)')
     await expect(take(false)).rejects.toThrow('already runs')
-    await take(false, { takeMs: 3000, leaseMs: 1500 })
-    await sleep(2500)
+    await take(false, { takeMs: within(6000), leaseMs: within(1500) })
+    await sleep(within(2500))
     await expect(take(false)).rejects.toThrow('already runs')
   })
 
   test('a lost session is replaced; a lock that went to another is told', async () => {
     const onLost = vi.fn()
-    await take(false, { onLost, leaseMs: 2000 })
+    await take(false, { onLost, leaseMs: within(2000) })
     const first = await holderPids()
     await endSessions()
     // The ended session holds the lock for a moment more: another one is waited for.
     await vi.waitFor(async () => expect((await holderPids()).filter((pid) => !first.includes(pid))).toHaveLength(1), {
-      timeout: 8000,
+      timeout: within(8000),
     })
     expect(onLost).not.toHaveBeenCalled()
     const other = new pg.Client({ connectionString: databaseUrl })
     other.on('error', () => undefined)
     await other.connect()
     const taken = other.query('SELECT pg_advisory_lock(72707370, 1)')
-    await sleep(100)
+    const waiting = async () => (await client.query(`SELECT 1 ${holders.replace('granted', 'NOT granted')}`)).rows
+    await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), WAIT)
     await endSessions()
     await taken
-    await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1), { timeout: 8000 })
+    await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1), { timeout: within(8000) })
     await other.end()
   })
 }

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/database.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
 import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { within } from '../support/pace.js'
 
-const WAIT = { timeout: 20_000, interval: 20 }
+const WAIT = { timeout: within(20_000), interval: 20 }
 const OVERLOADED = expect.objectContaining({ code: 'OVERLOADED' })
 
 describe.skipIf(serverUrl === null)('a statement on PostgreSQL', () => {

@@ -5,9 +5,10 @@ import type { Database } from '../../src/db/database.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
 import { createEmptyPostgres, serverUrl } from '../support/database.js'
 import { type Line, startLine } from '../support/line.js'
+import { within } from '../support/pace.js'
 
 const WITHIN_MS = 2_000
-const WAIT = { timeout: 20_000, interval: 50 }
+const WAIT = { timeout: within(20_000), interval: 50 }
 
 interface FreezableLine extends Line {
   /** From now on nothing passes, on old connections and on new ones, and none breaks. */

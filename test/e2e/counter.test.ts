@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 
 const INCREMENTS = 1_000
@@ -36,7 +37,7 @@ afterAll(async () => {
 })
 
 describe('concurrent increments', () => {
-  it(`${INCREMENTS} async iterations that each add 1 end at exactly ${INCREMENTS}`, { timeout: 220_000 }, async () => {
+  it(`${INCREMENTS} async iterations that each add 1 end at exactly ${INCREMENTS}`, { timeout: within(220_000) }, async () => {
     const id = await server.startExecution(await server.register(PLAYBOOK))
     const ended = await server.untilEnded(id, 200_000)
     expect(ended.error).toBeNull()

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Change } from '../support/client.js'
+import { within } from '../support/pace.js'
 import { createRandom } from '../support/random.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 
@@ -35,7 +36,7 @@ const PLAYBOOK = JSON.stringify({
 let server: TestServer
 
 beforeAll(async () => {
-  server = await startTestServer({ env: { LEASE_SECONDS: '1' } })
+  server = await startTestServer({ env: { LEASE_SECONDS: String(within(1)) } })
 })
 afterAll(async () => {
   await server?.close()
@@ -45,7 +46,7 @@ function valuesOf(changes: readonly Change[], name: string): unknown[] {
   return changes.filter((change) => change.name === name).map(({ value }) => value)
 }
 
-it(`a playbook of ${2 * ROUNDS} steps survives kill -9 ${KILLS} times`, { timeout: 200_000 }, async () => {
+it(`a playbook of ${2 * ROUNDS} steps survives kill -9 ${KILLS} times`, { timeout: within(200_000) }, async () => {
   const random = createRandom('kill -9')
   const id = await server.startExecution(await server.register(PLAYBOOK))
   let killedWhileRunning = 0

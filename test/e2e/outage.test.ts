@@ -1,11 +1,12 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasNatsServer, startTestNats, type TestNats } from '../support/nats.js'
+import { within } from '../support/pace.js'
 import { type PostgresCluster, startPostgresCluster } from '../support/postgres-cluster.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { until } from '../support/worker.js'
 
-const WITHIN_MS = 2000
+const WITHIN_MS = within(2000)
 const ID = '7100'
 
 /** TEST_LONG=1 runs also what takes long; `.ci/run` does. */
@@ -41,7 +42,7 @@ function withCluster(postgres: PostgresCluster): void {
 
   async function timed(path: string, init?: RequestInit): Promise<Answer> {
     const began = performance.now()
-    const response = await fetch(server.url + path, { ...init, signal: AbortSignal.timeout(20_000) })
+    const response = await fetch(server.url + path, { ...init, signal: AbortSignal.timeout(within(20_000)) })
     const body = (await response.json()) as Answer['body']
     return { status: response.status, ms: performance.now() - began, body, retryAfter: response.headers.get('retry-after') }
   }

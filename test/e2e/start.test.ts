@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { cpuSeconds } from '../support/process.js'
 import { freePort, serveUntilExit, startTestServer, type TestServer } from '../support/server.js'
 
 const ID = '507861119290048685'
-const WITHIN_MS = 6_000
+const WITHIN_MS = within(6_000)
 let server: TestServer
 
 beforeAll(async () => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasNatsServer, startTestNats, type TestNats } from '../support/nats.js'
+import { within } from '../support/pace.js'
 import { findPostgres, type TestPostgres } from '../support/postgres.js'
 import { serveUntilExit, startTestServer, type TestServer } from '../support/server.js'
 
@@ -20,7 +21,7 @@ const PLAYBOOK = JSON.stringify({
       step: 'count',
       tool: {
         kind: 'python',
-        code: `import time\ntime.sleep(1.5 if counter == ${SLOW} else 0.01)\nresult = counter + 1`,
+        code: `import time\ntime.sleep(${within(1.5)} if counter == ${SLOW} else 0.01)\nresult = counter + 1`,
         args: { counter: '{{ vars.counter }}' },
       },
       vars: { counter: '{{ result }}', trail: '{{ vars.trail + [result] }}' },
@@ -46,7 +47,7 @@ function withNats(database: TestPostgres): void {
 
   beforeAll(async () => {
     nats = await startTestNats()
-    env = { DATABASE_URL: await database.createDatabase(), NATS_URL: nats.url, LEASE_SECONDS: '1' }
+    env = { DATABASE_URL: await database.createDatabase(), NATS_URL: nats.url, LEASE_SECONDS: String(within(1)) }
     ;[a, b] = await Promise.all([startTestServer({ env }), startTestServer({ env })])
   })
   afterAll(async () => {
@@ -54,7 +55,7 @@ function withNats(database: TestPostgres): void {
     await nats?.close()
   })
 
-  it('an execution survives kill -9 of the process that runs its step', { timeout: 60_000 }, async () => {
+  it('an execution survives kill -9 of the process that runs its step', { timeout: within(60_000) }, async () => {
     const id = await a.startExecution(await a.register(PLAYBOOK))
     await until(async () => Number((await b.variables(id))['counter']?.value ?? 0) === SLOW)
     const holder = await holderOf(env['DATABASE_URL'] ?? '', id)
@@ -75,12 +76,12 @@ function withNats(database: TestPostgres): void {
     await write(a, id, 0)
     const heard = collect(b, id)
     try {
-      expect(await delay(a, heard, { id, value: 1 })).toBeLessThan(500)
+      expect(await delay(a, heard, { id, value: 1 })).toBeLessThan(within(500))
       await nats.kill()
-      for (const value of [2, 3, 4]) expect(await delay(a, heard, { id, value })).toBeLessThan(1500)
+      for (const value of [2, 3, 4]) expect(await delay(a, heard, { id, value })).toBeLessThan(within(1500))
       await nats.start()
       await until(async () => (await fetch(`${a.url}/health/ready`)).ok)
-      expect(await delay(a, heard, { id, value: 5 })).toBeLessThan(1500)
+      expect(await delay(a, heard, { id, value: 5 })).toBeLessThan(within(1500))
     } finally {
       heard.stop()
     }
@@ -164,9 +165,9 @@ async function delay(writer: TestServer, heard: Heard, { id, value }: { id: stri
 }
 
 async function until(check: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
-  const deadline = performance.now() + withinMs
+  const deadline = performance.now() + within(withinMs)
   while (!(await check())) {
-    if (performance.now() > deadline) throw new Error(`did not happen within ${withinMs} ms`)
+    if (performance.now() > deadline) throw new Error(`did not happen within ${within(withinMs)} ms: ${check}`)
     await sleep(10)
   }
 }

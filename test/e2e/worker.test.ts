@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { createClient } from '../../src/sdk/client.js'
 import { createWorker } from '../../src/sdk/worker.js'
+import { within } from '../support/pace.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { startWorker, until, type WorkerProcess } from '../support/worker.js'
 
@@ -17,7 +18,9 @@ let folder: string
 const workers: WorkerProcess[] = []
 
 beforeAll(async () => {
-  server = await startTestServer({ env: { LEASE_SECONDS: '1', MAX_DELIVERIES: String(DELIVERIES), ADMIN_KEY: KEY, ...SEEN } })
+  server = await startTestServer({
+    env: { LEASE_SECONDS: String(within(1)), MAX_DELIVERIES: String(DELIVERIES), ADMIN_KEY: KEY, ...SEEN },
+  })
   folder = mkdtempSync(join(tmpdir(), 'transient-worker-'))
 })
 afterEach(async () => {
@@ -137,7 +140,7 @@ it.runIf(isLong)('a step that kills every worker fails after its deliveries; wha
 })
 
 it('SIGTERM finishes what runs and claims nothing more', async () => {
-  const { path, log } = await register('drained', 2)
+  const { path, log } = await register('drained', within(2))
   const worker = start('--pool', 'drained')
   const first = await server.startExecution(path)
   await until(() => existsSync(log), 'the step runs')

@@ -12,8 +12,7 @@ import { findExecution, lockOrCreateExecution, updateExecution } from '../../src
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { describeEachDatabase } from '../support/database.js'
 import { insertExecution } from '../support/executions.js'
-
-const WAIT = { timeout: 10_000, interval: 5 }
+import { WAIT } from '../support/pace.js'
 
 describeEachDatabase('executions', (open) => {
   let db: Database

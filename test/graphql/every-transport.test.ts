@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type JsonObject, parseJson } from '../../src/core/json.js'
 import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { within } from '../support/pace.js'
 import { countRoundTrips } from '../support/round-trips.js'
 import { type InProcessServer, startInProcess } from './server.js'
 import { connect, type TestSocket } from './socket.js'
@@ -24,7 +25,7 @@ beforeAll(async () => {
     await server.ask(`mutation { upsertVariable(input: { executionId: "804", name: "n", value: ${value} }) { revision } }`)
   }
   const trimmed = async () => (await server.ask('{ variables(executionId: "804", asOf: 1) { nodes { id } } }')).errors.length
-  await vi.waitFor(async () => expect(await trimmed()).toBe(1), { timeout: 20_000, interval: 100 })
+  await vi.waitFor(async () => expect(await trimmed()).toBe(1), { timeout: within(20_000), interval: 100 })
 })
 afterAll(async () => {
   socket?.socket.terminate()

@@ -3,9 +3,10 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { within } from '../support/pace.js'
 import { type InProcessServer, startInProcess } from './server.js'
 
-const WAIT = { timeout: 15_000, interval: 20 }
+const WAIT = { timeout: within(15_000), interval: 20 }
 
 /** What leaves, with a word of the statement that it waits for. */
 const LISTS: readonly (readonly [query: string, word: string])[] = [

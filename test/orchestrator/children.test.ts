@@ -43,7 +43,7 @@ describeEachDatabase('child executions', (open) => {
   tool: ${python('return 1')}`,
       ),
     )
-    const task = await engine.orchestrator.claim({ pool: 'elsewhere', workerId: 'w', waitMs: 10_000 })
+    const task = await engine.orchestrator.claim({ pool: 'elsewhere', workerId: 'w', waitMs: 60_000 })
     for (const child of await childrenOf(execution.id)) expect((await engine.ended(child)).status).toBe('cancelled')
     expect(task?.executionId).toBe(execution.id)
     await engine.orchestrator.cancel(execution.id, 'the end of\u0000 the test', 'api:test')

@@ -310,7 +310,7 @@ describeEachDatabase('the orchestrator', (open) => {
         '\n- step: start\n  pool: gpu\n  tool: {kind: python, code: "def main(): pass", args: {x: "{{ execution_id }}"}}\n  vars: {got: "{{ result }}"}',
       ),
     )
-    const task = await engine.orchestrator.claim({ pool: 'gpu', workerId: 'w1', waitMs: 5000 })
+    const task = await engine.orchestrator.claim({ pool: 'gpu', workerId: 'w1', waitMs: 60_000 })
     expect(task).toMatchObject({
       executionId: execution.id,
       step: 'start',

@@ -4,6 +4,7 @@ import { createMemoryBus } from '../../src/bus/index.js'
 import { createRelay } from '../../src/orchestrator/relay.js'
 import { formatTaskId, type TaskKey } from '../../src/tasks/record.js'
 import { describeEachDatabase, type TestDatabase } from '../support/database.js'
+import { within } from '../support/pace.js'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -85,11 +86,11 @@ describeEachDatabase('the relay', (open) => {
     const expired = vi.fn(async () => undefined)
     const { relay, ensured } = relayOn(db, { retention: { runOnce: began }, expire: expired })
     relay.start()
-    await vi.waitFor(() => expect(began).toHaveBeenCalled(), { timeout: 30_000 })
+    await vi.waitFor(() => expect(began).toHaveBeenCalled(), { timeout: within(30_000) })
     await insertTasks(db, '2', 1)
     await insertTasks(db, '3', 1, "'waiting', now() - interval '1 second', NULL")
-    await vi.waitFor(() => expect(ensured.map(({ id }) => id)).toEqual(['1-1-1', '2-1-1']), { timeout: 30_000 })
-    await vi.waitFor(() => expect(expired).toHaveBeenCalled(), { timeout: 30_000 })
+    await vi.waitFor(() => expect(ensured.map(({ id }) => id)).toEqual(['1-1-1', '2-1-1']), { timeout: within(30_000) })
+    await vi.waitFor(() => expect(expired).toHaveBeenCalled(), { timeout: within(30_000) })
     end()
     await relay.stop()
   })

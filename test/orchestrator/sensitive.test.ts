@@ -185,7 +185,7 @@ describeEachDatabase('sensitive values in playbooks', (open) => {
       { more: 'sensitive: [workload.key]' },
     )
     const started = await engine.start(source, { key: SECRET })
-    const task = await engine.orchestrator.claim({ pool: 'remote', workerId: 'w', waitMs: 5000 })
+    const task = await engine.orchestrator.claim({ pool: 'remote', workerId: 'w', waitMs: 60_000 })
     expect(task?.input).toMatchObject({ args: { k: SECRET } })
     const ticket = { taskId: task?.id ?? '', attempt: 1, token: task?.token ?? '' }
     expect((await engine.orchestrator.heartbeat(ticket)).input).toMatchObject({ args: { k: SECRET } })
@@ -226,7 +226,7 @@ describeEachDatabase('sensitive values in playbooks', (open) => {
 - {step: read, vars: {x: "{{ vars.token }}"}}`
     const started = await engine.start(playbook('lost', steps, { more: 'sensitive: [token]' }))
     const other = await openEngine(db, { keyRing: keyRingOf('two'), processId: 'other' })
-    const task = await other.orchestrator.claim({ pool: 'held', workerId: 'w', waitMs: 5000 })
+    const task = await other.orchestrator.claim({ pool: 'held', workerId: 'w', waitMs: 60_000 })
     await other.orchestrator.complete({ taskId: task?.id ?? '', attempt: 1, token: task?.token ?? '', result: 1 })
     const { error } = await other.ended(started.id)
     expect(error).toMatchObject({ code: 'INTERNAL', step: 'read', message: expect.stringContaining('the key "one"') })

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createSlots } from '../../src/orchestrator/slots.js'
+import { WAIT } from '../support/pace.js'
 
 it('a slow work gives its slot up, and what waited for it goes on when it has ended', async () => {
   const slots = createSlots(1)
@@ -17,8 +18,7 @@ it('a slow work gives its slot up, and what waited for it goes on when it has en
     () => turns.push(`free: ${slots.isFree()}, ended: ${hasEnded}`),
   )
   expect(slots.isFree()).toBe(false)
-  await sleep(400)
-  expect(turns).toEqual(['free: true, ended: false'])
+  await vi.waitFor(() => expect(turns).toEqual(['free: true, ended: false']), WAIT)
   end()
   await sleep(0)
   expect(turns).toEqual(['free: true, ended: false', 'free: true, ended: true'])

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { TransientError } from '../../src/core/errors.js'
 import { eventMessages } from '../../src/rest/event-messages.js'
 import { eventStream } from '../../src/rest/events.js'
 import type { WatchEvent } from '../../src/variables/service.js'
+import { WAIT, within } from '../support/pace.js'
 
 const bookmark = (revision: number): WatchEvent => ({ kind: 'bookmark', executionId: '1', revision, changes: [] })
 
@@ -61,10 +62,9 @@ describe('eventStream', () => {
     const cut = () => {
       cuts += 1
     }
-    const { reader, isAborted } = await open(endless, { stalledAfterMs: 20, cut })
+    const { reader, isAborted } = await open(endless, { stalledAfterMs: within(20), cut })
     await reader.read()
-    await sleep(80)
-    expect(cuts).toBe(1)
+    await vi.waitFor(() => expect(cuts).toBe(1), WAIT)
     expect(isAborted()).toBe(true)
     await reader.cancel()
   })
@@ -78,10 +78,10 @@ describe('eventStream', () => {
         isStopped = true
       }
     }
-    const { reader, isAborted } = await open(endless, { stalledAfterMs: 30 })
+    const { reader, isAborted } = await open(endless, { stalledAfterMs: within(200) })
     await reader.read()
     await reader.read()
-    await sleep(100)
+    await vi.waitFor(() => expect(isAborted()).toBe(true), WAIT)
     await expect(reader.read()).rejects.toThrow()
     expect(isAborted()).toBe(true)
     expect(isStopped).toBe(true)

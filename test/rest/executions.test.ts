@@ -143,7 +143,7 @@ describeEachDatabase('REST playbooks, executions and tasks', (open) => {
     it('claims, keeps and completes a task', async () => {
       await register(FOREIGN, 'text/yaml')
       const { id } = (await start({ path: 'foreign' })).json
-      const task = (await claim({ worker_id: 'w', pool: 'elsewhere', wait_ms: 10_000 })).json
+      const task = (await claim({ worker_id: 'w', pool: 'elsewhere', wait_ms: 60_000 })).json
       expect(task).toMatchObject({ execution_id: id, step: 'start', attempt: 1, kind: 'python', lease_until: expect.any(String) })
       const ticket = { attempt: task['attempt'], token: task['token'] }
       const path = `/api/tasks/${task['id']}`

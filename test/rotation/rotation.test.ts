@@ -20,7 +20,7 @@ describeEachDatabase('the rotation of keys', (open) => {
 - {step: hold, pool: held, tool: python, args: {k: "{{ vars.token }}"}, code: "x", vars: {end: "{{ result }}"}}`
     const source = playbook('rotated', steps, { more: 'sensitive: [token, workload.key]' })
     const started = await old.start(source, { key: 'canary' })
-    const task = await old.orchestrator.claim({ pool: 'held', workerId: 'w', waitMs: 20_000 })
+    const task = await old.orchestrator.claim({ pool: 'held', workerId: 'w', waitMs: 60_000 })
     const twice = await old.orchestrator.start({ path: 'test/rotated', workload: { key: 'canary' }, idempotencyKey: 'once' })
     const ids = Array.from({ length: 20 }, newId)
     const before = createVariablesService({ db, bus: createMemoryBus(), keyRing: keyRingOf('old') })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { HAS_BROWSER } from '../console/browser.js'
 import { encryptionKeys } from '../support/keys.js'
+import { within } from '../support/pace.js'
 import { findPostgres } from '../support/postgres.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { playbook } from '../support/source.js'
@@ -98,7 +99,7 @@ if (postgres === null) {
       expect(JSON.stringify(revealed.body)).toContain('q7f3zk91xw')
     })
 
-    it('is in no answer of GraphQL and REST, and in no error', { timeout: 600_000 }, async () => {
+    it('is in no answer of GraphQL and REST, and in no error', { timeout: within(600_000) }, async () => {
       const control: Found = { ...(await askEverything(server, open, 'test/canary_open')), ...(await askRest(server, open)) }
       expect(
         blind(

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Execution, StepVisit } from '../support/client.js'
+import { within } from '../support/pace.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { p99, timeRequests } from './latency.js'
 
@@ -65,7 +66,10 @@ describe('four python steps that want the whole machine', () => {
   }
 
   // What else the machine does at that moment counts, too: a second look is allowed.
-  it('leave the p99 of reads and writes within twice what it is without them', { retry: 2, timeout: 240_000 }, async () => {
+  it('leave the p99 of reads and writes within twice what it is without them', {
+    retry: 2,
+    timeout: within(240_000),
+  }, async () => {
     const calm: number[] = []
     const attacked: number[] = []
     await timeRequests(server.url, KEY, 3_000)
@@ -96,7 +100,7 @@ describe('four python steps that want the whole machine', () => {
   })
 
   it('leave nothing behind, and the server is well', async () => {
-    await expect.poll(() => descendantsOf(server.pid()), { timeout: 10_000 }).toBeLessThanOrEqual(4)
+    await expect.poll(() => descendantsOf(server.pid()), { timeout: within(10_000) }).toBeLessThanOrEqual(4)
     expect((await server.rest('GET', '/health/ready')).body).toMatchObject({ status: 'ready', python: 'isolated' })
   })
 })

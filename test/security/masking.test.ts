@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type InProcessServer, startInProcess } from '../graphql/server.js'
 import { connect } from '../graphql/socket.js'
+import { within } from '../support/pace.js'
 
 const KEY = 'an-admin-key-of-many-letters'
 const ID = '507861119290048685'
@@ -45,7 +46,7 @@ async function post(query: string, accept = 'application/json'): Promise<string>
 const get = async (path: string): Promise<string> => readFor(await fetch(server.url + path, { headers: HEADERS }))
 
 async function readFor(response: Response): Promise<string> {
-  return Promise.race([response.text(), sleep(5_000, 'nothing in 5 s', { ref: false })])
+  return Promise.race([response.text(), sleep(within(5_000), 'nothing came', { ref: false })])
 }
 
 async function overSocket(query: string): Promise<string> {

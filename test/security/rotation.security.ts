@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runCli } from '../support/cli.js'
 import { encryptionKeys } from '../support/keys.js'
 import { hasNatsServer, startTestNats, type TestNats } from '../support/nats.js'
+import { within } from '../support/pace.js'
 import { findPostgres } from '../support/postgres.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { playbook } from '../support/source.js'
@@ -60,7 +61,9 @@ if (postgres === null) {
       await nats?.close()
     })
 
-    it('leaves nothing unreadable while both write and run, and nothing under the old key', { timeout: 240_000 }, async () => {
+    it('leaves nothing unreadable while both write and run, and nothing under the old key', {
+      timeout: within(240_000),
+    }, async () => {
       const before = await start('old')
       const path = await before.register(PLAYBOOK)
       for (let count = 0; count < 10; count += 1) await Promise.all(IDS.map((id) => write(before, id, count)))
@@ -124,7 +127,7 @@ if (postgres === null) {
       await after.close()
     })
 
-    it('ends, and says why, while something stays under another key', { timeout: 120_000 }, async () => {
+    it('ends, and says why, while something stays under another key', { timeout: within(120_000) }, async () => {
       const one = await start('newest', 'new')
       const holder = new pg.Client({ connectionString: url })
       await holder.connect()

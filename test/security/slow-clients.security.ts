@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 
 const EACH = 40
@@ -41,7 +42,7 @@ const many = (beginning: string, piece: string): Promise<number[]> =>
 const post = (path: string): string =>
   `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"`
 
-it('who is slow to send headers or a body is cut off, and holds up nobody', { timeout: 120_000 }, async () => {
+it('who is slow to send headers or a body is cut off, and holds up nobody', { timeout: within(120_000) }, async () => {
   const headers = [many('', ''), many('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n', 'x-a: b\r\n'), many('GET /', 'a')]
   const bodies = [many(post('/graphql'), 'a'), many(post('/api/vars/5'), 'a'), many(post('/api/executions'), 'a')]
   const chunked =

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type JsonObject, type JsonValue, parseJson } from '../../src/core/json.js'
 import { codesOf, type InProcessServer, startInProcess } from '../graphql/server.js'
 import { connect } from '../graphql/socket.js'
+import { within } from '../support/pace.js'
 
 let server: InProcessServer
 beforeAll(async () => {
@@ -59,7 +60,7 @@ describe('a report of an attempt means the same at both doors', () => {
   async function heldTask(): Promise<JsonObject> {
     await rest('POST', '/api/playbooks', playbook('test/far', ', pool: far, tool: {kind: python, code: "x = 1"}'))
     await rest('POST', '/api/executions', '{"path":"test/far"}')
-    return (await rest('POST', '/api/tasks/claim', '{"pool":"far","worker_id":"w","wait_ms":20000}')).body
+    return (await rest('POST', '/api/tasks/claim', '{"pool":"far","worker_id":"w","wait_ms":60000}')).body
   }
 
   async function overRest(task: JsonObject, report: JsonObject): Promise<JsonValue> {
@@ -111,7 +112,7 @@ describe('a report of an attempt means the same at both doors', () => {
       expect(await first?.(task, report)).toMatchObject({ accepted: false })
       expect(await second?.(task, report)).toMatchObject({ accepted: false })
       const ended = async () => (await rest('GET', `/api/executions/${task['execution_id']}`)).body['status']
-      await expect.poll(ended, { timeout: 20_000 }).not.toBe('running')
+      await expect.poll(ended, { timeout: within(20_000) }).not.toBe('running')
       for (const complete of DOORS) expect(await complete(task, report)).toMatchObject({ accepted: false })
     }
   })
@@ -158,7 +159,7 @@ describe('a report of an attempt means the same at both doors', () => {
     await socket.nextOf('3')
     await rest('POST', '/api/playbooks', playbook('test/left', ', pool: left, tool: {kind: python, code: "x = 1"}'))
     await rest('POST', '/api/executions', '{"path":"test/left"}')
-    const { body } = await rest('POST', '/api/tasks/claim', '{"pool":"left","worker_id":"here","wait_ms":20000}')
+    const { body } = await rest('POST', '/api/tasks/claim', '{"pool":"left","worker_id":"here","wait_ms":60000}')
     expect(body, 'somebody who is gone holds it').toMatchObject({ kind: 'python' })
     socket.socket.close()
   })

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { within } from './pace.js'
 
 export interface RestAnswer {
   readonly status: number
@@ -135,7 +136,7 @@ export function createClient(url: string, key?: string): TransientClient {
     },
     execution,
     async untilEnded(id, withinMs = 60_000) {
-      const deadline = Date.now() + withinMs
+      const deadline = Date.now() + within(withinMs)
       for (;;) {
         const now = await execution(id)
         if (FINISHED.includes(now.status)) return now

@@ -10,6 +10,7 @@ import { migratePglite, migratePostgres } from '../../src/db/migrate.js'
 import { readMigrations } from '../../src/db/migrations.js'
 import { createPgliteDatabase } from '../../src/db/pglite.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
+import { within } from './pace.js'
 import { engineOn } from './pglite.js'
 
 export type TestDatabase = Database
@@ -157,7 +158,7 @@ function databaseUrl(url: string, name: string): string {
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: within(3000) })
   await client.connect()
   try {
     return await work(client)

@@ -15,6 +15,7 @@ import type { Limits } from '../../src/orchestrator/types.js'
 import { type KeyRing, NO_KEYS } from '../../src/sealing/key-ring.js'
 import { createToolbox, TOOLS, type Toolbox } from '../../src/tools/index.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
+import { within } from './pace.js'
 
 export interface Engine {
   readonly db: Database
@@ -116,9 +117,11 @@ export async function openEngine(
     return orchestrator.start({ path: playbook.path, workload })
   }
   const ended = async (id: string) => {
+    const deadline = performance.now() + within(120_000)
     for (;;) {
       const execution = await findExecution(db, id)
       if (execution && isFinished(execution.status)) return execution
+      if (performance.now() > deadline) throw new Error(`${id} is ${execution?.status}: ${JSON.stringify(await stepsOf(db, id))}`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

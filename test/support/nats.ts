@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
+import { within } from './pace.js'
 import { freePort } from './server.js'
 
 const DEFAULT_URL = 'nats://127.0.0.1:4222'
@@ -17,7 +18,7 @@ export async function findNats(): Promise<string | null> {
   const given = process.env['TEST_NATS_URL']
   const url = given ?? DEFAULT_URL
   try {
-    const connection = await connect({ servers: url.replace(/^nats:\/\//, ''), timeout: 1000, reconnect: false })
+    const connection = await connect({ servers: url.replace(/^nats:\/\//, ''), timeout: within(1000), reconnect: false })
     const hasJetStream = connection.info?.jetstream === true
     await connection.close()
     return hasJetStream ? url : null
@@ -106,7 +107,7 @@ export async function startTestNats({ hasJetStream = true, args = [] }: TestNats
 async function untilUp(port: number): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
-      const connection = await connect({ servers: `127.0.0.1:${port}`, timeout: 500, reconnect: false })
+      const connection = await connect({ servers: `127.0.0.1:${port}`, timeout: within(500), reconnect: false })
       await connection.close()
       return
     } catch (error) {

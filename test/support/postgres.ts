@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { within } from './pace.js'
 
 export interface TestPostgres {
   /** A URL of a new, empty database. */
@@ -15,7 +16,7 @@ function candidates(): string[] {
 }
 
 async function connect(url: string): Promise<pg.Client | null> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: within(2_000) })
   try {
     await client.connect()
     return client

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, type TransientClient } from './client.js'
+import { within } from './pace.js'
 import { ROOT } from './paths.js'
 
 export interface ServerSettings {
@@ -57,7 +58,7 @@ export async function startTestServer(settings: ServerSettings = {}): Promise<Te
       output += text
     })
     child = started
-    await untilReady({ url, child: started, withinMs: settings.readyWithinMs ?? 60_000, output: () => output })
+    await untilReady({ url, child: started, withinMs: within(settings.readyWithinMs ?? 60_000), output: () => output })
     return performance.now() - began
   }
 
@@ -101,7 +102,7 @@ export async function serveUntilExit(env: Readonly<Record<string, string>>, with
   const child = spawnServer(serverEnvironment(env), (text) => {
     output += text
   })
-  const code = await Promise.race([ended(child), sleep(withinMs, 'running' as const, { ref: false })])
+  const code = await Promise.race([ended(child), sleep(within(withinMs), 'running' as const, { ref: false })])
   if (code !== 'running') return { code, output }
   await end(child, 'SIGKILL')
   throw new Error(`the server should have refused to start, but still runs:\n${output}`)
@@ -175,7 +176,7 @@ function ended(child: ChildProcess): Promise<number | null> {
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const gone = ended(child)
   child.kill(signal)
-  const outcome = await Promise.race([gone, sleep(15_000, 'slow' as const, { ref: false })])
+  const outcome = await Promise.race([gone, sleep(within(15_000), 'slow' as const, { ref: false })])
   if (outcome !== 'slow') return
   child.kill('SIGKILL')
   await gone

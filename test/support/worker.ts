@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { within } from './pace.js'
 import { ROOT } from './paths.js'
 
 /** A real worker process, killed at the end of the tests if nobody did before. */
@@ -40,10 +41,11 @@ export function startWorker(url: string, args: readonly string[], env: Record<st
   return startProcess(process.execPath, [join(ROOT, 'dist/cli/main.js'), 'worker', '--url', url, ...args], env)
 }
 
+/** Waits until it is so; `withinMs` is for an idle machine. */
 export async function until(isTrue: () => boolean | Promise<boolean>, what: string, withinMs = 20_000): Promise<void> {
-  const deadline = Date.now() + withinMs
+  const deadline = Date.now() + within(withinMs)
   while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`after ${withinMs} ms still not: ${what}`)
+    if (Date.now() > deadline) throw new Error(`after ${within(withinMs)} ms still not: ${what}`)
     await sleep(30)
   }
 }

@@ -3,14 +3,15 @@ import { expect, it } from 'vitest'
 import { isTransientError } from '../../src/core/errors.js'
 import { parseJson, stringifyJson } from '../../src/core/json.js'
 import { renderTemplate, renderText } from '../../src/template/index.js'
+import { within } from '../support/pace.js'
 import { createRandom } from '../support/random.js'
 import { corpusContext } from './corpus.js'
 
 /** `npm run fuzz:templates` makes 100,000 of them. */
 const COUNT = Number(process.env['FUZZ_TEMPLATES'] ?? 2000)
-const LIMIT_MS = 210_000
+const LIMIT_MS = within(210_000)
 /** More than any template within the budgets takes here, and less than a hang. */
-const MAX_CPU_MS = 1000
+const MAX_CPU_MS = within(500)
 
 const read = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8')
 const CASES = read('cases.jsonl')
@@ -82,7 +83,7 @@ function fingerprint(): string {
   return [...names, Reflect.ownKeys(globalThis).map(String).join()].join('\n')
 }
 
-it(`${COUNT} random templates never hang, crash or change what is not theirs`, { timeout: 280_000 }, () => {
+it(`${COUNT} random templates never hang, crash or change what is not theirs`, { timeout: within(280_000) }, () => {
   const random = createRandom('fuzzed templates')
   const data = parseJson(read('cases-context.json'))
   const context = corpusContext(data)

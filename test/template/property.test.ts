@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js'
+import { within } from '../support/pace.js'
 import { createRandom } from '../support/random.js'
 import { type CorpusRow, differences } from './corpus.js'
 import { expression } from './expressions.js'
@@ -29,7 +30,7 @@ function ask(templates: readonly string[], context: JsonValue): { value: JsonVal
   return answers.map((answer) => JSON.parse(answer))
 }
 
-it.skipIf(python === null)(`${COUNT} random expressions give what Jinja2 gives`, { timeout: 240_000 }, () => {
+it.skipIf(python === null)(`${COUNT} random expressions give what Jinja2 gives`, { timeout: within(240_000) }, () => {
   const random = createRandom('random expressions')
   const context = parseJson(readFileSync(new URL('cases-context.json', import.meta.url), 'utf8')) as JsonObject
   const templates = Array.from({ length: COUNT }, () => `{{ ${expression(random, 'any', 1 + Math.floor(random() * 4))} }}`)

@@ -5,6 +5,7 @@ import { Client } from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { canonicalNumber, type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js'
 import type { ToolEnvironment } from '../../src/tools/tool.js'
+import { within } from '../support/pace.js'
 import { createCaller, environmentWith } from './call.js'
 import { sqlInput } from './sql.js'
 import { testTool } from './suite.js'
@@ -42,7 +43,9 @@ url.pathname = `/${DATABASE}`
 testPostgres('embedded', () => environmentWith({ embeddedDatabaseDir: directory }))
 if (isServerThere) testPostgres('server', () => environmentWith({ connections: new Map([['default', url.href]]) }))
 
-it('gives up the answer of the embedded database while it comes, and undoes the statement', { timeout: 60_000 }, async () => {
+it('gives up the answer of the embedded database while it comes, and undoes the statement', {
+  timeout: within(60_000),
+}, async () => {
   const sql = createCaller('postgres', environmentWith({ embeddedDatabaseDir: directory }))
   await sql.data(sqlInput('create table flood (id int)'))
   const flood = 'insert into flood select n from generate_series(1, 200000) n returning id'
@@ -51,7 +54,7 @@ it('gives up the answer of the embedded database while it comes, and undoes the 
   await sql.close()
 })
 
-it.runIf(isServerThere)('gives up a row that is too large before it is there whole', { timeout: 60_000 }, async () => {
+it.runIf(isServerThere)('gives up a row that is too large before it is there whole', { timeout: within(60_000) }, async () => {
   const sql = createCaller('postgres', environmentWith({ connections: new Map([['default', url.href]]) }))
   const before = process.memoryUsage().rss
   expect(await sql.error(sqlInput("select repeat('x', 300000000) as a"))).toMatch(/over the limit of 10 MiB/)
@@ -60,7 +63,7 @@ it.runIf(isServerThere)('gives up a row that is too large before it is there who
 })
 
 function testPostgres(name: string, environment: () => ToolEnvironment): void {
-  describe(`postgres on ${name}`, { timeout: 60_000 }, () => {
+  describe(`postgres on ${name}`, { timeout: within(60_000) }, () => {
     const sql = createCaller('postgres', environment())
     afterAll(() => sql.close())
     const rows = async (source: string, values?: Record<string, JsonValue>, params?: Record<string, JsonValue>) =>
@@ -311,7 +314,7 @@ function testPostgres(name: string, environment: () => ToolEnvironment): void {
     })
   })
 
-  describe(`postgres on ${name}: the suite`, { timeout: 60_000 }, () => {
+  describe(`postgres on ${name}: the suite`, { timeout: within(60_000) }, () => {
     testTool(`postgres on ${name}`, {
       kind: 'postgres',
       environment,

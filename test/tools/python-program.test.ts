@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { createCaller, environmentWith } from './call.js'
 
 /** Python in lines, without the margin that it has in this file. */
@@ -46,7 +47,7 @@ const LOOKS_ITSELF_UP = code(`
 `)
 
 // Calls stand back behind whatever else the machine has to do.
-describe.each(['auto', 'off'] as const)('python code is a program, sandbox %s', { timeout: 120_000 }, (pythonSandbox) => {
+describe.each(['auto', 'off'] as const)('python code is a program, sandbox %s', { timeout: within(120_000) }, (pythonSandbox) => {
   const python = createCaller('python', environmentWith({ pythonSandbox }))
   afterAll(() => python.close())
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createToolbox } from '../../src/tools/index.js'
 import { ATTACKS, type Target } from '../security/attacks.js'
+import { within } from '../support/pace.js'
 import { createCaller, environmentWith } from './call.js'
 
 const secret = `sandbox-secret-${process.pid}`
@@ -31,7 +32,7 @@ describe.skipIf(isolation !== 'isolated')('code in the sandbox cannot', () => {
   })
 
   // What is held back takes its time on a machine that has much else to do.
-  it.each(ATTACKS)('$name', { timeout: 120_000 }, async ({ code, expected = 'refused' }) => {
+  it.each(ATTACKS)('$name', { timeout: within(120_000) }, async ({ code, expected = 'refused' }) => {
     expect(await python.data({ code: code(target) }, { timeoutMs: 110_000 })).toBe(expected)
   })
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type JsonObject, stringifyJson } from '../../src/core/json.js'
+import { within } from '../support/pace.js'
 import { createCaller, environmentWith } from './call.js'
 import { testTool } from './suite.js'
 
@@ -15,7 +16,7 @@ testTool('python', {
 })
 
 // Calls stand back behind whatever else the machine has to do.
-describe('python', { timeout: 120_000 }, () => {
+describe('python', { timeout: within(120_000) }, () => {
   const python = createCaller('python', environmentWith())
   afterAll(() => python.close())
   const context = { vars: { counter: 5 }, workload: { name: 'w' }, results: { fetch: [1] }, execution_id: '12' }
@@ -138,10 +139,10 @@ describe('python', { timeout: 120_000 }, () => {
     const seconds = `6${process.pid}.${Date.now()}`
     const spawn = `import subprocess\np = subprocess.Popen(["sleep", "${seconds}"], start_new_session=True)\nresult = p.poll()\n`
     expect(await python.data({ code: spawn })).toBe(null)
-    const call = python.error({ code: `${spawn}import time\ntime.sleep(60)` }, { timeoutMs: 15_000 })
-    await expect.poll(() => processesWith(seconds), { timeout: 14_000 }).toHaveLength(1)
+    const call = python.error({ code: `${spawn}import time\ntime.sleep(60)` }, { timeoutMs: within(15_000) })
+    await expect.poll(() => processesWith(seconds), { timeout: within(14_000) }).toHaveLength(1)
     await call
-    await expect.poll(() => processesWith(seconds), { timeout: 30_000 }).toEqual([])
+    await expect.poll(() => processesWith(seconds), { timeout: within(30_000) }).toEqual([])
   })
 
   it('runs fifty calls at once', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createAgent } from '../../src/tools/http/connect.js'
 import { describeFault } from '../../src/tools/http/fault.js'
 import { createGuard } from '../../src/tools/http/guard.js'
+import { within } from '../support/pace.js'
 import { type NameServer, startNameServer } from './name-server.js'
 
 /** Stands for a public server: an address that ALLOW_HOSTS opens. */
@@ -43,7 +44,7 @@ describe('a resolver that answers otherwise when it is asked again', () => {
   async function get(agent = createAgent({ guard, isCertificateChecked: true, lookup: names.lookup })): Promise<string> {
     const url = new URL(`http://rebind.example:${port}/`)
     try {
-      return await (await request(url, { dispatcher: agent, signal: AbortSignal.timeout(5_000) })).body.text()
+      return await (await request(url, { dispatcher: agent, signal: AbortSignal.timeout(within(5_000)) })).body.text()
     } catch (error) {
       return describeFault(error, url) ?? String(error)
     }

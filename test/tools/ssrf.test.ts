@@ -66,8 +66,8 @@ describe('an http step of a server with a credential', () => {
   })
 
   it.each(SPELLINGS)('does not reach %s, nor by a redirect', async (host) => {
-    expect(await http.error({ endpoint: `http://${host}/` }, { timeoutMs: 5000 })).toMatch(REFUSED)
+    expect(await http.error({ endpoint: `http://${host}/` }, { timeoutMs: 60_000 })).toMatch(REFUSED)
     location = `http://${host.replace(/[^ -~]/g, encodeURIComponent)}/`
-    expect(await http.error({ endpoint: origin }, { timeoutMs: 5000 })).toMatch(REFUSED)
+    expect(await http.error({ endpoint: origin }, { timeoutMs: 60_000 })).toMatch(REFUSED)
   })
 })

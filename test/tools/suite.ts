@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { JsonObject, JsonValue } from '../../src/core/json.js'
 import type { ToolEnvironment } from '../../src/tools/tool.js'
+import { within } from '../support/pace.js'
 import { createCaller } from './call.js'
 
 export interface ToolSuite {
@@ -33,7 +34,7 @@ export function testTool(name: string, suite: ToolSuite): void {
     it('ends a call at its timeout and serves the next', async () => {
       const startedAt = Date.now()
       expect(await caller.error(suite.endless(), { timeoutMs: 500 })).toMatch(/^TIMEOUT: .* after 0\.5 s/)
-      expect(Date.now() - startedAt).toBeLessThan(4000)
+      expect(Date.now() - startedAt).toBeLessThan(within(4000))
       const { input, data } = suite.good()
       expect(await caller.data(input)).toEqual(data)
     })
@@ -58,7 +59,7 @@ export function testTool(name: string, suite: ToolSuite): void {
       const call = closing.run(suite.endless(), { timeoutMs: 3000 })
       await new Promise((resolve) => setTimeout(resolve, 200))
       await Promise.all([closing.close(), call])
-      await expect.poll(() => childProcesses().filter((pid) => !before.includes(pid)), { timeout: 3000 }).toEqual([])
+      await expect.poll(() => childProcesses().filter((pid) => !before.includes(pid)), { timeout: within(3000) }).toEqual([])
       expect((await closing.run(suite.good().input)).status).toBe('error')
     })
   })

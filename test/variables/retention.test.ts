@@ -5,6 +5,7 @@ import { findExecution, updateExecution } from '../../src/executions/store.js'
 import { createRetention } from '../../src/variables/retention/retention.js'
 import type { VariablesService } from '../../src/variables/service.js'
 import { describeEachDatabase } from '../support/database.js'
+import { within } from '../support/pace.js'
 import { createService, increment, newId, openWatch, remove, set, write } from './support.js'
 
 const DAY_MS = 86_400_000
@@ -17,7 +18,7 @@ describeEachDatabase('retention', (open) => {
     service = createService(db)
   })
 
-  it('trims whole revisions, and the past from the oldest on stays exact', { timeout: 60_000 }, async () => {
+  it('trims whole revisions, and the past from the oldest on stays exact', { timeout: within(60_000) }, async () => {
     const name = fc.constantFrom('a', 'b', 'c')
     const aWrite = fc.oneof(
       fc.tuple(name, fc.nat(2)).map(([one, value]) => set(one, value)),
@@ -118,7 +119,7 @@ describeEachDatabase('retention', (open) => {
     await watch.stop()
   })
 
-  it('trims a long history in small batches while writers go on', { timeout: 60_000 }, async () => {
+  it('trims a long history in small batches while writers go on', { timeout: within(60_000) }, async () => {
     const id = newId()
     await write(service, id, set('a', 0))
     const rows = 30_000
@@ -158,7 +159,7 @@ describeEachDatabase('retention', (open) => {
     expect(Math.max(...batches)).toBeLessThanOrEqual(5_000)
     expect(batches.length).toBeGreaterThanOrEqual(6)
     expect(waits.length).toBeGreaterThan(batches.length)
-    expect(Math.max(...waits)).toBeLessThan(2_000)
+    expect(Math.max(...waits)).toBeLessThan(within(2_000))
     const execution = await findExecution(db, id)
     const [kept] = await db.rows<{ readonly count: bigint }>(
       'SELECT count(*) AS count FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint',

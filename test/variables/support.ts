@@ -4,6 +4,7 @@ import type { VariableType } from '../../src/core/status.js'
 import type { Database } from '../../src/db/database.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService, type VariablesService, type WatchEvent, type WatchRequest } from '../../src/variables/service.js'
+import { within } from '../support/pace.js'
 
 export const ACTOR = 'api:test'
 
@@ -80,7 +81,7 @@ export function openWatch(service: VariablesService, request: Omit<WatchRequest,
         }
         const timer = setTimeout(
           () => reject(new Error(`the watch has only ${JSON.stringify(events.map((event) => event.revision))}`)),
-          timeoutMs,
+          within(timeoutMs),
         )
         listeners.add(check)
         check()

@@ -8,6 +8,7 @@ import type { Database, SqlParameter } from '../../src/db/database.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
 import { describeEachDatabase } from '../support/database.js'
+import { within } from '../support/pace.js'
 import { applyEvents, createService, increment, newId, openWatch, remove, set, write } from './support.js'
 
 const aName = fc.constantFrom('a', 'b', 'c')
@@ -50,7 +51,7 @@ describeEachDatabase('a watch', (open) => {
   })
 
   it('after a list folds to what is there in the end, and misses nothing written at SUBSCRIBED', {
-    timeout: 60_000,
+    timeout: within(60_000),
   }, async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -76,7 +77,7 @@ describeEachDatabase('a watch', (open) => {
     )
   })
 
-  it('resumes from any revision, and shows the same changes that asOf shows', { timeout: 60_000 }, async () => {
+  it('resumes from any revision, and shows the same changes that asOf shows', { timeout: within(60_000) }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(aChangeSet, { minLength: 1, maxLength: 8 }), async (sets) => {
         const id = newId()
@@ -123,7 +124,7 @@ describeEachDatabase('a watch', (open) => {
     const openedAt = performance.now()
     await byName.until((events) => events.at(-1)?.kind === 'bookmark')
     await byType.until((events) => events.at(-1)?.kind === 'bookmark')
-    expect(performance.now() - openedAt).toBeLessThan(6_000)
+    expect(performance.now() - openedAt).toBeLessThan(within(6_000))
     await Promise.all([byName.stop(), byType.stop()])
     expect(byName.events.map(({ kind, revision, changes }) => [kind, revision, changes.length])).toEqual([
       ['subscribed', 0, 0],
@@ -222,12 +223,12 @@ describeEachDatabase('a watch', (open) => {
     const id = newId()
     const signal = new AbortController().signal
     await write(service, id, set('a', 1))
-    expect(await service.poll({ executionId: id, afterRevision: 0, waitMs: 5_000, signal })).toMatchObject({
+    expect(await service.poll({ executionId: id, afterRevision: 0, waitMs: within(5_000), signal })).toMatchObject({
       revision: 1,
       changes: [{ name: 'a' }],
     })
     expect(await service.poll({ executionId: id, afterRevision: 1, waitMs: 50, signal })).toEqual({ revision: 1, changes: [] })
-    const waiting = service.poll({ executionId: id, afterRevision: 1, waitMs: 5_000, signal, names: ['b'] })
+    const waiting = service.poll({ executionId: id, afterRevision: 1, waitMs: within(5_000), signal, names: ['b'] })
     await write(service, id, set('a', 2))
     await write(service, id, set('b', 1))
     expect(await waiting).toMatchObject({ revision: 3, changes: [{ name: 'b', revision: 3 }] })

@@ -10,6 +10,7 @@ import type { VariableWrite } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
 import { createWriteQueue } from '../../src/variables/write/write-queue.js'
 import { describeEachDatabase } from '../support/database.js'
+import { within } from '../support/pace.js'
 import { createService, increment, newId, remove, set, write } from './support.js'
 
 const aName = fc.constantFrom('a', 'b', 'c')
@@ -30,7 +31,7 @@ describeEachDatabase('writes that share a transaction', (open) => {
   })
 
   it('leave one log: gapless, each value following the one before, and rows and counters as it says', {
-    timeout: 60_000,
+    timeout: within(60_000),
   }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(fc.nat(2), aChangeSet), { minLength: 1, maxLength: 25 }), async (sets) => {
