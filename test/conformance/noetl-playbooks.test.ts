@@ -32,7 +32,7 @@ interface Problem {
 const VALIDATE = 'query ($source: String!) { validatePlaybook(source: $source) { valid problems { severity message line } } }'
 const REGISTER = 'mutation ($source: String!) { registerPlaybook(source: $source) { path } }'
 
-const folder = findShared('noetl-playbooks')
+const folder = findShared('noetl-playbooks', 'index.json')
 const entries = folder === null ? [] : (JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as IndexEntry[])
 const invalid = entries.filter((entry) => entry.expected_status === 'invalid')
 const running = entries.filter((entry) => ['completed', 'failed'].includes(entry.expected_status))

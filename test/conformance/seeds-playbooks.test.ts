@@ -18,7 +18,7 @@ interface ExpectedFile {
   readonly results?: Record<string, unknown>
 }
 
-const folder = findShared('playbooks')
+const folder = findShared('playbooks', 'batch-processor.yaml')
 const scenarios =
   folder === null
     ? []

@@ -10,8 +10,8 @@ interface Entry {
   readonly feature?: readonly string[]
 }
 
-const seeds = findShared('playbooks')
-const real = findShared('noetl-playbooks')
+const seeds = findShared('playbooks', 'batch-processor.yaml')
+const real = findShared('noetl-playbooks', 'index.json')
 
 const isError = (problem: string) => problem.startsWith('error')
 

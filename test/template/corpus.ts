@@ -1,9 +1,14 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { isTransientError, type TransientError } from '../../src/core/errors.js'
 import { isLosslessNumber, type JsonObject, type JsonValue, parseJson } from '../../src/core/json.js'
 import { createContext, renderTemplate, renderText, type TemplateContext } from '../../src/template/index.js'
+import { findShared } from '../support/paths.js'
 
-const FOLDER = new URL('../../../shared/templates/', import.meta.url)
+/** null where the shared template cases are missing. */
+export const corpusFolder = findShared('templates', 'corpus.jsonl', 'context.json', 'attacks.jsonl')
+
+const textOf = (name: string): string => readFileSync(join(corpusFolder ?? '', name), 'utf8')
 
 export interface CorpusRow {
   readonly id: string
@@ -15,21 +20,14 @@ export interface CorpusRow {
   readonly may_differ?: boolean
 }
 
-/** Whether the shared template cases are there; says aloud when they are not. */
-export function hasCorpus(): boolean {
-  const isThere = existsSync(new URL('corpus.jsonl', FOLDER))
-  if (!isThere) console.warn('skipped: ../shared/templates is missing')
-  return isThere
-}
-
 export function readLines<T>(name: string): T[] {
-  const lines = readFileSync(new URL(name, FOLDER), 'utf8').split('\n')
+  const lines = textOf(name).split('\n')
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as T)
 }
 
 /** A context whose names are all built-ins, as the corpus means them. */
 export function corpusContext(given: JsonValue): TemplateContext {
-  const values = given === 'CTX' ? parseJson(readFileSync(new URL('context.json', FOLDER), 'utf8')) : given
+  const values = given === 'CTX' ? parseJson(textOf('context.json')) : given
   const { vars, workload, ...builtins } = values as JsonObject
   return createContext({ locals: builtins, vars: (vars ?? {}) as JsonObject, workload: (workload ?? {}) as JsonObject })
 }
