@@ -13,6 +13,6 @@ export default defineConfig({
     testTimeout: within(120_000),
     hookTimeout: within(60_000),
     setupFiles: ['./test/support/seed.ts'],
-    globalSetup: ['./test/chaos/setup.ts'],
+    globalSetup: ['./test/support/build.ts'],
   },
 })

@@ -11,7 +11,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: within(120_000),
     hookTimeout: within(180_000),
-    globalSetup: ['./test/support/build.ts'],
+    globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
     setupFiles: ['./test/support/seed.ts'],
   },
 })

@@ -29,6 +29,6 @@ export default defineConfig({
     testTimeout: within(120_000),
     hookTimeout: within(120_000),
     setupFiles: ['./test/support/seed.ts'],
-    globalSetup: ['./test/support/build.ts'],
+    globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
   },
 })

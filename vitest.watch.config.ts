@@ -12,6 +12,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: within(240_000),
     hookTimeout: within(120_000),
-    globalSetup: ['./test/support/build.ts'],
+    globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
   },
 })

@@ -8,17 +8,9 @@ import { build } from 'esbuild'
 import { buildConsole } from './build-console.mjs'
 
 /** What is started or imported from outside: the command, the SDK, threads, and what tests and benchmarks run as users get it. */
-const ENTRIES = [
-  'cli/main',
-  'sdk/index',
-  'tools/postgres/embedded-worker',
-  'db/embedded-thread',
-  'server/main',
-  'config',
-  'db/index',
-]
-/** They read files of their own at run time (WebAssembly), or are large and seldom needed (the GraphiQL page). */
-const APART = ['@electric-sql/pglite', '@prisma/client', '@graphql-yoga/render-graphiql']
+const ENTRIES = ['cli/main', 'sdk/index', 'server/main', 'config', 'db/index']
+/** They read files of their own at run time, or are large and seldom needed (the GraphiQL page). */
+const APART = ['@prisma/client', '@graphql-yoga/render-graphiql']
 const ASSETS = new Set(['.py'])
 
 const filesBelow = (folder) =>

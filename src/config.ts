@@ -9,7 +9,7 @@ export interface Config {
   readonly host: string
   readonly port: number
   readonly dataDir: string
-  /** null: the embedded database. */
+  /** null: one that the server starts in `dataDir`. */
   readonly databaseUrl: string | null
   /** null: tasks are dispatched in process. */
   readonly natsUrl: string | null

@@ -4,8 +4,8 @@ import type { Setting } from './reader.js'
 export const SETTINGS: readonly Setting[] = [
   { name: 'HOST', fallback: '127.0.0.1', description: 'Address to listen on; one that is not loopback needs a credential' },
   { name: 'PORT', fallback: '4000', description: 'Port to listen on; 0 takes a free one' },
-  { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the embedded database' },
-  { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the database is embedded' },
+  { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the database that the server starts itself' },
+  { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the server starts PostgreSQL in DATA_DIR' },
   { name: 'DATABASE_URL_FILE', fallback: '', description: 'File that holds DATABASE_URL' },
   { name: 'NATS_URL', fallback: '', description: 'nats:// URLs, by comma; lets several processes share one PostgreSQL' },
   { name: 'NATS_URL_FILE', fallback: '', description: 'File that holds NATS_URL' },

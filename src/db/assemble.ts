@@ -22,7 +22,6 @@ export type RunStatement = (text: string, parameters: readonly SqlParameter[], f
 
 /** What a driver has to bring. */
 interface Driver {
-  readonly dialect: Database['dialect']
   readonly statement: RunStatement
   /** The same for a statement that changes rows: without an answer it may have. */
   readonly alone: RunStatement
@@ -32,6 +31,8 @@ interface Driver {
   readonly transact: <T>(work: (statement: RunStatement) => Promise<T>) => Promise<T>
   /** Called at the first use of Prisma's client. */
   readonly createPrisma: () => PrismaClient
+  /** See `Database`. */
+  readonly refusal: Database['refusal']
   readonly close: () => Promise<void>
   /** Told of every failure of the database itself. */
   readonly onTrouble?: OnTrouble | undefined
@@ -42,21 +43,26 @@ interface Driver {
  * to six times the CPU. Prisma is there for cold reads, on the same connections.
  */
 export function assembleDatabase(driver: Driver): Database {
-  const { dialect, statement, alone, reading, transact, createPrisma, close } = driver
+  const { statement, alone, reading, transact, createPrisma, refusal, close } = driver
   const translate = translatingFor(driver.onTrouble)
   const sqlOver = (run: RunStatement): Sql => createSql(run, translate)
+  const changing = sqlOver(alone)
   let prisma: PrismaClient | null = null
   let closing: Promise<void> | null = null
   return {
     ...sqlOver(statement),
-    dialect,
-    alone: sqlOver(alone).rows,
+    refusal,
+    async alone(text, ...parameters) {
+      assertWritable(refusal)
+      return changing.rows(text, ...parameters)
+    },
     reading: (signal) => sqlOver(reading(signal)),
     get prisma() {
       prisma ??= createPrisma()
       return prisma
     },
     async transaction(work) {
+      assertWritable(refusal)
       for (let tries = 1; ; tries += 1) {
         try {
           return await complete(transact, (run) => work(createTransaction(run, translate)))
@@ -71,6 +77,11 @@ export function assembleDatabase(driver: Driver): Database {
       return closing
     },
   }
+}
+
+function assertWritable(refusal: Database['refusal']): void {
+  const error = refusal()
+  if (error !== null) throw error
 }
 
 /**

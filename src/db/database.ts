@@ -1,3 +1,4 @@
+import type { TransientError } from '../core/errors.js'
 import type { PrismaClient } from './generated/client.js'
 
 export type SqlParameter = string | number | bigint | boolean | Date | null | readonly string[]
@@ -29,11 +30,9 @@ export interface Transaction extends Sql {
 }
 
 /**
- * PostgreSQL, or PGlite on a thread of this process. PGlite has one connection: inside a transaction use only its `tx`, never the
- * database (it would wait for itself), and never await the network.
+ * PostgreSQL. Inside a transaction use only its `tx`: the database would take a second connection; and never await the network.
  */
 export interface Database extends Sql {
-  readonly dialect: 'postgres' | 'pglite'
   /** Prisma's client for cold reads; jsonb columns lose long digits through it. */
   readonly prisma: PrismaClient
   /**
@@ -52,5 +51,7 @@ export interface Database extends Sql {
    * @throws TransientError OVERLOADED when it took too long, or the caller has left
    */
   reading(signal?: AbortSignal): Sql
+  /** Why nothing may be written now (a full disk); null: it may. Transactions and `alone` are refused with it; reads go on. */
+  refusal(): TransientError | null
   close(): Promise<void>
 }

@@ -27,15 +27,6 @@ const TROUBLES: readonly (readonly [state: RegExp, message: string])[] = [
   [/^25006$/, 'the database takes no writes now: it is a replica, or read-only'],
   [/^57P03$/, `the database is starting or stopping; ${AGAIN}`],
 ]
-/** The same for an embedded one, which has no SQLSTATE for its own end. */
-const EMBEDDED_TROUBLES: readonly (readonly [text: RegExp, message: string])[] = [
-  [
-    /folder of the embedded database/,
-    'the folder of the embedded database (DATA_DIR) is gone: put it back, or start the server again',
-  ],
-  [/the embedded database has/, 'the embedded database has failed: look at its disk, and start the server again'],
-]
-
 interface DriverCause {
   readonly originalCode?: string
   readonly kind?: string
@@ -74,9 +65,7 @@ function troubleOf(error: unknown): string | null {
   const state = sqlState(error)
   const known = state === null ? undefined : TROUBLES.find(([pattern]) => pattern.test(state))
   if (known !== undefined) return known[1]
-  if (!isUnreachable(error)) return null
-  const text = errorMessage(error)
-  return EMBEDDED_TROUBLES.find(([pattern]) => pattern.test(text))?.[1] ?? `the database does not answer; ${AGAIN}`
+  return isUnreachable(error) ? `the database does not answer; ${AGAIN}` : null
 }
 
 /** Nobody waits for the answer any more, so that nobody is told. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { errorMessage } from '../core/errors.js'
 import { type AppliedMigration, type Migration, planMigrations, readMigrations } from './migrations.js'
@@ -25,17 +24,6 @@ const CREATE_TABLE = `CREATE TABLE IF NOT EXISTS public._prisma_migrations (
   started_at TIMESTAMPTZ NOT NULL DEFAULT now(),
   applied_steps_count INTEGER NOT NULL DEFAULT 0
 )`
-
-/** Brings a PGlite database up to date. Answers the names of the migrations applied. */
-export async function migratePglite(pglite: PGlite, migrations?: readonly Migration[]): Promise<string[]> {
-  const connection: Connection = {
-    rows: async (text, parameters) => (await pglite.query<Record<string, unknown>>(text, parameters)).rows,
-    script: async (text) => {
-      await pglite.exec(text)
-    },
-  }
-  return applyMigrations(connection, migrations ?? (await readMigrations()))
-}
 
 /** Brings a PostgreSQL database up to date, on a connection of its own, while no other process does. */
 export async function migratePostgres(databaseUrl: string, migrations?: readonly Migration[]): Promise<string[]> {

@@ -29,10 +29,15 @@ export interface PostgresOptions {
   readonly onTrouble?: OnTrouble | undefined
   /** Told when the database has fallen silent (false), and when it answers again (true). */
   readonly onChange?: ((isAnswering: boolean) => void) | undefined
+  /** See `Database`; without it everything may be written. */
+  readonly refusal?: Database['refusal'] | undefined
 }
 
 /** Opens PostgreSQL. Nothing connects before the first statement. */
-export function createPostgresDatabase(databaseUrl: string, { onChange, onTrouble }: PostgresOptions = {}): Database {
+export function createPostgresDatabase(
+  databaseUrl: string,
+  { onChange, onTrouble, refusal = () => null }: PostgresOptions = {},
+): Database {
   const liveness = createLiveness({ client: { connectionString: databaseUrl, keepAlive: true }, onChange })
   const work = openPool(databaseUrl, { ...WORK, liveness })
   const reads = openPool(databaseUrl, { ...READS, liveness })
@@ -53,7 +58,6 @@ export function createPostgresDatabase(databaseUrl: string, { onChange, onTroubl
     }
 
   return assembleDatabase({
-    dialect: 'postgres',
     onTrouble,
     statement: statementFailingWith((error) => error),
     alone: statementFailingWith(undecidedWithoutAnswer),
@@ -101,6 +105,7 @@ export function createPostgresDatabase(databaseUrl: string, { onChange, onTroubl
       await Promise.all([work.end(), reads.end()])
       liveness.close()
     },
+    refusal,
   })
 }
 

@@ -139,22 +139,38 @@ async function take({ databaseUrl, isShared, leaseMs }: Wanted): Promise<Session
   }
 }
 
+/**
+ * The processes that hold the lock, by name; empty where none does.
+ * @throws Error when the database does not answer
+ */
+export async function findLockHolders(databaseUrl: string): Promise<string> {
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: CONNECT_MS, query_timeout: CONNECT_MS })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return await holders(client)
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
+
 async function holders(client: pg.Client): Promise<string> {
   const { rows } = await client.query<{ application_name: string }>(
     `SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
      WHERE l.locktype = 'advisory' AND l.granted AND l.classid = $1::int AND l.objid = $2::int AND a.datname = current_database()`,
     LOCK,
   )
-  return rows.map((row) => row.application_name).join(', ') || 'ended just now'
+  return rows.map((row) => row.application_name).join(', ')
 }
 
 function refusal(names: string, { isShared, leaseMs }: Pick<Wanted, 'isShared' | 'leaseMs'>): string {
+  const who = names || 'ended just now'
   const forgotten = `One that died silently is forgotten within ${Math.ceil(leaseMs / 1000)} s.`
   if (isShared) {
-    return `a process without NATS_URL runs on this database (${names}): give it the same NATS_URL, or stop it. ${forgotten}`
+    return `a process without NATS_URL runs on this database (${who}): give it the same NATS_URL, or stop it. ${forgotten}`
   }
   return (
-    `another process already runs on this database (${names}). Several processes hear of each other's work over NATS: ` +
+    `another process already runs on this database (${who}). Several processes hear of each other's work over NATS: ` +
     `set the same NATS_URL for all, or stop the other one. ${forgotten}`
   )
 }

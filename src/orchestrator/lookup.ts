@@ -43,7 +43,7 @@ interface LookupDependencies {
   readonly keyRing: KeyRing
 }
 
-/** Never to be called inside a transaction: it reads through the database (PGlite has one connection). */
+/** Never to be called inside a transaction: it reads through the database, on another connection. */
 export function createExecutionLookup({ db, catalog, keyRing }: LookupDependencies): ExecutionLookup {
   /** The least recently used first. */
   const known = new Map<ExecutionId, Kept>()

@@ -42,8 +42,14 @@ export function createHealth({ readiness, db, bus, isolation, encryption }: Heal
       isInTime(db.rows('SELECT 1').then(() => true)),
       isInTime(bus.health().then((state) => state.isHealthy)),
     ])
-    const status = isDatabaseUp && isHealthy ? 'ready' : 'unavailable'
-    const checks = { database: isDatabaseUp ? 'up' : 'down', bus: isHealthy ? 'up' : 'down', python: isolation, encryption }
+    const isWritable = db.refusal() === null
+    const status = isDatabaseUp && isHealthy && isWritable ? 'ready' : 'unavailable'
+    const checks = {
+      database: !isDatabaseUp ? 'down' : isWritable ? 'up' : 'read-only',
+      bus: isHealthy ? 'up' : 'down',
+      python: isolation,
+      encryption,
+    }
     send(response, status === 'ready' ? 200 : 503, { status, ...checks })
   }
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { createCatalogService } from '../catalog/service.js'
 import { type Config, hasCredential, isLoopback } from '../config.js'
@@ -19,10 +18,10 @@ import { type Closing, createClosing } from './closing.js'
 import { createDoors } from './doors.js'
 import { createGuard } from './guard.js'
 import { createHealth, encryptionState, type Readiness } from './health.js'
-import { type Listener, listen } from './listener.js'
+import { listen } from './listener.js'
 import { createLogger } from './logger.js'
 import { createMetrics } from './metrics.js'
-import { openStorage } from './storage.js'
+import { openLocalDatabase, openStorage } from './storage.js'
 
 const NOT_ISOLATED =
   'python steps are not isolated: their code can read what this server can. Install bubblewrap, and let it make namespaces; PYTHON_SANDBOX=required runs none without (docs/security.md)'
@@ -73,11 +72,12 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const listener = await listen(config)
   closing.add('connections', listener.close)
 
-  const toolbox = openToolbox(config, listener)
+  const local = await openLocalDatabase(config, { logger, closing, onFatal })
+  const toolbox = openToolbox(config, { ownPort: listener.port, stepsUrl: local?.stepsUrl ?? null })
   closing.add('tools', toolbox.close)
   // Tried while the database opens; the interpreter is warm afterwards.
   const trying = toolbox.isolation()
-  const { db, machine, bus, processId } = await openStorage(config, { logger, closing, onFatal })
+  const { db, machine, bus, processId } = await openStorage(config, { local, logger, closing, onFatal })
   const metrics = createMetrics(db)
   const keyRing = createKeyRing(config.encryptionKeys)
   const variables = metrics.watched(createVariablesService({ db, bus, keyRing }))
@@ -120,21 +120,21 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   if (isolation === 'not isolated') logger.warn(NOT_ISOLATED)
   if (lostKeys.length > 0) logger.warn({ keys: lostKeys }, LOST_KEYS)
   if (isolation === 'missing') logger.warn(CANNOT_RUN)
-  logger.info({ database: db.dialect, node: process.version }, `listening on ${listener.url}`)
+  logger.info({ node: process.version }, `listening on ${listener.url}`)
   return { url: listener.url, services, close: closing.run }
 }
 
 /** Opened before the database and closed after it: the steps that run are drained by then. */
-function openToolbox(config: Config, listener: Listener): Toolbox {
+function openToolbox(config: Config, { ownPort, stepsUrl }: { ownPort: number | null; stepsUrl: string | null }): Toolbox {
+  const ownConnections: [string, string][] = stepsUrl === null ? [] : [['default', stepsUrl]]
   return createToolbox({
-    connections: config.connections,
+    connections: new Map([...ownConnections, ...config.connections]),
     credentials: config.credentials,
     pythonPath: config.python,
     pythonSandbox: config.pythonSandbox,
     pythonMemoryMib: config.pythonMemoryMib,
-    embeddedDatabaseDir: config.databaseUrl === null ? join(config.dataDir, 'steps') : null,
     allowHosts: config.allowHosts,
     isLoopbackOpen: isLoopback(config.host) && !hasCredential(config),
-    ownPort: listener.port,
+    ownPort,
   })
 }

@@ -12,7 +12,7 @@ export interface Renderer {
 
 /** Long-lived resources of the process that tools share; built by the server or the worker, closed at its end. */
 export interface ToolEnvironment {
-  /** Name to URL of the databases that postgres steps may use. `default` may be the embedded one. */
+  /** Name to URL of the databases that postgres steps may use; `default` for those that name none. */
   readonly connections: ReadonlyMap<string, string>
   /** Name to secret, never visible to templates, logs or events. */
   readonly credentials: ReadonlyMap<string, JsonValue>
@@ -21,8 +21,6 @@ export interface ToolEnvironment {
   readonly pythonSandbox: 'auto' | 'required' | 'off'
   /** What one python step may use, with all of its processes. */
   readonly pythonMemoryMib: number
-  /** Folder of the embedded `default` database for postgres steps; null where there is none. */
-  readonly embeddedDatabaseDir: string | null
   /** Hosts that the http tool may reach although they are private: host, host:port or CIDR. */
   readonly allowHosts: readonly string[]
   /** Whether loopback is open (a loopback server without a credential), but for the server's own port. */

@@ -5,7 +5,7 @@ import type { Database } from '../../src/db/database.js'
 import { createKeysService, type KeysService } from '../../src/keys/service.js'
 import { hasUnrevokedKey } from '../../src/keys/store.js'
 import type { Services } from '../../src/orchestrator/services.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 
 const services = new Proxy({}, { get: () => new Proxy({}, { get: () => async () => null }) }) as Services
@@ -23,7 +23,7 @@ function openProcess(db: Database): { sessions: Sessions; keys: KeysService } {
   return { sessions, keys: createKeysService({ db, isConfigured: false, onChanged: () => sessions.refresh() }) }
 }
 
-describeEachDatabase('API keys', (open) => {
+describeDatabase('API keys', (open) => {
   let db: Database
   let one: ReturnType<typeof openProcess>
   let other: ReturnType<typeof openProcess>
@@ -121,7 +121,7 @@ describeEachDatabase('API keys', (open) => {
   })
 })
 
-describeEachDatabase('the last admin', (open) => {
+describeDatabase('the last admin', (open) => {
   let db: Database
   beforeAll(async () => {
     db = await open()

@@ -1,4 +1,4 @@
-import { findPostgres } from '../support/postgres.js'
+import { openPostgres } from '../support/postgres.js'
 import { startTestServer } from '../support/server.js'
 import { microsByPart, openProfiler, WITH_INSPECTOR } from './lib/cpu-profile.js'
 import { runLoad } from './lib/load.js'
@@ -29,8 +29,7 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
 const partOf = (place: string): string | null => PARTS.find(([pattern]) => pattern.test(place))?.[1] ?? null
 
 async function main(): Promise<void> {
-  const postgres = await findPostgres()
-  if (postgres === null) throw new Error('a PostgreSQL is needed: set TEST_DATABASE_URL')
+  const postgres = openPostgres()
   const server = await startTestServer({ env: { DATABASE_URL: await postgres.createDatabase(), ...WITH_INSPECTOR } })
   try {
     const profiler = await openProfiler(server.output())

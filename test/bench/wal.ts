@@ -1,7 +1,7 @@
 import type { Sql } from '../../src/db/database.js'
 import { migratePostgres } from '../../src/db/migrate.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { createEmptyDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { report, tableOf } from './lib/report.js'
 import { chain, type StepKind } from './steps/playbooks.js'
@@ -54,8 +54,7 @@ async function measure(engine: Engine, sql: Sql, kind: StepKind): Promise<(strin
   ]
 }
 
-if (serverUrl === null) throw new Error('no PostgreSQL is reachable: set TEST_DATABASE_URL')
-const database = await createEmptyPostgres(serverUrl)
+const database = await createEmptyDatabase()
 await migratePostgres(database.url)
 const db = createPostgresDatabase(database.url)
 const engine = await openEngine(db)

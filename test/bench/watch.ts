@@ -145,7 +145,7 @@ function ratioOf(rounds: readonly Both[], figure: (measured: Measured) => number
 }
 
 async function main(): Promise<void> {
-  const backend = (await startBackend('postgresql')) ?? (await startBackend('embedded'))
+  const backend = await startBackend('postgresql')
   const nats = await startNats()
   if (backend === null) throw new Error('no server could be started')
   const { server } = backend

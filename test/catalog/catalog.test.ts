@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { type CatalogService, createCatalogService } from '../../src/catalog/service.js'
 import type { Database } from '../../src/db/index.js'
 import { TOOLS } from '../../src/tools/index.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 
 const playbook = (path: string, comment = '') => `${comment}
 apiVersion: noetl.io/v2
@@ -17,7 +17,7 @@ workflow:
       answer: 42
 `
 
-describeEachDatabase('catalog', (open) => {
+describeDatabase('catalog', (open) => {
   let db: Database
   let catalog: CatalogService
 

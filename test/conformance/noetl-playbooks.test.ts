@@ -5,7 +5,6 @@ import { type Backend, startBackend } from '../support/backends.js'
 import type { ScriptedRoute } from '../support/http-stub.js'
 import { findShared } from '../support/paths.js'
 import { type ExpectedEnd, playbookFaults } from '../support/playbook-run.js'
-import { findPostgres } from '../support/postgres.js'
 
 interface IndexEntry {
   readonly file: string
@@ -36,13 +35,6 @@ const folder = findShared('noetl-playbooks', 'index.json')
 const entries = folder === null ? [] : (JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8')) as IndexEntry[])
 const invalid = entries.filter((entry) => entry.expected_status === 'invalid')
 const running = entries.filter((entry) => ['completed', 'failed'].includes(entry.expected_status))
-const postgres = await findPostgres()
-await postgres?.close()
-const needless = running.filter((entry) => entry.needs.postgres !== true)
-const runnable = postgres === null ? needless : running
-if (runnable.length < running.length) {
-  console.warn(`SKIPPED: ${running.length - runnable.length} of NoETL's playbooks need PostgreSQL`)
-}
 
 const read = (file: string): string => readFileSync(join(folder ?? '', file), 'utf8')
 
@@ -56,18 +48,17 @@ function expectedEnd(entry: IndexEntry): ExpectedEnd {
   }
 }
 
-describe.skipIf(folder === null).each(['embedded', 'postgresql'] as const)('a sample of NoETL’s playbooks, %s', (name) => {
-  let backend: Backend | null = null
+describe.skipIf(folder === null)('a sample of NoETL’s playbooks', () => {
+  let backend: Backend
 
   beforeAll(async () => {
-    backend = await startBackend(name, { hasConnections: true })
+    backend = await startBackend('embedded', { hasConnections: true })
   })
   afterAll(async () => {
     await backend?.close()
   })
 
-  it.for(runnable.map((entry) => [entry.file, entry] as const))('%s', async ([_file, entry], { skip }) => {
-    if (backend === null) return skip('no PostgreSQL')
+  it.for(running.map((entry) => [entry.file, entry] as const))('%s', async ([_file, entry]) => {
     const { http, workload, postgres_setup: postgresSetup } = entry.needs
     const faults = await playbookFaults(backend.server, {
       source: read(entry.file),
@@ -79,8 +70,7 @@ describe.skipIf(folder === null).each(['embedded', 'postgresql'] as const)('a sa
     expect(faults).toEqual([])
   })
 
-  it.for(invalid.map((entry) => [entry.file, entry] as const))('%s is refused', async ([_file, entry], { skip }) => {
-    if (backend === null) return skip('no PostgreSQL')
+  it.for(invalid.map((entry) => [entry.file, entry] as const))('%s is refused', async ([_file, entry]) => {
     const source = read(entry.file)
     const { validatePlaybook } = await backend.server.query<{ validatePlaybook: { valid: boolean; problems: Problem[] } }>(
       VALIDATE,

@@ -1,9 +1,6 @@
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
-import { PGlite } from '@electric-sql/pglite'
-import { migratePglite } from '../../src/db/migrate.js'
-import { createPgliteDatabase } from '../../src/db/pglite.js'
-import { engineOn } from '../support/pglite.js'
+import { openTestDatabase } from '../support/database.js'
 import { openPipeline } from '../support/pipeline.js'
 import { OPERATIONS, type Operation } from './operations.js'
 
@@ -20,9 +17,7 @@ new PerformanceObserver((list) => {
   lastCollectedAt = list.getEntries().at(-1)?.startTime ?? 0
 }).observe({ entryTypes: ['gc'] })
 
-const pglite = await PGlite.create()
-await migratePglite(pglite)
-const db = createPgliteDatabase(engineOn(pglite))
+const db = await openTestDatabase()
 await db.run(`INSERT INTO transient.execution (id, status, revision, variable_count) VALUES (1, 'running', 1, 1000)`)
 await db.run(
   `INSERT INTO noetl.transient (execution_id, var_name, var_value) SELECT 1, 'v' || n, to_jsonb(n) FROM generate_series(1, 1000) AS n`,

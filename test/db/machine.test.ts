@@ -1,9 +1,9 @@
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { MACHINE_COUNT } from '../../src/core/ids.js'
 import { type Database, leaseMachine } from '../../src/db/index.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 
-describeEachDatabase('machine numbers', (open) => {
+describeDatabase('machine numbers', (open) => {
   let db: Database
   beforeAll(async () => {
     db = await open()

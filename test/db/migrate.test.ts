@@ -1,9 +1,8 @@
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { migratePglite, migratePostgres } from '../../src/db/migrate.js'
+import { migratePostgres } from '../../src/db/migrate.js'
 import { type Migration, readMigrations } from '../../src/db/migrations.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { createEmptyDatabase } from '../support/database.js'
 
 type Row = Record<string, unknown>
 
@@ -40,12 +39,8 @@ const NOETL = `
     (507861119290048686, 'nothing', 'computed', 'null', NULL, 0, '2025-02-01T00:00:00Z', '2025-02-01T00:00:00Z');
 `
 
-describe('migrations on PGlite', () => {
-  suite(openEmptyPglite)
-})
-describe('migrations on PostgreSQL', () => {
-  if (serverUrl === null) test.skip('NOT RUN: no PostgreSQL is reachable', () => undefined)
-  else suite(() => openEmptyPostgres(serverUrl ?? ''))
+describe('migrations', () => {
+  suite(openEmpty)
 })
 
 function suite(open: () => Promise<Empty>): void {
@@ -202,37 +197,8 @@ function change(id: string, seq: number, row: Row): Row {
   return { id, revision: 1, seq, operation: 'set', previous_value: null, actor: 'system', version: 1, ...row }
 }
 
-let emptySnapshot: Promise<Blob> | null = null
-
-/** Making a cluster takes seconds, copying one does not. */
-async function makeEmptySnapshot(): Promise<Blob> {
-  const pglite = await PGlite.create()
-  const dump = await pglite.dumpDataDir('none')
-  await pglite.close()
-  return dump
-}
-
-async function openEmptyPglite(): Promise<Empty> {
-  emptySnapshot ??= makeEmptySnapshot()
-  const pglite = await PGlite.create({ loadDataDir: await emptySnapshot })
-  // One connection: calls that overlap would share a transaction, which the lock file rules out between processes.
-  let queue: Promise<unknown> = Promise.resolve()
-  return {
-    query: async (text) => (await pglite.query<Row>(text)).rows,
-    script: async (text) => {
-      await pglite.exec(text)
-    },
-    migrate(migrations) {
-      const run = queue.then(() => migratePglite(pglite, migrations))
-      queue = run.catch(() => undefined)
-      return run
-    },
-    close: () => pglite.close(),
-  }
-}
-
-async function openEmptyPostgres(server: string): Promise<Empty> {
-  const { url, drop } = await createEmptyPostgres(server)
+async function openEmpty(): Promise<Empty> {
+  const { url, drop } = await createEmptyDatabase()
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   return {

@@ -5,7 +5,7 @@ import type { Database } from '../../src/db/database.js'
 import { migratePostgres } from '../../src/db/migrate.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
 import { createRetention } from '../../src/variables/retention/retention.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { type CreatedDatabase, createEmptyDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 
 const PLAYBOOK = JSON.stringify({
@@ -30,18 +30,13 @@ const PLAYBOOK = JSON.stringify({
 
 /** docs/scaling.md: every table of an execution can be partitioned by its id, and nothing else changes. */
 describe('a database partitioned by execution', () => {
-  if (serverUrl === null) {
-    test.skip('NOT RUN: no PostgreSQL is reachable; set TEST_DATABASE_URL', () => undefined)
-    return
-  }
-  const url = serverUrl
-  let database: Awaited<ReturnType<typeof createEmptyPostgres>>
+  let database: CreatedDatabase
   let db: Database
   let engine: Engine
   let before: Awaited<ReturnType<Engine['run']>>
 
   beforeAll(async () => {
-    database = await createEmptyPostgres(url)
+    database = await createEmptyDatabase()
     await migratePostgres(database.url)
     before = await withEngine((running) => running.run(PLAYBOOK))
     await partition(database.url)

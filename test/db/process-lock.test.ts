@@ -1,24 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type ProcessLock, takeProcessLock } from '../../src/db/index.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { createEmptyDatabase } from '../support/database.js'
 import { WAIT, within } from '../support/pace.js'
 
-if (serverUrl === null) {
-  test.skip('NOT RUN: no PostgreSQL is reachable; set TEST_DATABASE_URL to run the process lock there', () => undefined)
-} else {
-  processLock(serverUrl)
-}
-
-function processLock(server: string): void {
+describe('the process lock', () => {
   let databaseUrl: string
   let client: pg.Client
   let drop: () => Promise<void>
   const held: ProcessLock[] = []
 
   beforeAll(async () => {
-    const created = await createEmptyPostgres(server)
+    const created = await createEmptyDatabase()
     databaseUrl = created.url
     drop = created.drop
     client = new pg.Client({ connectionString: databaseUrl })
@@ -89,4 +83,4 @@ function processLock(server: string): void {
     await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1), { timeout: within(8000) })
     await other.end()
   })
-}
+})

@@ -4,7 +4,7 @@ import type { Database } from '../../src/db/database.js'
 import { sqlState } from '../../src/db/errors.js'
 import { migratePostgres } from '../../src/db/migrate.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { type CreatedDatabase, createEmptyDatabase } from '../support/database.js'
 import { type CountedLine, countRoundTrips } from '../support/round-trips.js'
 import { createService, increment, newId, remove, set, write } from '../variables/support.js'
 
@@ -12,12 +12,12 @@ const PARENT = `INSERT INTO transient.execution (id, status) VALUES ($1::bigint,
 const FIND = 'SELECT id FROM transient.execution WHERE id = $1::bigint'
 
 /** What operations cost whatever the machine: how often a caller waits for PostgreSQL. */
-describe.skipIf(serverUrl === null)('round trips to PostgreSQL', () => {
-  let database: Awaited<ReturnType<typeof createEmptyPostgres>>
+describe('round trips to PostgreSQL', () => {
+  let database: CreatedDatabase
   let line: CountedLine
   let db: Database
   beforeAll(async () => {
-    database = await createEmptyPostgres(serverUrl ?? '')
+    database = await createEmptyDatabase()
     await migratePostgres(database.url)
     line = await countRoundTrips(database.url)
     db = createPostgresDatabase(line.url)

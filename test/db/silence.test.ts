@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isUndecided } from '../../src/core/errors.js'
 import type { Database } from '../../src/db/database.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { type CreatedDatabase, createEmptyDatabase, serverUrl } from '../support/database.js'
 import { type Line, startLine } from '../support/line.js'
 import { within } from '../support/pace.js'
 
@@ -39,14 +39,14 @@ async function startFreezableLine(port: number): Promise<FreezableLine> {
   return { ...line, freeze: set(true), thaw: set(false) }
 }
 
-describe.skipIf(serverUrl === null)('a PostgreSQL that falls silent', () => {
-  let database: Awaited<ReturnType<typeof createEmptyPostgres>>
+describe('a PostgreSQL that falls silent', () => {
+  let database: CreatedDatabase
   let line: FreezableLine
   let db: Database
   let told: boolean[]
 
   beforeAll(async () => {
-    database = await createEmptyPostgres(serverUrl ?? '')
+    database = await createEmptyDatabase()
     line = await startFreezableLine(Number(new URL(database.url).port || 5432))
     const url = new URL(database.url)
     url.host = `127.0.0.1:${line.port}`
@@ -170,7 +170,7 @@ describe.skipIf(serverUrl === null)('a PostgreSQL that falls silent', () => {
   })
 
   test('because its processes are stopped, is left for new ones', async () => {
-    const direct = createPostgresDatabase(serverUrl ?? '')
+    const direct = createPostgresDatabase(serverUrl())
     await Promise.all(Array.from({ length: 5 }, () => db.rows('SELECT pg_sleep(0.1)::text')))
     await db.rows('SELECT pg_sleep(1.2)::text')
     const pids = await direct.rows<{ pid: number }>(

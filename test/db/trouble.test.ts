@@ -1,18 +1,11 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { errorMessage, isUndecided, TransientError } from '../../src/core/errors.js'
 import type { Database } from '../../src/db/database.js'
 import { translateError } from '../../src/db/errors.js'
-import { openDatabase } from '../../src/db/index.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
-import { startInProcess } from '../graphql/server.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { type CreatedDatabase, createEmptyDatabase } from '../support/database.js'
 
-const WAIT = { timeout: 30_000, interval: 50 }
-
-/** As PGlite's file system throws them: no Error, and without a message. */
+/** As some libraries throw them: no Error, and without a message. */
 class ErrnoError {
   readonly name = 'ErrnoError'
   constructor(readonly errno: number) {}
@@ -48,7 +41,6 @@ test.each<[unknown, RegExp]>([
   // Of a name with two addresses, neither of which answers.
   [Object.assign(new AggregateError([new Error('connect ECONNREFUSED ::1:1')], ''), { code: 'ECONNREFUSED' }), /does not answer/],
   [new Error('Client has encountered a connection error and is not queryable'), /does not answer/],
-  [new Error('connection terminated: the embedded database has failed (Aborted())'), /look at its disk/],
 ])('what is wrong with the database is said in words: %s', (thrown, words) => {
   const error = translateError(thrown)
   expect(error).toBeInstanceOf(TransientError)
@@ -63,12 +55,12 @@ test('what is wrong with a statement stays what it is', () => {
   }
 })
 
-describe.skipIf(serverUrl === null)('PostgreSQL in trouble', () => {
-  let database: Awaited<ReturnType<typeof createEmptyPostgres>>
+describe('PostgreSQL in trouble', () => {
+  let database: CreatedDatabase
   let db: Database
   const troubles: TransientError[] = []
   beforeAll(async () => {
-    database = await createEmptyPostgres(serverUrl ?? '')
+    database = await createEmptyDatabase()
     db = createPostgresDatabase(database.url, { onTrouble: (trouble) => troubles.push(trouble) })
     await db.run('CREATE TABLE numbers (n integer)')
   })
@@ -105,49 +97,5 @@ describe.skipIf(serverUrl === null)('PostgreSQL in trouble', () => {
     await expect(db.rows('SELECT 1/0')).rejects.toThrow('division')
     await expect(db.reading(AbortSignal.abort()).rows('SELECT 1')).rejects.toThrow('left')
     expect(troubles).toEqual([])
-  })
-})
-
-describe('the folder of the embedded database', () => {
-  let folder: string
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'transient-trouble-'))
-  })
-  afterEach(() => rm(folder, { recursive: true, force: true }))
-
-  test('that cannot be had is named at the start', async () => {
-    const file = join(folder, 'file')
-    await writeFile(file, '')
-    for (const dataDir of [file, join(file, 'below')]) {
-      await expect(openDatabase({ databaseUrl: null, dataDir })).rejects.toThrow(`${dataDir} (DATA_DIR)`)
-    }
-  })
-
-  test('that is taken away makes the server unready, says where, and all goes on when it is back', {
-    timeout: 120_000,
-  }, async () => {
-    const dataDir = join(folder, 'data')
-    const server = await startInProcess({ DATA_DIR: dataDir })
-    const health = async () => (await fetch(`${server.url}/health/ready`)).status
-    const write = 'mutation { upsertVariable(input: { executionId: "7", name: "a", value: 1 }) { revision } }'
-    try {
-      expect(await health()).toBe(200)
-      expect((await server.ask(write)).errors).toEqual([])
-      await rename(dataDir, `${dataDir}.away`)
-      await expect.poll(health, WAIT).toBe(503)
-      for (const query of [write, '{ executions { totalCount } }']) {
-        const [error] = (await server.ask(query)).errors
-        expect(error).toMatchObject({ extensions: { code: 'OVERLOADED' }, message: expect.stringContaining('DATA_DIR') })
-        expect(error?.message).not.toContain(folder)
-      }
-      expect(server.log()).toContain(join(dataDir, 'db'))
-      await rename(`${dataDir}.away`, dataDir)
-      await expect.poll(health, WAIT).toBe(200)
-      expect((await server.ask('{ executions { totalCount } }')).data).toEqual({ executions: { totalCount: 1 } })
-      // Once, however many asked.
-      expect(server.log().match(/"database":"\//g)).toHaveLength(1)
-    } finally {
-      await server.close()
-    }
   })
 })

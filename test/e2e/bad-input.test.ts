@@ -23,7 +23,7 @@ interface Wrong {
   readonly says?: readonly (string | RegExp)[]
 }
 
-const LEAKS = [/\bat .+:\d+:\d+/, /node_modules/, /\bSELECT\b.+\bFROM\b/, /prisma/i, /pglite/i]
+const LEAKS = [/\bat .+:\d+:\d+/, /node_modules/, /\bSELECT\b.+\bFROM\b/, /prisma/i]
 
 function expectSays(message: string, says: Wrong['says'] = []): void {
   for (const part of says)

@@ -13,7 +13,7 @@ const ID = '7100'
 const cluster = process.env['TEST_LONG'] === '1' && hasNatsServer ? await startPostgresCluster() : null
 
 if (cluster === null) {
-  it.skip('NOT RUN: outages need TEST_LONG=1, initdb and nats-server', () => undefined)
+  it.skip('NOT RUN: outages need TEST_LONG=1 and nats-server', () => undefined)
 } else {
   describe('a part that is gone', () => withCluster(cluster))
 }

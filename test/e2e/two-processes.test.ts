@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasNatsServer, startTestNats, type TestNats } from '../support/nats.js'
 import { within } from '../support/pace.js'
-import { findPostgres, type TestPostgres } from '../support/postgres.js'
+import { openPostgres, type TestPostgres } from '../support/postgres.js'
 import { serveUntilExit, startTestServer, type TestServer } from '../support/server.js'
 
 const STEPS = 50
@@ -30,11 +30,11 @@ const PLAYBOOK = JSON.stringify({
   ],
 })
 
-const postgres = hasNatsServer ? await findPostgres() : null
+const postgres = hasNatsServer ? openPostgres() : null
 afterAll(() => postgres?.close())
 
 if (postgres === null) {
-  it.skip('NOT RUN: two processes need a reachable PostgreSQL (TEST_DATABASE_URL) and nats-server on the PATH', () => undefined)
+  it.skip('NOT RUN: two processes need nats-server on the PATH', () => undefined)
 } else {
   describe('two processes on one PostgreSQL with NATS', () => withNats(postgres))
 }

@@ -10,11 +10,11 @@ import type { ExecutionRecord } from '../../src/executions/record.js'
 import { createExecutionsService, type ExecutionsService } from '../../src/executions/service.js'
 import { findExecution, lockOrCreateExecution, updateExecution } from '../../src/executions/store.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { insertExecution } from '../support/executions.js'
 import { WAIT } from '../support/pace.js'
 
-describeEachDatabase('executions', (open) => {
+describeDatabase('executions', (open) => {
   let db: Database
   let bus: StepBus
   let executions: ExecutionsService

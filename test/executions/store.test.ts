@@ -10,10 +10,10 @@ import {
   lockOrCreateExecution,
   updateExecution,
 } from '../../src/executions/store.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { insertExecution } from '../support/executions.js'
 
-describeEachDatabase('execution store', (open) => {
+describeDatabase('execution store', (open) => {
   let db: Database
   beforeAll(async () => {
     db = await open()

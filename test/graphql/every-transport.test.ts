@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type JsonObject, parseJson } from '../../src/core/json.js'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { createEmptyDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { countRoundTrips } from '../support/round-trips.js'
 import { type InProcessServer, startInProcess } from './server.js'
@@ -173,10 +173,10 @@ describe('an error is the same over every transport, new or known, printed or re
   })
 })
 
-describe.skipIf(serverUrl === null)('while PostgreSQL is away', () => {
+describe('while PostgreSQL is away', () => {
   let drop: () => Promise<void>
   beforeAll(async () => {
-    const database = await createEmptyPostgres(serverUrl ?? '')
+    const database = await createEmptyDatabase()
     const line = await countRoundTrips(database.url)
     drop = database.drop
     socket.socket.terminate()

@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { createEmptyPostgres, serverUrl } from '../support/database.js'
+import { type CreatedDatabase, createEmptyDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { type InProcessServer, startInProcess } from './server.js'
 
@@ -20,14 +20,14 @@ const LISTS: readonly (readonly [query: string, word: string])[] = [
   ['{ audit { nodes { action } } }', 'FROM transient.audit'],
 ]
 
-describe.skipIf(serverUrl === null)('a caller that leaves', () => {
-  let database: Awaited<ReturnType<typeof createEmptyPostgres>>
+describe('a caller that leaves', () => {
+  let database: CreatedDatabase
   let server: InProcessServer
   let locker: pg.Client
   let beside: pg.Client
 
   beforeAll(async () => {
-    database = await createEmptyPostgres(serverUrl ?? '')
+    database = await createEmptyDatabase()
     server = await startInProcess({ DATABASE_URL: database.url })
     locker = new pg.Client({ connectionString: database.url })
     beside = new pg.Client({ connectionString: database.url })

@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { loadConfig } from '../../src/config.js'
 import { type JsonObject, parseJson } from '../../src/core/json.js'
 import { createLogger } from '../../src/server/logger.js'
 import { type RunningServer, startServer } from '../../src/server/main.js'
+import { createMigratedDatabase } from '../support/database.js'
 
 export interface GraphQLAnswer {
   readonly status: number
@@ -21,15 +19,15 @@ export interface InProcessServer extends RunningServer {
   post(body: string, headers?: Record<string, string>): Promise<GraphQLAnswer>
 }
 
-/** The whole service in this process, on a free port and a new embedded database. */
+/** The whole service in this process, on a free port and a database of its own. */
 export async function startInProcess(env: Readonly<Record<string, string>> = {}): Promise<InProcessServer> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'transient-graphql-'))
+  const database = env['DATABASE_URL'] === undefined ? await createMigratedDatabase() : null
   let log = ''
   const write = (line: string): void => {
     log += line
   }
   const logger = createLogger('info', { write })
-  const server = await startServer(loadConfig({ PORT: '0', DATA_DIR: dataDir, ...env }), { logger })
+  const server = await startServer(loadConfig({ PORT: '0', DATABASE_URL: database?.url, ...env }), { logger })
 
   async function post(body: string, headers: Record<string, string> = {}): Promise<GraphQLAnswer> {
     const response = await fetch(`${server.url}/graphql`, {
@@ -56,7 +54,7 @@ export async function startInProcess(env: Readonly<Record<string, string>> = {})
     ask: (query, variables = '{}') => post(`{"query":${JSON.stringify(query)},"variables":${variables}}`),
     async close() {
       await server.close()
-      rmSync(dataDir, { recursive: true, force: true })
+      await database?.drop()
     },
   }
 }

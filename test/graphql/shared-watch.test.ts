@@ -12,7 +12,7 @@ import type { Services } from '../../src/orchestrator/services.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
 import { type CountingDatabase, countingDatabase } from '../support/counting-database.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { newId, set, write } from '../variables/support.js'
 
@@ -23,7 +23,7 @@ const VARIABLES = `subscription ($id: ID!, $after: Revision) { variableChanged(e
 const EXECUTION = 'subscription ($id: ID!) { executionChanged(id: $id) { id status revision } }'
 const EXECUTIONS = 'subscription { executionsChanged { id revision } }'
 
-describeEachDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
+describeDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
   let reads: CountingDatabase
   let variables: VariablesService
   let mine: Session

@@ -2,7 +2,7 @@ import { getNamedType, getNullableType, isListType, isObjectType } from 'graphql
 import { beforeAll, expect, it } from 'vitest'
 import type { Database } from '../../src/db/database.js'
 import { schema } from '../../src/graphql/index.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { openPipeline } from '../support/pipeline.js'
 
 /** The database, counting statements: those that a client cannot see the end of grow with its result. */
@@ -10,7 +10,6 @@ function counting(db: Database) {
   const seen: string[] = []
   const watched: Database = {
     ...db,
-    dialect: db.dialect,
     get prisma() {
       return db.prisma
     },
@@ -98,7 +97,7 @@ it('every nested field of a listed type is in the table', () => {
   expect(fields.sort()).toEqual(Object.keys(NESTED).sort())
 })
 
-describeEachDatabase('statements of one operation', (open) => {
+describeDatabase('statements of one operation', (open) => {
   async function prepare() {
     const db = await open()
     for (const statement of FILL.split(';')) await db.run(statement.replace('$source', `'${SOURCE}'`))

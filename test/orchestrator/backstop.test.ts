@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 
 const LONG = '{% for i in range(3000) %}{% set x = i %}{% endfor %}done'
@@ -8,7 +8,7 @@ function playbook(name: string, { workload = '{}', step }: { workload?: string; 
   return `apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: ${name}, path: test/${name}}\nworkload: ${workload}\nworkflow:\n${step}`
 }
 
-describeEachDatabase('a machine that hangs while a template is evaluated', (open) => {
+describeDatabase('a machine that hangs while a template is evaluated', (open) => {
   let engine: Engine
   /** How many further evaluations the machine hangs in: two looks at the clock each, seconds apart. */
   let hangs = 0

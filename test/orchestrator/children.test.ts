@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
 
-describeEachDatabase('child executions', (open) => {
+describeDatabase('child executions', (open) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await openEngine(await open())

@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ClaimedTask } from '../../src/orchestrator/orchestrator.js'
 import { listUnservedPools } from '../../src/tasks/store.js'
-import { describeEachDatabase, type TestDatabase } from '../support/database.js'
+import { describeDatabase, type TestDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { within } from '../support/pace.js'
 
 let pools = 0
 
-describeEachDatabase('claims', (open) => {
+describeDatabase('claims', (open) => {
   let db: TestDatabase
   let engine: Engine
   let pool: string

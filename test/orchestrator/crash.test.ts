@@ -6,7 +6,7 @@ import { createCatalogService } from '../../src/catalog/service.js'
 import type { Database } from '../../src/db/database.js'
 import { TOOLS, type Toolbox } from '../../src/tools/index.js'
 import { createVariablesService } from '../../src/variables/service.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { dyingDatabase } from '../support/dying-database.js'
 import { type Engine, openEngine, testToolbox } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
@@ -49,7 +49,7 @@ const SMALL = playbook(
   `\n- step: one\n  vars: {y: "{{ workload.x + 1 }}"}\n  next: end\n- step: end\n  tool: ${python('return y', 'y')}`,
 )
 
-describeEachDatabase('a process that is killed at any statement', (open) => {
+describeDatabase('a process that is killed at any statement', (open) => {
   let db: Database
   let toolbox: Toolbox
   let folder: string

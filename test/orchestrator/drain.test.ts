@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { openEngine } from '../support/engine.js'
 
 const SLOW = `
@@ -12,7 +12,7 @@ workflow:
   tool: {kind: python, code: "import time\\ntime.sleep(30)\\nresult = 1"}
 `
 
-describeEachDatabase('a drain', (open) => {
+describeDatabase('a drain', (open) => {
   test('gives back the task that does not end in time: free at once, and not counted', async () => {
     const db = await open()
     const engine = await openEngine(db)

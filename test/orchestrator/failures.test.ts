@@ -2,13 +2,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/core/json.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
 
 const FAIL = python("raise ValueError('no')")
 
-describeEachDatabase('failures', (open) => {
+describeDatabase('failures', (open) => {
   let engine: Engine
   let url = ''
   const server = createServer((request, response) => {

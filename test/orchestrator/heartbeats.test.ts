@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { openEngine } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
 
@@ -8,11 +8,9 @@ const LEASE_MS = 300
 const LOCKED_MS = 1500
 const SLEEPER = playbook('sleeper', `- step: start\n  tool: ${python('import time; time.sleep(6); return 1')}`)
 
-describeEachDatabase('heartbeats', (open) => {
-  test('wait one at a time for a row that another holds, and leave the connections to others', async (context) => {
+describeDatabase('heartbeats', (open) => {
+  test('wait one at a time for a row that another holds, and leave the connections to others', async () => {
     const db = await open()
-    // PGlite has one connection: nobody else can hold a row.
-    if (db.dialect === 'pglite') return context.skip()
     const engine = await openEngine(db, { leaseMs: LEASE_MS })
     const { id } = await engine.start(SLEEPER)
     const lock = 'SELECT 1 FROM transient.task WHERE execution_id = $1::bigint AND lease_until IS NOT NULL FOR UPDATE'

@@ -3,12 +3,12 @@ import { createCatalogService } from '../../src/catalog/service.js'
 import { createExecutionLookup } from '../../src/orchestrator/lookup.js'
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import { TOOLS } from '../../src/tools/index.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { dyingDatabase } from '../support/dying-database.js'
 import { openEngine } from '../support/engine.js'
 import { playbook } from '../support/source.js'
 
-describeEachDatabase('what never changes of an execution', (open) => {
+describeDatabase('what never changes of an execution', (open) => {
   test('is read once, however large, and kept within a bound', async () => {
     const db = await open()
     const engine = await openEngine(db)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type JsonValue, type LosslessNumber, numberText, parseJson } from '../../src/core/json.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 
 /** A playbook with a name and a workflow. */
@@ -8,7 +8,7 @@ function playbook(name: string, workflow: string, workload = '{}'): string {
   return `apiVersion: noetl.io/v2\nkind: Playbook\nmetadata: {name: ${name}, path: test/${name}}\nworkload: ${workload}\nworkflow:\n${workflow}`
 }
 
-describeEachDatabase('the orchestrator', (open) => {
+describeDatabase('the orchestrator', (open) => {
   let engine: Engine
   beforeAll(async () => {
     engine = await openEngine(await open(), { stepLimit: 50 })

@@ -3,14 +3,14 @@ import type { TaskRef } from '../../src/bus/bus.js'
 import { createMemoryBus } from '../../src/bus/index.js'
 import { createRelay } from '../../src/orchestrator/relay.js'
 import { formatTaskId, type TaskKey } from '../../src/tasks/record.js'
-import { describeEachDatabase, type TestDatabase } from '../support/database.js'
+import { describeDatabase, type TestDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 
 vi.setConfig({ testTimeout: 60_000 })
 
 type Overrides = Partial<Parameters<typeof createRelay>[0]>
 
-describeEachDatabase('the relay', (open) => {
+describeDatabase('the relay', (open) => {
   function relayOn(db: TestDatabase, overrides: Overrides = {}) {
     const ensured: TaskRef[] = []
     const warned: string[] = []

@@ -5,7 +5,7 @@ import { createExecutionsService } from '../../src/executions/service.js'
 import { createPlayground } from '../../src/orchestrator/playground.js'
 import { MASK } from '../../src/sealing/mask.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { dumpOf } from '../support/dump.js'
 import { type Engine, type Finished, openEngine } from '../support/engine.js'
 import { keyRingOf } from '../support/keys.js'
@@ -13,7 +13,7 @@ import { playbook } from '../support/source.js'
 
 const SECRET = 'canary-7b2e91'
 
-describeEachDatabase('sensitive values in playbooks', (open) => {
+describeDatabase('sensitive values in playbooks', (open) => {
   let db: Database
   let engine: Engine
   beforeAll(async () => {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MASK } from '../../src/sealing/mask.js'
 import { createToolbox, type Toolbox } from '../../src/tools/index.js'
-import { createEmptyPostgres, openPgliteDatabase, serverUrl } from '../support/database.js'
+import { createEmptyDatabase, openTestDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { keyRingOf } from '../support/keys.js'
 import { playbook } from '../support/source.js'
 
-describe.runIf(serverUrl !== null)('postgres steps of an execution, on PostgreSQL', () => {
+describe('postgres steps of an execution', () => {
   let engine: Engine
   let toolbox: Toolbox
   let drop: () => Promise<void>
   beforeAll(async () => {
-    const created = await createEmptyPostgres(serverUrl ?? '')
+    const created = await createEmptyDatabase()
     drop = created.drop
     toolbox = createToolbox({
       connections: new Map([['default', created.url]]),
@@ -19,12 +19,11 @@ describe.runIf(serverUrl !== null)('postgres steps of an execution, on PostgreSQ
       pythonPath: 'python3',
       pythonSandbox: 'off',
       pythonMemoryMib: 1024,
-      embeddedDatabaseDir: null,
       allowHosts: [],
       isLoopbackOpen: true,
       ownPort: null,
     })
-    engine = await openEngine(await openPgliteDatabase(), { toolbox, keyRing: keyRingOf('one') })
+    engine = await openEngine(await openTestDatabase(), { toolbox, keyRing: keyRingOf('one') })
   })
   afterAll(async () => {
     await engine.close()

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Database, SqlParameter, Transaction } from '../../src/db/database.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { playbook, python } from '../support/source.js'
 
@@ -25,11 +25,11 @@ function countingDatabase(db: Database): { db: Database; count(): number } {
       tx.send(text, ...parameters)
     },
   })
-  const { dialect, rows, texts, run, alone, reading } = db
+  const { rows, texts, run, alone, reading, refusal } = db
   return {
     count: () => count,
     db: {
-      ...{ dialect, rows, texts, run, alone, reading },
+      ...{ rows, texts, run, alone, reading, refusal },
       get prisma() {
         return db.prisma
       },
@@ -64,7 +64,7 @@ function loop(): string {
 const TRANSACTION = 4
 
 /** What steps cost, whatever the machine. Two sizes of the same work are compared: what a run costs in any case falls out. */
-describeEachDatabase('the statements', (open) => {
+describeDatabase('the statements', (open) => {
   let counting: ReturnType<typeof countingDatabase>
   let engine: Engine
   beforeAll(async () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import type { ClaimedTask } from '../../src/orchestrator/orchestrator.js'
 import type { Toolbox } from '../../src/tools/index.js'
-import { describeEachDatabase, type TestDatabase } from '../support/database.js'
+import { describeDatabase, type TestDatabase } from '../support/database.js'
 import { type Engine, openEngine, testToolbox } from '../support/engine.js'
 import { playbook } from '../support/source.js'
 
@@ -11,7 +11,7 @@ vi.setConfig({ testTimeout: 60_000 })
 
 let pools = 0
 
-describeEachDatabase('a timeout', (open) => {
+describeDatabase('a timeout', (open) => {
   const source = (more: string) => {
     pools += 1
     return {
@@ -111,9 +111,8 @@ describeEachDatabase('a timeout', (open) => {
     await engine.close()
   })
 
-  test('is kept by another process than the one whose worker hangs', async (context) => {
+  test('is kept by another process than the one whose worker hangs', async () => {
     const db: TestDatabase = await open()
-    if (db.dialect === 'pglite') return context.skip()
     const hung = await openEngine(db, { toolbox: deafToolbox(), processId: 'hung' })
     const { id } = await hung.start(playbook('away', '- step: start\n  timeout: 0.2\n  tool: {kind: python, code: "result = 1"}'))
     while ((await db.rows('SELECT 1 FROM transient.task WHERE execution_id = $1::bigint AND token IS NOT NULL', id)).length === 0)

@@ -3,7 +3,7 @@ import { layersOf } from '../../src/orchestrator/context.js'
 import { evaluateVars } from '../../src/orchestrator/vars.js'
 import { createBudget } from '../../src/template/index.js'
 import { problemsOf, workflow } from '../playbook/support.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { openEngine } from '../support/engine.js'
 import { playbook } from '../support/source.js'
 import { snapshotOf } from './snapshots.js'
@@ -109,7 +109,7 @@ test('a block of more than 10,000 entries is a problem', () => {
   ])
 })
 
-describeEachDatabase('a decision that fails for no reason of the step’s own', (open) => {
+describeDatabase('a decision that fails for no reason of the step’s own', (open) => {
   const LONG = '{% for i in range(3000) %}{% set x = i %}{% endfor %}done'
   const steps = {
     vars: `- step: start\n  vars: {before: 1, text: "${LONG}"}\n  next: [{when: "{{ this.status == 'error' }}", then: [caught]}]`,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { createNatsBus } from '../../src/bus/index.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { findNats, uniquePrefix } from '../support/nats.js'
 import { within } from '../support/pace.js'
@@ -34,7 +34,7 @@ const ageMs = (file: string): number => Date.now() - (statSync(file, { throwIfNo
 if (url === null) {
   it.skip('NOT RUN: two processes need NATS (TEST_NATS_URL)', () => undefined)
 } else {
-  describeEachDatabase('two engines on one database', (open) => {
+  describeDatabase('two engines on one database', (open) => {
     const closings: (() => Promise<void> | void)[] = []
     afterEach(async () => {
       for (const close of closings.splice(0)) await close()

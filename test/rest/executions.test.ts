@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { type Answer, newId, type RestServer, startRest } from './support.js'
 
 const YAML = `apiVersion: noetl.io/v1
@@ -29,7 +29,7 @@ workflow:
     answer: "{{ result.answer }}"
 `
 
-describeEachDatabase('REST playbooks, executions and tasks', (open) => {
+describeDatabase('REST playbooks, executions and tasks', (open) => {
   let rest: RestServer
   beforeAll(async () => {
     rest = await startRest(await open())

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { newId, type RestServer, startRest } from './support.js'
 
-describeEachDatabase('sensitive variables over REST', (open) => {
+describeDatabase('sensitive variables over REST', (open) => {
   let rest: RestServer
   beforeAll(async () => {
     rest = await startRest(await open())

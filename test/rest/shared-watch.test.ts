@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type CountingDatabase, countingDatabase } from '../support/counting-database.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { newId, type RestServer, startRest } from './support.js'
 
 const SUBSCRIBERS = 50
 const CHANGES = 5
 
-describeEachDatabase(`${SUBSCRIBERS} REST clients that wait for the same`, (open) => {
+describeDatabase(`${SUBSCRIBERS} REST clients that wait for the same`, (open) => {
   let reads: CountingDatabase
   let rest: RestServer
   beforeAll(async () => {

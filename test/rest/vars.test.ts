@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { newId, type RestServer, startRest } from './support.js'
 
 const MEBIBYTE = 1024 * 1024
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-describeEachDatabase('REST variables', (open) => {
+describeDatabase('REST variables', (open) => {
   let rest: RestServer
   beforeAll(async () => {
     rest = await startRest(await open())

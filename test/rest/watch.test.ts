@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { newId, type RestServer, startRest } from './support.js'
 
 interface StreamedEvent {
@@ -8,7 +8,7 @@ interface StreamedEvent {
   readonly data: { readonly revision: number; readonly changes: readonly Record<string, unknown>[] }
 }
 
-describeEachDatabase('REST watch', (open) => {
+describeDatabase('REST watch', (open) => {
   let rest: RestServer
   beforeAll(async () => {
     rest = await startRest(await open())

@@ -4,14 +4,14 @@ import { createRotationService, findLostKeys } from '../../src/rotation/service.
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService } from '../../src/variables/service.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { dumpOf } from '../support/dump.js'
 import { openEngine } from '../support/engine.js'
 import { keyRingOf } from '../support/keys.js'
 import { playbook } from '../support/source.js'
 import { newId, set, write } from '../variables/support.js'
 
-describeEachDatabase('the rotation of keys', (open) => {
+describeDatabase('the rotation of keys', (open) => {
   it('seals every table anew in small parts while writes go on, and nothing needs the old key afterwards', async () => {
     const db = await open()
     const old = await openEngine(db, { keyRing: keyRingOf('old') })

@@ -4,7 +4,7 @@ import type { Database } from '../../src/db/database.js'
 import { createExecutionsService } from '../../src/executions/service.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import type { VariableWrite } from '../../src/variables/record.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { dumpOf } from '../support/dump.js'
 import { type Engine, openEngine } from '../support/engine.js'
 import { keyRingOf } from '../support/keys.js'
@@ -12,7 +12,7 @@ import { playbook } from '../support/source.js'
 import { set, write } from '../variables/support.js'
 import { CANARY, CHILD, DERIVATIONS, leaksIn, PLAYBOOKS, randomSources } from './derivations.js'
 
-describeEachDatabase(`a canary through ${PLAYBOOKS * DERIVATIONS} random derivations`, (open) => {
+describeDatabase(`a canary through ${PLAYBOOKS * DERIVATIONS} random derivations`, (open) => {
   let db: Database
   let engine: Engine
   beforeAll(async () => {

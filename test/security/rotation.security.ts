@@ -5,7 +5,7 @@ import { runCli } from '../support/cli.js'
 import { encryptionKeys } from '../support/keys.js'
 import { hasNatsServer, startTestNats, type TestNats } from '../support/nats.js'
 import { within } from '../support/pace.js'
-import { findPostgres } from '../support/postgres.js'
+import { openPostgres } from '../support/postgres.js'
 import { startTestServer, type TestServer } from '../support/server.js'
 import { playbook } from '../support/source.js'
 import { dumpDatabase, HAS_PG_DUMP } from './canary-readers.js'
@@ -25,11 +25,11 @@ const PLAYBOOK = playbook(
   { more: 'sensitive: [seen, workload.key]' },
 )
 
-const postgres = hasNatsServer && HAS_PG_DUMP ? await findPostgres() : null
+const postgres = hasNatsServer && HAS_PG_DUMP ? openPostgres() : null
 afterAll(() => postgres?.close())
 
 if (postgres === null) {
-  it.skip('NOT RUN: rotating two processes needs PostgreSQL (TEST_DATABASE_URL), pg_dump and nats-server', () => undefined)
+  it.skip('NOT RUN: rotating two processes needs pg_dump and nats-server', () => undefined)
 } else {
   describe('the rotation of two processes on one PostgreSQL with NATS', () => {
     let nats: TestNats

@@ -1,4 +1,4 @@
-import { findPostgres, type TestPostgres } from './postgres.js'
+import { openPostgres, type TestPostgres } from './postgres.js'
 import { startTestServer, type TestServer } from './server.js'
 
 export interface Backend {
@@ -11,28 +11,27 @@ export interface Backend {
 const CONNECTION_NAMES = ['default', 'pg_local', 'pg_k8s']
 
 export interface BackendOptions {
-  /** Point postgres steps of the embedded server, too, at a real PostgreSQL under every connection name. */
+  /** Give postgres steps of the embedded server, too, a database under every connection name. */
   readonly hasConnections?: boolean
 }
 
-/** The product on the embedded database, or on PostgreSQL with databases of its own; null where that cannot be had. */
-export async function startBackend(name: Backend['name'], options: BackendOptions = {}): Promise<Backend | null> {
+/** The product on a database that it starts itself, or on one of DATABASE_URL. */
+export async function startBackend(name: Backend['name'], options: BackendOptions = {}): Promise<Backend> {
   const isEmbedded = name === 'embedded'
-  const postgres = isEmbedded && options.hasConnections !== true ? null : await findPostgres()
-  if (postgres === null && !isEmbedded) return null
-  const env = postgres === null ? {} : await environment(postgres, isEmbedded)
+  const postgres = openPostgres()
   try {
+    const env = isEmbedded && options.hasConnections !== true ? {} : await environment(postgres, isEmbedded)
     const server = await startTestServer({ env })
     return {
       name,
       server,
       async close() {
         await server.close()
-        await postgres?.close()
+        await postgres.close()
       },
     }
   } catch (error) {
-    await postgres?.close()
+    await postgres.close()
     throw error
   }
 }

@@ -1,55 +1,43 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe } from 'vitest'
 import type { Database } from '../../src/db/database.js'
-import { migratePglite, migratePostgres } from '../../src/db/migrate.js'
+import { migratePostgres } from '../../src/db/migrate.js'
 import { readMigrations } from '../../src/db/migrations.js'
-import { createPgliteDatabase } from '../../src/db/pglite.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
 import { within } from './pace.js'
-import { engineOn } from './pglite.js'
 
 export type TestDatabase = Database
 
 /** A fresh, migrated database; closed (and dropped) after the suite. */
 export type OpenTestDatabase = () => Promise<TestDatabase>
 
-const DEFAULT_URL = 'postgresql://root@127.0.0.1:5432/postgres'
 const TEMPLATE_LOCK = 4_210_917
 
-/**
- * Runs a suite on PGlite, and on PostgreSQL where one is reachable (TEST_DATABASE_URL, or the local one): `open` gives
- * a fresh, migrated database at each call.
- */
-export function describeEachDatabase(name: string, suite: (open: OpenTestDatabase) => void): void {
-  describe(`${name} on PGlite`, () => {
-    suite(collecting(openPgliteDatabase))
-  })
-  describe(`${name} on PostgreSQL`, () => {
-    if (serverUrl === null) {
-      test.skip(`NOT RUN: no PostgreSQL is reachable; set TEST_DATABASE_URL to run "${name}" there`, () => undefined)
-    } else {
-      suite(collecting(() => openPostgresDatabase(serverUrl)))
-    }
-  })
+/** Runs a suite that needs databases: `open` gives a fresh, migrated one at each call. */
+export function describeDatabase(name: string, suite: (open: OpenTestDatabase) => void): void {
+  describe(name, () => suite(collecting(openTestDatabase)))
 }
 
-/** A fresh, migrated PGlite database in memory. The caller closes it. */
-export async function openPgliteDatabase(): Promise<TestDatabase> {
-  return createPgliteDatabase(engineOn(await PGlite.create({ loadDataDir: new Blob([await pgliteSnapshot()]) })))
+/** The PostgreSQL server that tests make their databases on: the run's own (`cluster.ts`), or, for benchmarks, this machine's. */
+export function serverUrl(): string {
+  return process.env['TEST_DATABASE_URL'] || 'postgresql://postgres@127.0.0.1:5432/postgres'
 }
 
-/** The PostgreSQL server for tests, or null. */
-export const serverUrl = await findServer()
+export interface CreatedDatabase {
+  readonly url: string
+  drop(): Promise<void>
+}
 
 /** Creates an empty database on the server for tests and answers its URL; `drop` removes it. */
-export async function createEmptyPostgres(url: string): Promise<{ readonly url: string; drop(): Promise<void> }> {
+export function createEmptyDatabase(): Promise<CreatedDatabase> {
+  return createDatabase('')
+}
+
+async function createDatabase(from: string): Promise<CreatedDatabase> {
+  const url = serverUrl()
   const name = `transient_test_${randomUUID().replaceAll('-', '')}`
-  await withClient(url, (client) => client.query(`CREATE DATABASE ${name}`))
+  await withClient(url, (client) => client.query(`CREATE DATABASE ${name}${from}`))
   return { url: databaseUrl(url, name), drop: () => dropDatabase(url, name) }
 }
 
@@ -65,38 +53,30 @@ function collecting(open: OpenTestDatabase): OpenTestDatabase {
   }
 }
 
-async function findServer(): Promise<string | null> {
-  const given = process.env['TEST_DATABASE_URL']
-  const url = given ?? DEFAULT_URL
-  try {
-    await withClient(url, (client) => client.query('SELECT 1'))
-    return url
-  } catch (error) {
-    if (given !== undefined) throw new Error('TEST_DATABASE_URL is set, but its server does not answer', { cause: error })
-    return null
-  }
+/** Creates a fresh, migrated database and answers its URL; `drop` removes it. */
+export async function createMigratedDatabase(): Promise<CreatedDatabase> {
+  return createDatabase(` TEMPLATE ${await ensureTemplate(serverUrl())}`)
 }
 
-async function openPostgresDatabase(url: string): Promise<TestDatabase> {
-  const template = await ensureTemplate(url)
-  const name = `transient_test_${randomUUID().replaceAll('-', '')}`
-  await withClient(url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`))
-  const database = createPostgresDatabase(databaseUrl(url, name))
-  const { dialect, rows, texts, run, transaction, alone, reading } = database
+/** A fresh, migrated database. Closing it drops it. */
+export async function openTestDatabase(): Promise<TestDatabase> {
+  const { url, drop } = await createMigratedDatabase()
+  const database = createPostgresDatabase(url)
+  const { rows, texts, run, transaction, alone, reading, refusal } = database
   return {
-    dialect,
     rows,
     texts,
     run,
     transaction,
     alone,
     reading,
+    refusal,
     get prisma() {
       return database.prisma
     },
     async close() {
       await database.close()
-      await dropDatabase(url, name)
+      await drop()
     },
   }
 }
@@ -119,27 +99,6 @@ function ensureTemplate(url: string): Promise<string> {
     return name
   })
   return template
-}
-
-let snapshot: Promise<Buffer<ArrayBuffer>> | null = null
-
-/** The data folder of a migrated PGlite, made once for each state of the migrations and kept in the temporary folder. */
-function pgliteSnapshot(): Promise<Buffer<ArrayBuffer>> {
-  snapshot ??= (async () => {
-    const path = join(tmpdir(), `transient-pglite-${await migrationsKey()}.tar`)
-    const kept = await readFile(path).catch(() => null)
-    if (kept !== null) return kept
-    const pglite = await PGlite.create()
-    await migratePglite(pglite)
-    const dump = await pglite.dumpDataDir('none')
-    await pglite.close()
-    const made = Buffer.from(await dump.arrayBuffer())
-    const draft = `${path}.${randomUUID()}`
-    await writeFile(draft, made)
-    await rename(draft, path)
-    return made
-  })()
-  return snapshot
 }
 
 async function migrationsKey(): Promise<string> {

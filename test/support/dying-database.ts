@@ -49,7 +49,7 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
   return {
     db: {
       ...wrap(db),
-      dialect: db.dialect,
+      refusal: db.refusal,
       get prisma() {
         return db.prisma
       },

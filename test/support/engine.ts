@@ -66,7 +66,6 @@ export function testToolbox(): Toolbox {
     // Steps write files that tests read; the sandbox has its own tests.
     pythonSandbox: 'off',
     pythonMemoryMib: 1024,
-    embeddedDatabaseDir: null,
     allowHosts: [],
     isLoopbackOpen: true,
     ownPort: null,

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ process.once('exit', () => {
 export async function startTestServer(settings: ServerSettings = {}): Promise<TestServer> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
-  const dataDir = settings.dataDir ?? freshFolder()
+  const dataDir = settings.dataDir ?? mkdtempSync(join(tmpdir(), 'transient-test-'))
   const env = serverEnvironment({ PORT: String(port), DATA_DIR: dataDir, ...settings.env })
   let output = ''
   let child: ChildProcess | null = null
@@ -86,14 +86,6 @@ export async function startTestServer(settings: ServerSettings = {}): Promise<Te
       if (settings.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
     },
   }
-}
-
-/** A data folder as a first start leaves it, copied from the one that the run's set-up made. */
-function freshFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'transient-test-'))
-  const made = process.env['TEST_FRESH_FOLDER']
-  if (made !== undefined) cpSync(made, folder, { recursive: true })
-  return folder
 }
 
 /** Runs `transient serve` with settings that must make it end by itself, and answers how it ended. */

@@ -10,7 +10,6 @@ export function environmentWith(parts: Partial<ToolEnvironment> = {}): ToolEnvir
     pythonPath: 'python3',
     pythonSandbox: 'auto',
     pythonMemoryMib: 1024,
-    embeddedDatabaseDir: null,
     allowHosts: [],
     isLoopbackOpen: true,
     ownPort: null,

@@ -1,23 +1,23 @@
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/db/index.js'
-import { findPostgres } from '../support/postgres.js'
+import { openPostgres } from '../support/postgres.js'
 import { createCaller, environmentWith } from './call.js'
 import { sqlInput } from './sql.js'
 
-const postgres = await findPostgres()
+const postgres = openPostgres()
 
-describe.skipIf(postgres === null)("the product's own database", () => {
+describe("the product's own database", () => {
   it('is refused to a postgres step, by whatever way, unless its role cannot come at the tables', async () => {
-    if (postgres === null) return
     const url = await postgres.createDatabase()
-    await (await openDatabase({ databaseUrl: url, dataDir: '' })).close()
+    await (await openDatabase(url)).close()
     const admin = new pg.Client({ connectionString: url })
     await admin.connect()
     const role = `steps_${process.pid}_${Date.now().toString(36)}`
-    await admin.query(`CREATE ROLE ${role} LOGIN`)
+    await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD 'steps'`)
     const asRole = new URL(url)
     asRole.username = role
+    asRole.password = 'steps'
     const connections = new Map([
       ['own', url],
       ['role', asRole.href],

@@ -6,7 +6,7 @@ import type { Database } from '../../src/db/database.js'
 import { findExecution, updateExecution } from '../../src/executions/store.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { keyRingOf } from '../support/keys.js'
 import { within } from '../support/pace.js'
 import { increment, newId, remove, set, write } from './support.js'
@@ -36,7 +36,7 @@ function countingWays(db: Database) {
 const ONE_STATEMENT = { alone: 1, transactions: 0 }
 const ONE_TRANSACTION = { alone: 0, transactions: 1 }
 
-describeEachDatabase('a write over what the process remembers', (open) => {
+describeDatabase('a write over what the process remembers', (open) => {
   let db: Database
   let ours: VariablesService
   let theirs: VariablesService

@@ -7,10 +7,10 @@ import { ListedVariable } from '../../src/variables/read/listed.js'
 import type { VariableRecord } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
 import { countingDatabase } from '../support/counting-database.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { createService, newId, remove, set, write } from './support.js'
 
-describeEachDatabase('pages of variables', (open) => {
+describeDatabase('pages of variables', (open) => {
   let db: Database
   let service: VariablesService
   const id = newId()

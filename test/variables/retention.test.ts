@@ -4,13 +4,13 @@ import type { Database } from '../../src/db/database.js'
 import { findExecution, updateExecution } from '../../src/executions/store.js'
 import { createRetention } from '../../src/variables/retention/retention.js'
 import type { VariablesService } from '../../src/variables/service.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { createService, increment, newId, openWatch, remove, set, write } from './support.js'
 
 const DAY_MS = 86_400_000
 
-describeEachDatabase('retention', (open) => {
+describeDatabase('retention', (open) => {
   let db: Database
   let service: VariablesService
   beforeAll(async () => {

@@ -6,7 +6,7 @@ import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import { MASK } from '../../src/sealing/mask.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { keyRingOf } from '../support/keys.js'
 import { increment, newId, openWatch, remove, set, write } from './support.js'
 
@@ -17,7 +17,7 @@ function secret(name: string, value: JsonValue): VariableWrite {
   return { operation: 'set', name, value, type: 'user_defined', sourceStep: null, isSensitive: true }
 }
 
-describeEachDatabase('sensitive variables', (open) => {
+describeDatabase('sensitive variables', (open) => {
   let db: Database
   let service: VariablesService
   beforeAll(async () => {

@@ -4,10 +4,10 @@ import { type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js
 import type { Database } from '../../src/db/database.js'
 import { findExecution, lockExecution, updateExecution } from '../../src/executions/store.js'
 import type { VariablesService } from '../../src/variables/service.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { ACTOR, createService, increment, newId, remove, set, write } from './support.js'
 
-describeEachDatabase('the variables service', (open) => {
+describeDatabase('the variables service', (open) => {
   let db: Database
   let service: VariablesService
   beforeAll(async () => {

@@ -7,7 +7,7 @@ import type { JsonValue } from '../../src/core/json.js'
 import type { Database, SqlParameter } from '../../src/db/database.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { applyEvents, createService, increment, newId, openWatch, remove, set, write } from './support.js'
 
@@ -19,7 +19,7 @@ const aWrite: fc.Arbitrary<VariableWrite> = fc.oneof(
 )
 const aChangeSet = fc.uniqueArray(aWrite, { selector: (one) => one.name, minLength: 1, maxLength: 3 })
 
-describeEachDatabase('a watch', (open) => {
+describeDatabase('a watch', (open) => {
   let db: Database
   let service: VariablesService
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
 import { createWriteQueue } from '../../src/variables/write/write-queue.js'
-import { describeEachDatabase } from '../support/database.js'
+import { describeDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { createService, increment, newId, remove, set, write } from './support.js'
 
@@ -22,7 +22,7 @@ const aWrite: fc.Arbitrary<VariableWrite> = fc.oneof(
 )
 const aChangeSet = fc.uniqueArray(aWrite, { selector: (one) => one.name, minLength: 1, maxLength: 3 })
 
-describeEachDatabase('writes that share a transaction', (open) => {
+describeDatabase('writes that share a transaction', (open) => {
   let db: Database
   let service: VariablesService
   beforeAll(async () => {
@@ -115,7 +115,6 @@ describeEachDatabase('writes that share a transaction', (open) => {
   })
 
   it('do not wait for an execution that a step holds', async () => {
-    if (db.dialect === 'pglite') return
     const [held, free] = [newId(), newId()]
     await write(service, held, set('a', 0))
     const order: string[] = []

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Line, startLine } from '../support/line.js'
-import { findPostgres } from '../support/postgres.js'
+import { openPostgres } from '../support/postgres.js'
 import { freePort, startTestServer, type TestServer } from '../support/server.js'
 
 /** Several API processes on one PostgreSQL and one NATS, which they reach over a line that can be cut. */
@@ -26,11 +26,7 @@ export async function startFleet(count: number): Promise<Fleet | null> {
     console.warn('SKIPPED: no nats-server can be started, so watching over several processes is not checked here')
     return null
   }
-  const postgres = await findPostgres()
-  if (postgres === null) {
-    await nats.close()
-    return null
-  }
+  const postgres = openPostgres()
   const natsLine = await startLine(nats.port)
   const servers: TestServer[] = []
   const close = async (): Promise<void> => {

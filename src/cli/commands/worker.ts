@@ -82,8 +82,6 @@ async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
     pythonPath: python,
     pythonSandbox,
     pythonMemoryMib,
-    // The server's own embedded database has one process only.
-    embeddedDatabaseDir: null,
     allowHosts,
     isLoopbackOpen: isLocal && !hasKey,
     ownPort: isLocal ? Number(server.port || (server.protocol === 'https:' ? 443 : 80)) : null,

@@ -1,7 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolEnvironment, ToolOutcome } from '../tool.js'
-import { createEmbeddedDatabase } from './embedded.js'
 import { createPgDatabase, type SqlDatabase } from './pg-session.js'
 import type { SqlPlace } from './places.js'
 import { runStatements, StatementFailed } from './run-statements.js'
@@ -47,10 +46,9 @@ export function createPostgresTool(environment: ToolEnvironment): RunningTool {
   }
 }
 
-function openDatabase(name: string, { connections, embeddedDatabaseDir }: ToolEnvironment): SqlDatabase | null {
+function openDatabase(name: string, { connections }: ToolEnvironment): SqlDatabase | null {
   const url = connections.get(name)
-  if (url !== undefined) return createPgDatabase(url)
-  return name === DEFAULT_CONNECTION && embeddedDatabaseDir !== null ? createEmbeddedDatabase(embeddedDatabaseDir) : null
+  return url === undefined ? null : createPgDatabase(url)
 }
 
 function connectionName(auth: JsonValue): string {

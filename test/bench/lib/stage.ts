@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { findPostgres } from '../../support/postgres.js'
+import { openPostgres } from '../../support/postgres.js'
 import { startTestServer, type TestServer } from '../../support/server.js'
 import { type Postgraphile, startPostgraphile } from './postgraphile.js'
 import { upsertStatement } from './yardstick-sql.js'
@@ -22,8 +22,7 @@ export interface Stage {
 
 /** @throws Error when no PostgreSQL is reachable */
 export async function openStage({ hasPostgraphile = true } = {}): Promise<Stage> {
-  const postgres = await findPostgres()
-  if (postgres === null) throw new Error('a PostgreSQL is needed: set TEST_DATABASE_URL')
+  const postgres = openPostgres()
   const [ownDatabaseUrl, databaseUrl] = [await postgres.createDatabase(), await postgres.createDatabase()]
   // The server's migrations make the tables of both.
   await (await startTestServer({ env: { DATABASE_URL: databaseUrl } })).close()
