@@ -69,7 +69,11 @@ interface BorrowOptions<T> {
 async function borrow<T>({ pool, url, session: { signal, timeoutMs, onNotice }, use }: BorrowOptions<T>): Promise<T> {
   const client = await connect(pool)
   let isBroken = false
+  let isAbandoned = false
+  // Rows that were on their way still come: each of them would ask for it again.
   const abandon = () => {
+    if (isAbandoned) return
+    isAbandoned = true
     isBroken = true
     // The server would go on with the statement until it next writes to the closed connection.
     void cancelBackend(client, url)
