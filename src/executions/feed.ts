@@ -1,7 +1,7 @@
 import type { StepBus } from '../bus/bus.js'
 import type { ExecutionId } from '../core/ids.js'
 import { createSharedCalls } from '../core/shared-calls.js'
-import type { Database } from '../db/database.js'
+import type { Database, Sql } from '../db/database.js'
 import { type Progress, readProgress, readRecentProgress } from './feed-store.js'
 
 /** `isHinted`: it changed just now; else it was found by looking, and may have changed since the look before. */
@@ -11,8 +11,11 @@ type Listener = (id: ExecutionId, isHinted: boolean) => void
 export interface ExecutionFeed {
   /** Answers the function that ends it. */
   listen(executionId: ExecutionId | '*', listener: Listener): () => void
-  /** Looks now: from here on what is found by looking has changed after this call began. @throws TransientError when the database does not answer */
-  look(): Promise<void>
+  /**
+   * Looks now: what is found by looking from here on has changed after this call began.
+   * @throws TransientError OVERLOADED when the database does not answer, or all who asked have left
+   */
+  look(signal: AbortSignal): Promise<void>
 }
 
 interface FeedOptions {
@@ -32,12 +35,12 @@ export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): Execution
   let polling: Promise<void> | null = null
   const share = createSharedCalls()
 
-  const poll = async () => {
+  const poll = async (sql: Sql) => {
     const startedAt = performance.now()
     try {
       const ids = [...listeners.keys()].filter((key) => key !== '*')
-      const found: Progress[] = ids.length > 0 ? await readProgress(db, ids) : []
-      if (listeners.has('*')) found.push(...(await readRecentProgress(db)))
+      const found: Progress[] = ids.length > 0 ? await readProgress(sql, ids) : []
+      if (listeners.has('*')) found.push(...(await readRecentProgress(sql)))
       const moved = found.filter(({ id, eventSeq }) => polled.get(id) !== eventSeq)
       polled = new Map(found.map(({ id, eventSeq }) => [id, eventSeq]))
       for (const { id } of moved) {
@@ -49,22 +52,22 @@ export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): Execution
     }
   }
 
-  const begin = (): Promise<void> => {
+  const begin = (sql: Sql): Promise<void> => {
     if (timer !== null) clearTimeout(timer)
     timer = null
-    polling = poll()
+    polling = poll(sql)
     return polling
   }
 
   const schedule = (delayMs: number) => {
     // While the database does not answer, the next poll makes up for this one.
-    timer = listeners.size > 0 ? setTimeout(() => void begin().catch(() => undefined), delayMs) : null
+    timer = listeners.size > 0 ? setTimeout(() => void begin(db).catch(() => undefined), delayMs) : null
     timer?.unref()
   }
 
-  const look = async (): Promise<void> => {
+  const look = async (signal: AbortSignal | undefined): Promise<void> => {
     while (polling !== null) await polling.catch(() => undefined)
-    await begin()
+    await begin(db.reading(signal))
   }
 
   return {
@@ -83,6 +86,6 @@ export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): Execution
         polled = new Map()
       }
     },
-    look: () => share('', look),
+    look: (signal) => share('', look, signal),
   }
 }

@@ -55,37 +55,48 @@ export async function* watchExecution(
 
 /** All matching executions' states: the current ones, newest last, then each that changes. */
 export function watchExecutions(parts: WatchAllParts): AsyncGenerator<ExecutionRecord, void, undefined> {
-  return watchAfter(parts, (isNews) => readAll(parts, isNews))
+  return watchAfter(parts, { isFoundToo: true, begin: (isNews) => readAll(parts, isNews) })
 }
 
 /** Those that change from now on. null comes first, and says that from there on nothing is missed. */
 export function watchFromNow(parts: WatchAllParts): AsyncGenerator<ExecutionRecord | null, void, undefined> {
-  return watchAfter(parts, () => [null])
+  const { feed, signal } = parts
+  const looked = async function* (): AsyncGenerator<null, void, undefined> {
+    await patiently(() => feed.look(signal), signal)
+    yield null
+  }
+  return watchAfter(parts, { isFoundToo: false, begin: looked })
 }
 
 type IsNews = (execution: ExecutionRecord) => boolean
 
-/** What `begin` gives once nothing is missed any more, then each that changes. */
+interface Beginning<First> {
+  /** Whether what looking finds counts from the start; else only after the first item: it may have changed before anybody watched. */
+  readonly isFoundToo: boolean
+  readonly begin: (isNews: IsNews) => AsyncIterable<First>
+}
+
+/** What `begin` gives, then each that changes; nothing is missed in between. */
 async function* watchAfter<First>(
   parts: WatchAllParts,
-  begin: (isNews: IsNews) => Iterable<First> | AsyncIterable<First>,
+  { isFoundToo, begin }: Beginning<First>,
 ): AsyncGenerator<ExecutionRecord | First, void, undefined> {
   const { db, feed, share, signal, filter, variableFilter } = parts
   checkExecutionFilter(filter)
   const waker = createWaker(signal)
   let changed = new Set<ExecutionId>()
-  let isFromHere = false
+  let isFound = isFoundToo
   const stop = feed.listen('*', (id, isHinted) => {
-    // Looking finds also what changed before anybody watched.
-    if (!isFromHere && !isHinted) return
+    if (!isFound && !isHinted) return
     changed.add(id)
     waker.wake()
   })
   const isNews = createMemory()
   try {
-    await patiently(() => feed.look(), signal)
-    isFromHere = true
-    yield* begin(isNews)
+    for await (const first of begin(isNews)) {
+      isFound = true
+      yield first
+    }
     while (await waker.wait()) {
       const ids = [...changed]
       changed = new Set()

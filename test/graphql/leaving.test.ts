@@ -89,9 +89,11 @@ describe('a caller that leaves', () => {
     expect((await other).data).toEqual({ variables: { nodes: [] } })
   })
 
-  it('before its subscription stands, by server-sent events, ends it', async () => {
-    const query = 'subscription { executionsChanged(filter: { status: [RUNNING] }) { id } }'
-    await expectCancelled('ORDER BY created_at, id', post(query, 'text/event-stream'))
+  it.each([
+    ['subscription { executionsChanged(filter: { status: [RUNNING] }) { id } }', 'ORDER BY created_at, id'],
+    ['subscription { executionsChanged(from: NOW) { id } }', 'updated_at > now()'],
+  ])('before its subscription stands, by server-sent events, ends it: %s', async (query, word) => {
+    await expectCancelled(word, post(query, 'text/event-stream'))
   })
 
   it.each(['complete', 'close'])('over a WebSocket has its statement cancelled: %s', async (way) => {
