@@ -13,6 +13,15 @@ const onDatabase = () => environmentWith({ connections: new Map([['default', dat
 
 testPostgres('PostgreSQL', onDatabase)
 
+it('refuses COPY from and to its client before anything runs, and says what to write instead', { timeout: 60_000 }, async () => {
+  const sql = createCaller('postgres', onDatabase())
+  const script = 'create table copied (i int);\ncopy copied from stdin'
+  expect(await sql.error(sqlInput(script))).toMatch(/statement 2 of 2: COPY ... FROM STDIN cannot be used .+jsonb_to_recordset/)
+  expect(await sql.error(sqlInput('select count(*) from copied'))).toMatch(/does not exist/)
+  expect(await sql.error(sqlInput('copy (select 1)\n  to  STDOUT with csv'))).toMatch(/write the SELECT alone/)
+  await sql.close()
+})
+
 it('gives up an answer of too many rows while it comes', { timeout: 60_000 }, async () => {
   const sql = createCaller('postgres', onDatabase())
   await sql.data(sqlInput('create table flood (id int)'))

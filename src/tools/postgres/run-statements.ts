@@ -40,6 +40,7 @@ export interface Renamed {
 
 const UNKNOWN: ParameterType = { oid: 0, isArray: false }
 const NO_TRANSACTION = '25P01'
+const FEATURE_NOT_SUPPORTED = '0A000'
 const PROBE = 'transient_bind'
 
 /**
@@ -48,6 +49,7 @@ const PROBE = 'transient_bind'
  * @throws StatementFailed
  */
 export async function runStatements(session: SqlSession, statements: readonly Statement[]): Promise<StatementsResult> {
+  assertNoClientCopy(statements)
   const isOwn = statements.some(opensTransaction)
   const isWrapped = !isOwn && statements.length > 1
   let last: SqlResult = { columns: [], rows: [], rowCount: 0 }
@@ -65,6 +67,21 @@ export async function runStatements(session: SqlSession, statements: readonly St
   if (isWrapped) await commit(session)
   else if (isOwn) await assertClosed(session, statements.length - 1)
   return resultOf(last)
+}
+
+/** Rows that COPY takes from its client or gives to it have nowhere to come from, and nowhere to go: refused before anything runs. */
+function assertNoClientCopy(statements: readonly Statement[]): void {
+  for (const [index, { parts, words }] of statements.entries()) {
+    const direction = words[0] === 'COPY' ? /\b(from\s+stdin|to\s+stdout)\b/i.exec(parts.join(' '))?.[1] : undefined
+    if (direction === undefined) continue
+    const instead = /^from/i.test(direction)
+      ? 'write INSERT INTO ... SELECT ... FROM jsonb_to_recordset({{ rows }}) AS t(...)'
+      : 'write the SELECT alone: its rows are the result'
+    throw new StatementFailed(
+      new SqlFault(`COPY ... ${direction.toUpperCase()} cannot be used in a step; ${instead}`, FEATURE_NOT_SUPPORTED),
+      index,
+    )
+  }
 }
 
 /** Deferred constraints and conflicts with other transactions come out here. */
