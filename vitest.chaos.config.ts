@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { within } from './test/support/pace.js'
+import { atMost } from './test/support/pace.js'
 
 /** `npm run test:chaos`: real processes, a PostgreSQL and a NATS that die, one scenario at a time. Below 4 minutes. */
 export default defineConfig({
@@ -10,8 +10,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: within(120_000),
-    hookTimeout: within(60_000),
+    testTimeout: atMost(120_000),
+    hookTimeout: atMost(60_000),
     setupFiles: ['./test/support/seed.ts'],
     globalSetup: ['./test/support/build.ts'],
   },

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { within } from './test/support/pace.js'
+import { atMost, within } from './test/support/pace.js'
 
 const SERVER_SUITES = ['test/e2e/**/*.test.ts', 'test/conformance/**/*.test.ts']
 
@@ -19,8 +19,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...SERVER_SUITES, 'test/bench/**'],
-          testTimeout: within(30_000),
-          hookTimeout: within(60_000),
+          testTimeout: atMost(30_000),
+          hookTimeout: atMost(60_000),
         },
       },
       {
@@ -28,8 +28,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: SERVER_SUITES,
-          testTimeout: within(120_000),
-          hookTimeout: within(120_000),
+          testTimeout: atMost(120_000),
+          hookTimeout: atMost(120_000),
           globalSetup: ['./test/support/build.ts'],
         },
       },

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { within } from './test/support/pace.js'
+import { atMost } from './test/support/pace.js'
 
 /** `npm run test:console`: the console in Debian's Chromium against real servers, one file after the other. */
 export default defineConfig({
@@ -9,8 +9,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: within(120_000),
-    hookTimeout: within(180_000),
+    testTimeout: atMost(120_000),
+    hookTimeout: atMost(180_000),
     globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
     setupFiles: ['./test/support/seed.ts'],
   },

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { within } from './test/support/pace.js'
+import { atMost } from './test/support/pace.js'
 
 /**
  * `npm run test:security`: what docs/security.md promises, attacked. The suites of `npm test` that belong to it are named here
@@ -26,8 +26,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: within(120_000),
-    hookTimeout: within(120_000),
+    testTimeout: atMost(120_000),
+    hookTimeout: atMost(120_000),
     setupFiles: ['./test/support/seed.ts'],
     globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
   },

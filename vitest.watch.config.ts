@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { within } from './test/support/pace.js'
+import { atMost } from './test/support/pace.js'
 
 /** `npm run test:watch`: the six guarantees against real processes, minutes long and one scenario at a time. */
 export default defineConfig({
@@ -10,8 +10,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 1,
     fileParallelism: false,
-    testTimeout: within(240_000),
-    hookTimeout: within(120_000),
+    testTimeout: atMost(240_000),
+    hookTimeout: atMost(120_000),
     globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
   },
 })

@@ -26,7 +26,9 @@ describe('the worker protocol of docs/protocol.md', () => {
 it('transient/sdk is what a program imports', async () => {
   const script = "import('transient/sdk').then((sdk) => console.info(Object.keys(sdk).sort().join()))"
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { cwd: ROOT })
-  expect(stdout.trim()).toBe('TransientError,UnreachableError,createClient,createTaskClient,createWorker,isTransientError')
+  expect(stdout.trim()).toBe(
+    'LosslessNumber,TransientError,UnreachableError,createClient,createTaskClient,createWorker,isTransientError',
+  )
 })
 
 it('examples/worker.py runs a pool with real Python', async () => {

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { createClient } from '../../src/sdk/client.js'
 import { createWorker } from '../../src/sdk/worker.js'
@@ -140,12 +141,16 @@ it.runIf(isLong)('a step that kills every worker fails after its deliveries; wha
 })
 
 it('SIGTERM finishes what runs and claims nothing more', async () => {
-  const { path, log } = await register('drained', within(2))
+  const go = join(folder, 'go')
+  const { path, log } = await register('drained', 0, `while not os.path.exists(${JSON.stringify(go)}): time.sleep(0.05)`)
   const worker = start('--pool', 'drained')
   const first = await server.startExecution(path)
   await until(() => existsSync(log), 'the step runs')
   const second = await server.startExecution(path)
   worker.signal('SIGTERM')
+  // The worker waits for what runs no longer than seven seconds.
+  await sleep(within(200))
+  writeFileSync(go, '')
   await until(async () => (await server.execution(first)).status === 'COMPLETED', 'the first is finished')
   expect(await worker.ended, worker.output()).toBe(0)
   expect((await server.execution(second)).status).toBe('RUNNING')

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 
 /** However busy the machine is, a test that hangs shall end some time. */
-const MOST = 12
+const MOST = 8
 
 /**
  * How many times as long as on an idle machine things may take here: what TEST_PACE says, else what the machine has to do now, for each
@@ -14,6 +14,11 @@ export const PACE =
 /** So many milliseconds of an idle machine, here. */
 export function within(ms: number): number {
   return ms * PACE
+}
+
+/** So many milliseconds of an idle machine, on the busiest: the end of a test, which is set before anybody knows how busy it will be. */
+export function atMost(ms: number): number {
+  return ms * MOST
 }
 
 /** For `vi.waitFor` and `expect.poll`: until it is so, or it never will be. */
