@@ -169,7 +169,7 @@ it('what is still read is not said to be unreached, and a child that failed can 
 
 it('a visit that ran at a moment of the past has taken until then, and not until today', async () => {
   const id = await stage.start('console/stepwise', { times: 40 })
-  await expect.poll(async () => (await stage.server.execution(id)).revision, { timeout: 30_000 }).toBeGreaterThan(5)
+  await expect.poll(async () => (await stage.server.execution(id)).revision, { timeout: within(30_000) }).toBeGreaterThan(5)
   const page = await stage.open(`/executions/${id}?at=3&step=work`)
   const time = page.getByRole('region', { name: 'Step work' }).getByText(/·/).first()
   await page.getByText('The past · Revision 3').waitFor()
@@ -185,7 +185,7 @@ it('steps are read when one begins or ends, and children are not asked for again
   page.on('request', (request) => asked.push(/query (\w+)/.exec(request.postData() ?? '')?.[1] ?? ''))
   const id = await stage.start('examples/batch_tour', { orders: 40 })
   await page.goto(`${stage.server.url}/executions/${id}`)
-  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: 110_000 })
+  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: within(110_000) })
   await page.locator('[data-step="done"]').getByText('succeeded').waitFor()
   const times = (name: string) => asked.filter((each) => each === name).length
   // Four visits, and some that look into the loop; forty iterations and as many writes went by.
@@ -195,7 +195,7 @@ it('steps are read when one begins or ends, and children are not asked for again
 
   const parent = await stage.start('console/parent')
   await page.goto(`${stage.server.url}/executions/${parent}`)
-  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: 60_000 })
+  await page.locator('header [data-status="COMPLETED"]').waitFor({ timeout: within(60_000) })
   await page.getByRole('button', { name: '↓ 1 child execution' }).waitFor()
   expect(times('Executions')).toBe(1)
 })

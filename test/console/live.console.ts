@@ -68,13 +68,16 @@ it('while the server is away the console stays, and what it says of that goes wh
   const page = await stage.open(`/executions/${id}`)
   await page.locator('[data-variable="port"]').waitFor()
   await stage.server.kill()
-  await page.getByTitle('About the connection').getByText('Offline').waitFor({ timeout: 30_000 })
+  await page
+    .getByTitle('About the connection')
+    .getByText('Offline')
+    .waitFor({ timeout: within(30_000) })
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('button', { name: 'Cancel the execution' }).click()
   const alert = page.getByRole('alert').getByText('It was not cancelled')
   await alert.waitFor()
   await stage.server.start()
-  await alert.waitFor({ state: 'detached', timeout: 60_000 })
+  await alert.waitFor({ state: 'detached', timeout: within(60_000) })
   await page.getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('button', { name: 'Cancel the execution' }).click()
   await page.locator('header [data-status="CANCELLED"]').waitFor()
@@ -86,9 +89,12 @@ it('while the server is away the console stays, and what it says of that goes wh
   await page.getByRole('link', { name: 'Executions' }).click()
   await page.getByRole('alert').getByText('The server does not answer').waitFor()
   await stage.server.start()
-  await page.locator(`[data-execution="${id}"]`).waitFor({ timeout: 60_000 })
+  await page.locator(`[data-execution="${id}"]`).waitFor({ timeout: within(60_000) })
   expect(await page.getByRole('alert').count()).toBe(0)
-  await page.getByTitle('About the connection').getByText('Live', { exact: true }).waitFor({ timeout: 30_000 })
+  await page
+    .getByTitle('About the connection')
+    .getByText('Live', { exact: true })
+    .waitFor({ timeout: within(30_000) })
 })
 
 it('what the server was too busy for is read again', async () => {

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type LocalPostgres, startLocalPostgres, takeProcessLock } from '../../src/db/index.js'
+import { within } from '../support/pace.js'
 import { ROOT } from '../support/paths.js'
 
 let dataDir: string
@@ -44,7 +45,7 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true, force: true })
 })
 
-describe('PostgreSQL in the data folder', { timeout: 60_000 }, () => {
+describe('PostgreSQL in the data folder', { timeout: within(60_000) }, () => {
   test('is made at the first start, kept over a restart, and gone with the server', async () => {
     const first = await start()
     await ask(first.url, 'CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)')
@@ -84,7 +85,7 @@ describe('PostgreSQL in the data folder', { timeout: 60_000 }, () => {
     const pid = pidOf()
     process.kill(pid, 'SIGKILL')
     await vi.waitFor(async () => expect(await ask(url, 'SELECT n FROM kept')).toEqual([{ n: 7 }]), {
-      timeout: 30_000,
+      timeout: within(30_000),
       interval: 100,
     })
     expect(pidOf()).not.toBe(pid)
@@ -104,7 +105,7 @@ describe('PostgreSQL in the data folder', { timeout: 60_000 }, () => {
     await ask(url, 'CREATE TABLE kept (n int); INSERT INTO kept VALUES (7)')
     const pid = pidOf()
     child.kill('SIGKILL')
-    await vi.waitFor(() => expect(existsSync(`/proc/${pid}`)).toBe(false), { timeout: 5_000, interval: 50 })
+    await vi.waitFor(() => expect(existsSync(`/proc/${pid}`)).toBe(false), { timeout: within(5_000), interval: 50 })
     expect(await ask((await start()).url, 'SELECT n FROM kept')).toEqual([{ n: 7 }])
   })
 

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { within } from '../support/pace.js'
 import { createRandom } from '../support/random.js'
 import { serveUntilExit, startTestServer, type TestServer } from '../support/server.js'
 import { until } from '../support/worker.js'
@@ -33,7 +34,9 @@ const databasePid = (running: TestServer) =>
   Number(readFileSync(join(running.dataDir, 'postgres/data/postmaster.pid'), 'utf8').split('\n')[0])
 
 describe('a server with a PostgreSQL of its own', () => {
-  it('loses nothing that it acknowledged when it or its database is killed under writers', { timeout: 180_000 }, async () => {
+  it('loses nothing that it acknowledged when it or its database is killed under writers', {
+    timeout: within(180_000),
+  }, async () => {
     server = await startTestServer()
     const running = server
     const random = createRandom('local-postgres')
@@ -73,7 +76,7 @@ describe('a server with a PostgreSQL of its own', () => {
     expect(total()).toBeGreaterThan(100)
   })
 
-  it('refuses writes while the disk is full, reads on, and recovers by itself', { timeout: 120_000 }, async (context) => {
+  it('refuses writes while the disk is full, reads on, and recovers by itself', { timeout: within(120_000) }, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'transient-disk-'))
     if (!isMounted(folder)) {
       console.warn('SKIPPED: no file system can be mounted here, so a full disk is not checked')
@@ -98,7 +101,7 @@ describe('a server with a PostgreSQL of its own', () => {
     }
   })
 
-  it('is not ready when its folder is gone, and says so', { timeout: 60_000 }, async () => {
+  it('is not ready when its folder is gone, and says so', { timeout: within(60_000) }, async () => {
     server = await startTestServer()
     const { dataDir } = server
     renameSync(dataDir, `${dataDir}-away`)
@@ -109,7 +112,7 @@ describe('a server with a PostgreSQL of its own', () => {
     expect((await write(1)).status).toBe(200)
   })
 
-  it('runs a step after one that asked the database for what it cannot give', { timeout: 60_000 }, async () => {
+  it('runs a step after one that asked the database for what it cannot give', { timeout: within(60_000) }, async () => {
     server = await startTestServer()
     const queries = [
       `copy (select 1) to program 'cat'`,
@@ -145,7 +148,7 @@ describe('a server with a PostgreSQL of its own', () => {
     })
   })
 
-  it('tells a second server on its folder which process has it', { timeout: 60_000 }, async () => {
+  it('tells a second server on its folder which process has it', { timeout: within(60_000) }, async () => {
     server = await startTestServer()
     const { code, output } = await serveUntilExit({ DATA_DIR: server.dataDir, PORT: '0' })
     expect(code).toBe(1)

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type InProcessServer, startInProcess } from '../graphql/server.js'
+import { within } from '../support/pace.js'
 import { playbook, python } from '../support/source.js'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -53,7 +54,9 @@ it('steps and executions are counted wherever they run, once each', async () => 
   const start = { path, idempotencyKey: 'once' }
   const { id } = await server.services.orchestrator.start(start)
   await work(4, { result: 1 })
-  await vi.waitFor(async () => expect((await server.services.executions.get(id)).status).toBe('completed'), { timeout: 30_000 })
+  await vi.waitFor(async () => expect((await server.services.executions.get(id)).status).toBe('completed'), {
+    timeout: within(30_000),
+  })
   await server.services.orchestrator.start(start)
   expect(await figure('transient_steps_total{kind="python",outcome="success"}')).toBe(4)
   expect(await figure('transient_steps_total{kind="iterator",outcome="success"}')).toBe(1)
@@ -65,7 +68,9 @@ it('steps and executions are counted wherever they run, once each', async () => 
   await work(1, { error: { code: 'TOOL_FAILED', message: 'no' } })
   const cancelled = await server.services.orchestrator.start({ path })
   await server.services.orchestrator.cancel(cancelled.id, null, 'api:test')
-  await vi.waitFor(async () => expect(await figure('transient_executions_total{status="failed"}')).toBe(1), { timeout: 30_000 })
+  await vi.waitFor(async () => expect(await figure('transient_executions_total{status="failed"}')).toBe(1), {
+    timeout: within(30_000),
+  })
   expect(await figure('transient_steps_total{kind="python",outcome="error"}')).toBe(1)
   expect(await figure('transient_step_duration_seconds_count{kind="python",status="error"}')).toBe(1)
   expect(await figure('transient_executions_total{status="cancelled"}')).toBe(1)

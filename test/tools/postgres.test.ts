@@ -13,7 +13,9 @@ const onDatabase = () => environmentWith({ connections: new Map([['default', dat
 
 testPostgres('PostgreSQL', onDatabase)
 
-it('refuses COPY from and to its client before anything runs, and says what to write instead', { timeout: 60_000 }, async () => {
+it('refuses COPY from and to its client before anything runs, and says what to write instead', {
+  timeout: within(60_000),
+}, async () => {
   const sql = createCaller('postgres', onDatabase())
   const script = 'create table copied (i int);\ncopy copied from stdin'
   expect(await sql.error(sqlInput(script))).toMatch(/statement 2 of 2: COPY ... FROM STDIN cannot be used .+jsonb_to_recordset/)
@@ -22,7 +24,7 @@ it('refuses COPY from and to its client before anything runs, and says what to w
   await sql.close()
 })
 
-it('gives up an answer of too many rows while it comes', { timeout: 60_000 }, async () => {
+it('gives up an answer of too many rows while it comes', { timeout: within(60_000) }, async () => {
   const sql = createCaller('postgres', onDatabase())
   await sql.data(sqlInput('create table flood (id int)'))
   const flood = 'insert into flood select n from generate_series(1, 200000) n returning id'
@@ -30,7 +32,7 @@ it('gives up an answer of too many rows while it comes', { timeout: 60_000 }, as
   await sql.close()
 })
 
-it('gives up a row that is too large before it is there whole', { timeout: 60_000 }, async () => {
+it('gives up a row that is too large before it is there whole', { timeout: within(60_000) }, async () => {
   const sql = createCaller('postgres', onDatabase())
   const before = process.memoryUsage().rss
   expect(await sql.error(sqlInput("select repeat('x', 300000000) as a"))).toMatch(/over the limit of 10 MiB/)

@@ -6,6 +6,7 @@ import { findInterpreter } from '../../src/tools/python/interpreter.js'
 import { type MemoryGroup, openMemoryGroup } from '../../src/tools/python/memory-group.js'
 import { commandOf, modesOf } from '../../src/tools/python/sandbox.js'
 import { type CallEnd, startZygote } from '../../src/tools/python/zygote.js'
+import { within } from '../support/pace.js'
 import { environmentWith } from './call.js'
 
 const MEMORY_MIB = 128
@@ -93,7 +94,7 @@ await first?.remove()
 describe.skipIf(!isIsolated).each([
   ['watched', false],
   ['in a group of the kernel', true],
-] as const)('the memory of a call, %s', { timeout: 240_000 }, (_name, isGrouped) => {
+] as const)('the memory of a call, %s', { timeout: within(240_000) }, (_name, isGrouped) => {
   if (interpreter === null || (isGrouped && first === null)) return it.skip('cannot be had here')
   const group: MemoryGroup | null = isGrouped ? openMemoryGroup() : null
   const options = { mode: modesOf()[0] ?? 'plain', interpreter, isNetworkOpen: false, memoryMib: MEMORY_MIB, group }

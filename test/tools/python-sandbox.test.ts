@@ -53,7 +53,7 @@ describe.each(['auto', 'off'] as const)('calls without a network, sandbox %s', (
   const python = createCaller('python', environmentWith({ pythonSandbox }))
   afterAll(() => python.close())
 
-  it('do not meet over abstract sockets', { timeout: 120_000 }, async () => {
+  it('do not meet over abstract sockets', { timeout: within(120_000) }, async () => {
     if ((await python.run({ code: 'result = 1', network: false })).status === 'error') return
     const name = `\\0transient-${process.pid}-${pythonSandbox}`
     const waiting = python.data({
