@@ -119,6 +119,7 @@ it('a draft outlives the end of the execution', async () => {
   const editor = await openDraft(page, 'blank')
   await editor.fill('"mine"')
   await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('button', { name: 'Cancel the execution' }).click()
   await page.getByText('The execution has ended').waitFor()
   expect(await editor.textContent()).toBe('"mine"')
   expect(await page.getByRole('button', { name: 'Save', exact: true }).isDisabled()).toBe(true)

@@ -37,7 +37,7 @@ function Execution({ id }: { id: string }) {
         <FaultNote fault={fault} title="This execution cannot be shown" />
       </Page>
     )
-  if (head === null) return <Waiting id={id} />
+  if (head === null) return <Waiting id={id} variables={variables} />
   return <Moment head={head} steps={steps} areStepsRead={areStepsRead} variables={variables} />
 }
 
@@ -85,9 +85,9 @@ function Moment({ head, steps, areStepsRead, variables }: MomentProps) {
 }
 
 /** The server waits with us for an execution that it does not know: a write may give birth to it. */
-function Waiting({ id }: { id: string }) {
+function Waiting({ id, variables }: { id: string; variables: VariablesView }) {
   const [{ data }] = useQuery({ query: ExecutionByIdDocument, variables: { id } })
-  if (data?.execution !== null) return <Loading what={`execution ${id}`} />
+  if (data?.execution !== null) return <Reading id={id} variables={variables} />
   return (
     <Page title={`Execution ${id}`}>
       <Empty title="There is no such execution">
@@ -101,6 +101,12 @@ function Waiting({ id }: { id: string }) {
       </Empty>
     </Page>
   )
+}
+
+/** The badge must not say that one sees everything while one sees nothing. */
+function Reading({ id, variables }: { id: string; variables: VariablesView }) {
+  usePlace({ ...variables, isLoaded: false }, 0, null)
+  return <Loading what={`execution ${id}`} />
 }
 
 /** Tells the badge in the header how far this page is. */

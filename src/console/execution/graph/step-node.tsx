@@ -53,14 +53,15 @@ function stateText({ state, isKnown, progress }: StepData): string {
   if (state === null) return isKnown ? 'not reached' : 'reading …'
   const visits = state.visits > 1 ? ` · ${state.visits} visits` : ''
   const attempts = state.attempts > 1 ? ` · attempt ${state.attempts}` : ''
-  return `${words(state.status)}${iterationsText(state, progress)}${visits}${attempts}`
+  return `${standing(state, progress)}${visits}${attempts}`
 }
 
-/** Of a loop that goes on, its variables say first how far it is. */
-function iterationsText({ status, counts }: StepState, progress: StepData['progress']): string {
+/** Of a loop that goes on, its variables say first how far it is. What failed in it is more than that it ended. */
+function standing({ status, counts }: StepState, progress: StepData['progress']): string {
+  if (counts !== null && toneOf(status, counts) !== null) return countsText(counts)
   if (counts === null || (status === 'RUNNING' && counts.failed === 0))
-    return progress ? ` · ${progress.done} of ${progress.total}` : ''
-  return ` · ${countsText(counts)}`
+    return `${words(status)}${progress ? ` · ${progress.done} of ${progress.total}` : ''}`
+  return `${words(status)} · ${countsText(counts)}`
 }
 
 /** One step of the graph, and how it stands. */
