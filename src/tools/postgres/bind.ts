@@ -1,6 +1,6 @@
 import { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonValue } from '../../core/json.js'
-import { type Origin, originsOf, placeAt } from './places.js'
+import { createLocate, type Locate, type Origin, originsOf, placeAt } from './places.js'
 import { firstWords, isSignificant, splitStatements } from './split.js'
 import { HOLE, type SqlToken, unquote } from './sql-lexer.js'
 import type { Binding, Statement } from './statement.js'
@@ -59,19 +59,27 @@ const TOUCHING = new Set<SqlToken['type']>(['word', 'number', 'positional', 'hol
  * @throws TransientError TEMPLATE_ERROR where no value can stand
  */
 export function bindStatements(options: BindOptions): Statement[] {
-  const holes = [...options.holes]
-  const take = (count: number) => holes.splice(0, count)
-  return splitStatements(options.sql).map((tokens) => bindStatement(tokens, take, options))
+  let taken = 0
+  const take = (count: number) => {
+    taken += count
+    return options.holes.slice(taken - count, taken)
+  }
+  const locate = createLocate(options.sql)
+  return splitStatements(options.sql).map((tokens) => bindStatement(tokens, take, { ...options, locate }))
 }
 
-function bindStatement(tokens: readonly SqlToken[], take: (count: number) => Hole[], options: BindOptions): Statement {
+interface Binder extends BindOptions {
+  readonly locate: Locate
+}
+
+function bindStatement(tokens: readonly SqlToken[], take: (count: number) => Hole[], options: Binder): Statement {
   const parts: string[] = ['']
   const origins: Origin[][] = [[]]
   const bindings: Binding[] = []
   let squareBrackets = 0
   const append = (text: string, stretch: { readonly from: number; readonly to: number } | null) => {
     const at = parts.at(-1)?.length ?? 0
-    const more = stretch === null ? [] : originsOf(options.sql, options.origins, stretch)
+    const more = stretch === null ? [] : originsOf(options.locate, options.origins, stretch)
     origins.at(-1)?.push(...more.map((origin) => ({ ...origin, at: origin.at + at })))
     parts.push((parts.pop() ?? '') + text)
   }
@@ -111,7 +119,7 @@ interface HolePlace {
   readonly tokens: readonly SqlToken[]
   readonly index: number
   readonly holes: readonly Hole[]
-  readonly options: BindOptions
+  readonly options: Binder
 }
 
 function holeBinding(place: HolePlace): Binding | null {
@@ -133,7 +141,7 @@ function holeBinding(place: HolePlace): Binding | null {
     type: token.type === 'hole' ? null : literalType(tokens, index),
     isLiteral: token.type !== 'hole' && value !== null && !isComposite,
     source,
-    place: placeAt(options.sql, options.origins, token.at),
+    place: placeAt(options.locate, options.origins, token.at),
   }
 }
 
@@ -142,14 +150,14 @@ function countHoles(text: string): number {
 }
 
 function paramOf(token: SqlToken, isInSlice: boolean, place: HolePlace): Binding | null {
-  const { params, path, sql, origins } = place.options
+  const { params, path, locate, origins } = place.options
   const name = token.type === 'positional' ? token.text.slice(1) : token.type === 'named' ? token.name : undefined
   if (name === undefined) return null
   const value = params.get(name)
   const source = token.text
   if (value !== undefined) {
     assertNoList(place, { value, source, isJoined: false })
-    return { value, type: null, isLiteral: false, source, place: placeAt(sql, origins, token.at) }
+    return { value, type: null, isLiteral: false, source, place: placeAt(locate, origins, token.at) }
   }
   // `list[1:last]` is a slice.
   if (isInSlice && token.text.startsWith(':')) return null
@@ -200,7 +208,9 @@ function assertApart(tokens: readonly SqlToken[], index: number, hole: Hole, { p
 
 /** The word before a literal, where it names the literal's type. */
 function literalType(tokens: readonly SqlToken[], index: number): string | null {
-  const before = tokens.slice(0, index).filter(isSignificant).at(-1)
+  let at = index - 1
+  while (at >= 0 && !isSignificant(tokens[at] as SqlToken)) at -= 1
+  const before = tokens[at]
   const hasOnlySpaceBetween = tokens[index - 1]?.type === 'space' ? tokens[index - 2] === before : tokens[index - 1] === before
   const word = before?.type === 'word' ? before.text.toLowerCase() : ''
   return hasOnlySpaceBetween && LITERAL_TYPES.has(word) ? word : null

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.j
 import { isMarkedSql, splitTemplate, type Template, type TemplatePart } from '../../template/index.js'
 import type { Renderer } from '../tool.js'
 import { bindStatements, type Hole } from './bind.js'
-import { FIRST_PLACE, type Origin, placeAfter } from './places.js'
+import { createLocate, type Origin } from './places.js'
 import { HOLE } from './sql-lexer.js'
 import { type Statement, statementToJson } from './statement.js'
 
@@ -45,11 +45,12 @@ function renderCommand({ source, path, params, renderer }: Command): Statement[]
   const holes: Hole[] = []
   const origins: Origin[] = []
   let sql = ''
+  const locate = createLocate(source)
   const pieces = splitTemplate(source)
   if (isWholeCommand(pieces)) throw new TransientError('TEMPLATE_FORBIDDEN', `${path}: ${WHOLE_COMMAND}`)
   for (const piece of pieces) {
     const isTrusted = piece.kind === 'expression' && isMarkedSql(piece.template)
-    origins.push({ ...placeAfter(FIRST_PLACE, source.slice(0, piece.at)), at: sql.length, isFixed: isTrusted })
+    origins.push({ ...locate(piece.at), at: sql.length, isFixed: isTrusted })
     if (piece.kind === 'text') {
       sql += piece.text
       continue

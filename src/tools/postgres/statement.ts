@@ -1,5 +1,5 @@
 import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
-import { type Origin, placeAt, type SqlPlace } from './places.js'
+import { createLocate, type Origin, placeAt, type SqlPlace } from './places.js'
 
 /** A value that PostgreSQL gets beside the text, never in it. */
 export interface Binding {
@@ -92,7 +92,7 @@ export function placeIn(statement: Statement, types: readonly (string | null)[],
       if (left < length) return bindings[index - 1]?.place ?? null
       left -= length
     }
-    if (left < part.length || index === parts.length - 1) return placeAt(part, origins[index] ?? [], left)
+    if (left < part.length || index === parts.length - 1) return placeAt(createLocate(part), origins[index] ?? [], left)
     left -= part.length
   }
   return null
