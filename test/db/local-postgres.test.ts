@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { chmod, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type LocalPostgres, startLocalPostgres, takeProcessLock } from '../../src/db/index.js'
+import { findBinaries, libraryPath } from '../../src/db/local/binaries.js'
 import { within } from '../support/pace.js'
 import { ROOT } from '../support/paths.js'
 
@@ -159,6 +160,15 @@ describe('PostgreSQL in the data folder', { timeout: within(60_000) }, () => {
       options,
     )
     expect((await run).stdout).toBe('closed\n')
+  })
+
+  test('finds its libraries where npm ran no install script', async () => {
+    const { postgres } = await findBinaries(join(dataDir, 'lib'))
+    const [from, copy] = [join(postgres, '../../..'), join(dataDir, 'package')]
+    cpSync(from, copy, { recursive: true, filter: (path) => !lstatSync(path).isSymbolicLink() })
+    const run = (env: Record<string, string>) => promisify(execFile)(join(copy, 'native/bin/initdb'), ['--version'], { env })
+    await expect(run({})).rejects.toThrow(/Command failed/)
+    expect((await run(await libraryPath(copy, join(dataDir, 'lib')))).stdout).toContain('18')
   })
 
   test('names a folder that cannot be made', async () => {

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, readlink, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 
 /** PostgreSQL's programs, and what they need to find their libraries. */
 export interface Binaries {
@@ -52,13 +52,16 @@ function resolvePackage(name: string): string | null {
   }
 }
 
-async function libraryPath(root: string, linkFolder: string): Promise<Record<string, string>> {
+/** Where a package whose links were not made finds its libraries all the same; nothing, where they were. */
+export async function libraryPath(root: string, linkFolder: string): Promise<Record<string, string>> {
   const listed = await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   const missing = (JSON.parse(listed) as Link[]).filter(({ target }) => !existsSync(join(root, target)))
   if (missing.length === 0) return {}
   await mkdir(linkFolder, { recursive: true, mode: 0o700 })
   for (const { source, target } of missing) await link(join(root, source), join(linkFolder, basename(target)))
-  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: linkFolder }
+  // A library that is loaded by a link looks for others beside the link.
+  const path = [linkFolder, join(root, 'native', 'lib')].join(delimiter)
+  return { [process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH']: path }
 }
 
 /** A link of an earlier place of the package is replaced. */
