@@ -4,7 +4,7 @@ import type { Sql, Transaction } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { lockExecutionStates } from '../executions/store.js'
 import type { Step } from '../playbook/model.js'
-import { NO_KEYS } from '../sealing/key-ring.js'
+import { isMissingKey, NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { forgetEnsured } from '../tasks/store.js'
 import type { Backstop } from '../template/index.js'
@@ -187,7 +187,12 @@ async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until 
           draft.newTasks.push(visitTask({ ...draft, step: next.step }, next.run))
           continue
         }
-        await advanceTask(tx, { deps, draft, task: virtualTask(draft, next.run), options: preparing(deps), isVirtual: true })
+        try {
+          await advanceTask(tx, { deps, draft, task: virtualTask(draft, next.run), options: preparing(deps), isVirtual: true })
+        } catch (error) {
+          if (!isMissingKey(error)) throw error
+          draft.newTasks.push(visitTask({ ...draft, step: next.step }, next.run))
+        }
       }
       return done
     },

@@ -1,4 +1,3 @@
-import { isTransientError } from '../core/errors.js'
 import { asStored, type JsonObject } from '../core/json.js'
 import type { Step } from '../playbook/model.js'
 import { variablePlace } from '../sealing/place.js'
@@ -9,7 +8,7 @@ import { keepFolded } from '../variables/write/variables-draft.js'
 import { stepValue } from './context.js'
 import { type Draft, isLive, newVisit, type RunChange, type TaskChange, taskKeyText } from './draft.js'
 import { effectiveCall } from './prepare.js'
-import { withoutSensitive, withSensitive } from './sensitive.js'
+import { isStepFault, withoutSensitive, withSensitive } from './sensitive.js'
 import type { Command, Decision, EventDraft, Rejection, RunState, Snapshot } from './types.js'
 
 export interface ApplyRequest {
@@ -67,7 +66,7 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
       patch(draft, { revision, variableCount, variableBytes, historyCount: execution.historyCount + changes.length })
       return decision
     } catch (error) {
-      if (!isTransientError(error) || rejection?.dropped === 'all') throw error
+      if (!isStepFault(error) || rejection?.dropped === 'all') throw error
       rejection = { error, dropped: rejection ? 'all' : 'block' }
     }
   }

@@ -1,7 +1,7 @@
 import { isTransientError, TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
 import type { Database } from '../db/database.js'
-import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
+import { isMissingKey, type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { extendLease, findTask, forgetEnsured, noteFault, releaseLease } from '../tasks/store.js'
 import { mintTaskToken } from '../tasks/token.js'
@@ -13,6 +13,7 @@ import type { ChainLimits, OrchestratorDependencies } from './dependencies.js'
 import type { Effects } from './draft.js'
 import { giveUp, isGivenUp } from './give-up.js'
 import type { ExecutionLookup } from './lookup.js'
+import { createMissingKeys, requireKeys } from './missing-keys.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from './orchestrator.js'
 import { prepare } from './prepare.js'
 import { loadRun } from './run-store.js'
@@ -47,6 +48,7 @@ export interface Attempts {
   release(ticket: TaskTicket): Promise<TaskRecord | null>
   /** The same for a worker outside. @throws TransientError CONFLICT when it is not held any more, NOT_FOUND */
   giveBack(ticket: TaskTicket): Promise<TaskRecord>
+  /** @throws MissingKey, and nothing is done; CONFLICT, NOT_FOUND */
   complete(request: CompleteRequest): Promise<CompletedTask>
   /** Ends a task that waited for a child. */
   completeWaiting(key: TaskKey, outcome: Outcome): Promise<void>
@@ -59,6 +61,7 @@ const CHAIN: ChainLimits = { steps: 32, ms: 100 }
 /** Begins and ends attempts, each under its execution's lock (architecture.md, "The one truth"). */
 export function createAttempts(deps: AttemptsDependencies): Attempts {
   const { db, clock, limits, leaseMs, lookup, logger, observer, keyRing = NO_KEYS } = deps
+  const missingKeys = createMissingKeys({ db, logger })
   const advance = createAdvanceQueue({ ...deps, chain: deps.chain ?? CHAIN })
 
   /** A decision that fails for no reason of the step's own is tried again, but not for ever: the task counts how often. */
@@ -77,8 +80,12 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
   async function begin(key: TaskKey, worker: Worker): Promise<ClaimedTask | null> {
     const known = await lookup.of(key.executionId)
     if (!known) return null
-    const start = (snapshot: Snapshot, rejection: Rejection | null) => prepare({ snapshot, limits, rejection, now: clock.now() })
-    return counting({
+    const start = (snapshot: Snapshot, rejection: Rejection | null) => {
+      const decision = prepare({ snapshot, limits, rejection, now: clock.now() })
+      if (decision.call || decision.commands.some(({ type }) => type === 'start_child')) requireKeys(snapshot, keyRing)
+      return decision
+    }
+    const beginning = counting({
       ...{ key, known, phase: 'prepare' },
       async perform({ draft, task, isFree, leaseUntil, advance: decided, forget }) {
         if (draft.execution.status !== 'running') return null
@@ -95,6 +102,11 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
         return claimedTask(snapshot, { ...decision.call, leaseMs })
       },
     })
+    return beginning.catch(async (error: unknown) => {
+      if (!isMissingKey(error)) throw error
+      await missingKeys.leave(key, error)
+      return null
+    })
   }
 
   async function end({ key, outcome, log, isExpected }: Ending) {
@@ -103,6 +115,8 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     if (!known) throw unknown()
     const decideEnd = (snapshot: Snapshot, rejection: Rejection | null) => {
       const request = { snapshot, limits, rejection, now: clock.now() }
+      // Ended without it, the run would lose what it was given.
+      if (isMissingKey(snapshot.run.fault)) throw snapshot.run.fault
       return isGivenUp(snapshot) ? giveUp(request) : decide({ ...request, outcome })
     }
     const ended = await counting({

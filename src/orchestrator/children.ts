@@ -2,7 +2,7 @@ import { isTransientError, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject } from '../core/json.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { findExecution } from '../executions/store.js'
-import { NO_KEYS } from '../sealing/key-ring.js'
+import { isMissingKey, NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { findTask, noteFault } from '../tasks/store.js'
 import type { Attempts } from './attempts.js'
@@ -64,6 +64,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
     } catch (error) {
       // Another process, or the relay of this one, has just started the same child.
       if (!child && (await findExecution(deps.db, task.childId))) return
+      if (isMissingKey(error)) throw error
       if (!isTransientError(error)) await noteFault(deps.db, key)
       if (!isTransientError(error) || error.code === 'OVERLOADED') throw error
       outcome = failure({ code: 'TOOL_FAILED', message: error.message })

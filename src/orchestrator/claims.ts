@@ -108,8 +108,9 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
     try {
       for (let next = untried.next(); !next.done && !signal?.aborted; next = untried.next()) {
         const task = await begin(next.value, workerId).catch(passOver)
+        // Also where it could not be begun here: it must not stand before the others for ever.
+        noteTurn(next.value.executionId)
         if (!task) continue
-        noteTurn(task.executionId)
         if (signal?.aborted) await release({ taskId: task.id, attempt: task.attempt, token: task.token })
         waiter.answer(task)
         return

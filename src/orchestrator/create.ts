@@ -3,7 +3,7 @@ import { errorMessage, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isFinished } from '../core/status.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { NO_KEYS } from '../sealing/key-ring.js'
+import { isMissingKey, NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, parseTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { forgetEnsured, type NewTask, voidLeases } from '../tasks/store.js'
 import { createAttempts } from './attempts.js'
@@ -186,7 +186,13 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     claim: claims.claim,
     heartbeat: (ticket) => attempts.heartbeat(ticket),
     release,
-    complete: (request) => attempts.complete(request),
+    complete: (request) =>
+      attempts.complete(request).catch((error: unknown) => {
+        if (!isMissingKey(error)) throw error
+        throw new TransientError('OVERLOADED', `${error.message}; another server may take the report: try again`, {
+          cause: error,
+        })
+      }),
     async run() {
       // Among several processes the leases of a dead one expire: those of the others must not be touched.
       if (!deps.processId) await voidLeases(db, embeddedWorkerId(null))

@@ -93,14 +93,19 @@ export function needsOf(playbook: Playbook, step: Step, phase: Phase): Needs {
   return needs
 }
 
-function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
-  const ending: JsonValue[] = [
+/** The templates that are evaluated when an attempt has ended. */
+export function endingTemplates(step: Step): JsonValue[] {
+  return [
     ...step.vars.after.map((entry) => entry.value),
     ...(step.loop?.taskVars.map((entry) => entry.value) ?? []),
     ...[...step.next, ...(step.cases ?? [])].flatMap(transitionTemplates),
     condition(step.retry?.when ?? null),
     ...(step.retry ? retryNumbers(step.retry) : []),
   ]
+}
+
+function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
+  const ending = endingTemplates(step)
   if (phase === 'end') return needsOfTemplates(ending)
   const call = step.tool ? effectiveCall({ playbook, step }, step.tool) : null
   const seen = call ? (definitionOf(call.kind)?.contextNames?.(call.parameters) ?? []) : []

@@ -1,4 +1,5 @@
 import type { ExecutionId } from '../core/ids.js'
+import { isMissingKey } from '../sealing/key-ring.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import {
   forgetEnsured,
@@ -89,9 +90,11 @@ export function createRelay(deps: RelayDependencies): Relay {
       const rest = items.values()
       const workers = Array.from({ length: AT_ONCE }, async () => {
         for (const item of rest) {
-          await work(item).catch((error: unknown) =>
-            logger.warn({ task: name(item), err: error }, 'the relay could not go on with a task; it tries again'),
-          )
+          await work(item).catch((error: unknown) => {
+            // Another process has the key; that it is missing here stands in the log already.
+            if (isMissingKey(error)) return
+            logger.warn({ task: name(item), err: error }, 'the relay could not go on with a task; it tries again')
+          })
         }
       })
       await Promise.all(workers)

@@ -1,4 +1,3 @@
-import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'
@@ -9,6 +8,7 @@ import type { StepValue } from '../template/index.js'
 import { stepValue } from './context.js'
 import { parsed } from './run-store.js'
 import { hiddenOf } from './sealed-run.js'
+import { isStepFault } from './sensitive.js'
 import type { IterationResult, RunState } from './types.js'
 
 export interface FinishedStep {
@@ -137,7 +137,7 @@ function openResult(
     const { result, error } = hiddenOf(sealed, { executionId, run }, keyRing)
     return { status, result, error, isSensitive: true }
   } catch (error) {
-    if (!isTransientError(error)) throw error
+    if (!isStepFault(error)) throw error
     const { code, message } = error
     return { status: 'failed', result: null, error: { code, message, step: null, attempt: null }, isSensitive: true }
   }

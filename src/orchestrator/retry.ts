@@ -1,5 +1,5 @@
 import { retryDelayMs } from '../core/backoff.js'
-import { isTransientError, type TransientError } from '../core/errors.js'
+import type { TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
 import type { RetryRule } from '../playbook/model.js'
 import { RETRY_RULES } from '../playbook/numbers.js'
@@ -8,7 +8,7 @@ import type { Envelope } from './context.js'
 import { layersOf } from './context.js'
 import { requireNumber } from './numbers.js'
 import type { RouteTrace } from './routing.js'
-import { guarded, guardedCondition } from './sensitive.js'
+import { guarded, guardedCondition, isStepFault } from './sensitive.js'
 import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
 import { asStepFault } from './vars.js'
@@ -80,7 +80,7 @@ function isRetryWanted({ step, sensitive }: Snapshot, { when }: RetryRule, layer
     const guard = { template: when, layers, at, unreadable: sensitive?.unreadable }
     return guardedCondition(guard, () => evaluateCondition(when, createContext(layers), at)).value
   } catch (error) {
-    if (!isTransientError(error)) throw error
+    if (!isStepFault(error)) throw error
     return { at, when, event: null, outcome: storableText(error.message) }
   }
 }

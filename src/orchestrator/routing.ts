@@ -1,9 +1,8 @@
-import { isTransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
 import type { Target, Transition } from '../playbook/model.js'
 import { MASK } from '../sealing/mask.js'
 import { type ContextLayers, createContext, evaluateCondition, renderTree } from '../template/index.js'
-import { guarded, guardedCondition, type Sensitive } from './sensitive.js'
+import { guarded, guardedCondition, isStepFault, type Sensitive } from './sensitive.js'
 import { checkStorable, storableText } from './storable.js'
 
 export interface RoutingRequest {
@@ -73,7 +72,7 @@ function renderTarget(
     )
     return { step, args: value, isSensitive }
   } catch (error) {
-    if (!request.isFailed || !isTransientError(error)) throw error
+    if (!request.isFailed || !isStepFault(error)) throw error
     trace.push({ at: where, when: null, event: null, outcome: storableText(error.message) })
     return { step, args: {}, isSensitive: false }
   }
@@ -127,7 +126,7 @@ function holds(
     trace.push({ at: transition.at, when, event, outcome: isSensitive ? MASK : value })
     return value
   } catch (error) {
-    if (!request.isFailed || !isTransientError(error)) throw error
+    if (!request.isFailed || !isStepFault(error)) throw error
     trace.push({ at: transition.at, when, event, outcome: storableText(error.message) })
     return false
   }

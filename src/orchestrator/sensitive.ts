@@ -1,5 +1,6 @@
 import { isTransientError, TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
+import { isMissingKey } from '../sealing/key-ring.js'
 import { MASK } from '../sealing/mask.js'
 import { type ContextLayers, sensitiveReads, sensitiveReadsOfCondition } from '../template/index.js'
 
@@ -45,6 +46,11 @@ export function withoutSensitive(sensitive: Sensitive | null, names: readonly Se
   const sets = { vars: new Set(vars), steps: new Set(steps), workload: new Set(workload) }
   for (const { kind, name } of names) sets[kind].delete(name)
   return { ...sets, unreadable }
+}
+
+/** Whether an error of an evaluation is the step's own; a key that this process lacks is not: another process may have it. */
+export function isStepFault(error: unknown): error is TransientError {
+  return isTransientError(error) && !isMissingKey(error)
 }
 
 /** A value that was opened, or the mask and why it could not be. */

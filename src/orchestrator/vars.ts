@@ -1,12 +1,12 @@
 import { isTransientError, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, jsonSize } from '../core/json.js'
 import type { VarEntry } from '../playbook/model.js'
-import { type Budget, createContext, renderTree } from '../template/index.js'
+import { type Budget, createContext, referencesOf, renderTree } from '../template/index.js'
 import { tooLarge, VARIABLE_LIMITS } from '../variables/limits.js'
 import type { VariableWrite } from '../variables/record.js'
 import { storableValue } from '../variables/validate.js'
-import { type Envelope, iterationVars, layersOf } from './context.js'
-import { type Guarded, guarded, type Sensitive, type SensitiveFault, withSensitive } from './sensitive.js'
+import { type Envelope, iterationVars, layersOf, OUTCOME_NAMES } from './context.js'
+import { type Guarded, guarded, isStepFault, type Sensitive, type SensitiveFault, withSensitive } from './sensitive.js'
 import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
 
@@ -66,6 +66,15 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient, ...
         checkValue({ name, at }, value, snapshot.backstop?.budget)
         return withoutShared(value, layers.vars)
       })
+      if (
+        isLenient &&
+        rendered.value === null &&
+        (current[name] ?? null) !== null &&
+        readsNothing(template, snapshot, envelope)
+      ) {
+        skipped.push({ name, message: 'the step failed and gave nothing: what was there stays' })
+        continue
+      }
       const isSensitive = rendered.isSensitive || secrets.has(name)
       grow(name, rendered.value, isSensitive)
       const write = {
@@ -77,11 +86,18 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient, ...
       } as const
       writes.push(isSensitive ? { ...write, isSensitive } : write)
     } catch (error) {
-      if (!isLenient || !isTransientError(error)) throw error
+      if (!isLenient || !isStepFault(error)) throw error
       skipped.push({ name, message: storableText(error.message) })
     }
   }
   return { writes, vars: current, sensitive: withSensitive(snapshot.sensitive ?? null, added), skipped }
+}
+
+/** Whether a template takes what the attempt gave, where that is nothing. */
+function readsNothing(template: JsonValue, { step }: Snapshot, envelope: Envelope | null): boolean {
+  if (envelope === null || envelope.data !== null) return false
+  const { roots } = referencesOf([template])
+  return [...OUTCOME_NAMES, step.name].some((name) => roots.has(name))
 }
 
 /** Variables of which whatever is written is sensitive: they are already, or the playbook says so. */
@@ -134,8 +150,8 @@ export function stateWrite({ step: { name } }: Snapshot, suffix: string, kept: G
   return isSensitive ? { ...write, isSensitive } : write
 }
 
-/** The TransientError behind anything thrown by a pure evaluation; faults of ours go on up. */
+/** The TransientError behind anything thrown by a pure evaluation; faults of ours, and missing keys, go on up. */
 export function asStepFault(error: unknown): TransientError {
-  if (isTransientError(error)) return error
+  if (isStepFault(error)) return error
   throw error
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskRef } from '../bus/bus.js'
 import { errorMessage, isTransientError } from '../core/errors.js'
+import { isMissingKey } from '../sealing/key-ring.js'
 import { parseTaskId } from '../tasks/record.js'
 import { boundLog } from '../tools/index.js'
 import type { Attempts } from './attempts.js'
@@ -92,6 +93,11 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
         await attempts.complete(report)
         return
       } catch (error) {
+        if (isMissingKey(error)) {
+          // One that has the key runs it again: what this tool gave cannot be kept here.
+          await attempts.release(report)
+          return
+        }
         if (isTransientError(error) && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')) return
         if (attempt === REPORT_ATTEMPTS) throw error
         await sleep(100 * 2 ** attempt)

@@ -14,18 +14,25 @@ export interface EncryptionKey {
   readonly key: Buffer
 }
 
+/** This process lacks the key that something needs: another one may have it, so that it fails no step. */
+export class MissingKey extends TransientError {}
+
+export function isMissingKey(error: unknown): error is MissingKey {
+  return error instanceof MissingKey
+}
+
 /** The keys for sensitive values: the first one seals, every one opens. */
 export interface KeyRing {
   /** The ids, the first one's first; none: this process has no keys. */
   readonly ids: readonly string[]
   /**
    * A value as `<key id>:<base64>`. It opens with the same place only: moved to another row it is worthless.
-   * @throws TransientError VALIDATION without keys
+   * @throws MissingKey (VALIDATION) without keys
    */
   seal(value: JsonValue, place: Place): string
   /**
    * What was sealed.
-   * @throws TransientError INTERNAL that names the key, when it is not in the ring; the place, when it was sealed for another one
+   * @throws MissingKey (INTERNAL) that names the key, when it is not in the ring; TransientError INTERNAL that names the place, when it was sealed for another one
    */
   open(sealed: string, place: Place): JsonValue
   /** @throws TransientError VALIDATION without keys */
@@ -89,12 +96,12 @@ function decrypt(key: Buffer, box: Buffer, place: Place): string | null {
 
 function withoutKeys(what: string): TransientError {
   const message = `${what} needs a key ring, and this server has none: set ENCRYPTION_KEYS or ENCRYPTION_KEYS_FILE (docs/security.md)`
-  return new TransientError('VALIDATION', message, { details: { field: 'sensitive' } })
+  return new MissingKey('VALIDATION', message, { details: { field: 'sensitive' } })
 }
 
 function lostKey(keyId: string, place: Place): TransientError {
   const message = `${shown(place)} is encrypted with the key "${keyId}", which this server does not have (ENCRYPTION_KEYS)`
-  return new TransientError('INTERNAL', message, { details: { keyId } })
+  return new MissingKey('INTERNAL', message, { details: { keyId } })
 }
 
 function damaged(keyId: string, place: Place): TransientError {

@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StepBus } from '../bus/index.js'
 import type { Database } from '../db/index.js'
-import type { KeyRing } from '../sealing/key-ring.js'
 import type { Isolation } from '../tools/index.js'
 
 /** Whether this process should get requests. */
@@ -21,13 +20,7 @@ interface HealthParts {
   /** How python steps are kept apart from the machine. */
   readonly isolation: Isolation
   /** Whether sensitive values can be written and read. */
-  readonly encryption: string
-}
-
-/** `on`, `off` without keys, or the keys that are missing: found at the start. */
-export function encryptionState({ ids }: KeyRing, lostKeys: readonly string[]): string {
-  if (lostKeys.length > 0) return `keys missing: ${lostKeys.join(', ')}`
-  return ids.length === 0 ? 'off' : 'on'
+  readonly encryption: () => string
 }
 
 /**
@@ -48,7 +41,7 @@ export function createHealth({ readiness, db, bus, isolation, encryption }: Heal
       database: !isDatabaseUp ? 'down' : isWritable ? 'up' : 'read-only',
       bus: isHealthy ? 'up' : 'down',
       python: isolation,
-      encryption,
+      encryption: encryption(),
     }
     send(response, status === 'ready' ? 200 : 503, { status, ...checks })
   }

@@ -7,7 +7,7 @@ import { createExecutionsService } from '../executions/service.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
 import type { Services } from '../orchestrator/services.js'
-import { createRotationService, findLostKeys } from '../rotation/service.js'
+import { createRotationService } from '../rotation/service.js'
 import { createKeyRing } from '../sealing/key-ring.js'
 import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
@@ -17,7 +17,8 @@ import { openAccess } from './access.js'
 import { type Closing, createClosing } from './closing.js'
 import { createDoors } from './doors.js'
 import { createGuard } from './guard.js'
-import { createHealth, encryptionState, type Readiness } from './health.js'
+import { createHealth, type Readiness } from './health.js'
+import { watchKeysInUse } from './keys-in-use.js'
 import { listen } from './listener.js'
 import { createLogger } from './logger.js'
 import { createMetrics } from './metrics.js'
@@ -28,9 +29,6 @@ const NOT_ISOLATED =
 
 const CANNOT_RUN =
   'python steps cannot run: install python3, or set PYTHON; with PYTHON_SANDBOX=required install bubblewrap, and let it make namespaces'
-
-const LOST_KEYS =
-  'sensitive values are encrypted with keys that ENCRYPTION_KEYS does not hold: what reads them fails, everything else works'
 
 export interface RunningServer {
   readonly url: string
@@ -103,8 +101,8 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const readiness: Readiness = { isOpen: false }
   const guard = createGuard({ ...config, sessions })
   const isolation = await trying
-  const lostKeys = await findLostKeys(db, keyRing)
-  const health = createHealth({ readiness, db, bus, isolation, encryption: encryptionState(keyRing, lostKeys) })
+  const encryption = await watchKeysInUse({ db, keyRing, logger, closing })
+  const health = createHealth({ readiness, db, bus, isolation, encryption })
   listener.open(createDoors({ corsOrigins: config.corsOrigins, sessions, guard, metrics, logger, health }))
   await orchestrator.run()
   closing.add('steps', () => orchestrator.drain())
@@ -118,7 +116,6 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     logger.warn('ALLOW_INSECURE=1: anyone who reaches this address may run code here')
   }
   if (isolation === 'not isolated') logger.warn(NOT_ISOLATED)
-  if (lostKeys.length > 0) logger.warn({ keys: lostKeys }, LOST_KEYS)
   if (isolation === 'missing') logger.warn(CANNOT_RUN)
   logger.info({ node: process.version }, `listening on ${listener.url}`)
   return { url: listener.url, services, close: closing.run }

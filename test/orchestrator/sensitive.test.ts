@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { JsonValue } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
 import { createExecutionsService } from '../../src/executions/service.js'
+import { findExecution } from '../../src/executions/store.js'
 import { createPlayground } from '../../src/orchestrator/playground.js'
 import { MASK } from '../../src/sealing/mask.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
@@ -219,7 +221,7 @@ describeDatabase('sensitive values in playbooks', (open) => {
     expect(await render('{{ vars.token')).toMatchObject({ value: null, error: { code: 'TEMPLATE_ERROR' } })
   })
 
-  test('a value whose key is lost fails what reads it, says which key, and leaves the rest alone', async () => {
+  test('a step that needs a key which a process lacks is left to one that has it, and all else goes on', async () => {
     const steps = `
 - {step: start, vars: {token: 1, open: 2}, next: [{step: hold}]}
 - {step: hold, pool: held, tool: python, code: "x", vars: {still: "{{ vars.open }}"}, next: [{step: read}]}
@@ -228,13 +230,63 @@ describeDatabase('sensitive values in playbooks', (open) => {
     const other = await openEngine(db, { keyRing: keyRingOf('two'), processId: 'other' })
     const task = await other.orchestrator.claim({ pool: 'held', workerId: 'w', waitMs: 60_000 })
     await other.orchestrator.complete({ taskId: task?.id ?? '', attempt: 1, token: task?.token ?? '', result: 1 })
-    const { error } = await other.ended(started.id)
-    expect(error).toMatchObject({ code: 'INTERNAL', step: 'read', message: expect.stringContaining('the key "one"') })
-    expect(await engine.variables.values(started.id)).toEqual({ token: MASK, open: 2, still: 2 })
+    expect((await engine.ended(started.id)).error).toBeNull()
+    expect(await engine.variables.values(started.id)).toEqual({ token: MASK, open: 2, still: 2, x: MASK })
     const rerun = other.orchestrator.rerun({ id: started.id, fromStep: 'read', actor: 'api:test' })
     await expect(rerun).rejects.toMatchObject({ code: 'INTERNAL', details: { keyId: 'one' } })
     await other.close()
   })
+
+  const NEEDS: Readonly<Record<string, string>> = {
+    'its input': '\n- {step: needy, tool: {kind: python, code: "result = 1", args: {a: "{{ vars.token }}"}}}',
+    'its vars': '\n- {step: needy, tool: {kind: python, code: "result = 1"}, vars: {total: "{{ vars.token }}"}}',
+    'its routing':
+      '\n- {step: needy, tool: {kind: python, code: "result = 1"}, vars: {total: "{{ result }}"}, next: [{when: "{{ vars.token }}", then: [end]}]}',
+    'a variable that it writes': '\n- {step: needy, tool: {kind: python, code: "result = 1"}, vars: {token: "{{ result }}"}}',
+    'its workload': '\n- {step: needy, vars: {total: "{{ workload.key }}"}}',
+    'its loop':
+      '\n- {step: needy, loop: {in: ["{{ vars.token }}"], iterator: x}, tool: {kind: python, code: "result = 1"}, vars: {total: 1}}',
+    'its child': '\n- {step: needy, tool: {kind: playbook, path: test/child, args: {a: "{{ vars.token }}"}}, vars: {total: 1}}',
+  }
+
+  test.each(Object.entries(NEEDS))(
+    'without the key of %s nothing is run, failed or written; with it the execution goes on',
+    async (name, step) => {
+      await engine.run(playbook('child', '\n- {step: start}'))
+      const pool = `none${name.replaceAll(' ', '')}`
+      const wait = `\n- {step: start, pool: ${pool}, tool: {kind: python, code: "x"}, vars: {total: 7}, next: [{step: needy}]}`
+      const started = await engine.start(
+        playbook(`needs${name.replaceAll(' ', '')}`, wait + step, { more: 'sensitive: [token, workload.key]' }),
+        { key: SECRET },
+      )
+      await engine.variables.write({
+        executionId: started.id,
+        writes: [{ operation: 'set', name: 'token', value: 'secret', type: 'user_defined', sourceStep: null }],
+        actor: 'api:test',
+      })
+      const task = await engine.orchestrator.claim({ pool, workerId: 'w', waitMs: 15_000 })
+      const taken = { taskId: task?.id ?? '', attempt: 1, token: task?.token ?? '' }
+      await engine.close()
+      const keyless = await openEngine(db, { processId: `keyless${pool}` })
+      const report = () => keyless.orchestrator.complete({ ...taken, result: 1 })
+      // What it knows of the execution is what it needs: a server that lacks the key of what it was given refuses, and another may take it.
+      await report().catch((error: unknown) => expect(error).toMatchObject({ code: 'OVERLOADED' }))
+      await sleep(2500)
+      const execution = await findExecution(db, started.id)
+      expect(execution).toMatchObject({ status: 'running', error: null })
+      expect((await keyless.variables.values(started.id))['total'] ?? 7).toBe(7)
+      const runs = await db.rows<{ status: string }>(
+        "SELECT status FROM transient.step_run WHERE execution_id = $1::bigint AND status = 'failed'",
+        started.id,
+      )
+      expect(runs).toEqual([])
+      await keyless.close()
+      engine = await openEngine(db, { keyRing: keyRingOf('one') })
+      await engine.orchestrator.complete({ ...taken, result: 1 }).catch(() => undefined)
+      expect((await engine.ended(started.id)).status).toBe('completed')
+    },
+    60_000,
+  )
 
   test('a server without keys refuses to start such a playbook', async () => {
     const keyless = await openEngine(db, { processId: 'keyless' })

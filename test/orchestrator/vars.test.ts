@@ -1,12 +1,12 @@
 import { expect, test, vi } from 'vitest'
-import { layersOf } from '../../src/orchestrator/context.js'
+import { envelopeOf, layersOf } from '../../src/orchestrator/context.js'
 import { evaluateVars } from '../../src/orchestrator/vars.js'
 import { createBudget } from '../../src/template/index.js'
 import { problemsOf, workflow } from '../playbook/support.js'
 import { describeDatabase } from '../support/database.js'
 import { openEngine } from '../support/engine.js'
 import { playbook } from '../support/source.js'
-import { snapshotOf } from './snapshots.js'
+import { NOW, snapshotOf } from './snapshots.js'
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -85,6 +85,25 @@ test('what one entry takes of all variables is what they were then, however it i
   expect(Object.keys((vars['v5'] as { all: object }).all)).toEqual(['old', 'v0', 'v1', 'v2', 'v3', 'v4'])
   expect(layersOf(snapshot).vars, 'the snapshot is as it was').toEqual({ old: true })
   expect(() => JSON.stringify(vars)).not.toThrow()
+})
+
+test('a failed step that gave nothing overwrites nothing with it; what is written as null is', () => {
+  const steps = '- {step: start, tool: {kind: python, code: "x"}}'
+  const snapshot = snapshotOf({ steps, vars: { kept: 1, own: 2, cleared: 3, why: 4 } })
+  const values = { kept: '{{ result }}', own: '{{ start }}', cleared: null, fresh: '{{ result }}', why: '{{ error.message }}' }
+  const entries = Object.entries(values).map(([name, value]) => ({ name, value, at: name }))
+  const error = { code: 'TOOL_FAILED', message: 'no' } as const
+  const envelope = envelopeOf({ status: 'error', error, data: null, extras: {} }, snapshot, NOW)
+  const { vars, skipped } = evaluateVars({
+    entries,
+    snapshot,
+    vars: snapshot.vars,
+    envelope,
+    isSensitive: false,
+    isLenient: true,
+  })
+  expect(vars).toEqual({ kept: 1, own: 2, cleared: null, fresh: null, why: 'no' })
+  expect(skipped.map(({ name }) => name)).toEqual(['kept', 'own'])
 })
 
 test('all templates of a decision share one budget', () => {
