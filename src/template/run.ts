@@ -14,6 +14,8 @@ const MAX_SUGGESTIONS = 100
 /** What an evaluation costs beside its steps. */
 const EVALUATION_STEPS = 20
 const LIST_PLACE = 8
+/** Characters of a text that are looked through for one step. */
+const SCAN_LENGTH = 64
 /** Steps between two looks at the clock: below a millisecond, and small templates never look. */
 const CLOCK_STEPS = 2000
 const START: Position = { lineno: 0, colno: 0 }
@@ -34,6 +36,8 @@ export function createRun(context: NameSource): Run {
     depth: 0,
     changedLists: null,
     changedDicts: null,
+    plainText: null,
+    sizes: null,
     at: START,
     checkAt: steps - CLOCK_STEPS,
     startedAtMs: null,
@@ -85,6 +89,11 @@ export function chargeText(run: Run, length: number): void {
     if ((run.context.backstop.budget?.allocation ?? MAX_ALLOCATION) < MAX_ALLOCATION) forbidTogether()
     forbid(`the template makes too much text or data (limit ${MAX_ALLOCATION} characters)`)
   }
+}
+
+/** Charges a text that is only looked through: nothing for a short one, so that small templates cost what they did. */
+export function chargeScan(run: Run, length: number): void {
+  if (length >= SCAN_LENGTH) chargeSteps(run, Math.floor(length / SCAN_LENGTH))
 }
 
 /** Charges a list before it is made: its places, and touching each once. */

@@ -96,6 +96,8 @@ function build(source: string): Template {
 }
 
 function ofExpression(source: string, expression: Expression, environment: Environment): Template {
+  // First of all, as it looks how deep the expression is.
+  const evaluate = compileExpression(expression, environment)
   return {
     source,
     isExpression: true,
@@ -103,7 +105,7 @@ function ofExpression(source: string, expression: Expression, environment: Envir
     outermostFilter: expression.typename === 'Apply' ? expression.name : null,
     references: findReferences([expression]),
     mentions: findMentions([expression]),
-    evaluate: compileExpression(expression, environment),
+    evaluate,
   }
 }
 
@@ -140,7 +142,8 @@ function located(source: string, compile: () => Template): Template {
   try {
     return compile()
   } catch (error) {
-    throw error instanceof TemplateFault ? toTransientError(error, { source, lineno: 0, colno: 0 }) : error
+    const fault = error instanceof RangeError ? new TemplateFault('TEMPLATE_ERROR', 'the template nests too deeply') : error
+    throw fault instanceof TemplateFault ? toTransientError(fault, { source, lineno: 0, colno: 0 }) : error
   }
 }
 

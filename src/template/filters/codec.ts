@@ -54,11 +54,12 @@ function jsonKey(run: Run, key: Value): string {
 
 function jsonText(run: Run, text: string): string {
   chargeText(run, text.length + 2)
-  const escaped = JSON.stringify(text).replace(
-    /[<>&'\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-  chargeText(run, escaped.length - text.length)
+  const plain = JSON.stringify(text)
+  chargeText(run, plain.length - text.length)
+  const escaped = plain.replace(/[<>&'\u007f-\uffff]/g, (character) => {
+    chargeText(run, 5)
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
   return escaped.replaceAll('\\u007f', '\x7f')
 }
 

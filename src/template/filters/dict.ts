@@ -16,7 +16,7 @@ function dictsort(run: Run, value: Value, args: readonly Given[]): Value {
   const isExact = isCaseSensitive !== undefined && isTrue(run, isCaseSensitive)
   const key = (entry: Value): Value => {
     const part = (entry as Sequence).items[place] as Value
-    return isExact ? part : ignoreCase(part)
+    return isExact ? part : ignoreCase(run, part)
   }
   return sortValues(run, itemTuples(run, value), { isReversed: reverse !== undefined && isTrue(run, reverse), key })
 }
@@ -25,7 +25,7 @@ function groupby(run: Run, value: Value, args: readonly Given[]): Value {
   const [attribute, fallback, isCaseSensitive] = args
   const get = attributeGetter(run, attribute as Value, fallback)
   const isExact = isCaseSensitive !== undefined && isTrue(run, isCaseSensitive)
-  const key = (entry: Value): Value => (isExact ? get(entry) : ignoreCase(get(entry)))
+  const key = (entry: Value): Value => (isExact ? get(entry) : ignoreCase(run, get(entry)))
   const groups: { key: Value; grouper: Value; list: Value[] }[] = []
   for (const entry of sortValues(run, iterate(run, value), { key })) {
     const last = groups.at(-1)

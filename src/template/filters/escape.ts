@@ -5,7 +5,9 @@ const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 /** A text as HTML and XML write it. */
 export function escapeHtml(run: Run, text: string): string {
   chargeText(run, text.length)
-  const result = text.replace(/[&<>'"]/g, (character) => ENTITIES[character] as string)
-  chargeText(run, result.length - text.length)
-  return result
+  return text.replace(/[&<>'"]/g, (character) => {
+    const entity = ENTITIES[character] as string
+    chargeText(run, entity.length - 1)
+    return entity
+  })
 }

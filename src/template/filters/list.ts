@@ -20,7 +20,7 @@ const isSet = (run: Run, value: Given): boolean => value !== undefined && isTrue
 function keyOf(run: Run, isCaseSensitive: Given, attribute: Given): (value: Value) => Value {
   const get =
     attribute === undefined || attribute === null ? (value: Value): Value => unwrap(value) : attributeGetter(run, attribute)
-  return isSet(run, isCaseSensitive) ? get : (value) => ignoreCase(get(value))
+  return isSet(run, isCaseSensitive) ? get : (value) => ignoreCase(run, get(value))
 }
 
 function or(value: Given, path: string): Value {
@@ -54,7 +54,7 @@ function unique(run: Run, value: Value, isCaseSensitive: Given, attribute: Given
   const seen = new Set<string>()
   return generator(
     iterate(run, value).filter((item) => {
-      const hash = hashKey(key(item))
+      const hash = hashKey(run, key(item))
       const isNew = !seen.has(hash)
       seen.add(hash)
       return isNew

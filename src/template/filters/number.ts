@@ -1,6 +1,6 @@
 import { fail } from '../faults.js'
 import { type OperationTable, operation } from '../operations.js'
-import type { Run } from '../run.js'
+import { chargeScan, type Run } from '../run.js'
 import { absolute, float, integer, isFloat, requireInteger, requireNumeric, toDouble, toNumeric } from '../values/numbers.js'
 import { parseFloatText, parseIntegerText } from '../values/parsing.js'
 import { raiseUndefined } from '../values/undefined.js'
@@ -8,9 +8,10 @@ import { Float, Undefined, type Value } from '../values/values.js'
 
 const ROUNDING = ['common', 'ceil', 'floor'] as const
 
-function toInteger(value: Value, fallback: Value, base: number): Value {
+function toInteger(run: Run, value: Value, { fallback, base }: { readonly fallback: Value; readonly base: number }): Value {
   if (value instanceof Undefined) return raiseUndefined(value)
   if (typeof value === 'string') {
+    chargeScan(run, value.length)
     const parsed = parseIntegerText(value, base)
     if (parsed !== null) return parsed
     const number = parseFloatText(value)
@@ -23,9 +24,10 @@ function toInteger(value: Value, fallback: Value, base: number): Value {
   return Number.isFinite(double) ? integer(BigInt(Math.trunc(double))) : fallback
 }
 
-function toFloat(value: Value, fallback: Value): Value {
+function toFloat(run: Run, value: Value, fallback: Value): Value {
   if (value instanceof Undefined) return raiseUndefined(value)
   if (typeof value === 'string') {
+    chargeScan(run, value.length)
     const number = parseFloatText(value)
     return number === null ? fallback : float(number)
   }
@@ -82,9 +84,12 @@ function evenInteger(value: number): number {
 /** Filters on numbers. */
 export const numberFilters: OperationTable = {
   abs: operation([], (_, value) => absolute(requireNumeric(value, 'abs'))),
-  int: operation(['default?', 'base?'], (_, value, fallback, base) =>
-    toInteger(value, fallback === undefined ? 0 : fallback, base === undefined ? 10 : requireInteger(base, 'int')),
+  int: operation(['default?', 'base?'], (run, value, fallback, base) =>
+    toInteger(run, value, {
+      fallback: fallback === undefined ? 0 : fallback,
+      base: base === undefined ? 10 : requireInteger(base, 'int'),
+    }),
   ),
-  float: operation(['default?'], (_, value, fallback) => toFloat(value, fallback === undefined ? new Float(0) : fallback)),
+  float: operation(['default?'], (run, value, fallback) => toFloat(run, value, fallback === undefined ? new Float(0) : fallback)),
   round: operation(['precision?', 'method?'], round),
 }

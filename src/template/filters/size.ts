@@ -1,5 +1,6 @@
 import { fail } from '../faults.js'
 import { type OperationTable, operation } from '../operations.js'
+import { chargeScan } from '../run.js'
 import { lengthOf } from '../values/access.js'
 import { isTrue } from '../values/compare.js'
 import { requireNumeric, toDouble } from '../values/numbers.js'
@@ -37,6 +38,7 @@ export const sizeFilters: OperationTable = {
   default: fallback,
   d: fallback,
   filesizeformat: operation(['binary?'], (run, value, binary) => {
+    if (typeof value === 'string') chargeScan(run, value.length)
     const bytes =
       typeof value === 'string'
         ? (parseFloatText(value) ?? fail('filesizeformat needs a number'))

@@ -1,9 +1,9 @@
 import { fail } from '../faults.js'
 import { formatPercent } from '../format/percent.js'
 import { type OperationTable, operation, rawOperation } from '../operations.js'
-import { chargeText, type Run } from '../run.js'
+import { chargeSteps, chargeText, type Run } from '../run.js'
 import { dictFrom, lengthOf } from '../values/access.js'
-import { capitalize, strip } from '../values/case.js'
+import { capitalize, replaceWords, strip } from '../values/case.js'
 import { isTrue } from '../values/compare.js'
 import { requireInteger } from '../values/numbers.js'
 import { splitLines } from '../values/split.js'
@@ -13,20 +13,17 @@ import { raiseUndefined } from '../values/undefined.js'
 import { Sequence, typeName, Undefined, type Value } from '../values/values.js'
 import { wrapLine } from './wrap.js'
 
-function changed(change: (text: string) => string) {
+function changed(change: (text: string, run: Run) => string) {
   return operation([], (run, value) => {
     const text = toText(run, value)
     chargeText(run, text.length)
-    return change(text)
+    return change(text, run)
   })
 }
 
 /** Jinja2's `title`: words start after a dash, a space or a bracket. */
-function title(text: string): string {
-  return text
-    .split(/([-\s({[<]+)/)
-    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1).toLowerCase())
-    .join('')
+function title(text: string, run: Run): string {
+  return replaceWords(run, text, /[^-\s({[<]+/g, (word) => word.slice(0, 1).toUpperCase() + word.slice(1).toLowerCase())
 }
 
 function requireText(value: Value, filter: string): string {
@@ -51,10 +48,11 @@ function truncate(run: Run, value: Value, args: readonly (Value | undefined)[]):
   const length = size === undefined ? 255 : requireInteger(size, 'truncate')
   const end = ending === undefined ? '...' : toText(run, ending)
   const leeway = slack === undefined || slack === null ? 5 : requireInteger(slack, 'truncate')
-  if (length < stringLength(end)) return fail(`truncate: the length must be at least ${stringLength(end)}`)
+  const ended = stringLength(run, end)
+  if (length < ended) return fail(`truncate: the length must be at least ${ended}`)
   if (count !== null && count <= length + leeway) return value
   const text = requireText(value, 'truncate')
-  const cut = substring(run, text, 0, length - stringLength(end))
+  const cut = substring(run, text, 0, length - ended)
   if (isKilling !== undefined && isTrue(run, isKilling)) return cut + end
   const space = cut.lastIndexOf(' ')
   return (space < 0 ? cut : cut.slice(0, space)) + end
@@ -88,7 +86,7 @@ function format(
 function center(run: Run, value: Value, width: Value | undefined): Value {
   const text = toText(run, value)
   const size = width === undefined ? 80 : requireInteger(width, 'center')
-  const missing = size - stringLength(text)
+  const missing = size - stringLength(run, text)
   if (missing <= 0) return text
   const left = Math.floor(missing / 2) + (missing & size & 1)
   return pad(run, text, { left, right: missing - left, fill: ' ' })
@@ -104,7 +102,10 @@ export const textFilters: OperationTable = {
   safe: operation([], toText),
   sql: operation([], (_, value) => value),
   trim: operation(['chars?'], (run, value, chars) =>
-    strip(toText(run, value), chars === undefined || chars === null ? null : toText(run, chars), 'both'),
+    strip(run, toText(run, value), {
+      characters: chars === undefined || chars === null ? null : toText(run, chars),
+      side: 'both',
+    }),
   ),
   replace: operation(['old', 'new', 'count?'], (run, value, from, to, count) =>
     replaceText(run, toText(run, value), {
@@ -120,8 +121,14 @@ export const textFilters: OperationTable = {
     wordwrap(run, value, args),
   ),
   wordcount: operation([], (run, value) => {
-    chargeText(run, toText(run, value).length)
-    return toText(run, value).match(/[\p{L}\p{N}_]+/gu)?.length ?? 0
+    const text = toText(run, value)
+    chargeText(run, text.length)
+    let count = 0
+    for (const _ of text.matchAll(/[\p{L}\p{N}_]+/gu)) {
+      chargeSteps(run, 0.25)
+      count += 1
+    }
+    return count
   }),
   format: rawOperation(['*', '**'], format),
 }

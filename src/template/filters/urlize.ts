@@ -1,5 +1,5 @@
 import { type Operation, operation } from '../operations.js'
-import { chargeSteps, type Run } from '../run.js'
+import { chargeScan, chargeSteps, type Run } from '../run.js'
 import { iterate } from '../values/access.js'
 import { isTrue } from '../values/compare.js'
 import { requireInteger } from '../values/numbers.js'
@@ -38,20 +38,23 @@ function occurrences(text: string, part: string): number {
 /** A word without the punctuation around it; brackets that the address opens itself stay with it. */
 function undress(word: string): Word {
   const head = /^(?:[(<]|&lt;)+/.exec(word)?.[0] ?? ''
-  let middle = word.slice(head.length)
-  let tail = ''
-  for (let end = /(?:[)>.,\n]|&gt;)$/.exec(middle); end !== null; end = /(?:[)>.,\n]|&gt;)$/.exec(middle)) {
-    tail = end[0] + tail
-    middle = middle.slice(0, end.index)
+  let end = word.length
+  while (end > head.length) {
+    if (')>.,\n'.includes(word.charAt(end - 1))) end -= 1
+    else if (end - 4 >= head.length && word.startsWith('&gt;', end - 4)) end -= 4
+    else break
   }
+  let middle = word.slice(head.length, end)
+  let tail = word.slice(end)
   for (const [open, close] of PAIRS) {
     const opened = occurrences(middle, open)
     if (opened <= occurrences(middle, close)) continue
+    let taken = 0
     for (let left = Math.min(opened, occurrences(tail, close)); left > 0; left -= 1) {
-      const end = tail.indexOf(close) + close.length
-      middle += tail.slice(0, end)
-      tail = tail.slice(end)
+      taken = tail.indexOf(close, taken) + close.length
     }
+    middle += tail.slice(0, taken)
+    tail = tail.slice(taken)
   }
   return { head, middle, tail }
 }
@@ -80,7 +83,9 @@ function apply(run: Run, value: Value, args: readonly (Value | undefined)[]): st
     attributes: relation + (typeof target === 'string' ? ` target="${escapeHtml(run, target)}"` : ''),
     schemes: schemes === undefined || schemes === null ? [] : iterate(run, schemes).map((scheme) => toText(run, scheme)),
   }
-  const words = escapeHtml(run, toText(run, value)).split(/(\s+)/)
+  const text = escapeHtml(run, toText(run, value))
+  chargeScan(run, text.length * 4)
+  const words = text.split(/(\s+)/)
   chargeSteps(run, words.length * (4 + links.schemes.length))
   const linked = words.map((word) => {
     if (word.length > MAX_WORD) return word

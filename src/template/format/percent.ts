@@ -102,7 +102,7 @@ function code(value: Value): number {
 
 function padded(run: Run, parts: { readonly sign: string; readonly body: string }, { flags, width }: Directive): string {
   const text = parts.sign + parts.body
-  const missing = width - stringLength(text)
+  const missing = width - stringLength(run, text)
   if (missing <= 0) return text
   if (flags.includes('-')) return text + repeat(run, ' ', missing)
   return flags.includes('0') ? parts.sign + repeat(run, '0', missing) + parts.body : repeat(run, ' ', missing) + text

@@ -130,7 +130,7 @@ function group(digits: string, separator: string, size: number): string {
 
 function align(run: Run, parts: { readonly sign: string; readonly body: string }, spec: FormatSpec): string {
   const text = parts.sign + parts.body
-  const missing = Math.max(0, spec.width - stringLength(text))
+  const missing = Math.max(0, spec.width - stringLength(run, text))
   if (missing === 0) return text
   const { fill } = spec
   if (spec.align === '<') return pad(run, text, { left: 0, right: missing, fill })

@@ -1,6 +1,6 @@
 import { fail } from '../faults.js'
 import { type OperationTable, operation, rawOperation } from '../operations.js'
-import type { Run } from '../run.js'
+import { chargeSteps, type Run } from '../run.js'
 import { dictFrom, dictSet, itemTuples, iterate, mappingEntries, mappingGet, mutableDict } from '../values/access.js'
 import { hashKey } from '../values/keys.js'
 import { type Dict, isMapping, type PlainObject, Sequence, tuple, typeName, type Value } from '../values/values.js'
@@ -35,16 +35,18 @@ export const dictMethods: OperationTable = {
   copy: operation([], (run, subject) => dictFrom(run, mappingEntries(run, mapping(subject)))),
   pop: operation(['key', 'default?'], (run, subject, key, otherwise) => {
     const dict = mutableDict(run, mapping(subject))
-    const entry = dict.entries.get(hashKey(key as Value))
-    dict.entries.delete(hashKey(key as Value))
+    const hash = hashKey(run, key as Value)
+    const entry = dict.entries.get(hash)
+    dict.entries.delete(hash)
     if (entry !== undefined) return entry[1]
     return otherwise === undefined ? fail('pop: the key is not there') : otherwise
   }),
   popitem: operation([], (run, subject) => {
     const dict = mutableDict(run, mapping(subject))
+    chargeSteps(run, dict.entries.size / 8)
     const entry = [...dict.entries.values()].at(-1)
     if (entry === undefined) return fail('popitem: the dict is empty')
-    dict.entries.delete(hashKey(entry[0]))
+    dict.entries.delete(hashKey(run, entry[0]))
     return tuple(...entry)
   }),
   setdefault: operation(['key', 'default?'], (run, subject, key, otherwise) => {

@@ -1,6 +1,6 @@
 import { fail } from '../faults.js'
 import { type OperationTable, operation } from '../operations.js'
-import { chargeItems, type Run } from '../run.js'
+import { chargeItems, chargeSteps, type Run } from '../run.js'
 import { iterate, listItems, mutableList } from '../values/access.js'
 import { isEqual } from '../values/compare.js'
 import { requireInteger } from '../values/numbers.js'
@@ -62,7 +62,9 @@ export const listMethods: OperationTable = {
     return list.splice(place, 1)[0] as Value
   }),
   remove: operation(['value'], (run, subject, value) => {
-    mutable(run, subject).splice(indexOf(run, subject, value as Value), 1)
+    const list = mutable(run, subject)
+    chargeSteps(run, list.length / 64)
+    list.splice(indexOf(run, subject, value as Value), 1)
     return null
   }),
   clear: operation([], (run, subject) => {

@@ -1,11 +1,11 @@
 import { fail } from '../faults.js'
 import { formatBraces } from '../format/braces.js'
 import { type Operation, type OperationTable, operation, rawOperation } from '../operations.js'
-import type { Run } from '../run.js'
-import { chargeItems, chargeText } from '../run.js'
+import { chargeItems, chargeScan, chargeSteps, chargeText, type Run } from '../run.js'
 import { iterate, listItems, mappingEntries } from '../values/access.js'
-import { capitalize, expandTabs, isCased, strip, swapCase, titleCase } from '../values/case.js'
+import { capitalize, expandTabs, isInCase, strip, swapCase, titleCase } from '../values/case.js'
 import { requireInteger } from '../values/numbers.js'
+import { indexIn, lastIndexIn } from '../values/search.js'
 import { slice } from '../values/slices.js'
 import { splitLines, splitWords } from '../values/split.js'
 import { joinText, pad, replaceText, splitText, stringLength } from '../values/strings.js'
@@ -22,52 +22,57 @@ function count(value: Value | undefined, otherwise: number, name: string): numbe
 }
 
 /** A method without arguments that maps a text to a text. */
-function mapped(change: (value: string) => string): Operation {
+function mapped(change: (value: string, run: Run) => string): Operation {
   return operation([], (run, subject) => {
     chargeText(run, (subject as string).length)
-    return change(subject as string)
+    return change(subject as string, run)
   })
 }
 
-function predicate(test: (value: string) => boolean): Operation {
+function predicate(test: (value: string, run: Run) => boolean): Operation {
   return operation([], (run, subject) => {
     chargeText(run, (subject as string).length)
-    return test(subject as string)
+    return test(subject as string, run)
   })
 }
 
 function stripping(side: 'both' | 'left' | 'right'): Operation {
-  return operation(['chars?'], (_, subject, chars) =>
-    strip(subject as string, chars === undefined || chars === null ? null : text(chars, 'strip'), side),
+  return operation(['chars?'], (run, subject, chars) =>
+    strip(run, subject as string, { characters: chars === undefined || chars === null ? null : text(chars, 'strip'), side }),
   )
 }
 
 function affix(name: string, test: (value: string, part: string) => boolean): Operation {
-  return operation(['prefix', 'start?', 'end?'], (_, subject, parts, start, end) => {
+  return operation(['prefix', 'start?', 'end?'], (run, subject, parts, start, end) => {
     const part = (subject as string).slice(count(start, 0, name), end === undefined ? undefined : requireInteger(end, name))
     const options = parts instanceof Sequence ? parts.items : [parts]
-    return options.some((option) => test(part, text(option, name)))
+    chargeSteps(run, options.length / 8)
+    return options.some((option) => {
+      const affixed = text(option, name)
+      chargeScan(run, affixed.length <= part.length ? affixed.length : 0)
+      return test(part, affixed)
+    })
   })
 }
 
-function find(name: string, search: (value: string, part: string) => number, isRequired: boolean): Operation {
-  return operation(['sub', 'start?', 'end?'], (_, subject, part, start, end) => {
+function find(name: string, search: typeof indexIn, isRequired: boolean): Operation {
+  return operation(['sub', 'start?', 'end?'], (run, subject, part, start, end) => {
     const value = subject as string
     const from = Math.max(0, count(start, 0, name) < 0 ? value.length + count(start, 0, name) : count(start, 0, name))
-    const at = search(value.slice(from, end === undefined ? undefined : requireInteger(end, name)), text(part, name))
+    const at = search(run, value.slice(from, end === undefined ? undefined : requireInteger(end, name)), text(part, name))
     if (at < 0) return isRequired ? fail(`${name}: the text is not there`) : -1
-    return stringLength(value.slice(0, from + at))
+    return stringLength(run, value.slice(0, from + at))
   })
 }
 
 function filling(name: string, sides: (missing: number, width: number) => readonly [number, number]): Operation {
   return operation(['width', 'fillchar?'], (run, subject, width, fill) => {
     const size = requireInteger(width as Value, name)
-    const missing = size - stringLength(subject as string)
+    const missing = size - stringLength(run, subject as string)
     if (missing <= 0) return subject
     const [left, right] = sides(missing, size)
     const filler = fill === undefined ? ' ' : text(fill, name)
-    if (stringLength(filler) !== 1) return fail(`${name}: the fill must be one character`)
+    if (stringLength(run, filler) !== 1) return fail(`${name}: the fill must be one character`)
     return pad(run, subject as string, { left, right, fill: filler })
   })
 }
@@ -86,11 +91,11 @@ function splitting(isFromRight: boolean): Operation {
 }
 
 function partitioning(isFromRight: boolean): Operation {
-  return operation(['sep'], (_, subject, separator) => {
+  return operation(['sep'], (run, subject, separator) => {
     const value = subject as string
     const part = text(separator, 'partition')
     if (part === '') return fail('partition: the separator is empty')
-    const at = isFromRight ? value.lastIndexOf(part) : value.indexOf(part)
+    const at = isFromRight ? lastIndexIn(run, value, part) : indexIn(run, value, part)
     if (at < 0) return isFromRight ? tuple('', '', value) : tuple(value, '', '')
     return tuple(value.slice(0, at), part, value.slice(at + part.length))
   })
@@ -119,8 +124,8 @@ export const stringMethods: OperationTable = {
   lower: mapped((value) => value.toLowerCase()),
   casefold: mapped((value) => value.toLowerCase().replaceAll('ß', 'ss')),
   capitalize: mapped(capitalize),
-  title: mapped(titleCase),
-  swapcase: mapped(swapCase),
+  title: mapped((value, run) => titleCase(run, value)),
+  swapcase: mapped((value, run) => swapCase(run, value)),
   strip: stripping('both'),
   lstrip: stripping('left'),
   rstrip: stripping('right'),
@@ -133,14 +138,14 @@ export const stringMethods: OperationTable = {
     const suffix = text(part, 'removesuffix')
     return suffix !== '' && (subject as string).endsWith(suffix) ? (subject as string).slice(0, -suffix.length) : subject
   }),
-  find: find('find', (value, part) => value.indexOf(part), false),
-  rfind: find('rfind', (value, part) => value.lastIndexOf(part), false),
-  index: find('index', (value, part) => value.indexOf(part), true),
-  rindex: find('rindex', (value, part) => value.lastIndexOf(part), true),
+  find: find('find', indexIn, false),
+  rfind: find('rfind', lastIndexIn, false),
+  index: find('index', indexIn, true),
+  rindex: find('rindex', lastIndexIn, true),
   count: operation(['sub', 'start?', 'end?'], (run, subject, part, start, end) => {
     const within = slice(run, subject, { start: start ?? null, stop: end ?? null, step: null }) as string
     const sought = text(part, 'count')
-    return sought === '' ? stringLength(within) + 1 : splitText(run, within, sought, -1).length - 1
+    return sought === '' ? stringLength(run, within) + 1 : splitText(run, within, sought, -1).length - 1
   }),
   replace: operation(['old', 'new', 'count?'], (run, subject, from, to, limit) =>
     replaceText(run, subject as string, {
@@ -165,7 +170,7 @@ export const stringMethods: OperationTable = {
     return (
       sign +
       pad(run, value.slice(sign.length), {
-        left: requireInteger(width as Value, 'zfill') - stringLength(value),
+        left: requireInteger(width as Value, 'zfill') - stringLength(run, value),
         right: 0,
         fill: '0',
       })
@@ -185,9 +190,9 @@ export const stringMethods: OperationTable = {
   isalnum: matches(/^[\p{L}\p{N}]+$/u),
   isspace: matches(/^\s+$/),
   isidentifier: matches(/^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*$/u),
-  isascii: predicate((value) => ![...value].some((character) => character > '\x7f')),
+  isascii: predicate((value) => !/[^\0-\x7f]/.test(value)),
   isprintable: predicate((value) => !/[\p{C}\p{Zl}\p{Zp}]/u.test(value)),
-  islower: predicate((value) => isCased(value) && value === value.toLowerCase()),
-  isupper: predicate((value) => isCased(value) && value === value.toUpperCase()),
-  istitle: predicate((value) => isCased(value) && value === titleCase(value)),
+  islower: predicate((value, run) => isInCase(run, value, 'lower')),
+  isupper: predicate((value, run) => isInCase(run, value, 'upper')),
+  istitle: predicate((value, run) => value.toLowerCase() !== value.toUpperCase() && value === titleCase(run, value)),
 }

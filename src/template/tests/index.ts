@@ -1,7 +1,7 @@
 import { findOperation, type Operation, type OperationTable, operation, type Tables } from '../operations.js'
-import type { Run } from '../run.js'
+import { chargeScan, type Run } from '../run.js'
 import { tryIterate } from '../values/access.js'
-import { isCased } from '../values/case.js'
+import { isInCase } from '../values/case.js'
 import { compareValues, isEqual, isIn } from '../values/compare.js'
 import { arithmetic, compareNumeric, isFloat, requireNumeric, toNumeric } from '../values/numbers.js'
 import { toText } from '../values/text.js'
@@ -38,7 +38,8 @@ function isSequence(value: Value): boolean {
   return typeof value === 'string' || isList(value) || value instanceof Sequence || isMapping(value)
 }
 
-function isSame(_: Run, left: Value, right: Value): boolean {
+function isSame(run: Run, left: Value, right: Value): boolean {
+  if (typeof left === 'string' && typeof right === 'string') chargeScan(run, Math.min(left.length, right.length))
   if (left === right) return true
   if (isInteger(left) && isInteger(right)) return compareNumeric(toNumeric(left) ?? 0, toNumeric(right) ?? 0) === 0
   return left instanceof Undefined && right instanceof Undefined
@@ -67,14 +68,14 @@ const plainTests: OperationTable = {
   string: is((value) => typeof value === 'string'),
   mapping: is(isMapping),
   sequence: is((value) => isSequence(value) || value instanceof Undefined),
-  iterable: is((value, run) => tryIterate(run, value) !== null),
+  iterable: is((value, run) => typeof value === 'string' || tryIterate(run, value) !== null),
   callable: is((value) => value instanceof Callable || (value instanceof Instance && value.self !== null)),
   escaped: is(() => false),
   odd: is((value) => remainder(value, 2, { what: 'odd', expected: 1 })),
   even: is((value) => remainder(value, 2, { what: 'even' })),
   divisibleby: operation(['num'], (_, value, divisor) => remainder(value, divisor as Value, { what: 'divisibleby' })),
-  lower: is((value, run) => isCased(toText(run, value)) && toText(run, value) === toText(run, value).toLowerCase()),
-  upper: is((value, run) => isCased(toText(run, value)) && toText(run, value) === toText(run, value).toUpperCase()),
+  lower: is((value, run) => isInCase(run, toText(run, value), 'lower')),
+  upper: is((value, run) => isInCase(run, toText(run, value), 'upper')),
   sameas: compared(isSame),
   in: compared(isIn),
   eq,

@@ -24,6 +24,8 @@ import {
   type Value,
 } from './values.js'
 
+const KEYS_PER_STEP = 16
+
 /** The items of a list as this evaluation sees them. */
 export function listItems(run: Run, list: readonly Value[]): readonly Value[] {
   return run.changedLists?.get(list) ?? list
@@ -46,7 +48,7 @@ export function mutableDict(run: Run, mapping: PlainObject | Dict): Dict {
   const changed = run.changedDicts.get(mapping)
   if (changed) return changed
   const copy = new Dict()
-  for (const [key, value] of mappingEntries(run, mapping)) copy.entries.set(hashKey(key), [key, value])
+  for (const [key, value] of mappingEntries(run, mapping)) copy.entries.set(hashKey(run, key), [key, value])
   run.changedDicts.set(mapping, copy)
   return copy
 }
@@ -69,21 +71,29 @@ export function mappingEntries(run: Run, mapping: PlainObject | Dict): (readonly
 
 export function mappingSize(run: Run, mapping: PlainObject | Dict): number {
   const dict = mapping instanceof Dict ? mapping : changedDict(run, mapping)
-  return dict ? dict.entries.size : Object.keys(mapping).length
+  if (dict) return dict.entries.size
+  const known = run.sizes?.get(mapping)
+  if (known !== undefined) return known
+  const size = Object.keys(mapping).length
+  chargeSteps(run, Math.floor(size / KEYS_PER_STEP))
+  run.sizes ??= new Map()
+  run.sizes.set(mapping, size)
+  return size
 }
 
 /** The value of a key, undefined when there is none. */
 export function mappingGet(run: Run, mapping: PlainObject | Dict, key: Value): Value | undefined {
   const dict = mapping instanceof Dict ? mapping : changedDict(run, mapping)
-  if (dict) return dict.entries.get(hashKey(key))?.[1]
+  if (dict) return dict.entries.get(hashKey(run, key))?.[1]
   if (typeof key === 'string') return Object.hasOwn(mapping, key) ? ((mapping as PlainObject)[key] as Value) : undefined
-  hashKey(key)
+  hashKey(run, key)
   return undefined
 }
 
 export function dictSet(run: Run, dict: Dict, key: Value, value: Value): void {
   chargeItems(run, 1)
-  dict.entries.set(hashKey(key), [dict.entries.get(hashKey(key))?.[0] ?? key, value])
+  const hash = hashKey(run, key)
+  dict.entries.set(hash, [dict.entries.get(hash)?.[0] ?? key, value])
 }
 
 export function dictFrom(run: Run, entries: Iterable<readonly [Value, Value]>): Dict {
@@ -162,7 +172,7 @@ export function iterate(run: Run, value: Value): readonly Value[] {
 /** The number of items, or null for what has no length. */
 export function lengthOf(run: Run, value: Value): number | null {
   const plain = unwrap(value)
-  if (typeof plain === 'string') return stringLength(plain)
+  if (typeof plain === 'string') return stringLength(run, plain)
   if (plain instanceof Undefined) return 0
   if (plain instanceof Sequence && plain.kind === 'generator') return plain.items.length
   if (isList(plain) || plain instanceof Sequence) return sequenceItems(run, plain).length

@@ -3,6 +3,7 @@ import { fail } from '../faults.js'
 import { chargeSteps, deeper, type Run } from '../run.js'
 import { iterate, lengthOf, listItems, mappingEntries, mappingGet, mappingSize } from './access.js'
 import { compareNumeric, toNumeric } from './numbers.js'
+import { createSearch } from './search.js'
 import { compareStrings } from './strings.js'
 import { raiseUndefined } from './undefined.js'
 import { Float, isList, isMapping, Namespace, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
@@ -99,8 +100,8 @@ export function isIn(run: Run, needleValue: Value, haystackValue: Value): boolea
   if (typeof haystack === 'string') {
     if (needle instanceof Undefined) return raiseUndefined(needle)
     if (typeof needle !== 'string') return fail(`only a text can be in a text, not ${typeName(needle)}`)
-    chargeSteps(run, 1 + haystack.length / 16)
-    return haystack.includes(needle)
+    chargeSteps(run, 1 + (haystack.length + needle.length) / 16)
+    return createSearch(needle)(haystack, 0) >= 0
   }
   if (haystack === null || haystack instanceof Namespace)
     return fail(`"in" needs a list, a dict or a text, not ${typeName(haystack)}`)

@@ -7,6 +7,7 @@ import { Float, typeName, Undefined, type Value } from './values.js'
 export type Numeric = number | bigint | Float
 
 const MAX_INTEGER_BITS = 14_000
+const MAX_DIGITS = 5000
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 
 /** The number that a value is (booleans count), or null. */
@@ -23,6 +24,7 @@ export function toNumeric(value: Value): Numeric | null {
 }
 
 function fromDecimal(text: string): Numeric {
+  if (text.length > MAX_DIGITS) return forbid(`a number of more than ${MAX_DIGITS} digits cannot be computed with`)
   return /^-?\d+$/.test(text) ? integer(BigInt(text)) : float(Number(text))
 }
 

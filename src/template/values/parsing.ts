@@ -1,6 +1,8 @@
 import { integer } from './numbers.js'
 
 const MAX_DIGITS = 4300
+/** Digits in any base up to 36 that a number holds exactly. */
+const CHUNK = 10
 const FLOAT = /^[-+]?(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:[eE][-+]?\d+)?$/
 const SPECIAL = /^[-+]?(?:inf(?:inity)?|nan)$/i
 const PREFIXES: Readonly<Record<number, RegExp>> = { 2: /^0b/i, 8: /^0o/i, 16: /^0x/i }
@@ -33,10 +35,10 @@ export function parseIntegerText(text: string, base: number): number | bigint | 
     if (!/^\d+$/.test(plain)) return null
     value = BigInt(plain)
   } else {
-    for (const letter of plain) {
-      const digit = Number.parseInt(letter, 36)
-      if (digit >= found) return null
-      value = value * BigInt(found) + BigInt(digit)
+    for (const letter of plain) if (Number.parseInt(letter, 36) >= found) return null
+    for (let at = 0; at < plain.length; at += CHUNK) {
+      const chunk = plain.slice(at, at + CHUNK)
+      value = value * BigInt(found) ** BigInt(chunk.length) + BigInt(Number.parseInt(chunk, found))
     }
   }
   return integer(sign === '-' ? -value : value)

@@ -2,7 +2,7 @@ import { fail } from '../faults.js'
 import { chargeItems, type Run } from '../run.js'
 import { listItems } from './access.js'
 import { requireInteger } from './numbers.js'
-import { characters, substring } from './strings.js'
+import { characters, isPlain, substring } from './strings.js'
 import { raiseUndefined } from './undefined.js'
 import { isIndexed, isList, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
 
@@ -19,9 +19,9 @@ export function slice(run: Run, target: Value, bounds: SliceBounds): Value {
   if (typeof value === 'string') {
     if (bounds.step === null) {
       const { start, stop } = resolve(value.length, bounds)
-      return /[\ud800-\udfff]/.test(value)
-        ? cut(run, characters(run, value), bounds).join('')
-        : substring(run, value, start, Math.max(start, stop))
+      return isPlain(run, value)
+        ? substring(run, value, start, Math.max(start, stop))
+        : cut(run, characters(run, value), bounds).join('')
     }
     return cut(run, characters(run, value), bounds).join('')
   }

@@ -1,4 +1,4 @@
-import { chargeItems, chargeSteps, type Run } from '../run.js'
+import { chargeItems, chargeScan, chargeSteps, type Run } from '../run.js'
 import { compareValues } from './compare.js'
 import type { Value } from './values.js'
 
@@ -17,6 +17,8 @@ export function sortValues(run: Run, values: readonly Value[], { isReversed = fa
 }
 
 /** A key that ignores the case of texts, as Jinja2's filters do unless told otherwise. */
-export function ignoreCase(value: Value): Value {
-  return typeof value === 'string' ? value.toLowerCase() : value
+export function ignoreCase(run: Run, value: Value): Value {
+  if (typeof value !== 'string') return value
+  chargeScan(run, value.length)
+  return value.toLowerCase()
 }

@@ -1,10 +1,23 @@
-import { chargeItems, chargeText, type Run } from '../run.js'
+import { chargeItems, chargeScan, chargeText, type Run } from '../run.js'
+import { createSearch } from './search.js'
 
+/** Texts that are looked through for nothing. */
+const SHORT = 64
 const SURROGATE = /[\ud800-\udfff]/
 
+/** Whether a text has as many characters as JavaScript's units, charged for looking. */
+export function isPlain(run: Run, text: string): boolean {
+  if (text.length < SHORT) return !SURROGATE.test(text)
+  if (run.plainText === text) return true
+  chargeScan(run, text.length)
+  if (SURROGATE.test(text)) return false
+  run.plainText = text
+  return true
+}
+
 /** Python counts characters, JavaScript UTF-16 units; they differ only where there are surrogates. */
-export function stringLength(text: string): number {
-  if (!SURROGATE.test(text)) return text.length
+export function stringLength(run: Run, text: string): number {
+  if (isPlain(run, text)) return text.length
   let count = 0
   for (const _ of text) count += 1
   return count
@@ -18,21 +31,19 @@ export function characters(run: Run, text: string): string[] {
 
 /** The character at a place (negative: from the end), or undefined. */
 export function characterAt(run: Run, text: string, index: number): string | undefined {
-  if (!SURROGATE.test(text))
-    return text.at(index) === undefined ? undefined : text.charAt(index < 0 ? text.length + index : index)
+  if (isPlain(run, text)) return text.at(index) === undefined ? undefined : text.charAt(index < 0 ? text.length + index : index)
   return characters(run, text).at(index)
 }
 
 /** A part of a text, counted in characters. */
 export function substring(run: Run, text: string, start: number, end: number): string {
   chargeText(run, 1)
-  return SURROGATE.test(text) ? characters(run, text).slice(start, end).join('') : text.slice(start, end)
+  return isPlain(run, text) ? text.slice(start, end) : characters(run, text).slice(start, end).join('')
 }
 
-/** Python's order of texts: by code point. */
+/** Python's order of texts: by code point. Looks at what both have in common, and no further. */
 export function compareStrings(left: string, right: string): number {
   if (left === right) return 0
-  if (!SURROGATE.test(left) && !SURROGATE.test(right)) return left < right ? -1 : 1
   const length = Math.min(left.length, right.length)
   for (let index = 0; index < length; index += 1) {
     const a = left.charCodeAt(index)
@@ -89,9 +100,10 @@ export function replaceText(
 export function splitText(run: Run, text: string, separator: string, limit: number): string[] {
   chargeText(run, text.length)
   const parts: string[] = []
+  const search = createSearch(separator)
   let from = 0
   while (limit < 0 || parts.length < limit) {
-    const at = text.indexOf(separator, from)
+    const at = search(text, from)
     if (at < 0) break
     chargeItems(run, 1)
     parts.push(text.slice(from, at))

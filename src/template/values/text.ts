@@ -106,11 +106,16 @@ export function quoted(run: Run, text: string): string {
   chargeText(run, text.length + 2)
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
   const escaped = text.replace(UNPRINTABLE, (character) => {
-    if (Object.hasOwn(ESCAPES, character)) return ESCAPES[character] as string
-    const code = character.codePointAt(0) ?? 0
-    if (code < 0x100) return `\\x${code.toString(16).padStart(2, '0')}`
-    return code < 0x10000 ? `\\u${code.toString(16).padStart(4, '0')}` : `\\U${code.toString(16).padStart(8, '0')}`
+    const written = escapeOf(character)
+    chargeText(run, written.length - character.length)
+    return written
   })
-  chargeText(run, escaped.length - text.length)
   return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote
+}
+
+function escapeOf(character: string): string {
+  if (Object.hasOwn(ESCAPES, character)) return ESCAPES[character] as string
+  const code = character.codePointAt(0) ?? 0
+  if (code < 0x100) return `\\x${code.toString(16).padStart(2, '0')}`
+  return code < 0x10000 ? `\\u${code.toString(16).padStart(4, '0')}` : `\\U${code.toString(16).padStart(8, '0')}`
 }

@@ -127,6 +127,10 @@ export interface Run {
   /** Lists and objects of the context that a method changed: the change is seen in this evaluation only. */
   changedLists: Map<object, Value[]> | null
   changedDicts: Map<object, Dict> | null
+  /** The last long text that was found to have no surrogates, so that its places are not counted again. */
+  plainText: string | null
+  /** How many entries objects of the context have: counting takes as long as there are. */
+  sizes: Map<object, number> | null
   at: Position
   /** Steps left at which the clock is looked at next, and what it showed first; null before. */
   checkAt: number
