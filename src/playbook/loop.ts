@@ -63,7 +63,7 @@ export function readLoop({ fields, at, of, taskVars }: LoopRequest): Loop | null
   const loop = {
     collection: collectionField ? readCollection(collectionField.value) : null,
     element: elementField ? readElement(elementField.value) : '',
-    mode,
+    mode: mode ?? 'sequential',
     concurrency: readConcurrency(given(fields, 'concurrency'), mode),
     where: where ? conditionOf(where.value, 'where') : null,
     orderBy: readOrderBy(given(fields, 'order_by')),
@@ -98,20 +98,21 @@ function readElement(cursor: Cursor): string {
   return name ?? ''
 }
 
-function readMode(field: Field | undefined): Loop['mode'] {
+/** null where it cannot be read. */
+function readMode(field: Field | undefined): Loop['mode'] | null {
   if (!field) return 'sequential'
   const text = textOf(field.value)
   if (text === 'sequential') return text
   if (text === 'async' || text === 'parallel') return 'async'
   const hint = text === null ? '' : didYouMean(text, ['sequential', 'async', 'parallel'])
   report(field.value, `mode must be sequential, async or parallel${hint}`)
-  return 'sequential'
+  return null
 }
 
-function readConcurrency(field: Field | null, mode: Loop['mode']): JsonValue {
+function readConcurrency(field: Field | null, mode: Loop['mode'] | null): JsonValue {
   const value = readCount(field, 1)
   if (mode === 'async') return value ?? DEFAULT_CONCURRENCY
-  if (field && value !== 1) reportKey(field, 'concurrency means nothing without "mode: async"', 'warning')
+  if (field && value !== 1 && mode !== null) reportKey(field, 'concurrency means nothing without "mode: async"', 'warning')
   return 1
 }
 

@@ -473,14 +473,16 @@ describe('iterators', () => {
     ],
     [
       'wrong options',
-      inStep('loop: {in: abc, iterator: loop, mode: paralel, limit: -1, chunk: 0, enumerate: 1}\n  tool: python\n  code: x'),
+      inStep(
+        'loop: {in: abc, iterator: loop, mode: paralel, concurrency: 3, limit: -1, chunk: 0, enumerate: 1}\n  tool: python\n  code: x',
+      ),
       [
         'error 6:14 workflow[0].loop.in | must be a list, or a template of one',
         'error 6:29 workflow[0].loop.iterator | "loop" is reserved and cannot be the name of an element',
         'error 6:41 workflow[0].loop.mode | did you mean "parallel"?',
-        'error 6:57 workflow[0].loop.limit | at least 0',
-        'error 6:68 workflow[0].loop.chunk | at least 1',
-        'error 6:82 workflow[0].loop.enumerate | true or false',
+        'error 6:73 workflow[0].loop.limit | at least 0',
+        'error 6:84 workflow[0].loop.chunk | at least 1',
+        'error 6:98 workflow[0].loop.enumerate | true or false',
       ],
     ],
     [
