@@ -68,7 +68,7 @@ describe('a command that has said its last line', () => {
     const id = idIn(await screen.until('work'))
     await screen.press('Ctrl-C')
     expect(await screen.state('SIGINT')).toBe('SIGINT')
-    const shown = await screen.until('goes on without this command')
+    const shown = await screen.until('to end it')
     expect(shown).toContain(`transient --url ${server.url} execution watch ${id}`)
     expect(shown).toContain(`transient --url ${server.url} execution cancel ${id}`)
     // The cursor that the spinner hid is back.
