@@ -10,7 +10,7 @@ export function isCustomKind(kind: string): boolean {
   return NAME.test(kind) && !RESERVED.has(kind)
 }
 
-/** A kind that only workers of a step's own pool know: any parameter is a template, and none is needed. */
+/** A kind that only workers of a step's own pool know: every parameter is a template, and none is needed. */
 export function customTool(kind: string, parameters: readonly string[] = []): ToolDefinition {
   const shape = Object.fromEntries(parameters.map((name) => [name, z.unknown()]))
   return defineTool({ kind, isCustom: true, parameters: z.object(shape), open: null })
