@@ -24,7 +24,7 @@ import type { Decision, Rejection, Snapshot } from './types.js'
 const TURN_MS = 10
 /** Beyond that the rest of a batch gets a transaction of its own: all that is locked here waits meanwhile. */
 const BATCH_MS = 250
-/** A decision that takes so long would come close to PostgreSQL's patience with transactions that do nothing. */
+/** A decision that takes so long would come close to PostgreSQL's time limit for transactions that do nothing. */
 const MAX_DECISION_MS = 30_000
 
 export type AdvanceDependencies = Pick<OrchestratorDependencies, 'clock' | 'limits' | 'newId' | 'env' | 'leaseMs' | 'keyRing'> & {

@@ -60,7 +60,7 @@ export function ExecutionHead({ now, shown: head, steps, shownSteps, playbook }:
               leftSection={<IconPlayerStopFilled size={13} />}
               question="Cancel this execution?"
               consequence="Its steps are stopped, and those of the executions that it started. What it has written stays; it can be rerun, not resumed."
-              deed="Cancel the execution"
+              action="Cancel the execution"
               leave="Let it run"
               onConfirm={() => void cancel({ id: head.id, reason: 'cancelled in the console' })}
             >

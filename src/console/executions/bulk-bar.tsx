@@ -54,7 +54,7 @@ export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
         leftSection={<IconPlayerStopFilled size={13} />}
         question={`Cancel ${plural(alive.length, 'execution')}?`}
         consequence={<Consequence rows={alive} />}
-        deed={`Cancel ${plural(alive.length, 'execution')}`}
+        action={`Cancel ${plural(alive.length, 'execution')}`}
         leave="Let them run"
         onConfirm={() => void cancelAll()}
       >

@@ -77,7 +77,7 @@ export function Editor({ draftName, title, source, base, latest, trouble }: Edit
               variant="default"
               question="Discard the draft?"
               consequence="What you have written here is kept nowhere else."
-              deed="Discard it"
+              action="Discard it"
               leave="Keep it"
               onConfirm={draft.reset}
             >

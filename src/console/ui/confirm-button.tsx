@@ -6,14 +6,14 @@ interface ConfirmButtonProps extends ButtonProps {
   /** What would become of it. */
   readonly consequence: ReactNode
   /** On the button that does it. */
-  readonly deed: string
+  readonly action: string
   /** On the button that leaves it as it is. */
   readonly leave: string
   readonly onConfirm: () => void
 }
 
 /** A button for what cannot be taken back: it asks first, and nothing happens unless one confirms it. */
-export function ConfirmButton({ question, consequence, deed, leave, onConfirm, ...button }: ConfirmButtonProps) {
+export function ConfirmButton({ question, consequence, action, leave, onConfirm, ...button }: ConfirmButtonProps) {
   const [isAsking, setAsking] = useState(false)
   const confirm = () => {
     setAsking(false)
@@ -32,7 +32,7 @@ export function ConfirmButton({ question, consequence, deed, leave, onConfirm, .
               {leave}
             </Button>
             <Button color="red.9" onClick={confirm}>
-              {deed}
+              {action}
             </Button>
           </Group>
         </Stack>

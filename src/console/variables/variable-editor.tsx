@@ -129,7 +129,7 @@ function Judgement({ id, name, row, locked, text, base, onRebase, onBegin }: Jud
             variant="default"
             question={`Discard the draft of ${name}?`}
             consequence="What you have written here is kept nowhere else."
-            deed="Discard it"
+            action="Discard it"
             leave="Keep it"
             onConfirm={() => void settle(onBegin)}
           >
