@@ -31,7 +31,7 @@ export async function startPostgresCluster({ settings = [] }: ClusterOptions = {
   const cluster = await openCluster(dataDir, binaries)
   appendFileSync(join(cluster.data, 'postgresql.conf'), ['max_connections = 400', ...settings, ''].join('\n'))
   const port = await freePort()
-  const start = () => startPostmaster(cluster, binaries, { kind: 'port', port })
+  const start = () => startPostmaster({ cluster, binaries, address: { kind: 'port', port } })
   let running: Postmaster | null = await start()
   const stop = async (mode: 'fast' | 'immediate'): Promise<void> => {
     if (mode === 'immediate' && running !== null) process.kill(running.pid, 'SIGQUIT')

@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorMessage, TransientError } from '../../core/errors.js'
 import { findLockHolders } from '../process-lock.js'
-import { type Address, addressOf, chooseAddress, leave } from './address.js'
-import { type Binaries, findBinaries } from './binaries.js'
+import { addressOf, chooseAddress, leave } from './address.js'
+import { findBinaries } from './binaries.js'
 import { type Cluster, cancelSteps, createDatabases, openCluster, productUrl, stepsUrl } from './cluster.js'
 import { watchDisk } from './disk.js'
-import { endPostmaster, findPostmaster, type Postmaster, startPostmaster } from './postmaster.js'
+import { endPostmaster, findPostmaster, type LocalParts, type Postmaster, startPostmaster } from './postmaster.js'
 
 /** A PostgreSQL that this process started in its data folder, and that ends with it. */
 export interface LocalPostgres {
@@ -66,11 +66,7 @@ export async function startLocalPostgres({ dataDir, log, onLost }: LocalPostgres
       const lines = await postmaster.ended
       if (isClosing) return
       log.warn(`the database ended and is started again${lines === '' ? '' : `: ${lines}`}`)
-      const next = await startAgain(
-        parts,
-        () => isClosing,
-        () => disk.state() === 'full',
-      )
+      const next = await startAgain(parts, { isClosing: () => isClosing, isFull: () => disk.state() === 'full' })
       if (isClosing) return next instanceof Error ? undefined : next.stop()
       if (next instanceof Error) return onLost(next)
       postmaster = next
@@ -103,18 +99,12 @@ export async function startLocalPostgres({ dataDir, log, onLost }: LocalPostgres
   }
 }
 
-interface Parts {
-  readonly cluster: Cluster
-  readonly binaries: Binaries
-  readonly address: Address
-}
-
 /** Of several processes that start at once PostgreSQL itself lets one run; the others find out which. */
-async function startAlone({ dataDir, ...parts }: Parts & { readonly dataDir: string }): Promise<Postmaster> {
+async function startAlone({ dataDir, ...parts }: LocalParts & { readonly dataDir: string }): Promise<Postmaster> {
   for (;;) {
     await assertUnused(parts.cluster, dataDir)
     try {
-      return await startPostmaster(parts.cluster, parts.binaries, parts.address)
+      return await startPostmaster(parts)
     } catch (error) {
       if ((await findPostmaster(parts.cluster)) === null) throw error
     }
@@ -144,16 +134,17 @@ async function assertUnused(cluster: Cluster, dataDir: string): Promise<void> {
   }
 }
 
+interface Circumstances {
+  isClosing(): boolean
+  isFull(): boolean
+}
+
 /** While the disk is full it cannot start: then it is tried until there is room. */
-async function startAgain(
-  { cluster, binaries, address }: Parts,
-  isClosing: () => boolean,
-  isFull: () => boolean,
-): Promise<Postmaster | Error> {
+async function startAgain(parts: LocalParts, { isClosing, isFull }: Circumstances): Promise<Postmaster | Error> {
   let deadline = performance.now() + RESTART_MS
   for (;;) {
     try {
-      return await startPostmaster(cluster, binaries, address)
+      return await startPostmaster(parts)
     } catch (error) {
       if (isFull()) deadline = performance.now() + RESTART_MS
       if (isClosing() || performance.now() > deadline) {

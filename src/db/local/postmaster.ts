@@ -32,11 +32,18 @@ export interface RunningPostmaster {
   readonly socketFolder: string
 }
 
+/** What PostgreSQL is started with. */
+export interface LocalParts {
+  readonly cluster: Cluster
+  readonly binaries: Binaries
+  readonly address: Address
+}
+
 /**
  * Starts PostgreSQL on a cluster and waits until it takes connections.
  * @throws Error with what PostgreSQL said, when it ends before
  */
-export async function startPostmaster(cluster: Cluster, binaries: Binaries, address: Address): Promise<Postmaster> {
+export async function startPostmaster({ cluster, binaries, address }: LocalParts): Promise<Postmaster> {
   const { prefix, ids } = await chooseUser(cluster.folder)
   const settings = Object.entries(listenSettings(address)).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const [program = '', ...given] = [...withMemoryLimit(prefix), binaries.postgres, '-D', cluster.data, ...settings]
@@ -57,7 +64,7 @@ export async function startPostmaster(cluster: Cluster, binaries: Binaries, addr
   // Neither keeps this process alive: whoever forgets to stop it must still be able to end.
   child.unref()
   watcher?.unref()
-  await untilReady(cluster, child, ended)
+  await untilReady({ data: cluster.data, child, ended })
   return {
     pid: child.pid ?? 0,
     ended,
@@ -97,7 +104,13 @@ function lastLines({ stderr }: ChildProcess): () => string {
   return () => kept.join('; ')
 }
 
-async function untilReady({ data }: Cluster, child: ChildProcess, ended: Promise<string>): Promise<void> {
+interface Starting {
+  readonly data: string
+  readonly child: ChildProcess
+  readonly ended: Promise<string>
+}
+
+async function untilReady({ data, child, ended }: Starting): Promise<void> {
   const deadline = performance.now() + START_MS
   let reason: string | null = null
   void ended.then((lines) => {
