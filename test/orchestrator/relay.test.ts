@@ -30,7 +30,7 @@ describeDatabase('the relay', (open) => {
     await db.run(`INSERT INTO transient.execution (id, status) VALUES ($1::bigint, 'running')`, executionId)
     await db.run(
       `INSERT INTO transient.task (execution_id, run, attempt, pool, kind, not_before, status, deadline, child_id)
-       SELECT $1::bigint, run, 1, 'default', 'python', now() - interval '1 minute' + run * interval '1 millisecond', ${more}
+       SELECT $1::bigint, run, 1, 'default', 'python', now() - interval '1 hour' + $1::bigint * interval '10 minutes' + run * interval '1 millisecond', ${more}
        FROM generate_series(1, $2::integer) AS run`,
       executionId,
       count,

@@ -276,10 +276,13 @@ describeDatabase('sensitive values in playbooks', (open) => {
       expect(execution).toMatchObject({ status: 'running', error: null })
       expect((await keyless.variables.values(started.id))['total'] ?? 7).toBe(7)
       const runs = await db.rows<{ status: string }>(
-        "SELECT status FROM transient.step_run WHERE execution_id = $1::bigint AND status = 'failed'",
+        "SELECT status FROM transient.step_run WHERE execution_id = $1::bigint AND step = 'needy'",
         started.id,
       )
-      expect(runs).toEqual([])
+      expect(
+        runs.filter(({ status }) => status !== 'pending'),
+        'its tool did not even begin',
+      ).toEqual([])
       await keyless.close()
       engine = await openEngine(db, { keyRing: keyRingOf('one') })
       await engine.orchestrator.complete({ ...taken, result: 1 }).catch(() => undefined)
