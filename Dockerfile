@@ -1,7 +1,8 @@
 FROM node:20.20-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+# The script of the install makes Prisma's client, of what is not here yet; the build does it.
+RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build
 

@@ -11,7 +11,7 @@ export default defineConfig({
     maxWorkers: 2,
     setupFiles: ['./test/support/seed.ts'],
     expect: { poll: { timeout: within(20_000), interval: 10 } },
-    globalSetup: ['./test/support/cluster.ts'],
+    globalSetup: ['./test/support/generate.ts', './test/support/cluster.ts'],
     projects: [
       {
         extends: true,

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { extname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 import { buildConsole } from './build-console.mjs'
+import { generatePrisma } from './prisma-generate.mjs'
 
 /** What is started or imported from outside: the command, the SDK, threads, and what tests and benchmarks run as users get it. */
 const ENTRIES = ['cli/main', 'sdk/index', 'server/main', 'config', 'db/index']
@@ -35,6 +36,7 @@ const banner = `import { createRequire as __createRequire } from 'node:module'
 const require = __createRequire(import.meta.url)
 const __dist = import.meta.url.slice(0, import.meta.url.lastIndexOf('/dist/') + '/dist/'.length)`
 
+generatePrisma()
 const all = filesBelow('src')
 const isConsole = (file) => file.startsWith(join('src', 'console'))
 const core = all.filter((file) => file.startsWith(join('src', 'core')))
