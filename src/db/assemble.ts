@@ -2,35 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isTransientError, isUndecided, type TransientError } from '../core/errors.js'
 import type { Database, Sql, SqlParameter, TextRow, Transaction } from './database.js'
 import { isSerialisationFailure, translateError } from './errors.js'
-import type { PrismaClient } from './generated/client.js'
+import { createPrismaClients, type PrismaClients } from './prisma.js'
+import type { RunStatement, Session } from './statement.js'
 
 const MAX_TRIES = 3
-
-/** What a driver answers to a statement. */
-export interface Answer {
-  readonly rows: unknown[]
-  readonly count: number
-}
-
-/** `records`, without it: parsed, by name. `texts`: each row is an array of its columns, in PostgreSQL's own text. */
-export type RowForm = 'records' | 'texts'
 
 /** Told what is wrong with the database, in words for callers; its cause has the details, for the log. */
 export type OnTrouble = (trouble: TransientError) => void
 
-export type RunStatement = (text: string, parameters: readonly SqlParameter[], form?: RowForm) => Promise<Answer>
-
 /** What a driver has to bring. */
 interface Driver {
-  readonly statement: RunStatement
+  readonly plain: Session
   /** The same for a statement that changes rows: without an answer it may have. */
-  readonly alone: RunStatement
-  /** The same for a statement that only reads, and stops when the signal aborts. */
-  readonly reading: (signal: AbortSignal | undefined) => RunStatement
+  readonly alone: Session
+  /** The same for statements that only read, and stop when the signal aborts. */
+  readonly reading: (signal: AbortSignal | undefined) => Session
   /** Runs the work between BEGIN and COMMIT, once. Statements that the work did not wait for are answered before it resolves. */
-  readonly transact: <T>(work: (statement: RunStatement) => Promise<T>) => Promise<T>
-  /** Called at the first use of Prisma's client. */
-  readonly createPrisma: () => PrismaClient
+  readonly transact: Session
   /** See `Database`. */
   readonly refusal: Database['refusal']
   readonly close: () => Promise<void>
@@ -38,34 +26,29 @@ interface Driver {
   readonly onTrouble?: OnTrouble | undefined
 }
 
-/**
- * The `Database` over a driver. Statements go to the driver itself: through Prisma's `$queryRaw` the same ones cost four
- * to six times the CPU. Prisma is there for cold reads, on the same connections.
- */
+/** The `Database` over a driver. Statements go to the driver itself: through Prisma's `$queryRaw` the same ones cost four to six times the CPU. */
 export function assembleDatabase(driver: Driver): Database {
-  const { statement, alone, reading, transact, createPrisma, refusal, close } = driver
-  const translate = translatingFor(driver.onTrouble)
-  const sqlOver = (run: RunStatement): Sql => createSql(run, translate)
-  const changing = sqlOver(alone)
-  let prisma: PrismaClient | null = null
+  const { plain, alone, reading, transact, refusal, close } = driver
+  const clients = createPrismaClients()
+  const parts: SqlParts = { translate: translatingFor(driver.onTrouble), clients }
+  const { translate } = parts
+  const changing = createSql(alone, parts)
+  const askPlainly = clients.askOver((...statement) => plain((run) => run(...statement)))
   let closing: Promise<void> | null = null
   return {
-    ...sqlOver(statement),
+    ...createSql(plain, parts),
+    prisma: (operation) => askPlainly(operation).catch((error: unknown) => Promise.reject(translate(error))),
     refusal,
     async alone(text, ...parameters) {
       assertWritable(refusal)
       return changing.rows(text, ...parameters)
     },
-    reading: (signal) => sqlOver(reading(signal)),
-    get prisma() {
-      prisma ??= createPrisma()
-      return prisma
-    },
+    reading: (signal) => createSql(reading(signal), parts),
     async transaction(work) {
       assertWritable(refusal)
       for (let tries = 1; ; tries += 1) {
         try {
-          return await complete(transact, (run) => work(createTransaction(run, translate)))
+          return await complete(transact, (run) => work(createTransaction(run, parts)))
         } catch (error) {
           if (tries >= MAX_TRIES || !isSerialisationFailure(error)) throw translate(error)
           await sleep(Math.random() * 20 * tries)
@@ -73,7 +56,7 @@ export function assembleDatabase(driver: Driver): Database {
       }
     },
     close() {
-      closing ??= (prisma?.$disconnect() ?? Promise.resolve()).then(close)
+      closing ??= clients.close().then(close)
       return closing
     },
   }
@@ -110,9 +93,9 @@ async function complete<T>(transact: Driver['transact'], work: (run: RunStatemen
   }
 }
 
-function createTransaction(statement: RunStatement, translate: Translate): Transaction {
+function createTransaction(statement: RunStatement, parts: SqlParts): Transaction {
   return {
-    ...createSql(statement, translate),
+    ...createSql((work) => work(statement), parts),
     send(text, ...parameters) {
       statement(text, parameters).catch(() => undefined)
     },
@@ -130,17 +113,24 @@ function translatingFor(onTrouble: OnTrouble = () => undefined): Translate {
   }
 }
 
-function createSql(statement: RunStatement, translate: Translate): Sql {
-  const run = async (text: string, parameters: readonly SqlParameter[], form?: RowForm): Promise<Answer> => {
+interface SqlParts {
+  readonly translate: Translate
+  readonly clients: PrismaClients
+}
+
+function createSql(session: Session, { translate, clients }: SqlParts): Sql {
+  const within: Session = async (work) => {
     try {
-      return await statement(text, parameters, form)
+      return await session(work)
     } catch (error) {
       throw translate(error)
     }
   }
   return {
-    rows: async <Row>(text: string, ...parameters: SqlParameter[]) => (await run(text, parameters)).rows as Row[],
-    texts: async (text, ...parameters) => (await run(text, parameters, 'texts')).rows as TextRow[],
-    run: async (text, ...parameters) => (await run(text, parameters)).count,
+    rows: async <Row>(text: string, ...parameters: SqlParameter[]) =>
+      (await within((run) => run(text, parameters))).rows as Row[],
+    texts: async (text, ...parameters) => (await within((run) => run(text, parameters, 'texts'))).rows as TextRow[],
+    run: async (text, ...parameters) => (await within((run) => run(text, parameters))).count,
+    prisma: (operation) => within((run) => clients.ask(run, operation)),
   }
 }

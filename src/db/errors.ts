@@ -1,14 +1,5 @@
 import { errorMessage, TransientError } from '../core/errors.js'
 
-/** How Prisma's driver adapters name a failure of the connection itself. */
-const UNREACHABLE_KINDS = new Set([
-  'DatabaseNotReachable',
-  'ConnectionClosed',
-  'TooManyConnections',
-  'SocketTimeout',
-  'TlsConnectionError',
-])
-const UNREACHABLE_CODES = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024', 'P2028', 'P2037'])
 /** Class 08 (connection), 57P0x (shutdown). */
 const UNREACHABLE_STATES = /^(08...|57P0[1-4])$/
 const UNREACHABLE_MESSAGES = /timeout exceeded when trying to connect|connection terminated|connection ended|not queryable/i
@@ -27,18 +18,12 @@ const TROUBLES: readonly (readonly [state: RegExp, message: string])[] = [
   [/^25006$/, 'the database takes no writes now: it is a replica, or read-only'],
   [/^57P03$/, `the database is starting or stopping; ${AGAIN}`],
 ]
-interface DriverCause {
-  readonly originalCode?: string
-  readonly kind?: string
-}
 
 /** The SQLSTATE of a failed statement, however many layers wrapped it; null where there is none. */
 export function sqlState(error: unknown): string | null {
   for (const layer of layers(error)) {
-    const { originalCode } = driverCause(layer)
-    if (originalCode !== undefined) return originalCode
     const code = field(layer, 'code')
-    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^P\d{4}$/.test(code)) return code
+    if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return code
   }
   return null
 }
@@ -46,7 +31,7 @@ export function sqlState(error: unknown): string | null {
 /** Whether a transaction lost against another and may simply run again. */
 export function isSerialisationFailure(error: unknown): boolean {
   const state = sqlState(error)
-  return state === '40P01' || state === '40001' || field(error, 'code') === 'P2034'
+  return state === '40P01' || state === '40001'
 }
 
 /** A unique key was there already. */
@@ -79,9 +64,6 @@ export function isUnreachable(error: unknown): boolean {
   if (state !== null) return UNREACHABLE_STATES.test(state)
   return layers(error).some((layer) => {
     const code = field(layer, 'code')
-    if (typeof code === 'string' && UNREACHABLE_CODES.has(code)) return true
-    const { kind } = driverCause(layer)
-    if (kind !== undefined && UNREACHABLE_KINDS.has(kind)) return true
     if (typeof code === 'string' && UNREACHABLE_NETWORK.test(code)) return true
     return layer instanceof Error && (UNREACHABLE_MESSAGES.test(layer.message) || UNREACHABLE_NETWORK.test(errorMessage(layer)))
   })
@@ -92,17 +74,6 @@ function layers(error: unknown): unknown[] {
   for (let layer = error; layer !== undefined && layer !== null && found.length < 5; layer = field(layer, 'cause'))
     found.push(layer)
   return found
-}
-
-/** What the driver adapter said: inside Prisma's error, or (a failed BEGIN or COMMIT) as it is. */
-function driverCause(layer: unknown): DriverCause {
-  const cause = field(field(field(layer, 'meta'), 'driverAdapterError'), 'cause') ?? layer
-  const originalCode = field(cause, 'originalCode')
-  const kind = field(cause, 'kind')
-  return {
-    ...(typeof originalCode === 'string' ? { originalCode } : {}),
-    ...(typeof kind === 'string' ? { kind } : {}),
-  }
 }
 
 function field(value: unknown, name: string): unknown {

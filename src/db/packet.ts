@@ -1,7 +1,7 @@
 import type pg from 'pg'
-import type { Answer, RowForm, RunStatement } from './assemble.js'
 import type { SqlParameter } from './database.js'
 import { type Column, columnsOf, readRow, toWire } from './rows.js'
+import type { Answer, RowForm, RunStatement } from './statement.js'
 
 /** One statement on its way. */
 interface Sent {
@@ -28,7 +28,7 @@ const MORE = true
  * in the order in which they were issued, and their answers come back together: one round trip. When one fails, those behind it
  * in the same packet are not carried out, and fail with its error.
  */
-export function statementsOn(client: pg.Client, nameOf: (text: string) => string): RunStatement {
+export function statementsOn(client: pg.Client, nameOf: (text: string, form: RowForm | undefined) => string): RunStatement {
   const prepared: Prepared = new Map()
   let waiting: Sent[] = []
   const send = () => {
@@ -40,7 +40,7 @@ export function statementsOn(client: pg.Client, nameOf: (text: string) => string
     new Promise((resolve, reject) => {
       // Runs after all promises that are settled by now have been followed, and these may issue more.
       if (waiting.length === 0) process.nextTick(send)
-      waiting.push({ text, name: nameOf(text), parameters, form, resolve, reject })
+      waiting.push({ text, name: nameOf(text, form), parameters, form, resolve, reject })
     })
 }
 
@@ -54,8 +54,9 @@ function createPacket(statements: readonly Sent[], prepared: Prepared) {
   const current = () => statements[answers.length] as Sent
   const finish = (count: number) => {
     const { name } = current()
-    if (!prepared.has(name)) prepared.set(name, [])
-    answers.push({ rows, count })
+    const columns = prepared.get(name) ?? []
+    if (!prepared.has(name)) prepared.set(name, columns)
+    answers.push({ rows, columns, count })
     rows = []
   }
   const settle = () => {
@@ -73,7 +74,7 @@ function createPacket(statements: readonly Sent[], prepared: Prepared) {
     },
     handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }) {
       const { name, form } = current()
-      rows.push(form === 'texts' ? fields : readRow(prepared.get(name) ?? [], fields))
+      rows.push(form === 'texts' || form === 'prisma' ? fields : readRow(prepared.get(name) ?? [], fields))
     },
     handleCommandComplete: ({ text }: { readonly text: string }) => finish(Number(/\d+$/.exec(text)?.[0] ?? 0)),
     handleEmptyQuery: () => finish(0),

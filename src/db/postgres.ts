@@ -1,15 +1,15 @@
-import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
-import { assembleDatabase, type OnTrouble, type RunStatement } from './assemble.js'
+import { assembleDatabase, type OnTrouble } from './assemble.js'
 import { cancelStatement } from './cancel.js'
 import type { Database } from './database.js'
 import { callerLeft, isUnreachable } from './errors.js'
-import { PrismaClient } from './generated/client.js'
 import { createLiveness, type Liveness, silence } from './liveness.js'
 import { statementsOn } from './packet.js'
+import type { RowForm, RunStatement, Session } from './statement.js'
 import { inTransaction, undecidedWithoutAnswer } from './transaction.js'
 
-const MAX_NAMED_STATEMENTS = 500
+/** Prisma's client has others for every length of a list: they must not take the names of ours. */
+const MAX_NAMED_STATEMENTS = { ours: 500, prisma: 200 }
 const CONNECT_TIMEOUT_MS = 15_000
 /**
  * UTC, because Prisma's adapter takes every timestamp for UTC; generic plans, because planning costs more than our
@@ -43,12 +43,12 @@ export function createPostgresDatabase(
   const reads = openPool(databaseUrl, { ...READS, liveness })
   const connection = createConnections(work, { liveness, prefix: 's' })
   const readConnection = createConnections(reads, { liveness, prefix: 'r' })
-  const statementFailingWith =
-    (failure: (error: unknown) => unknown): RunStatement =>
-    async (text, parameters, form) => {
+  const sessionFailingWith =
+    (failure: (error: unknown) => unknown): Session =>
+    async (work) => {
       const { run, release } = await connection()
       try {
-        const answer = await run(text, parameters, form)
+        const answer = await work(run)
         release()
         return answer
       } catch (error) {
@@ -59,9 +59,9 @@ export function createPostgresDatabase(
 
   return assembleDatabase({
     onTrouble,
-    statement: statementFailingWith((error) => error),
-    alone: statementFailingWith(undecidedWithoutAnswer),
-    reading: (signal) => async (text, parameters, form) => {
+    plain: sessionFailingWith((error) => error),
+    alone: sessionFailingWith(undecidedWithoutAnswer),
+    reading: (signal) => async (work) => {
       if (signal?.aborted) throw callerLeft()
       const { run, release, cancel } = await readConnection()
       let isLeft = signal?.aborted === true
@@ -72,7 +72,7 @@ export function createPostgresDatabase(
       try {
         if (isLeft) throw callerLeft()
         signal?.addEventListener('abort', leave, { once: true })
-        const answer = await run(text, parameters, form)
+        const answer = await work((...statement) => (isLeft ? Promise.reject(callerLeft()) : run(...statement)))
         release(isLeft)
         return answer
       } catch (error) {
@@ -96,10 +96,6 @@ export function createPostgresDatabase(
         )
         throw error
       }
-    },
-    createPrisma: () => {
-      const nameOf = createStatementNames('p')
-      return new PrismaClient({ adapter: new PrismaPg(work, { statementNameGenerator: ({ sql }) => nameOf(sql) }) })
     },
     async close() {
       await Promise.all([work.end(), reads.end()])
@@ -127,7 +123,7 @@ function openPool(databaseUrl: string, { connections, options, liveness }: PoolP
   // A connection that the server ends fails the statements on it; without listeners it would end the process, too.
   pool.on('error', ignore)
   pool.on('connect', (client) => client.on('error', ignore))
-  // Whoever has a connection waits for its answers, Prisma's client, too.
+  // Whoever has a connection waits for its answers.
   const inUse = new WeakMap<pg.PoolClient, () => void>()
   pool.on('acquire', (client) => inUse.set(client, liveness.began()))
   pool.on('release', (_error, client) => inUse.get(client)?.())
@@ -148,7 +144,11 @@ interface ConnectionParts {
 
 /** Takes connections from a pool, each with what it has prepared. */
 function createConnections(pool: pg.Pool, { liveness, prefix }: ConnectionParts): () => Promise<Connection> {
-  const nameOf = createStatementNames(prefix)
+  const names = {
+    ours: createStatementNames(prefix, MAX_NAMED_STATEMENTS.ours),
+    prisma: createStatementNames(`${prefix}p`, MAX_NAMED_STATEMENTS.prisma),
+  }
+  const nameOf = (text: string, form?: RowForm) => (form === 'prisma' ? names.prisma : names.ours)(text)
   const known = new WeakMap<pg.PoolClient, RunStatement>()
   return async () => {
     const client = await takeClient(pool, liveness)
@@ -186,12 +186,12 @@ function withSessionOptions(databaseUrl: string, options: string): string {
 }
 
 /** Names for server-side prepared statements: the first texts seen get one, later ones run unnamed. */
-function createStatementNames(prefix: string): (text: string) => string {
+function createStatementNames(prefix: string, limit: number): (text: string) => string {
   const names = new Map<string, string>()
   return (text) => {
     const known = names.get(text)
     if (known !== undefined) return known
-    if (names.size >= MAX_NAMED_STATEMENTS) return ''
+    if (names.size >= limit) return ''
     const name = `${prefix}${names.size + 1}`
     names.set(text, name)
     return name

@@ -18,12 +18,14 @@ const OURS: Readonly<Record<number, (text: string) => unknown>> = {
 
 export interface Column {
   readonly name: string
+  /** The type's number in PostgreSQL. */
+  readonly type: number
   readonly parse: (text: string) => unknown
 }
 
 /** Columns as PostgreSQL describes them. */
 export function columnsOf(fields: readonly { readonly name: string; readonly dataTypeID: number }[]): Column[] {
-  return fields.map(({ name, dataTypeID }) => ({ name, parse: OURS[dataTypeID] ?? pg.types.getTypeParser(dataTypeID, 'text') }))
+  return fields.map(({ name, dataTypeID: type }) => ({ name, type, parse: OURS[type] ?? pg.types.getTypeParser(type, 'text') }))
 }
 
 /** One row, by name, from the texts that PostgreSQL sent. */

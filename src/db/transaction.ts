@@ -1,6 +1,6 @@
 import { UndecidedCommit } from '../core/errors.js'
-import type { RunStatement } from './assemble.js'
 import { isUnreachable } from './errors.js'
+import type { RunStatement } from './statement.js'
 
 /** BEGIN travels with the first statements of the work, COMMIT with the last that were sent. Whoever calls rolls back what fails. */
 export async function inTransaction<T>(run: RunStatement, work: (statement: RunStatement) => Promise<T>): Promise<T> {

@@ -79,11 +79,6 @@ describeDatabase('database', (open) => {
     expect(await db.rows('SELECT 1 FROM transient.execution WHERE id = 78')).toEqual([])
   })
 
-  test("Prisma's client reads the same database", async () => {
-    await db.run(`INSERT INTO transient.execution (id, status) VALUES (79, 'running')`)
-    expect(await db.prisma.execution.findUnique({ where: { id: 79n } })).toMatchObject({ id: 79n, status: 'running' })
-  })
-
   test('a deadlock or serialisation failure runs the transaction again, three times in all', async () => {
     for (const state of ['40P01', '40001']) {
       let tries = 0

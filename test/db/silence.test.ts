@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { isUndecided } from '../../src/core/errors.js'
-import type { Database } from '../../src/db/database.js'
+import type { Database, Sql } from '../../src/db/database.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
 import { type CreatedDatabase, createEmptyDatabase, serverUrl } from '../support/database.js'
 import { type Line, startLine } from '../support/line.js'
@@ -63,6 +63,8 @@ describe('a PostgreSQL that falls silent', () => {
     await database?.drop()
   })
 
+  const throughPrisma = (sql: Sql) => sql.prisma((client) => client.$queryRaw<unknown>`SELECT 1 AS one`)
+
   /** How long it took to fail, and with what. */
   async function failing(work: Promise<unknown>): Promise<{ readonly ms: number; readonly error: unknown }> {
     const began = performance.now()
@@ -76,7 +78,7 @@ describe('a PostgreSQL that falls silent', () => {
   const answersAgain = () => expect.poll(() => db.rows('SELECT 1 AS one').catch(() => null), WAIT).toEqual([{ one: 1 }])
 
   test('fails what is asked within two seconds, whatever it is, and recovers', async () => {
-    await Promise.all(Array.from({ length: 8 }, () => db.rows('SELECT pg_sleep(0.1)::text')))
+    await Promise.all([throughPrisma(db), ...Array.from({ length: 8 }, () => db.rows('SELECT pg_sleep(0.1)::text'))])
     let issue: () => void = () => undefined
     const isIssued = new Promise<void>((resolve) => {
       issue = resolve
@@ -96,6 +98,9 @@ describe('a PostgreSQL that falls silent', () => {
       failing(db.transaction((tx) => tx.run('INSERT INTO numbers VALUES (2)'))),
       failing(db.alone('INSERT INTO numbers VALUES (3) RETURNING n')),
       failing(open),
+      failing(throughPrisma(db)),
+      failing(throughPrisma(db.reading())),
+      failing(db.transaction(throughPrisma)),
       // More than there are connections: most of them wait for one.
       ...Array.from({ length: 60 }, () => failing(db.rows('SELECT 1'))),
       ...Array.from({ length: 30 }, () => failing(db.reading().rows('SELECT 1'))),
@@ -105,6 +110,7 @@ describe('a PostgreSQL that falls silent', () => {
     // What was sent and got no answer may have happened.
     expect(all.map(({ error }) => isUndecided(error)).slice(0, 6)).toEqual([false, false, false, false, true, false])
     expect((await failing(db.rows('SELECT 1'))).ms).toBeLessThan(within(200))
+    expect((await failing(throughPrisma(db))).ms).toBeLessThan(within(200))
     expect(told).toEqual([false])
 
     line.thaw()

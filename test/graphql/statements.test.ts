@@ -10,9 +10,6 @@ function counting(db: Database) {
   const seen: string[] = []
   const watched: Database = {
     ...db,
-    get prisma() {
-      return db.prisma
-    },
     reading: () => watched,
     rows: (text, ...parameters) => {
       seen.push(text)
@@ -25,6 +22,10 @@ function counting(db: Database) {
     run: (text, ...parameters) => {
       seen.push(text)
       return db.run(text, ...parameters)
+    },
+    prisma: (operation) => {
+      seen.push(String(operation))
+      return db.prisma(operation)
     },
     transaction: (work) =>
       db.transaction((tx) => {
@@ -41,6 +42,10 @@ function counting(db: Database) {
           run: (text, ...parameters) => {
             seen.push(text)
             return tx.run(text, ...parameters)
+          },
+          prisma: (operation) => {
+            seen.push(String(operation))
+            return tx.prisma(operation)
           },
           send: (text, ...parameters) => {
             seen.push(text)

@@ -20,24 +20,23 @@ function countingDatabase(db: Database): { db: Database; count(): number } {
       count += 1
       return tx.run(text, ...parameters)
     },
+    prisma: (operation) => {
+      count += 1
+      return tx.prisma(operation)
+    },
     send(text, ...parameters) {
       count += 1
       tx.send(text, ...parameters)
     },
   })
-  const { rows, texts, run, alone, reading, refusal } = db
   return {
     count: () => count,
     db: {
-      ...{ rows, texts, run, alone, reading, refusal },
-      get prisma() {
-        return db.prisma
-      },
+      ...db,
       transaction(work) {
         count += 1
         return db.transaction((tx) => work(counted(tx)))
       },
-      close: () => db.close(),
     },
   }
 }

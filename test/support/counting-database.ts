@@ -2,7 +2,7 @@ import type { Database, SqlParameter } from '../../src/db/database.js'
 
 export interface CountingDatabase {
   readonly db: Database
-  /** Statements read outside of transactions, since the last call, whose text has the word. */
+  /** Statements read outside of transactions, since the last call, whose text (of Prisma's: whose code) has the word. */
   count(word: string): number
 }
 
@@ -11,9 +11,6 @@ export function countingDatabase(db: Database): CountingDatabase {
   let texts: string[] = []
   const counting: Database = {
     ...db,
-    get prisma() {
-      return db.prisma
-    },
     reading: () => counting,
     rows: async <Row>(text: string, ...parameters: SqlParameter[]) => {
       texts.push(text)
@@ -22,6 +19,10 @@ export function countingDatabase(db: Database): CountingDatabase {
     texts: async (text, ...parameters) => {
       texts.push(text)
       return db.texts(text, ...parameters)
+    },
+    prisma: async (operation) => {
+      texts.push(String(operation))
+      return db.prisma(operation)
     },
   }
   return {

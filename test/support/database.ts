@@ -62,18 +62,8 @@ export async function createMigratedDatabase(): Promise<CreatedDatabase> {
 export async function openTestDatabase(): Promise<TestDatabase> {
   const { url, drop } = await createMigratedDatabase()
   const database = createPostgresDatabase(url)
-  const { rows, texts, run, transaction, alone, reading, refusal } = database
   return {
-    rows,
-    texts,
-    run,
-    transaction,
-    alone,
-    reading,
-    refusal,
-    get prisma() {
-      return database.prisma
-    },
+    ...database,
     async close() {
       await database.close()
       await drop()

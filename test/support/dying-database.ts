@@ -38,6 +38,10 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
       step()
       return sql.run(text, ...parameters)
     },
+    prisma: async (operation) => {
+      step()
+      return sql.prisma(operation)
+    },
   })
   const wrapTransaction = (tx: Transaction): Transaction => ({
     ...wrap(tx),
@@ -50,9 +54,6 @@ export function dyingDatabase(db: Database, diesAt: number): DyingDatabase {
     db: {
       ...wrap(db),
       refusal: db.refusal,
-      get prisma() {
-        return db.prisma
-      },
       async transaction(work) {
         const answer = await db.transaction((tx) => work(wrapTransaction(tx)))
         step()

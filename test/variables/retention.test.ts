@@ -134,9 +134,6 @@ describeDatabase('retention', (open) => {
     const batches: number[] = []
     const observed: Database = {
       ...db,
-      get prisma() {
-        return db.prisma
-      },
       run: async (statement, ...values) => {
         const count = await db.run(statement, ...values)
         if (statement.startsWith('DELETE')) batches.push(count)

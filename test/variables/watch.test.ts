@@ -172,9 +172,6 @@ describeDatabase('a watch', (open) => {
     const pages: { readonly rows: number; readonly bytes: number }[] = []
     const observed: Database = {
       ...db,
-      get prisma() {
-        return db.prisma
-      },
       rows: async <Row>(text: string, ...values: SqlParameter[]) => {
         const rows = await db.rows<Row>(text, ...values)
         const bytes = JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).length
@@ -197,9 +194,6 @@ describeDatabase('a watch', (open) => {
     let refused = 0
     const shaky: Database = {
       ...db,
-      get prisma() {
-        return db.prisma
-      },
       rows: async <Row>(text: string, ...values: SqlParameter[]) => {
         if (!isAway) return db.rows<Row>(text, ...values)
         refused += 1
