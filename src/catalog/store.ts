@@ -3,14 +3,6 @@ import { TransientError } from '../core/errors.js'
 import type { Database, Sql } from '../db/database.js'
 import type { PlaybookRecord, RegisteredPlaybook } from './record.js'
 
-interface PlaybookRow {
-  readonly path: string
-  readonly version: number
-  readonly name: string
-  readonly source: string
-  readonly registered_at: Date
-}
-
 interface NewPlaybook {
   readonly path: string
   readonly name: string
@@ -19,44 +11,34 @@ interface NewPlaybook {
   readonly expectedVersion?: number | null | undefined
 }
 
+/** Above every version. */
+const MAX_VERSION = 2n ** 31n - 1n
+
+type Version = Pick<PlaybookRecord, 'path' | 'version'>
+
 interface PageQuery {
   readonly first?: number | null | undefined
   readonly after?: string | null | undefined
 }
 
-/** Above every version. */
-const MAX_VERSION = String(2 ** 31)
-const COLUMNS = 'path, version, name, source, registered_at'
-
 /** One version of a playbook, by default the latest. */
-export async function findPlaybook(sql: Sql, path: string, version: number | null): Promise<PlaybookRecord | null> {
-  const [row] =
-    version === null
-      ? await sql.rows<PlaybookRow>(
-          `SELECT ${COLUMNS} FROM transient.playbook WHERE path = $1::text ORDER BY version DESC LIMIT 1`,
-          path,
-        )
-      : await sql.rows<PlaybookRow>(
-          `SELECT ${COLUMNS} FROM transient.playbook WHERE path = $1::text AND version = $2::integer`,
-          path,
-          version,
-        )
-  return row === undefined ? null : toPlaybook(row)
+export function findPlaybook(sql: Sql, path: string, version: number | null): Promise<PlaybookRecord | null> {
+  return sql.prisma(({ playbook }) =>
+    playbook.findFirst({ where: { path, ...(version === null ? {} : { version }) }, orderBy: { version: 'desc' } }),
+  )
 }
 
 /** Versions of playbooks; null where there is none. */
-export async function findVersions(
-  sql: Sql,
-  versions: readonly { readonly path: string; readonly version: number }[],
-): Promise<(PlaybookRecord | null)[]> {
-  const rows = await sql.rows<PlaybookRow>(
-    `SELECT ${COLUMNS} FROM transient.playbook
-     WHERE (path, version) IN (SELECT k.path, k.version FROM unnest($1::text[], $2::integer[]) AS k(path, version))`,
-    versions.map(({ path }) => path),
-    versions.map(({ version }) => String(version)),
+export async function findVersions(sql: Sql, versions: readonly Version[]): Promise<(PlaybookRecord | null)[]> {
+  const rows = await sql.prisma(({ playbook }) =>
+    playbook.findMany({ where: { OR: versions.map(({ path, version }) => ({ path, version })) } }),
   )
-  const found = new Map(rows.map((row) => [`${row.version} ${row.path}`, toPlaybook(row)]))
-  return versions.map(({ path, version }) => found.get(`${version} ${path}`) ?? null)
+  const found = new Map(rows.map((row) => [keyOf(row), row]))
+  return versions.map((version) => found.get(keyOf(version)) ?? null)
+}
+
+function keyOf({ path, version }: Version): string {
+  return `${version} ${path}`
 }
 
 /**
@@ -72,15 +54,9 @@ export function insertNextVersion(
     const latest = await findPlaybook(tx, path, null)
     if (latest?.source === source) return { ...latest, isNew: false }
     checkExpected(path, expectedVersion ?? null, latest?.version ?? 0)
-    const [row] = await tx.rows<PlaybookRow>(
-      `INSERT INTO transient.playbook (path, version, name, source) VALUES ($1::text, $2::integer, $3::text, $4::text) RETURNING ${COLUMNS}`,
-      path,
-      (latest?.version ?? 0) + 1,
-      name,
-      source,
-    )
-    if (row === undefined) throw new Error(`playbook ${path} was not inserted`)
-    return { ...toPlaybook(row), isNew: true }
+    const version = (latest?.version ?? 0) + 1
+    const made = await tx.prisma(({ playbook }) => playbook.create({ data: { path, version, name, source } }))
+    return { ...made, isNew: true }
   })
 }
 
@@ -100,44 +76,49 @@ function checkExpected(path: string, expected: number | null, version: number): 
 export async function pagePlaybooks(sql: Sql, page: PageQuery): Promise<Page<PlaybookRecord>> {
   const size = pageSize(page.first)
   const after = readCursor(page.after, [textPart])
-  const counted = await sql.rows<{ count: bigint }>('SELECT count(DISTINCT path) AS count FROM transient.playbook')
-  const rows = await sql.rows<PlaybookRow>(
-    `SELECT DISTINCT ON (path) ${COLUMNS} FROM transient.playbook WHERE path > $1::text ORDER BY path, version DESC LIMIT ${size + 1}`,
-    after?.[0] ?? '',
+  // Every path has a first version, and one only.
+  const totalCount = await sql.prisma(({ playbook }) => playbook.count({ where: { version: 1 } }))
+  const latest = await sql.prisma(({ playbook }) =>
+    playbook.groupBy({
+      by: 'path',
+      where: { path: { gt: after?.[0] ?? '' } },
+      _max: { version: true },
+      orderBy: { path: 'asc' },
+      take: size + 1,
+    }),
   )
-  const shown = rows.slice(0, size)
+  const found = await findVersions(
+    sql,
+    latest.slice(0, size).map(({ path, _max: { version } }) => ({ path, version: version ?? 0 })),
+  )
+  const items = found.filter((playbook) => playbook !== null)
   return {
-    items: shown.map(toPlaybook),
-    cursorAt: cursorsBy(shown, (row) => [row.path]),
-    hasNextPage: rows.length > size,
+    items,
+    cursorAt: cursorsBy(items, ({ path }) => [path]),
+    hasNextPage: latest.length > size,
     hasPreviousPage: after !== null,
-    totalCount: Number(counted[0]?.count ?? 0),
+    totalCount,
   }
 }
 
 /** The versions of one path, newest first. */
 export async function pageVersions(sql: Sql, path: string, page: PageQuery): Promise<Page<PlaybookRecord>> {
   const size = pageSize(page.first)
-  const after = readCursor(page.after, [counterPart()])
-  const counted = await sql.rows<{ count: bigint }>(
-    'SELECT count(*) AS count FROM transient.playbook WHERE path = $1::text',
-    path,
+  const after = readCursor(page.after, [counterPart(MAX_VERSION)])
+  const totalCount = await sql.prisma(({ playbook }) => playbook.count({ where: { path } }))
+  const rows = await sql.prisma(({ playbook }) =>
+    playbook.findMany({
+      where: { path, ...(after === null ? {} : { version: { lt: Number(after[0]) } }) },
+      orderBy: { version: 'desc' },
+      take: size + 1,
+    }),
   )
-  const rows = await sql.rows<PlaybookRow>(
-    `SELECT ${COLUMNS} FROM transient.playbook WHERE path = $1::text AND version < $2::bigint ORDER BY version DESC LIMIT ${size + 1}`,
-    path,
-    after?.[0] ?? MAX_VERSION,
-  )
-  const shown = rows.slice(0, size)
+  const items = rows.slice(0, size)
   return {
-    items: shown.map(toPlaybook),
-    cursorAt: cursorsBy(shown, (row) => [String(row.version)]),
+    items,
+    cursorAt: cursorsBy(items, ({ version }) => [String(version)]),
     hasNextPage: rows.length > size,
     hasPreviousPage: after !== null,
-    totalCount: Number(counted[0]?.count ?? 0),
+    totalCount,
   }
-}
-
-function toPlaybook(row: PlaybookRow): PlaybookRecord {
-  return { path: row.path, version: row.version, name: row.name, source: row.source, registeredAt: row.registered_at }
 }

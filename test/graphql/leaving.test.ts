@@ -51,7 +51,7 @@ describe('a caller that leaves', () => {
   const waitingFor = async (word: string): Promise<number> => {
     const { rows } = await beside.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM pg_stat_activity
-       WHERE datname = current_database() AND wait_event_type = 'Lock' AND strpos(query, $1) > 0`,
+       WHERE datname = current_database() AND wait_event_type = 'Lock' AND strpos(replace(query, '"', ''), $1) > 0`,
       [word],
     )
     return rows[0]?.count ?? 0
