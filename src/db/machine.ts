@@ -3,8 +3,9 @@ import { hostname } from 'node:os'
 import { TransientError } from '../core/errors.js'
 import { MACHINE_COUNT } from '../core/ids.js'
 import type { Database } from './database.js'
+import { databaseTime } from './now.js'
 
-const LEASE_SECONDS = 60
+const LEASE_MS = 60_000
 const RENEW_MS = 20_000
 
 /** A Snowflake machine number that no other process has at the same time. */
@@ -29,17 +30,13 @@ interface MachineLeaseOptions {
 export async function leaseMachine(db: Database, { onLost = () => undefined }: MachineLeaseOptions = {}): Promise<MachineLease> {
   const owner = `${hostname()}:${process.pid}:${randomUUID()}`
   const machine = await takeNumber(db, owner)
-  let validUntil = Date.now() + LEASE_SECONDS * 1000
+  let validUntil = Date.now() + LEASE_MS
   const renew = async () => {
     const renewedAt = Date.now()
-    const renewed = await db.run(
-      `UPDATE transient.machine SET leased_until = now() + $3::int * interval '1 second' WHERE machine = $1::int AND owner = $2::text`,
-      machine,
-      owner,
-      LEASE_SECONDS,
-    )
-    validUntil = renewed === 1 ? renewedAt + LEASE_SECONDS * 1000 : 0
-    return renewed === 1
+    const leasedUntil = new Date((await databaseTime(db)).getTime() + LEASE_MS)
+    const { count } = await db.prisma((client) => client.machine.updateMany({ where: { machine, owner }, data: { leasedUntil } }))
+    validUntil = count === 1 ? renewedAt + LEASE_MS : 0
+    return count === 1
   }
   const timer = setInterval(() => {
     renew().then((isOurs) => {
@@ -54,25 +51,28 @@ export async function leaseMachine(db: Database, { onLost = () => undefined }: M
     async release() {
       clearInterval(timer)
       validUntil = 0
-      await db.run('DELETE FROM transient.machine WHERE machine = $1::int AND owner = $2::text', machine, owner)
+      await db.prisma((client) => client.machine.deleteMany({ where: { machine, owner } }))
     },
   }
 }
 
-/** The lock makes two processes that start together choose one after the other. */
+/**
+ * By hand, because the start takes a number, and does not wait until Prisma's client is loaded. The lock makes two processes that start together choose
+ * one after the other.
+ */
 async function takeNumber(db: Database, owner: string): Promise<number> {
   const [row] = await db.transaction(async (tx) => {
     await tx.run('LOCK TABLE transient.machine IN EXCLUSIVE MODE')
     return tx.rows<{ machine: number }>(
       `INSERT INTO transient.machine (machine, owner, leased_until)
-       SELECT number, $1::text, now() + $2::int * interval '1 second'
+       SELECT number, $1::text, now() + $2::int * interval '1 millisecond'
        FROM generate_series(0, $3::int - 1) AS number
        WHERE NOT EXISTS (SELECT 1 FROM transient.machine AS taken WHERE taken.machine = number AND taken.leased_until > now())
        ORDER BY number LIMIT 1
        ON CONFLICT (machine) DO UPDATE SET owner = excluded.owner, leased_until = excluded.leased_until
        RETURNING machine`,
       owner,
-      LEASE_SECONDS,
+      LEASE_MS,
       MACHINE_COUNT,
     )
   })
