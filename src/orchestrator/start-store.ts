@@ -1,6 +1,7 @@
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
+import { fromJsonText } from '../executions/store.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { parsed } from './run-store.js'
 import { hiddenOf } from './sealed-run.js'
@@ -20,19 +21,13 @@ export interface IdempotentRow extends Omit<IdempotentStart, 'key' | 'payload'> 
 }
 
 export async function findIdempotent(sql: Sql, key: string): Promise<IdempotentRow | null> {
-  const [row] = await sql.rows<{
-    readonly execution_id: bigint
-    readonly path: string
-    readonly version: number | null
-    readonly workload: string
-    readonly sealed: string | null
-  }>('SELECT execution_id, path, version, workload::text AS workload, sealed FROM transient.idempotency WHERE key = $1', key)
-  if (row === undefined) return null
+  const row = await sql.prisma(({ idempotency }) => idempotency.findUnique({ where: { key } }))
+  if (row === null) return null
   const { path, version, workload, sealed } = row
-  return { executionId: String(row.execution_id), path, version, payload: parseJson(workload), sealed }
+  return { executionId: String(row.executionId), path, version, payload: fromJsonText(workload), sealed }
 }
 
-/** false when another execution has the key. */
+/** false when another execution has the key. By hand, as all of the transaction in which an execution starts (decision 24). */
 export async function claimIdempotencyKey(tx: Sql, start: IdempotentStart): Promise<boolean> {
   const count = await tx.run(
     `INSERT INTO transient.idempotency (key, execution_id, path, version, workload, sealed)
