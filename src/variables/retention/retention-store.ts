@@ -1,3 +1,5 @@
+// What there is to do is looked up by Prisma's client, and idempotency keys are removed by it. By hand is what a lock holds, compares a row with others or removes many
+// rows by their place: Prisma's client cannot say it, or would bring every row here first.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionId } from '../../core/ids.js'
 import type { Database, Sql } from '../../db/database.js'
@@ -5,17 +7,17 @@ import { lockExecution } from '../../executions/store.js'
 
 const BATCH = 5_000
 
-interface IdRow {
-  readonly id: bigint
-}
-
 /** Executions with more change-log rows than the limit. */
 export async function findOverLimit(sql: Sql, historyLimit: number): Promise<ExecutionId[]> {
-  const rows = await sql.rows<IdRow>(
-    'SELECT id FROM transient.execution WHERE history_count > $1::bigint ORDER BY id LIMIT 100',
-    String(historyLimit),
+  const rows = await sql.prisma(({ execution }) =>
+    execution.findMany({
+      where: { historyCount: { gt: historyLimit } },
+      orderBy: { id: 'asc' },
+      take: 100,
+      select: { id: true },
+    }),
   )
-  return rows.map((row) => String(row.id))
+  return rows.map(({ id }) => String(id))
 }
 
 /**
@@ -24,37 +26,30 @@ export async function findOverLimit(sql: Sql, historyLimit: number): Promise<Exe
  * for the update itself: writers do not wait for the count. Answers whether it moved.
  */
 export async function moveOldestRevision(db: Database, id: ExecutionId, historyLimit: number): Promise<boolean> {
-  const [execution] = await db.rows<{ readonly oldest_revision: bigint }>(
-    'SELECT oldest_revision FROM transient.execution WHERE id = $1::bigint',
-    id,
+  const where = { id: BigInt(id) }
+  const execution = await db.prisma((client) => client.execution.findUnique({ where, select: { oldestRevision: true } }))
+  if (execution === null) return false
+  const { oldestRevision } = execution
+  const last = await db.prisma(({ variableChange }) =>
+    variableChange.findFirst({
+      where: { executionId: where.id, revision: { gt: oldestRevision } },
+      orderBy: [{ revision: 'desc' }, { seq: 'desc' }],
+      skip: historyLimit,
+      select: { revision: true },
+    }),
   )
-  if (execution === undefined) return false
-  const before = String(execution.oldest_revision)
-  const [last] = await db.rows<{ readonly revision: bigint }>(
-    `SELECT revision FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint
-     ORDER BY revision DESC, seq DESC OFFSET $3::bigint LIMIT 1`,
-    id,
-    before,
-    String(historyLimit),
-  )
-  if (last === undefined) return false
-  const [trimmed] = await db.rows<{ readonly count: bigint }>(
-    `SELECT count(*) AS count FROM noetl.transient_history
-     WHERE execution_id = $1::bigint AND revision > $2::bigint AND revision <= $3::bigint`,
-    id,
-    before,
-    String(last.revision),
+  if (last === null) return false
+  const trimmed = await db.prisma(({ variableChange }) =>
+    variableChange.count({ where: { executionId: where.id, revision: { gt: oldestRevision, lte: last.revision } } }),
   )
   // Two processes may do this at once: the second finds that the first has moved it.
-  const moved = await db.run(
-    `UPDATE transient.execution SET oldest_revision = $3::bigint, history_count = history_count - $4::bigint
-     WHERE id = $1::bigint AND oldest_revision = $2::bigint`,
-    id,
-    before,
-    String(last.revision),
-    String(trimmed?.count ?? 0),
+  const moved = await db.prisma((client) =>
+    client.execution.updateMany({
+      where: { ...where, oldestRevision },
+      data: { oldestRevision: last.revision, historyCount: { decrement: trimmed } },
+    }),
   )
-  return moved === 1
+  return moved.count === 1
 }
 
 async function saveOldest(tx: Sql, id: ExecutionId, oldestRevision: number): Promise<void> {
@@ -85,26 +80,32 @@ export async function deleteTrimmed(sql: Sql, id: ExecutionId): Promise<void> {
 
 /** Forgets the idempotency keys from before the time: each lasts as long as what it started. */
 export async function deleteIdempotencyKeys(sql: Sql, before: Date): Promise<void> {
-  await deleteInBatches(
-    sql,
-    `DELETE FROM transient.idempotency WHERE key = ANY(ARRAY(
-       SELECT key FROM transient.idempotency WHERE created_at < $1::timestamptz ORDER BY created_at LIMIT ${BATCH}))`,
-    before.toISOString(),
-  )
+  const where = { createdAt: { lt: before } }
+  await inBatches(async () => (await sql.prisma(({ idempotency }) => idempotency.deleteMany({ where, limit: BATCH }))).count)
 }
 
 /** Executions that ended, or were born by a write and left alone, before the time, and still hold something. */
 export async function findExpired(sql: Sql, before: Date): Promise<ExecutionId[]> {
-  const rows = await sql.rows<IdRow>(
-    `SELECT id FROM transient.execution
-     WHERE (status IN ('completed', 'failed', 'cancelled') AND finished_at < $1::timestamptz
-            AND (oldest_revision <= revision OR history_count > 0))
-        OR (status = 'running' AND playbook_path IS NULL AND updated_at < $1::timestamptz
-            AND (variable_count > 0 OR history_count > 0))
-     ORDER BY id LIMIT 50`,
-    before.toISOString(),
-  )
-  return rows.map((row) => String(row.id))
+  const rows = await sql.prisma(({ execution }) => {
+    const { revision } = execution.fields
+    const holdsHistory = { historyCount: { gt: 0 } }
+    return execution.findMany({
+      where: {
+        OR: [
+          {
+            status: { in: ['completed', 'failed', 'cancelled'] },
+            finishedAt: { lt: before },
+            OR: [{ oldestRevision: { lte: revision } }, holdsHistory],
+          },
+          { status: 'running', playbookPath: null, updatedAt: { lt: before }, OR: [{ variableCount: { gt: 0 } }, holdsHistory] },
+        ],
+      },
+      orderBy: { id: 'asc' },
+      take: 50,
+      select: { id: true },
+    })
+  })
+  return rows.map(({ id }) => String(id))
 }
 
 /**
@@ -167,15 +168,19 @@ export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void
 }
 
 /**
- * Rests after each batch as long as the batch took: on a database with one connection writers get every other moment.
  * A statement that deletes by `ctid` also names the execution: in a partitioned table (docs/scaling.md) a ctid is a row's place in
  * its partition only, and another execution's row has the same.
  */
-async function deleteInBatches(sql: Sql, statement: string, parameter: string): Promise<void> {
+function deleteInBatches(sql: Sql, statement: string, parameter: string): Promise<void> {
+  return inBatches(() => sql.run(statement, parameter))
+}
+
+/** Rests after each batch as long as the batch took. */
+async function inBatches(remove: () => Promise<number>): Promise<void> {
   for (;;) {
     const began = performance.now()
-    const deleted = await sql.run(statement, parameter)
-    if (deleted < BATCH) return
+    const removed = await remove()
+    if (removed < BATCH) return
     await sleep(performance.now() - began)
   }
 }
