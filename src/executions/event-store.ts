@@ -1,3 +1,4 @@
+// By hand: one statement brings a page for each of many executions or steps, with a limit for each, where Prisma's client would send one for each of them.
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor } from '../core/cursor.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'

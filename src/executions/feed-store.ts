@@ -1,3 +1,4 @@
+// By hand: every watch of executions asks this at each hint, and each second.
 import type { ExecutionId } from '../core/ids.js'
 import type { Sql } from '../db/database.js'
 

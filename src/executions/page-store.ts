@@ -1,3 +1,4 @@
+// By hand: filters look into JSON, pages go by microseconds, and one statement brings a page for each of many executions; Prisma's client says none of it.
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, timePart } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import type { StringFilter, VariableFilter } from '../core/filter.js'

@@ -10,7 +10,7 @@ import { createExecutionFeed } from './feed.js'
 import type { ExecutionFilter } from './filter.js'
 import { countIterations, pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
 import type { EventRecord, ExecutionRecord, IterationCounts, StepRunView } from './record.js'
-import { findExecution, findExecutions } from './store.js'
+import { readExecution, readExecutions } from './record-store.js'
 import { watchExecution, watchExecutions, watchFromNow } from './watch.js'
 
 export type { ExecutionFilter } from './filter.js'
@@ -59,7 +59,7 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
   const watching = { db, feed, share: createSharedCalls() }
   const found = createBatcher<ExecutionId, ExecutionRecord | null>({
     groupOf: () => '',
-    load: async (ids) => (await findExecutions(db, ids)).map((execution) => () => execution),
+    load: async (ids) => (await readExecutions(db, ids)).map((execution) => () => execution),
   })
   const stepRuns = createBatcher<StepQuery, Page<StepRunView>>({
     groupOf: ({ parentRun, page }) => JSON.stringify([parentRun === null, page.first, page.after, page.isCounted]),
@@ -80,7 +80,7 @@ export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL
   return {
     find: async (id) => found(parseExecutionId(id)),
     async get(id) {
-      const execution = await findExecution(db, id)
+      const execution = await readExecution(db, id)
       if (execution === null) throw new TransientError('NOT_FOUND', `there is no execution ${id}`)
       return execution
     },

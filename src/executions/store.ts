@@ -1,3 +1,5 @@
+// By hand: each statement here is in the way of every write or step, or of a watch, and most of them lock, which Prisma's client cannot say. What callers
+// read of single executions is in `record-store.ts`.
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'

@@ -3,7 +3,7 @@ import { checkListed } from '../core/filter.js'
 import type { JsonObject } from '../core/json.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { findExecution } from '../executions/store.js'
+import { readExecution } from '../executions/record-store.js'
 import type { Playbook } from '../playbook/model.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { variablePlace } from '../sealing/place.js'
@@ -30,7 +30,7 @@ export interface RerunDependencies {
  */
 export async function planRerun(deps: RerunDependencies, request: RerunRequest): Promise<Beginning> {
   checkListed(request.variables, 'variables', VARIABLE_LIMITS.variableCount)
-  const found = await findExecution(deps.db, request.id)
+  const found = await readExecution(deps.db, request.id)
   if (!found) throw new TransientError('NOT_FOUND', `execution ${request.id} does not exist`)
   const execution = { ...found, ...openedInput(found, deps.keyRing) }
   const { playbookPath: path, playbookVersion: version } = execution

@@ -3,7 +3,7 @@ import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../core/json.js'
 import { isStorableText } from '../core/text.js'
 import type { ExecutionRecord } from '../executions/record.js'
-import { findExecution } from '../executions/store.js'
+import { readExecution } from '../executions/record-store.js'
 import type { Playbook } from '../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { runPlace } from '../sealing/place.js'
@@ -113,7 +113,7 @@ async function repeatedStart(
 ): Promise<Begun> {
   const given = openPayload(known, keyRing)
   const isSame = known.path === path && known.version === requestedVersion && isSameJson(given, payload)
-  const execution = isSame ? await findExecution(db, known.executionId) : null
+  const execution = isSame ? await readExecution(db, known.executionId) : null
   if (execution) return { execution, tasks: [], isNew: false }
   const message = `the idempotency key "${idempotencyKey}" was used with another path, version or workload`
   throw new TransientError('CONFLICT', message, { details: { executionId: known.executionId } })

@@ -1,3 +1,4 @@
+// By hand: it steps through indexes over an expression, takes only rows that nobody holds, and is the same for six tables; Prisma's client says none of it.
 import type { Sql } from '../db/database.js'
 import { executionPlace, idempotencyPlace, type Place, runPlace, taskPlace, variablePlace } from '../sealing/place.js'
 

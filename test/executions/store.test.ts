@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { type JsonObject, LosslessNumber, stringifyJson } from '../../src/core/json.js'
 import type { Database } from '../../src/db/index.js'
+import { readExecution, readExecutions } from '../../src/executions/record-store.js'
 import {
   appendEvents,
   findExecution,
@@ -58,9 +59,24 @@ describeDatabase('execution store', (open) => {
     })
     expect(stringifyJson(found?.workload ?? null)).toContain('12345678901234567890')
     expect(found?.createdAt).toBeInstanceOf(Date)
+    expect(await readExecution(db, '507861119290048685')).toEqual(found)
+  })
+
+  test('callers read the same records as the engine, in the order in which they ask', async () => {
+    await db.run(
+      `INSERT INTO transient.execution (id, status, revision, event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, error, sensitive, sealed, finished_at)
+       VALUES (141, 'failed', 9, 8, 7, 6, 5, 4, 9007199254740991, 2, '{"code": "X", "message": "m", "step": null, "attempt": 1}', '["a", "workload.b"]', 'k:x', now()),
+         (142, 'running', 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL)`,
+    )
+    const ids = ['142', '4711', '141', '142']
+    const read = await readExecutions(db, ids)
+    expect(read).toEqual(await Promise.all(ids.map((id) => findExecution(db, id))))
+    expect(read[2]).toMatchObject({ error: { code: 'X' }, sensitive: ['a', 'workload.b'], variableBytes: 9007199254740991 })
+    expect(await readExecutions(db, [])).toEqual([])
   })
 
   test('what is not there is null', async () => {
+    expect(await readExecution(db, '404')).toBeNull()
     expect(await findExecution(db, '404')).toBeNull()
     expect(await db.transaction((tx) => lockExecution(tx, '404'))).toBeNull()
   })
