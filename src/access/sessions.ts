@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { errorMessage, TransientError } from '../core/errors.js'
+import { errorMessage, isTransientError, TransientError } from '../core/errors.js'
 import { ANONYMOUS } from '../core/principal.js'
 import { createSession, type Session, type SessionParts } from './session.js'
 import type { Verified, Verifier } from './verifier.js'
@@ -10,6 +10,8 @@ export interface Sessions {
   readonly isOpen: boolean
   /** @throws TransientError UNAUTHENTICATED */
   authenticate(given: string | null): Promise<Session>
+  /** The same, with null for who is unknown. */
+  find(given: string | null): Promise<Session | null>
   /** Looks at once which credentials are still good: called after keys were changed here, and every other second. */
   refresh(): Promise<void>
   close(): void
@@ -141,17 +143,27 @@ export function createSessions(options: SessionsOptions): Sessions {
     }
   }
 
+  async function authenticate(given: string | null): Promise<Session> {
+    if (given !== null && taskTokens.recognises(given)) return sessionOf(given, taskTokens)
+    if (isOpen) return anonymous
+    if (given === null) throw missing()
+    const verifier = verifiers.find((candidate) => candidate.recognises(given))
+    if (verifier === undefined) throw unknown()
+    return sessionOf(given, verifier)
+  }
+
   return {
     get isOpen() {
       return isOpen
     },
-    async authenticate(given) {
-      if (given !== null && taskTokens.recognises(given)) return sessionOf(given, taskTokens)
-      if (isOpen) return anonymous
-      if (given === null) throw missing()
-      const verifier = verifiers.find((candidate) => candidate.recognises(given))
-      if (verifier === undefined) throw unknown()
-      return sessionOf(given, verifier)
+    authenticate,
+    async find(given) {
+      try {
+        return await authenticate(given)
+      } catch (error) {
+        if (isTransientError(error) && error.code === 'UNAUTHENTICATED') return null
+        throw error
+      }
     },
     refresh,
     close: () => clearInterval(timer),

@@ -14,6 +14,23 @@ export function parseJsonBody(text: string): JsonValue {
   }
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * A body as text: a byte that is no UTF-8 must not turn into another character in silence.
+ * @throws TransientError BAD_REQUEST, also when the connection is cut before the body is there whole
+ */
+export async function readBodyText(request: Pick<Request, 'arrayBuffer'>): Promise<string> {
+  const body = await request.arrayBuffer().catch(() => {
+    throw new TransientError('BAD_REQUEST', 'the request was cut off')
+  })
+  try {
+    return UTF8.decode(body)
+  } catch {
+    throw new TransientError('BAD_REQUEST', 'the body is not UTF-8 text')
+  }
+}
+
 function repeatedKey({ key }: RepeatedKey): TransientError {
   const field = key.slice(0, 80)
   return new TransientError('VALIDATION', `${field}: the key is given twice in one object`, { details: { field } })

@@ -1,31 +1,80 @@
 import { randomUUID } from 'node:crypto'
-import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { GraphQLError, type GraphQLErrorOptions, type GraphQLFormattedError } from 'graphql'
 import { isTransientError, type TransientError } from '../core/errors.js'
 
 /** Told of every fault of ours, with the id that the client got. */
 export type ReportFault = (id: string, fault: unknown) => void
 
-/**
- * Errors as a client may see them: every one has `extensions.code`. What is no TransientError and no fault of the
- * request becomes INTERNAL with an id to find it in the log.
- */
-export function clientErrors(errors: readonly unknown[], report: ReportFault): GraphQLFormattedError[] {
-  return errors.map((error) => clientError(error, report))
+/** What an error refuses, where nothing ran: over HTTP each has a status of its own. */
+export type Refused = 'request' | 'document' | 'operation'
+
+/** An error as a client may see it: it has `extensions.code`. */
+export class ClientError extends GraphQLError {
+  readonly refused: Refused
+  /** HTTP status of a request that is refused. */
+  readonly status: number
+
+  constructor(message: string, { refused, status = 400, ...options }: ClientErrorOptions) {
+    super(message, options)
+    this.refused = refused
+    this.status = status
+  }
+
+  /** The same error, of a document. */
+  ofDocument(): ClientError {
+    // A plugin may refuse the request whatever its document says: a mutation by GET.
+    if (this.refused === 'request') return this
+    return new ClientError(this.message, { ...placeOf(this), refused: 'document', extensions: this.extensions })
+  }
+
+  /** Without what Yoga notes for its own answers. */
+  override toJSON(): GraphQLFormattedError {
+    const { extensions, ...rest } = super.toJSON()
+    const { http: _, ...shown } = extensions ?? {}
+    return { ...rest, extensions: shown }
+  }
 }
 
-function clientError(error: unknown, report: ReportFault): GraphQLFormattedError {
-  const { locations, path } = error instanceof GraphQLError ? error : {}
-  const place = { ...(locations && { locations }), ...(path && { path }) }
-  const known = transientCause(error)
-  if (known !== null) return { message: messageOf(error, known), ...place, extensions: { code: known.code, ...known.details } }
-  if (error instanceof GraphQLError && isFaultOfRequest(error)) {
-    // Whatever code Yoga or a scalar gave it: the table has one for every fault of a request.
-    return { message: error.message, ...place, extensions: { code: 'BAD_REQUEST' } }
+interface ClientErrorOptions extends GraphQLErrorOptions {
+  readonly refused: Refused
+  readonly status?: number
+}
+
+/** Makes of anything that was thrown what a client may see. */
+export type ToClientError = (error: unknown) => ClientError
+
+/** Codes of others that clients look for: automatic persisted queries go on with the whole document at this one. */
+const KNOWN_CODES: ReadonlySet<unknown> = new Set(['PERSISTED_QUERY_NOT_SUPPORTED'])
+
+/** What is no TransientError and no fault of the request becomes INTERNAL, with an id to find it in the log. */
+export function createClientErrors(report: ReportFault): ToClientError {
+  return (error) => {
+    if (error instanceof ClientError) return error
+    if (error instanceof GraphQLError && error.originalError instanceof ClientError) return error.originalError
+    const place = error instanceof GraphQLError ? placeOf(error) : {}
+    const known = transientCause(error)
+    if (known !== null) {
+      const refused = error === known ? 'request' : 'operation'
+      const extensions = { code: known.code, ...known.details }
+      return new ClientError(messageOf(error, known), { ...place, refused, status: known.status, extensions })
+    }
+    if (error instanceof GraphQLError && isFaultOfRequest(error)) {
+      const { code, http } = error.extensions
+      // Whatever code Yoga or a scalar gave it: the table has one for every fault of a request.
+      const extensions = { code: KNOWN_CODES.has(code) ? code : 'BAD_REQUEST' }
+      if (http?.status === undefined || http.spec)
+        return new ClientError(error.message, { ...place, refused: 'operation', extensions })
+      return new ClientError(error.message, { ...place, refused: 'request', status: http.status, extensions })
+    }
+    const id = randomUUID()
+    report(id, error)
+    const message = `An internal error. The log has it under the id ${id}; trying again may help.`
+    return new ClientError(message, { ...place, refused: 'request', status: 500, extensions: { code: 'INTERNAL', id } })
   }
-  const id = randomUUID()
-  report(id, error)
-  const message = `An internal error. The log has it under the id ${id}; trying again may help.`
-  return { message, ...place, extensions: { code: 'INTERNAL', id } }
+}
+
+function placeOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
+  return { nodes: nodes ?? null, source: source ?? null, positions: positions ?? null, path: path ?? null }
 }
 
 /** The TransientError that an error is, or wraps. */

@@ -5,7 +5,7 @@ const GROUPED: ReadonlySet<string> = new Set(['variableChanged', 'executionChang
 
 interface Grouped {
   readonly request: {
-    readonly query: string
+    readonly query?: string
     readonly operationName?: string | null | undefined
     readonly variables?: Readonly<Record<string, unknown>> | null | undefined
   }
@@ -31,6 +31,11 @@ export function groupOf({ request, operation, viewer }: Grouped): GroupOf | null
   const variables: Record<string, unknown> = { ...request.variables }
   if (after?.kind === Kind.VARIABLE) delete variables[after.name.value]
   const sorted = Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1))
-  const key = stringifyJson([viewer, request.operationName ?? null, request.query, Object.fromEntries(sorted) as JsonObject])
+  const key = stringifyJson([
+    viewer,
+    request.operationName ?? null,
+    request.query ?? '',
+    Object.fromEntries(sorted) as JsonObject,
+  ])
   return { key, isNewestOnly: field.name.value === 'executionChanged' }
 }

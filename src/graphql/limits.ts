@@ -1,5 +1,5 @@
 import type { DocumentNode, GraphQLSchema } from 'graphql'
-import { GraphQLError, parse } from 'graphql'
+import { GraphQLError } from 'graphql'
 import { inputCosts } from './input-cost.js'
 import { type Measure, measureDocument } from './measure.js'
 
@@ -11,7 +11,6 @@ export const LIMITS = {
   directives: 5,
   tokens: 1_000,
   cost: 100_000,
-  bodyBytes: 1024 * 1024,
   subscriptionsPerSocket: 100,
   frameBytes: 64 * 1024,
   /** One message of a subscription: the fixed buffer of a watcher. */
@@ -26,9 +25,6 @@ const COUNTED = [
   ['directives', 'The number of directives'],
   ['cost', 'The cost of the operation (fields and the lists in their arguments, times page sizes)'],
 ] as const satisfies readonly (readonly [keyof Measure & keyof typeof LIMITS, string])[]
-
-/** Parses a document of at most 1,000 tokens. */
-export const parseDocument: typeof parse = (source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens })
 
 /** Everything about a document that is over a limit. */
 export function findOverLimits(

@@ -1,22 +1,54 @@
-import type { ExecutionResult, GraphQLFormattedError } from 'graphql'
+import type { ExecutionResult } from 'graphql'
 import { TransientError } from '../core/errors.js'
+import type { StreamEvent } from '../core/event-stream.js'
 import type { MessageStream, Positioned } from '../variables/watch/watch-group.js'
-import { clientErrors, type ReportFault } from './errors.js'
+import type { ClientError, ToClientError } from './errors.js'
 import { LIMITS } from './limits.js'
 import { stringifyResult } from './result.js'
 
-/** One result of a stream, serialised once for everyone it is sent to. */
-export interface ResultMessage extends Positioned {
+const EVENT_HEAD = 'event: next\ndata: '
+
+/** One result, serialised once for everyone it is sent to. */
+export class ResultMessage implements Positioned, StreamEvent {
+  readonly kind: Positioned['kind']
+  readonly revision: number
+  /** JSON, every digit kept. */
   readonly text: string
-  /** The text as bytes, made once. */
-  readonly buffer: () => Buffer
   /** Why the stream ended; null in every message but the last of a stream that failed. */
-  readonly errors: readonly GraphQLFormattedError[] | null
+  readonly error: ClientError | null
+  readonly isLast: boolean = false
+  #buffer: Buffer | null = null
+  #event: Buffer | null = null
+
+  constructor(text: string, { kind, revision }: Place, error: ClientError | null = null) {
+    this.text = text
+    this.kind = kind
+    this.revision = revision
+    this.error = error
+  }
+
+  get bytes(): number {
+    return this.text.length
+  }
+
+  /** The text as bytes, made once. */
+  buffer = (): Buffer => {
+    this.#buffer ??= Buffer.from(this.text)
+    return this.#buffer
+  }
+
+  /** The same as a server-sent event (graphql-sse). */
+  event = (): Buffer => {
+    this.#event ??= Buffer.from(`${EVENT_HEAD}${this.text}\n\n`)
+    return this.#event
+  }
 }
 
 export type ResultStream = MessageStream<ResultMessage>
 
 type Place = Pick<Positioned, 'kind' | 'revision'>
+
+const NOWHERE: Place = { kind: 'changed', revision: 0 }
 
 /** Where a watch is to begin, and where its source has come: a result itself may say neither. */
 export interface WatchPlace {
@@ -25,14 +57,19 @@ export interface WatchPlace {
   event: Place | null
 }
 
+/** A result of its own. */
+export function messageOf(result: ExecutionResult): ResultMessage {
+  return new ResultMessage(stringifyResult(result), NOWHERE)
+}
+
 interface StreamParts {
   readonly results: AsyncIterable<ExecutionResult>
   readonly place: WatchPlace
-  readonly report: ReportFault
+  readonly toClientError: ToClientError
 }
 
 /** The results of a subscription, as clients get them; an error is the last message. */
-export function streamResults({ results, place, report }: StreamParts): ResultStream {
+export function streamResults({ results, place, toClientError }: StreamParts): ResultStream {
   const iterator = results[Symbol.asyncIterator]()
   let isOver = false
 
@@ -43,17 +80,13 @@ export function streamResults({ results, place, report }: StreamParts): ResultSt
     void iterator.return?.().then(undefined, () => undefined)
   }
 
-  function message(result: ExecutionResult): ResultMessage {
-    const { data, errors } = result
-    const text = stringifyResult({
-      ...(errors && { errors: clientErrors(errors, report) }),
-      ...(data !== undefined && { data }),
-    })
-    if (text.length <= LIMITS.messageBytes) return createMessage(text, { kind: 'changed', revision: 0, ...place.event })
+  function message({ data, errors }: ExecutionResult): ResultMessage {
+    const text = stringifyResult({ ...(errors && { errors: errors.map(toClientError) }), ...(data !== undefined && { data }) })
+    if (text.length <= LIMITS.messageBytes) return new ResultMessage(text, place.event ?? NOWHERE)
     close()
     const limit = LIMITS.messageBytes
     const tooLarge = `One message has ${text.length} characters, over the limit of ${limit}: watch fewer fields or names`
-    return endMessage(clientErrors([new TransientError('TOO_LARGE', tooLarge, { details: { limit } })], report), place)
+    return endMessage(toClientError(new TransientError('TOO_LARGE', tooLarge, { details: { limit } })), place)
   }
 
   return {
@@ -67,7 +100,7 @@ export function streamResults({ results, place, report }: StreamParts): ResultSt
       } catch (error) {
         if (isOver) return null
         isOver = true
-        return endMessage(clientErrors([error], report), place)
+        return endMessage(toClientError(error), place)
       }
     },
     takeReady: () => null,
@@ -75,9 +108,9 @@ export function streamResults({ results, place, report }: StreamParts): ResultSt
   }
 }
 
-/** A stream of one message: the errors that kept it from going on. */
-export function failedStream(errors: readonly GraphQLFormattedError[], after: number): ResultStream {
-  let last: ResultMessage | null = endMessage(errors, { after, event: null })
+/** A stream of one message: the error that kept it from going on. */
+export function failedStream(error: ClientError, after: number): ResultStream {
+  let last: ResultMessage | null = endMessage(error, { after, event: null })
   return {
     async next() {
       const message = last
@@ -91,16 +124,31 @@ export function failedStream(errors: readonly GraphQLFormattedError[], after: nu
   }
 }
 
-function createMessage(text: string, { kind, revision }: Place, errors: ResultMessage['errors'] = null): ResultMessage {
-  let bytes: Buffer | null = null
-  const buffer = (): Buffer => {
-    bytes ??= Buffer.from(text)
-    return bytes
+/** The messages as transports read them: a stream that failed throws why. `return` ends it also while a message is awaited. */
+export function iterateMessages(messages: ResultStream): AsyncGenerator<ResultMessage, void, undefined> {
+  async function close(): Promise<IteratorResult<ResultMessage, void>> {
+    messages.close()
+    return { done: true, value: undefined }
   }
-  return { kind, revision, text, buffer, bytes: text.length, errors }
+  const iterator: AsyncGenerator<ResultMessage, void, undefined> = {
+    async next() {
+      const message = await messages.next()
+      if (message === null) return { done: true, value: undefined }
+      if (message.error === null) return { done: false, value: message }
+      messages.close()
+      throw message.error
+    },
+    return: close,
+    async throw(error) {
+      await close()
+      throw error
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  }
+  return iterator
 }
 
-function endMessage(errors: readonly GraphQLFormattedError[], { after, event }: WatchPlace): ResultMessage {
+function endMessage(error: ClientError, { after, event }: WatchPlace): ResultMessage {
   const revision = event?.revision ?? after ?? 0
-  return createMessage(stringifyResult({ errors }), { kind: 'end', revision }, errors)
+  return new ResultMessage(stringifyResult({ errors: [error] }), { kind: 'end', revision }, error)
 }

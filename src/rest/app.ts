@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { limitBody } from './body-limit.js'
 import type { RestEnv, RestLogger } from './context.js'
 import { answerUnknownPath, createErrorHandler } from './problem.js'
 import { addAccessRoutes } from './routes/access.js'
@@ -22,6 +23,7 @@ export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {
   const app = new Hono<RestEnv>()
   app.onError(createErrorHandler(logger))
   app.notFound(answerUnknownPath)
+  app.use('/api/*', limitBody())
   addEventsRoute(app, logger)
   addVarsRoutes(app, createPoll(closing))
   addPlaybooksRoutes(app)

@@ -3,9 +3,7 @@ import type { z } from 'zod'
 import { parseShape } from '../contract/shape.js'
 import { TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
-import { parseJsonBody } from '../core/json-body.js'
-
-export const MAX_BODY_BYTES = 1024 * 1024
+import { parseJsonBody, readBodyText } from '../core/json-body.js'
 
 /** The media type of the request, in lower case and without parameters; '' when it names none. */
 export function mediaType(context: Context): string {
@@ -23,39 +21,15 @@ export function unsupportedMediaType(type: string, accepted: readonly string[]):
   })
 }
 
-function bodyTooLarge(size: number): TransientError {
-  return new TransientError('TOO_LARGE', `the body has ${size} bytes or more, the limit is ${MAX_BODY_BYTES}`, {
-    details: { limit: MAX_BODY_BYTES, size },
-  })
-}
-
-/**
- * The body as text, never holding more than the limit.
- * @throws TransientError TOO_LARGE, BAD_REQUEST when it is not UTF-8, UNSUPPORTED_MEDIA_TYPE when it is compressed
- */
+/** The body as text. @throws TransientError BAD_REQUEST when it is not UTF-8, UNSUPPORTED_MEDIA_TYPE when it is compressed */
 export async function readText(context: Context): Promise<string> {
   if ((context.req.header('content-encoding') ?? 'identity').toLowerCase() !== 'identity') {
     throw new TransientError('UNSUPPORTED_MEDIA_TYPE', 'the body must not be compressed: no Content-Encoding is read')
   }
-  const announced = Number(context.req.header('content-length') ?? 0)
-  if (announced > MAX_BODY_BYTES) throw bodyTooLarge(announced)
-  const chunks: Uint8Array[] = []
-  let size = 0
-  const reader = context.req.raw.body?.getReader()
-  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-    const chunk: Uint8Array = next.value
-    size += chunk.byteLength
-    if (size > MAX_BODY_BYTES) throw bodyTooLarge(size)
-    chunks.push(chunk)
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
-  } catch {
-    throw new TransientError('BAD_REQUEST', 'the body is not UTF-8 text')
-  }
+  return readBodyText(context.req.raw)
 }
 
-/** @throws TransientError UNSUPPORTED_MEDIA_TYPE, TOO_LARGE, BAD_REQUEST, VALIDATION */
+/** @throws TransientError UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST, VALIDATION */
 export async function readJsonBody(context: Context): Promise<JsonValue> {
   const type = mediaType(context)
   if (!isJsonMediaType(type)) throw unsupportedMediaType(type, ['application/json'])

@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { Session } from '../access/session.js'
 import { type JsonObject, stringifyJson } from '../core/json.js'
@@ -8,23 +9,22 @@ export interface RestLogger {
   error(fields: object, message: string): void
 }
 
-/** What the server gives along with a request. */
+/** What comes along with a request. */
 export interface RestEnv {
-  Bindings: {
+  Bindings: HttpBindings
+  Variables: {
     /** Who calls. */
     readonly session: Session
-    /** The answer's socket, so that a stalled reader can be cut off. */
-    readonly outgoing?: { readonly destroyed?: boolean; destroy(): unknown }
   }
 }
 
 /** The services as the caller may use them. */
 export function servicesOf(context: Context<RestEnv>): Services {
-  return context.env.session.services
+  return context.var.session.services
 }
 
 export function actorOf(context: Context<RestEnv>): string {
-  return context.env.session.principal.actor
+  return context.var.session.principal.actor
 }
 
 interface JsonAnswer {

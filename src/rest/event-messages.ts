@@ -1,14 +1,14 @@
 import { toProblem } from '../contract/problem.js'
 import type { WatchEventBody } from '../contract/variables.js'
 import type { TransientError } from '../core/errors.js'
+import type { StreamEvent } from '../core/event-stream.js'
 import { type JsonObject, stringifyJson } from '../core/json.js'
 import type { WatchEvent } from '../variables/service.js'
 import type { MessageStream, Positioned } from '../variables/watch/watch-group.js'
 import { changeBody } from './bodies.js'
 
 /** One server-sent event, serialised once for everyone it is sent to. */
-export interface EventMessage extends Positioned {
-  readonly buffer: () => Buffer
+export interface EventMessage extends Positioned, StreamEvent {
   /** Why the stream ended; null in every message but the last of a stream that failed. */
   readonly error: TransientError | null
 }
@@ -54,9 +54,9 @@ export function eventMessages({ open, toClientError }: MessageParts): MessageStr
 
 function createMessage(text: string, place: Pick<EventMessage, 'kind' | 'revision' | 'error'>): EventMessage {
   let bytes: Buffer | null = null
-  const buffer = (): Buffer => {
+  const event = (): Buffer => {
     bytes ??= Buffer.from(text)
     return bytes
   }
-  return { ...place, bytes: text.length, buffer }
+  return { ...place, bytes: text.length, event, isLast: place.kind === 'end' }
 }

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -20,17 +18,17 @@ const compress = promisify(gzip)
 
 interface Asset {
   readonly type: string
-  readonly body: Buffer
+  readonly body: Buffer<ArrayBuffer>
   /** Made when it is first asked for. */
-  packed: Promise<Buffer> | null
+  packed: Promise<Buffer<ArrayBuffer>> | null
 }
 
 /** The page, and what it loads, as they were when the first of them was asked for. */
 export interface ConsoleFiles {
-  /** Of index.html, with a nonce of its own; null when the console is not built. */
-  page(): { readonly html: string; readonly nonce: string } | null
-  /** Sends a hashed file; false when there is none of that name. */
-  send(path: string, answer: { readonly response: ServerResponse; readonly isGzipAccepted: boolean }): Promise<boolean>
+  /** Of index.html, with the nonce of its answer; null when the console is not built. */
+  page(nonce: string): string | null
+  /** A hashed file; null when there is none of that name. */
+  asset(path: string, isGzipAccepted: boolean): Promise<Response | null>
 }
 
 /** Reads what was built; a later build is seen by the next process. */
@@ -45,26 +43,20 @@ export function readConsoleFiles(folder = FOLDER): ConsoleFiles {
   }
 
   return {
-    page() {
-      if (html === null) return null
-      const nonce = randomBytes(16).toString('base64')
-      return { html: html.replaceAll(NONCE, nonce), nonce }
-    },
-    async send(path, { response, isGzipAccepted }) {
+    page: (nonce) => html?.replaceAll(NONCE, nonce) ?? null,
+    async asset(path, isGzipAccepted) {
       const asset = assets.get(path)
-      if (asset === undefined) return false
+      if (asset === undefined) return null
       if (isGzipAccepted) asset.packed ??= compress(asset.body)
       const body = isGzipAccepted && asset.packed !== null ? await asset.packed : asset.body
-      response.writeHead(200, {
-        'content-type': asset.type,
-        'content-length': body.length,
-        ...(isGzipAccepted && { 'content-encoding': 'gzip' }),
-        vary: 'accept-encoding',
-        'cache-control': 'public, max-age=31536000, immutable',
-        'x-content-type-options': 'nosniff',
+      return new Response(body, {
+        headers: {
+          'content-type': asset.type,
+          ...(isGzipAccepted && { 'content-encoding': 'gzip' }),
+          vary: 'accept-encoding',
+          'cache-control': 'public, max-age=31536000, immutable',
+        },
       })
-      response.end(body)
-      return true
     },
   }
 }

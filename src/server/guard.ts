@@ -7,8 +7,6 @@ import { TransientError } from '../core/errors.js'
 export interface Guard {
   /** @throws TransientError FORBIDDEN when the host or the page that calls is foreign */
   checkPlace(request: IncomingMessage): void
-  /** The credential that a request shows. */
-  credentialOf(request: IncomingMessage): string | null
 }
 
 interface GuardSettings extends Pick<Config, 'allowInsecure' | 'host' | 'corsOrigins'> {
@@ -40,10 +38,11 @@ export function createGuard({ sessions, allowInsecure, host, corsOrigins }: Guar
     if (!isOwn) throw new TransientError('FORBIDDEN', 'Pages of another origin may not call this server')
   }
 
-  return { checkPlace, credentialOf }
+  return { checkPlace }
 }
 
-function credentialOf({ headers }: IncomingMessage): string | null {
+/** The credential that a request shows. */
+export function credentialOf({ headers }: IncomingMessage): string | null {
   return bearerOf(headers.authorization) ?? (typeof headers['x-api-key'] === 'string' ? headers['x-api-key'] : null)
 }
 

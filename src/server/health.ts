@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StepBus } from '../bus/index.js'
 import type { Database } from '../db/index.js'
@@ -23,27 +22,36 @@ interface HealthParts {
   readonly encryption: () => string
 }
 
-/**
- * `/health/live`: the process runs. `/health/ready`: it may get requests, database and bus answer. It also says whether
- * python steps are isolated and sensitive values can be had: that is for people to know, and makes no process unready.
- */
-export function createHealth({ readiness, db, bus, isolation, encryption }: HealthParts) {
-  return async (path: string, response: ServerResponse): Promise<void> => {
-    if (path === '/health/live') return send(response, 200, { status: 'live' })
-    if (!readiness.isOpen) return send(response, 503, { status: 'draining' })
-    const [isDatabaseUp, isHealthy] = await Promise.all([
-      isInTime(db.rows('SELECT 1').then(() => true)),
-      isInTime(bus.health().then((state) => state.isHealthy)),
-    ])
-    const isWritable = db.refusal() === null
-    const status = isDatabaseUp && isHealthy && isWritable ? 'ready' : 'unavailable'
-    const checks = {
-      database: !isDatabaseUp ? 'down' : isWritable ? 'up' : 'read-only',
-      bus: isHealthy ? 'up' : 'down',
-      python: isolation,
-      encryption: encryption(),
-    }
-    send(response, status === 'ready' ? 200 : 503, { status, ...checks })
+/** What is known of this process, for whoever sends it requests. */
+export interface Health {
+  /** `/health/live`: the process runs. */
+  live(): Promise<Response>
+  /**
+   * `/health/ready`: it may get requests, database and bus answer. It also says whether python steps are isolated and sensitive
+   * values can be had: that is for people to know, and makes no process unready.
+   */
+  ready(): Promise<Response>
+}
+
+export function createHealth({ readiness, db, bus, isolation, encryption }: HealthParts): Health {
+  return {
+    live: async () => answer(200, { status: 'live' }),
+    async ready() {
+      if (!readiness.isOpen) return answer(503, { status: 'draining' })
+      const [isDatabaseUp, isHealthy] = await Promise.all([
+        isInTime(db.rows('SELECT 1').then(() => true)),
+        isInTime(bus.health().then((state) => state.isHealthy)),
+      ])
+      const isWritable = db.refusal() === null
+      const status = isDatabaseUp && isHealthy && isWritable ? 'ready' : 'unavailable'
+      const checks = {
+        database: !isDatabaseUp ? 'down' : isWritable ? 'up' : 'read-only',
+        bus: isHealthy ? 'up' : 'down',
+        python: isolation,
+        encryption: encryption(),
+      }
+      return answer(status === 'ready' ? 200 : 503, { status, ...checks })
+    },
   }
 }
 
@@ -52,7 +60,9 @@ async function isInTime(check: Promise<boolean>): Promise<boolean> {
   return Promise.race([answered, sleep(PATIENCE_MS, false, { ref: false })])
 }
 
-function send(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-  response.end(JSON.stringify(body))
+function answer(status: number, body: object): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  })
 }

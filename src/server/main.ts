@@ -4,6 +4,7 @@ import { type Config, hasCredential, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
 import { createSnowflake } from '../core/ids.js'
 import { createExecutionsService } from '../executions/service.js'
+import { createGraphQLDoor } from '../graphql/door.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
 import type { Services } from '../orchestrator/services.js'
@@ -14,15 +15,16 @@ import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention/retention.js'
 import { createVariablesService } from '../variables/service.js'
 import { openAccess } from './access.js'
+import { createApp } from './app.js'
 import { type Closing, createClosing } from './closing.js'
-import { createDoors } from './doors.js'
-import { createGuard } from './guard.js'
+import { bearerOf, createGuard, credentialOf } from './guard.js'
 import { createHealth, type Readiness } from './health.js'
 import { watchKeysInUse } from './keys-in-use.js'
 import { listen } from './listener.js'
 import { createLogger } from './logger.js'
 import { createMetrics } from './metrics.js'
 import { openLocalDatabase, openStorage } from './storage.js'
+import { createUpgrade } from './upgrade.js'
 
 const NOT_ISOLATED =
   'python steps are not isolated: their code can read what this server can. Install bubblewrap, and let it make namespaces; PYTHON_SANDBOX=required runs none without (docs/security.md)'
@@ -67,7 +69,7 @@ interface Starting {
 }
 
 async function start(config: Config, { logger, closing, onFatal }: Starting): Promise<RunningServer> {
-  const listener = await listen(config)
+  const listener = await listen({ ...config, logger })
   closing.add('connections', listener.close)
 
   const local = await openLocalDatabase(config, { logger, closing, onFatal })
@@ -103,7 +105,25 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const isolation = await trying
   const encryption = await watchKeysInUse({ db, keyRing, logger, closing })
   const health = createHealth({ readiness, db, bus, isolation, encryption })
-  listener.open(createDoors({ corsOrigins: config.corsOrigins, sessions, guard, metrics, logger, health }))
+  const graphql = createGraphQLDoor({
+    report: (id, fault) => logger.error({ err: fault, errorId: id }, 'a GraphQL operation failed'),
+    authorize: (request, payload) =>
+      sessions.find(bearerOf(payload['authorization'] ?? payload['Authorization']) ?? credentialOf(request)),
+  })
+  const stopping = new AbortController()
+  const app = createApp({
+    ...{ sessions, guard, graphql, metrics, health, logger },
+    corsOrigins: config.corsOrigins,
+    closing: stopping.signal,
+  })
+  listener.open({
+    fetch: app.fetch,
+    upgrade: createUpgrade({ guard, graphql, logger }),
+    close() {
+      stopping.abort()
+      graphql.close()
+    },
+  })
   await orchestrator.run()
   closing.add('steps', () => orchestrator.drain())
   closing.add('requests', listener.close)

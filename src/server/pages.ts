@@ -1,32 +1,35 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Context, Hono, MiddlewareHandler } from 'hono'
+import { NONCE, type SecureHeadersVariables, secureHeaders } from 'hono/secure-headers'
 import type { TransientError } from '../core/errors.js'
+import type { RestEnv } from '../rest/context.js'
 import { type ConsoleFiles, readConsoleFiles } from './console-files.js'
+
+/** Whether TLS is spoken is for a proxy to know. */
+const HEADERS = { strictTransportSecurity: false, referrerPolicy: 'no-referrer' } as const
+const SELF = "'self'"
+const NONE = ["'none'"]
+const POLICY = { imgSrc: [SELF, 'data:'], baseUri: NONE, frameAncestors: NONE }
 
 // Scripts come from the console's own files only. Styles too, but for the few that its libraries make at run time: these
 // carry the nonce of the page.
-const consolePolicy = (nonce: string) =>
-  [
-    "default-src 'none'",
-    "script-src 'self'",
-    `style-src 'self' 'nonce-${nonce}'`,
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ')
-// GraphiQL comes whole from its package, scripts and workers inline; nothing of it depends on a request.
-const GRAPHIQL_POLICY = [
-  "default-src 'self'",
-  "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "font-src 'self' data:",
-  'worker-src blob:',
-  "connect-src 'self' blob:",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+const consoleHeaders = secureHeaders({
+  ...HEADERS,
+  overwrite: false,
+  contentSecurityPolicy: {
+    ...{ defaultSrc: NONE, scriptSrc: [SELF], styleSrc: [SELF, NONCE], connectSrc: [SELF], formAction: NONE },
+    ...POLICY,
+  },
+})
+
+/** GraphiQL comes whole from its package, scripts and workers inline; nothing of it depends on a request. */
+export const graphiqlHeaders: MiddlewareHandler = secureHeaders({
+  ...HEADERS,
+  contentSecurityPolicy: {
+    ...{ defaultSrc: [SELF], scriptSrc: [SELF, "'unsafe-inline'", "'unsafe-eval'", 'blob:'] },
+    ...{ styleSrc: [SELF, "'unsafe-inline'"], fontSrc: [SELF, 'data:'], workerSrc: ['blob:'], connectSrc: [SELF, 'blob:'] },
+    ...POLICY,
+  },
+})
 
 const NOT_BUILT = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Transient</title></head>
@@ -37,74 +40,59 @@ const NOT_BUILT = `<!doctype html>
 /** The addresses that the console shows something at; its other paths are files. */
 const PLACES = /^\/(?:(?:executions|playbooks|playground|compare|explorer)(?:\/.*)?)?$/
 /** What programs ask for: whoever opens it in a browser sees what they would get. */
-const DOORS = /^\/(?:api|metrics|health|assets)(?:\/|$)/
+const FOR_PROGRAMS = /^\/(?:api|metrics|health|assets)(?:\/|$)/
 
 let files: ConsoleFiles | null = null
 
-/** Answers a request for the console: its page at any of its addresses, or one of its files. False when it is neither. */
-export async function sendConsole(request: IncomingMessage, response: ServerResponse, path: string): Promise<boolean> {
-  files ??= readConsoleFiles()
-  if (path.startsWith('/assets/')) {
-    const isGzipAccepted = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
-    return files.send(path, { response, isGzipAccepted })
-  }
-  if (!PLACES.test(path)) return false
-  sendConsolePage(response, 200)
-  return true
+/** The console: its page at any of its addresses, and its files. */
+export function addPages(app: Hono<RestEnv>): void {
+  app.get('/assets/*', async ({ req }, next) => {
+    files ??= readConsoleFiles()
+    return (await files.asset(req.path, /\bgzip\b/.test(req.header('accept-encoding') ?? ''))) ?? next()
+  })
+  app.get('*', (context, next) => (PLACES.test(context.req.path) ? consolePage(context, 200) : next()))
 }
 
-function sendConsolePage(response: ServerResponse, status: number): void {
+/** Headers of everything that people see: which scripts run in it, and who may frame it. */
+export const pageHeaders: MiddlewareHandler = (context, next) => {
+  const { path } = context.req
+  const isSeen = isRead(context) && (PLACES.test(path) || path.startsWith('/assets/'))
+  return isSeen || isPageWanted(context) ? consoleHeaders(context, next) : next()
+}
+
+async function consolePage(context: Context, status: number): Promise<Response> {
   files ??= readConsoleFiles()
-  const { html, nonce } = files.page() ?? { html: NOT_BUILT, nonce: '' }
-  sendHtml(response, { html, policy: consolePolicy(nonce), status })
+  const { secureHeadersNonce = '' } = context.var as SecureHeadersVariables
+  return html(files.page(secureHeadersNonce) ?? NOT_BUILT, status)
+}
+
+function isRead({ req: { method } }: Context): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** Whether somebody has opened an address in a browser that no program asks for: then the answer is for people. */
-export function isPageWanted(request: IncomingMessage, path: string): boolean {
-  const isRead = request.method === 'GET' || request.method === 'HEAD'
-  return isRead && !DOORS.test(path) && (request.headers.accept?.includes('text/html') ?? false)
+export function isPageWanted(context: Context): boolean {
+  const { req } = context
+  return isRead(context) && !FOR_PROGRAMS.test(req.path) && (req.header('accept')?.includes('text/html') ?? false)
 }
 
 /** Says in a page why there is none. Of an address that does not exist the console says so, with the way to those that do. */
-export function sendRefusalPage(response: ServerResponse, { code, status, message }: TransientError): void {
-  if (code === 'NOT_FOUND') return sendConsolePage(response, status)
+export async function refusalPage(context: Context, { code, status, message }: TransientError): Promise<Response> {
+  if (code === 'NOT_FOUND') return consolePage(context, status)
   // A server that starts, or has too much to do, is asked again by the page itself.
   const again = code === 'OVERLOADED' ? '<meta http-equiv="refresh" content="2">' : ''
-  const html = `<!doctype html>
+  const text = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>Transient</title>${again}</head>
 <body><h1>Transient</h1><p>${escapeHtml(message)}.</p></body></html>
 `
-  sendHtml(response, { html, policy: consolePolicy(''), status })
+  return html(text, status)
 }
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-let graphiql: Promise<string> | null = null
-
-/** GraphiQL for browsers that open `/graphql`: its 9 MB are loaded when first asked for, and need no network. */
-export async function sendGraphiql(response: ServerResponse): Promise<void> {
-  graphiql ??= import('@graphql-yoga/render-graphiql').then(({ renderGraphiQL }) =>
-    String(renderGraphiQL({ title: 'Transient', endpoint: '/graphql', subscriptionsProtocol: 'WS' })),
-  )
-  sendHtml(response, { html: await graphiql, policy: GRAPHIQL_POLICY, status: 200 })
-}
-
-interface Html {
-  readonly html: string
-  readonly policy: string
-  readonly status: number
-}
-
-function sendHtml(response: ServerResponse, { html, policy, status }: Html): void {
-  response.writeHead(status, {
-    'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': policy,
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    'cache-control': 'no-store',
-  })
-  response.end(html)
+function html(text: string, status: number): Response {
+  return new Response(text, { status, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' } })
 }

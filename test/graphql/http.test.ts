@@ -151,17 +151,60 @@ describe('GraphQL over HTTP', () => {
     const answer = await server.post(body)
     expect(answer.status).toBe(413)
     expect(codesOf(answer)).toEqual(['TOO_LARGE'])
+    // In chunks, as a program sends what it does not know the length of.
+    const chunked = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: new Blob([body]).stream(),
+      duplex: 'half',
+    } as RequestInit)
+    expect(chunked.status).toBe(413)
+    expect(await chunked.text()).toContain('TOO_LARGE')
+    const small = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: new Blob(['{"query": "{ __typename }"}']).stream(),
+      duplex: 'half',
+    } as RequestInit)
+    expect(await small.text()).toBe('{"data":{"__typename":"Query"}}')
   })
 
-  it('GET is refused, and nothing allows another origin', async () => {
-    const answer = await fetch(`${server.url}/graphql?query=%7B__typename%7D`)
-    expect(answer.status).toBe(405)
+  it('GET asks queries, every digit kept, and nothing else', async () => {
+    const get = async (query: string, variables = '{}') => {
+      const given = new URLSearchParams({ query, variables })
+      const answer = await fetch(`${server.url}/graphql?${given}`)
+      return { status: answer.status, text: await answer.text(), allow: answer.headers.get('allow') }
+    }
+    await server.ask(UPSERT, `{"input": {"executionId": "120", "name": "n", "value": ${LONG}}}`)
+    const read = await get('query ($id: ID!) { variable(executionId: $id, name: "n") { value } }', '{"id": 120}')
+    expect(read).toMatchObject({ status: 200, text: `{"data":{"variable":{"value":${LONG}}}}` })
+    const write = await get(UPSERT, '{"input": {"executionId": "120", "name": "n", "value": 1}}')
+    expect(write).toMatchObject({ status: 405, text: expect.stringContaining('BAD_REQUEST') })
+    expect((await get('query ($id: ID!) { variable(executionId: $id, name: "n") { value } }', '{"id": 120}')).text).toBe(
+      read.text,
+    )
+    expect(await get('{ me { name } }', '[1]')).toMatchObject({ status: 400, text: expect.stringContaining('variables') })
+    expect(await get('')).toMatchObject({ status: 400, text: expect.stringContaining('query') })
+    expect(await get('{ nothing }')).toMatchObject({ status: 200, text: expect.stringContaining('nothing') })
+  })
+
+  it('nothing allows another origin', async () => {
     const preflight = await fetch(`${server.url}/graphql`, {
       method: 'OPTIONS',
       headers: { 'access-control-request-method': 'POST' },
     })
     expect(preflight.status).toBe(405)
     for (const name of preflight.headers.keys()) expect(name).not.toContain('access-control')
+    expect(
+      (await fetch(`${server.url}/graphql?query={__typename}`, { headers: { origin: 'https://evil.example' } })).status,
+    ).toBe(403)
+  })
+
+  it('a stored document is not known here, which its client hears in its own words', async () => {
+    const answer = await server.post('{"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "00"}}}')
+    expect(answer.errors).toMatchObject([{ message: 'PersistedQueryNotSupported' }])
+    expect(codesOf(answer)).toEqual(['PERSISTED_QUERY_NOT_SUPPORTED'])
+    expect(answer.status).toBe(200)
   })
 
   it('a browser gets GraphiQL, whole', async () => {

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isAsyncIterable } from 'graphql-yoga'
 import { beforeAll, expect, it, vi } from 'vitest'
 import { createEnding } from '../../src/access/ending.js'
 import type { Session } from '../../src/access/session.js'
 import { createMemoryBus } from '../../src/bus/index.js'
 import { ANONYMOUS } from '../../src/core/principal.js'
 import { createExecutionsService } from '../../src/executions/service.js'
-import { contextOf } from '../../src/graphql/context.js'
-import { createPipeline } from '../../src/graphql/pipeline.js'
-import type { ResultMessage, ResultStream } from '../../src/graphql/result-stream.js'
+import { ALWAYS_THERE, contextOf } from '../../src/graphql/context.js'
+import { createClientErrors } from '../../src/graphql/errors.js'
+import { perform } from '../../src/graphql/perform.js'
+import type { ResultMessage } from '../../src/graphql/result-stream.js'
+import { createGraphQLServer } from '../../src/graphql/server.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
@@ -18,6 +21,7 @@ import { newId, set, write } from '../variables/support.js'
 
 const SUBSCRIBERS = 50
 const CHANGES = 5
+type Messages = AsyncGenerator<ResultMessage, void, undefined>
 const VARIABLES = `subscription ($id: ID!, $after: Revision) { variableChanged(executionId: $id, afterRevision: $after) {
   kind revision changes { name value } } }`
 const EXECUTION = 'subscription ($id: ID!) { executionChanged(id: $id) { id status revision } }'
@@ -31,29 +35,27 @@ describeDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
   /** Since when reads are counted. A slow machine is looked at again: each second there may be reads that no change made. */
   let began = 0
   const pulls = () => 2 * Math.ceil((performance.now() - began) / 1000)
-  let subscribe: (query: string, given?: object, session?: Session) => Promise<ResultStream>
+  let subscribe: (query: string, given?: object, session?: Session) => Promise<Messages>
   beforeAll(async () => {
     reads = countingDatabase(await open())
     const bus = createMemoryBus()
     variables = createVariablesService({ db: reads.db, bus })
     const executions = createExecutionsService({ db: reads.db, bus, variableFilter: variableFilterSql, pollMs: 60_000 })
     const services = { variables, executions } as unknown as Services
-    const pipeline = createPipeline(() => undefined)
+    const yoga = createGraphQLServer(createClientErrors(() => undefined))
     const principal = ANONYMOUS
     mine = { id: 'mine', ...{ principal, services }, ending: createEnding(), admit: () => undefined }
     others = { ...mine, id: 'others' }
     subscribe = async (query, given = {}, session = mine) => {
-      const prepared = pipeline.prepare({ query, variables: { ...given } }, contextOf(session))
-      if (!('perform' in prepared)) throw new Error(JSON.stringify(prepared.errors))
-      const outcome = await prepared.perform()
-      if (outcome.kind !== 'stream') throw new Error(JSON.stringify(outcome))
-      return outcome.messages
+      const result = await perform(yoga, contextOf(session, ALWAYS_THERE), { query, variables: { ...given } })
+      if (!isAsyncIterable(result)) throw new Error(JSON.stringify(result))
+      return result as Messages
     }
   })
 
   /** Opens them one after another, gathers what each gets, and waits until each has so many messages. */
   async function openAll(query: string, given: object) {
-    const streams: ResultStream[] = []
+    const streams: Messages[] = []
     const taken: ResultMessage[][] = []
     for (let index = 0; index < SUBSCRIBERS; index += 1) {
       const stream = await subscribe(query, given)
@@ -61,7 +63,7 @@ describeDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
       streams.push(stream)
       taken.push(messages)
       void (async () => {
-        for (let next = await stream.next(); next !== null; next = await stream.next()) messages.push(next)
+        for await (const message of stream) messages.push(message)
       })()
     }
     const until = (isThere: (messages: ResultMessage[]) => boolean) =>
@@ -70,7 +72,7 @@ describeDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
     do await sleep(100)
     while (reads.count('') > 0)
     began = performance.now()
-    return { taken, until, close: () => streams.map((stream) => stream.close()) }
+    return { taken, until, close: () => streams.map((stream) => stream.return()) }
   }
 
   async function change(id: string, from: number): Promise<void> {
@@ -101,12 +103,12 @@ describeDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
     const last = taken[0]?.at(-1)
     for (const messages of taken) expect(messages.at(-1)).toBe(last)
     const other = await subscribe(EXECUTION, { id }, others)
-    expect((await other.next())?.text).toBe(last?.text)
+    expect((await other.next()).value).toMatchObject({ text: last?.text })
     const next = other.next()
     await write(variables, id, set('n', 99))
     await until((messages) => messages.at(-1)?.text.includes(`"revision":${2 + CHANGES}`) ?? false)
-    expect(await next).not.toBe(taken[0]?.at(-1))
-    other.close()
+    expect((await next).value).not.toBe(taken[0]?.at(-1))
+    void other.return()
     close()
   })
 
@@ -117,11 +119,11 @@ describeDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
     const stream = await subscribe(EXECUTION, { id })
     const first = stream.next()
     await sleep(30)
-    gone.close()
-    expect(await never).toBeNull()
+    void gone.return()
+    expect((await never).done).toBe(true)
     await write(variables, id, set('n', 1))
-    expect((await first)?.text).toContain(`"id":"${id}"`)
-    stream.close()
+    expect((await first).value).toMatchObject({ text: expect.stringContaining(`"id":"${id}"`) })
+    void stream.return()
   })
 
   it('executionsChanged: what changed is read once for all', async () => {

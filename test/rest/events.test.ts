@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { TransientError } from '../../src/core/errors.js'
+import { eventStream } from '../../src/core/event-stream.js'
 import { eventMessages } from '../../src/rest/event-messages.js'
-import { eventStream } from '../../src/rest/events.js'
 import type { WatchEvent } from '../../src/variables/service.js'
 import { WAIT, within } from '../support/pace.js'
 
@@ -33,7 +33,7 @@ async function open(events: (signal: AbortSignal) => Events, options: OpenOption
   })
   const first = await messages.next()
   if (first === null) throw new Error('there is a first event')
-  const reader = eventStream({ first, messages, ...options }).getReader()
+  const reader = eventStream({ first, events: messages, ...options }).getReader()
   return { reader, faults, isAborted: () => watched?.aborted === true }
 }
 

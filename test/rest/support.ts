@@ -1,4 +1,5 @@
 import { type ServerType, serve } from '@hono/node-server'
+import { Hono } from 'hono'
 import { createSession } from '../../src/access/session.js'
 import { createAuditLog } from '../../src/audit/service.js'
 import { createCatalogService } from '../../src/catalog/service.js'
@@ -9,6 +10,7 @@ import { createKeysService } from '../../src/keys/service.js'
 import { createPlayground } from '../../src/orchestrator/playground.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { createRestApp } from '../../src/rest/app.js'
+import type { RestEnv } from '../../src/rest/context.js'
 import { createRotationService } from '../../src/rotation/service.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
@@ -61,13 +63,15 @@ export async function startRest(db: Database, change: (services: Services) => Se
     templates: createPlayground({ db, executions, variables: engine.variables, env: {} }),
   })
   const logged: object[] = []
-  const app = createRestApp({ logger: { error: (fields) => void logged.push(fields) } })
   const session = createSession(ANONYMOUS, { services, note: () => undefined })
+  const app = new Hono<RestEnv>()
+  app.use(async (context, next) => {
+    context.set('session', session)
+    await next()
+  })
+  app.route('/', createRestApp({ logger: { error: (fields) => void logged.push(fields) } }))
   const server = await new Promise<ServerType>((resolve) => {
-    const started: ServerType = serve(
-      { fetch: (request, env) => app.fetch(request, { ...env, session }), port: 0, hostname: '127.0.0.1' },
-      () => resolve(started),
-    )
+    const started: ServerType = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, () => resolve(started))
   })
   const address = server.address()
   const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`

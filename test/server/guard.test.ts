@@ -4,7 +4,7 @@ import { createSessions } from '../../src/access/sessions.js'
 import { settingKeyVerifier } from '../../src/access/verifiers/setting-key.js'
 import { ADMIN } from '../../src/core/principal.js'
 import type { Services } from '../../src/orchestrator/services.js'
-import { createGuard } from '../../src/server/guard.js'
+import { createGuard, credentialOf } from '../../src/server/guard.js'
 
 const KEY = 'a-key-of-many-letters'
 const parts = {
@@ -59,7 +59,7 @@ describe('with a key', () => {
   it.each([{ authorization: `Bearer ${KEY}` }, { authorization: `bearer  ${KEY}` }, { 'x-api-key': KEY }])(
     '%j is let in',
     async (headers) => {
-      const session = await keyedSessions.authenticate(keyed.credentialOf(request(headers as Record<string, string>)))
+      const session = await keyedSessions.authenticate(credentialOf(request(headers as Record<string, string>)))
       expect(session.principal).toMatchObject({ actor: 'api:admin', role: 'admin' })
     },
   )
@@ -71,7 +71,7 @@ describe('with a key', () => {
     { authorization: `Basic ${KEY}` },
     { 'x-api-key': '' },
   ])('%j is not', async (headers) => {
-    const given = keyed.credentialOf(request(headers as Record<string, string>))
+    const given = credentialOf(request(headers as Record<string, string>))
     await expect(keyedSessions.authenticate(given)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   })
 

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Listener, listen } from '../../src/server/listener.js'
+import { createLogger } from '../../src/server/logger.js'
 
 let listener: Listener
 beforeAll(async () => {
-  listener = await listen({ host: '127.0.0.1', port: 0 })
+  listener = await listen({ host: '127.0.0.1', port: 0, logger: createLogger('silent') })
 })
 afterAll(async () => {
   await listener?.close()

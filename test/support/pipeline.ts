@@ -1,10 +1,13 @@
+import { isAsyncIterable } from 'graphql-yoga'
 import { createMemoryBus } from '../../src/bus/index.js'
 import { createCatalogService } from '../../src/catalog/service.js'
 import type { Database } from '../../src/db/database.js'
 import { createExecutionsService } from '../../src/executions/service.js'
-import { createPresence } from '../../src/graphql/context.js'
-import { createPipeline } from '../../src/graphql/pipeline.js'
+import { ALWAYS_THERE } from '../../src/graphql/context.js'
+import { createClientErrors } from '../../src/graphql/errors.js'
+import { perform } from '../../src/graphql/perform.js'
 import { stringifyResult } from '../../src/graphql/result.js'
+import { createGraphQLServer } from '../../src/graphql/server.js'
 import type { Services } from '../../src/orchestrator/services.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
@@ -22,17 +25,17 @@ export function openPipeline(db: Database): (query: string, variables?: Record<s
   const context = {
     services,
     actor: 'api:test',
-    signal: createPresence().signal,
+    signal: ALWAYS_THERE,
     session: { id: 's', services, principal: { rights } },
   }
-  const pipeline = createPipeline((_id, fault) => {
-    throw fault
-  })
+  const yoga = createGraphQLServer(
+    createClientErrors((_id, fault) => {
+      throw fault
+    }),
+  )
   return async (query, variables = {}) => {
-    const prepared = pipeline.prepare({ query, variables }, context as never)
-    if ('errors' in prepared) throw new Error(JSON.stringify(prepared.errors))
-    const outcome = await prepared.perform()
-    if (outcome.kind !== 'result' || outcome.result.errors) throw new Error(JSON.stringify(outcome))
-    return stringifyResult(outcome.result)
+    const result = await perform(yoga, context as never, { query, variables })
+    if (isAsyncIterable(result) || result.errors) throw new Error(JSON.stringify(result))
+    return stringifyResult(result)
   }
 }

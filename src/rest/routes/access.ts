@@ -46,7 +46,7 @@ export function addAccessRoutes(app: Hono<RestEnv>): void {
 }
 
 function callerBody(context: Context<RestEnv>): CallerResponse {
-  const { name, actor, role, rights, executions, expiresAt } = context.env.session.principal
+  const { name, actor, role, rights, executions, expiresAt } = context.var.session.principal
   return {
     ...{ name, actor, role, rights: [...rights] },
     execution_ids: executions === null ? null : [...executions],

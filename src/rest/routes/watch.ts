@@ -1,5 +1,6 @@
 import type { Context, Hono } from 'hono'
 import type { PolledChangesResponse } from '../../contract/variables.js'
+import { eventStream } from '../../core/event-stream.js'
 import { type JsonObject, LosslessNumber, stringifyJson } from '../../core/json.js'
 import { linkSignals } from '../../core/linked-signal.js'
 import type { VariableType } from '../../core/status.js'
@@ -9,7 +10,6 @@ import { createWatchGroups } from '../../variables/watch/watch-groups.js'
 import { changeBody } from '../bodies.js'
 import { answerText, type RestEnv, type RestLogger, servicesOf } from '../context.js'
 import { type EventMessage, eventMessages } from '../event-messages.js'
-import { eventStream } from '../events.js'
 import { toClientError } from '../problem.js'
 import { commaList, variableType, wholeNumber } from '../query.js'
 import { executionIdOf } from './vars.js'
@@ -57,7 +57,7 @@ export function addEventsRoute(app: Hono<RestEnv>, logger: RestLogger): void {
     const filters = filtersOf(context)
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
     if (context.req.method === 'HEAD') return new Response(null, { headers })
-    const { id: viewer, services } = context.env.session
+    const { id: viewer, services } = context.var.session
     const watchFrom = (after: number | undefined) =>
       eventMessages({
         open: (signal) => services.variables.watch({ executionId, afterRevision: after, ...filters, signal }),
@@ -72,9 +72,8 @@ export function addEventsRoute(app: Hono<RestEnv>, logger: RestLogger): void {
       messages.close()
       throw first.error
     }
-    const { outgoing } = context.env
-    const cut = outgoing && (() => void outgoing.destroy())
-    return new Response(eventStream({ first, messages, cut }), { headers })
+    const cut = () => void context.env.outgoing.destroy()
+    return new Response(eventStream({ first, events: messages, cut }), { headers })
   })
 }
 

@@ -5,8 +5,8 @@ export const EVENTS_TYPE = 'text/event-stream'
 export type MediaType = typeof JSON_TYPE | typeof GRAPHQL_TYPE | typeof EVENTS_TYPE
 
 /** The media types that an Accept header allows, the best first. None given: application/json. */
-export function acceptedTypes(header: string | undefined): MediaType[] {
-  if (header === undefined || header.trim() === '') return [JSON_TYPE]
+export function acceptedTypes(header: string | null): MediaType[] {
+  if (header === null || header.trim() === '') return [JSON_TYPE]
   const ranges = header
     .toLowerCase()
     .split(',')

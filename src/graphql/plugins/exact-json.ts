@@ -1,0 +1,41 @@
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { TransientError } from '../../core/errors.js'
+import { answerEvents, answerJson, refusalOf } from '../answer.js'
+import type { CallerContext } from '../context.js'
+import { ClientError } from '../errors.js'
+import { acceptedTypes, EVENTS_TYPE, GRAPHQL_TYPE, JSON_TYPE } from '../media.js'
+import { operationOfQuery, readOperation } from '../operation.js'
+import { messageOf } from '../result-stream.js'
+
+/** Reads requests and answers results of Yoga's HTTP handler as JSON that keeps every digit, or as server-sent events. */
+export function useExactJson(): Plugin<Record<string, unknown>, CallerContext & { readonly cut?: () => void }> {
+  return {
+    onRequestParse({ request, setRequestParser }) {
+      if (request.method === 'GET') setRequestParser(() => operationOfQuery(request.url))
+      if (request.method === 'POST') setRequestParser(readOperation)
+    },
+    onResultProcess({ request, result, serverContext, setResultProcessor }) {
+      const types = acceptedTypes(request.headers.get('accept'))
+      const [type] = types
+      const { cut } = serverContext as { readonly cut?: () => void }
+      if (isAsyncIterable(result)) return setResultProcessor(() => answerEvents(result, cut), EVENTS_TYPE)
+      if (Array.isArray(result)) throw new TransientError('BAD_REQUEST', 'A batch is not accepted')
+      const isRefused = refusalOf(result)?.refused === 'request'
+      if (type === EVENTS_TYPE && !isRefused) {
+        return setResultProcessor(() => answerEvents(only(messageOf(result)), cut), EVENTS_TYPE)
+      }
+      const json = types.find((one) => one !== EVENTS_TYPE)
+      if (json === undefined && !isRefused) return setResultProcessor(() => answerJson(notAcceptable()), JSON_TYPE)
+      setResultProcessor(() => answerJson(result, json), json ?? JSON_TYPE)
+    },
+  }
+}
+
+async function* only<T>(value: T): AsyncGenerator<T, void, undefined> {
+  yield value
+}
+
+function notAcceptable() {
+  const message = `The accept header must allow ${JSON_TYPE}, ${GRAPHQL_TYPE} or ${EVENTS_TYPE}`
+  return { errors: [new ClientError(message, { refused: 'request', status: 406, extensions: { code: 'BAD_REQUEST' } })] }
+}
