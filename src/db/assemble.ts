@@ -26,7 +26,7 @@ interface Driver {
   readonly onTrouble?: OnTrouble | undefined
 }
 
-/** The `Database` over a driver. Statements go to the driver itself: through Prisma's `$queryRaw` the same ones cost four to six times the CPU. */
+/** The `Database` over a driver. */
 export function assembleDatabase(driver: Driver): Database {
   const { plain, alone, reading, transact, refusal, close } = driver
   const clients = createPrismaClients()

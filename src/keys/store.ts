@@ -1,5 +1,5 @@
 // By Prisma's client. SQL by hand are a lock, for which it has no word; `findLiveKey`, which whoever has no key can have asked as often as he likes: through
-// Prisma it takes three times the processor time (decision 24); and `hasUnrevokedKey`, which the start asks: it does not wait for that client.
+// Prisma it takes four times the processor time (decision 24); and `hasUnrevokedKey`, which the start asks: it does not wait for that client.
 import type { Role } from '../core/principal.js'
 import type { Sql } from '../db/database.js'
 import { databaseTime } from '../db/now.js'

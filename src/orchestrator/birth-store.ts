@@ -1,3 +1,4 @@
+// By hand: executions that begin at the same time are one statement (decision 24).
 import { asStored, type JsonObject, type JsonValue, stringifyJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
 import type { ExecutionRecord } from '../executions/record.js'

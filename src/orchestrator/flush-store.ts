@@ -1,3 +1,4 @@
+// By hand: everything that a transaction of steps writes is a few statements over arrays of JSON, and they travel together (decisions 17, 24).
 import { stringifyJson } from '../core/json.js'
 import type { Transaction } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'

@@ -1,3 +1,4 @@
+// By hand: what a transaction of steps reads travels with its lock, in one round trip (decisions 17, 24).
 import type { Sql } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import type { TaskKey, TaskRecord } from '../tasks/record.js'

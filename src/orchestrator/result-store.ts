@@ -1,3 +1,4 @@
+// By hand: every step that names another's result asks this, and the latest visit of each step is a DISTINCT ON (decision 24).
 import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'

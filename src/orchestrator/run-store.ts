@@ -1,3 +1,4 @@
+// By hand, inside the transactions of steps: iterations are inserted as one array of JSON, however many there are (decision 24).
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'

@@ -1,3 +1,4 @@
+// By hand, except for the look-up of an idempotency key: it is part of the transaction in which an execution starts, or a DISTINCT ON (decision 24).
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'

@@ -1,3 +1,4 @@
+// By hand: whether workers' tokens are still good is asked all the time, for many tasks by one statement (decision 24).
 import type { Sql } from '../db/database.js'
 import type { TaskKey } from './record.js'
 

@@ -1,3 +1,4 @@
+// By hand: claims and the relay's rounds are guarded by what one statement compares and changes (SKIP LOCKED, fences), and run all the time (decision 24).
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'

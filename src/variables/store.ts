@@ -1,3 +1,4 @@
+// By hand: the path of every read and write of a variable, with its lock or its count (decision 24).
 import type { ExecutionId } from '../core/ids.js'
 import { parseJson } from '../core/json.js'
 import type { ChangeOperation, VariableType } from '../core/status.js'

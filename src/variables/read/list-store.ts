@@ -1,3 +1,4 @@
+// By hand: one statement brings a page and a count for each of many executions, with filters that look into JSON (decision 24).
 import { cursorsBy, type Page, pageSize, readCursor, textPart, timePart } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { Sql, TextRow } from '../../db/database.js'

@@ -1,3 +1,4 @@
+// By hand: filters look into JSON, and the past of a variable is a DISTINCT ON over its changes (decision 24).
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, textPart } from '../../core/cursor.js'
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'

@@ -1,3 +1,4 @@
+// By hand: every step whose templates name a variable asks this (decision 24).
 import type { ExecutionId } from '../../core/ids.js'
 import { parseJson } from '../../core/json.js'
 import type { Sql } from '../../db/database.js'

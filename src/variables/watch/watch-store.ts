@@ -1,3 +1,4 @@
+// By hand: every watch asks this at each change; a page ends between two revisions, which is a window over rows (decision 24).
 import { TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import type { VariableType } from '../../core/status.js'

@@ -1,3 +1,4 @@
+// By hand: each write locks and loads many keys in one round trip (decisions 17, 24).
 import type { ExecutionId } from '../../core/ids.js'
 import { parseJson } from '../../core/json.js'
 import type { ExecutionStatus } from '../../core/status.js'

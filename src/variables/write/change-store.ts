@@ -1,3 +1,4 @@
+// By hand: all that a write changes is one statement over arrays of JSON (decisions 21, 24).
 import type { ExecutionId } from '../../core/ids.js'
 import { stringifyJson } from '../../core/json.js'
 import type { Database, Transaction } from '../../db/database.js'

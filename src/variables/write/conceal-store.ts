@@ -1,3 +1,4 @@
+// By hand, inside the transaction of a write: rows of the change log are changed as one array of JSON (decision 24).
 import { parseJson } from '../../core/json.js'
 import type { Sql } from '../../db/database.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
