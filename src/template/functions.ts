@@ -28,12 +28,8 @@ function range(run: Run, start: Value, rest: { readonly stop: Value | undefined;
   if (step === 0) fail('range: the step cannot be zero')
   const length = Math.max(0, Math.ceil((to - from) / step))
   chargeItems(run, length)
-  const label = `range(${from}, ${to}${step === 1 ? '' : `, ${step}`})`
-  return new Sequence(
-    'range',
-    Array.from({ length }, (_, index) => from + index * step),
-    label,
-  )
+  const items = Array.from({ length }, (_, index) => from + index * step)
+  return new Sequence('range', items, { start: from, stop: to, step })
 }
 
 function dict(run: Run, { positional, keywords }: CallArguments): Dict {

@@ -1,6 +1,6 @@
-/** A repeatable source of randomness: the seed is printed, `TEST_SEED` runs the same again. */
-export function createRandom(purpose: string): () => number {
-  const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31)
+/** A repeatable source of randomness: the seed is printed, `TEST_SEED` runs the same again. Without it, the given one or a new one. */
+export function createRandom(purpose: string, otherwise = Date.now() % 2 ** 31): () => number {
+  const seed = Number(process.env['TEST_SEED'] ?? otherwise)
   console.info(`${purpose}: TEST_SEED=${seed}`)
   let state = seed >>> 0
   return () => {

@@ -55,10 +55,10 @@ function round(_: Run, value: Value, precisionValue?: Value, methodValue?: Value
 
 /** Rounds the exact binary value; where it lies in the middle, to the even digit. */
 function roundHalfEven(value: number, precision: number): number {
-  if (!Number.isFinite(value)) return value
+  if (!Number.isFinite(value) || value === 0) return value
   if (precision < 0) {
     const scale = 10 ** -precision
-    return evenInteger(value / scale) * scale
+    return evenInteger(value / scale) * scale || value * 0
   }
   if (precision === 0) return evenInteger(value) || value * 0
   if (precision > 100 || Math.abs(value) >= 1e21) return value

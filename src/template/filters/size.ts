@@ -22,7 +22,8 @@ function isBelow(bytes: number, limit: bigint): boolean {
 function fileSize(bytes: number, isBinary: boolean): string {
   const base = isBinary ? 1024 : 1000
   if (bytes === 1) return '1 Byte'
-  if (bytes < base) return `${Math.trunc(bytes)} Bytes`
+  if (bytes === -Infinity) return fail('filesizeformat: an infinite number is no size')
+  if (bytes < base) return `${BigInt(Math.trunc(bytes))} Bytes`
   const units = isBinary
     ? ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB']
     : ['kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB']

@@ -18,5 +18,7 @@ export function hashKey(run: Run, key: Value): string {
       .map((part) => `${part.length}:${part}`)
       .join('')}`
   }
+  // Ranges are the same where their items are, which the first, the last and their number tell.
+  if (key instanceof Sequence && key.kind === 'range') return `r${key.items.length}:${key.items[0]}:${key.items.at(-1)}`
   return fail(`a ${typeName(key)} cannot be a key`)
 }

@@ -93,6 +93,7 @@ function finiteDouble(value: Numeric): number {
 
 /** The quotient of long integers, rounded once: 66 bits of it and whether anything follows are enough for a float. */
 function divideExactly(left: bigint, right: bigint): number {
+  if (left === 0n) return right < 0n ? -0 : 0
   const length = (value: bigint): number => value.toString(2).replace('-', '').length
   const shift = length(right) - length(left) + 66
   const [a, b] = shift > 0 ? [left << BigInt(shift), right] : [left, right << BigInt(-shift)]
@@ -153,14 +154,24 @@ function floatArithmetic(operator: Arithmetic, left: number, right: number): Val
     default: {
       if (right === 0) return fail('division by zero')
       if (operator === '/') return float(left / right)
-      let remainder = left % right
-      if (remainder === 0) remainder = right < 0 ? -0 : 0
-      else if (remainder < 0 !== right < 0) remainder += right
-      if (operator === '%') return float(remainder)
-      const quotient = Math.floor((left - remainder) / right + 0.5)
-      return float(quotient === 0 ? (left / right < 0 || Object.is(left / right, -0) ? -0 : 0) : quotient)
+      const { quotient, remainder } = floorDivision(left, right)
+      return float(operator === '%' ? remainder : quotient)
     }
   }
+}
+
+/** As Python rounds it (`_float_div_mod` of its floatobject.c): large quotients differ in the last digits otherwise. */
+function floorDivision(left: number, right: number): { readonly quotient: number; readonly remainder: number } {
+  let remainder = left % right
+  let exact = (left - remainder) / right
+  if (remainder === 0) remainder = right < 0 ? -0 : 0
+  else if (remainder < 0 !== right < 0) {
+    remainder += right
+    exact -= 1
+  }
+  if (exact === 0) return { quotient: Object.is(left / right, -0) || left / right < 0 ? -0 : 0, remainder }
+  const floor = Math.floor(exact)
+  return { quotient: exact - floor > 0.5 ? floor + 1 : floor, remainder }
 }
 
 function floatPower(left: number, right: number): Value {
@@ -187,5 +198,6 @@ export function negate(value: Numeric): Value {
 }
 
 export function absolute(value: Numeric): Value {
+  if (value instanceof Float) return new Float(Math.abs(value.value))
   return compareNumeric(value, 0) < 0 ? negate(value) : value
 }

@@ -3,7 +3,7 @@ import { formatPercent } from '../format/percent.js'
 import { chargeItems, chargeText, type Run } from '../run.js'
 import { listItems } from './access.js'
 import { secondsBetween, shiftDate } from './dates.js'
-import { type Arithmetic, arithmetic, float, negate, requireNumeric, toDouble, toNumeric } from './numbers.js'
+import { type Arithmetic, arithmetic, float, type Numeric, negate, requireNumeric, toDouble, toNumeric } from './numbers.js'
 import { repeat } from './strings.js'
 import { raiseUndefined } from './undefined.js'
 import { isList, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
@@ -61,15 +61,21 @@ function subtract(left: Value, right: Value): Value {
 }
 
 function multiply(run: Run, left: Value, right: Value): Value {
-  const count = toNumeric(left) ?? toNumeric(right)
+  const count = repetitions(toNumeric(left) ?? toNumeric(right))
   const repeated = toNumeric(left) === null ? left : right
-  if (typeof count !== 'number' || !Number.isInteger(count)) return null
+  if (count === null) return null
   if (typeof repeated === 'string') return repeat(run, repeated, count)
   if (isList(repeated)) return repeatItems(run, listItems(run, repeated), count)
   if (repeated instanceof Sequence && repeated.kind === 'tuple') {
     return new Sequence('tuple', repeatItems(run, repeated.items, count))
   }
   return null
+}
+
+/** Up to what fits Python's index; a count that is beyond a budget need not be exact. */
+function repetitions(count: Numeric | null): number | null {
+  if (typeof count === 'bigint') return count === BigInt.asIntN(64, count) ? Number(count) : null
+  return typeof count === 'number' && Number.isInteger(count) ? count : null
 }
 
 function repeatItems(run: Run, items: readonly Value[], count: number): Value[] {

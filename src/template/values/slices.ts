@@ -4,7 +4,7 @@ import { listItems } from './access.js'
 import { requireInteger } from './numbers.js'
 import { characters, isPlain, substring } from './strings.js'
 import { raiseUndefined } from './undefined.js'
-import { isIndexed, isList, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
+import { isIndexed, isList, type Range, Sequence, typeName, Undefined, unwrap, type Value } from './values.js'
 
 export interface SliceBounds {
   readonly start: Value
@@ -26,11 +26,21 @@ export function slice(run: Run, target: Value, bounds: SliceBounds): Value {
     return cut(run, characters(run, value), bounds).join('')
   }
   if (isList(value)) return cut(run, listItems(run, value), bounds)
-  if (value instanceof Sequence && isIndexed(value)) return new Sequence(value.kind, cut(run, value.items, bounds))
+  if (value instanceof Sequence && isIndexed(value))
+    return new Sequence(
+      value.kind,
+      cut(run, value.items, bounds),
+      value.range && cutRange(value.range, resolve(value.items.length, bounds)),
+    )
   return fail(`a ${typeName(value)} cannot be sliced`)
 }
 
-function resolve(length: number, bounds: SliceBounds): { start: number; stop: number; step: number } {
+/** As Python does it: a part of a range is a range. */
+function cutRange({ start, step }: Range, places: Range): Range {
+  return { start: start + places.start * step, stop: start + places.stop * step, step: step * places.step }
+}
+
+function resolve(length: number, bounds: SliceBounds): Range {
   const step = bounds.step === null ? 1 : requireInteger(bounds.step, 'slice step')
   if (step === 0) return fail('slice step cannot be zero')
   const low = step > 0 ? 0 : -1

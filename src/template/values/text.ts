@@ -10,6 +10,7 @@ import {
   isList,
   isMapping,
   Namespace,
+  type Range,
   Sequence,
   Undefined,
   unwrap,
@@ -47,13 +48,17 @@ function repr(run: Run, given: Value, parents: readonly Value[]): string {
   const number = toNumeric(value)
   if (number !== null) return typeof number === 'bigint' ? String(number) : numberRepr(number)
   if (value instanceof Undefined) return 'Undefined'
-  if (value instanceof Sequence && value.label !== null) return value.label
+  if (value instanceof Sequence && value.range !== null) return rangeRepr(value.range)
   if (value instanceof Callable) return `<function ${value.name}>`
   if (value instanceof Instance) return `<${value.name}>`
   if (value instanceof Namespace) return `<Namespace ${mapRepr(run, [...value.values], parents)}>`
   chargeSteps(run, 4)
   if (parents.includes(value)) return isList(value) ? '[...]' : '{...}'
   return deeper(run, () => containerRepr(run, value, [...parents, value]))
+}
+
+function rangeRepr({ start, stop, step }: Range): string {
+  return `range(${start}, ${stop}${step === 1 ? '' : `, ${step}`})`
 }
 
 function numberRepr(number: number | Float): string {
@@ -72,7 +77,7 @@ function containerRepr(run: Run, value: Value, parents: readonly Value[]): strin
   if (isList(value)) return `[${body}]`
   if (!(value instanceof Sequence)) return body
   if (value.kind === 'tuple') return items.length === 1 ? `(${body},)` : `(${body})`
-  return value.kind === 'generator' || value.kind === 'range' ? `[${body}]` : `${value.kind}([${body}])`
+  return value.kind === 'generator' ? `[${body}]` : `${value.kind}([${body}])`
 }
 
 function mapRepr(run: Run, entries: readonly (readonly [Value, Value])[], parents: readonly Value[]): string {

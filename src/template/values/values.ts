@@ -13,13 +13,19 @@ export class Float extends Special {
 
 export type SequenceKind = 'tuple' | 'range' | 'dict_keys' | 'dict_values' | 'dict_items' | 'generator'
 
+export interface Range {
+  readonly start: number
+  readonly stop: number
+  readonly step: number
+}
+
 /** Every immutable sequence of Python. Leaves the engine as a list. */
 export class Sequence extends Special {
   constructor(
     readonly kind: SequenceKind,
     readonly items: readonly Value[],
-    /** How it prints, where that is not its items. */
-    readonly label: string | null = null,
+    /** What a range prints, as its items do not tell. */
+    readonly range: Range | null = null,
     /** Names of its places (`grouper` and `list` of `groupby`). */
     readonly fields: readonly string[] = [],
   ) {
