@@ -9,7 +9,6 @@ import {
   Kind,
   TypeInfo,
   type ValueNode,
-  type VariableDefinitionNode,
   visit,
   visitWithTypeInfo,
 } from 'graphql'
@@ -26,21 +25,17 @@ type Given = Readonly<Record<string, unknown>>
 
 /**
  * What the arguments of each field cost: every item of a list is one, and input types may say that they are dearer. Fields that the
- * schema does not know cost nothing: validation refuses them.
+ * schema does not know cost nothing: validation refuses them. `variables` have their defaults.
  */
 export function inputCosts(schema: GraphQLSchema, document: DocumentNode, variables: Given): ReadonlyMap<FieldNode, number> {
   const costs = new Map<FieldNode, number>()
   const info = new TypeInfo(schema)
-  const defaults = new Map<string, ValueNode>()
   const visitor = {
-    VariableDefinition: ({ variable, defaultValue }: VariableDefinitionNode) => {
-      if (defaultValue !== undefined) defaults.set(variable.name.value, defaultValue)
-    },
     Field: (field: FieldNode) => {
       const known = info.getFieldDef()?.args ?? []
       const cost = (field.arguments ?? []).reduce((sum, { name, value }) => {
         const type = known.find((argument) => argument.name === name.value)?.type
-        return type === undefined ? sum : sum + costOfNode(type, value, { variables, defaults })
+        return type === undefined ? sum : sum + costOfNode(type, value, variables)
       }, 0)
       if (cost > 0) costs.set(field, cost)
     },
@@ -73,28 +68,18 @@ function mayHoldList(type: GraphQLInputType, seen: Set<GraphQLInputType>): boole
   return Object.values(type.getFields()).some((field) => mayHoldList(field.type, seen))
 }
 
-interface Sources {
-  readonly variables: Given
-  readonly defaults: ReadonlyMap<string, ValueNode>
-}
-
-function costOfNode(type: GraphQLInputType, node: ValueNode, sources: Sources): number {
-  if (node.kind === Kind.VARIABLE) {
-    const name = node.name.value
-    const fallback = sources.defaults.get(name)
-    if (Object.hasOwn(sources.variables, name)) return costOfValue(type, sources.variables[name])
-    return fallback === undefined ? 0 : costOfNode(type, fallback, sources)
-  }
-  if (isNonNullType(type)) return costOfNode(type.ofType, node, sources)
+function costOfNode(type: GraphQLInputType, node: ValueNode, variables: Given): number {
+  if (node.kind === Kind.VARIABLE) return costOfValue(type, variables[node.name.value])
+  if (isNonNullType(type)) return costOfNode(type.ofType, node, variables)
   if (isListType(type)) {
     const items = node.kind === Kind.LIST ? node.values.slice(0, MAX_COUNTED) : [node]
-    return items.reduce((sum, item) => sum + 1 + costOfNode(type.ofType, item, sources), 0)
+    return items.reduce((sum, item) => sum + 1 + costOfNode(type.ofType, item, variables), 0)
   }
   if (!isInputObjectType(type) || node.kind !== Kind.OBJECT) return 0
   const fields = type.getFields()
   return node.fields.reduce((sum, { name, value }) => {
     const field = fields[name.value]
-    return field === undefined ? sum : sum + costOfNode(field.type, value, sources)
+    return field === undefined ? sum : sum + costOfNode(field.type, value, variables)
   }, ownCost(type.extensions))
 }
 

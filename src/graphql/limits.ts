@@ -32,7 +32,7 @@ export function findOverLimits(
   variables: Readonly<Record<string, unknown>>,
   schema: GraphQLSchema,
 ): GraphQLError[] {
-  const measure = measureDocument(document, variables, inputCosts(schema, document, variables))
+  const measure = measureDocument(document, variables, (given) => inputCosts(schema, document, given))
   const errors = COUNTED.filter(([name]) => measure[name] > LIMITS[name]).map(
     ([name, title]) => new GraphQLError(`${title} is ${measure[name]}, over the limit of ${LIMITS[name]}`),
   )

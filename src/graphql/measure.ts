@@ -3,8 +3,10 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   Kind,
+  type OperationDefinitionNode,
   type SelectionNode,
   type SelectionSetNode,
+  valueFromASTUntyped,
 } from 'graphql'
 import { DEFAULT_PAGE } from '../core/cursor.js'
 import { isLosslessNumber } from '../core/json.js'
@@ -42,33 +44,44 @@ interface Place {
 
 /**
  * Measures every operation of a document; the largest of each counts. Looks at names only, so that it can run before
- * validation, and visits a fragment once per place, so that no document takes long. `inputs`: what each field's arguments cost.
+ * validation, and visits a fragment once per place, so that no document takes long. `inputsOf`: what each field's arguments cost.
  */
 export function measureDocument(
   document: DocumentNode,
-  variables: Readonly<Record<string, unknown>>,
-  inputs: ReadonlyMap<FieldNode, number> = new Map(),
+  variables: Given,
+  inputsOf: (variables: Given) => ReadonlyMap<FieldNode, number> = () => new Map(),
 ): Measure {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   }
-  const measureSet = createMeasure(fragments, { variables, inputs })
   let largest = NOTHING
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue
+    const given = { ...defaultsOf(definition), ...variables }
+    const measureSet = createMeasure(fragments, { variables: given, inputs: inputsOf(given) })
     const measure = measureSet(definition.selectionSet, { page: DEFAULT_PAGE, isIntrospection: false, lists: [] })
     largest = larger(largest, { ...measure, directives: measure.directives + (definition.directives?.length ?? 0) })
   }
   return largest
 }
 
-interface Given {
-  readonly variables: Readonly<Record<string, unknown>>
+type Given = Readonly<Record<string, unknown>>
+
+/** What the variables of an operation are where nothing is given. */
+function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Given {
+  const pairs = variableDefinitions.flatMap(({ variable, defaultValue }): [string, unknown][] =>
+    defaultValue === undefined ? [] : [[variable.name.value, valueFromASTUntyped(defaultValue)]],
+  )
+  return Object.fromEntries(pairs)
+}
+
+interface Measuring {
+  readonly variables: Given
   readonly inputs: ReadonlyMap<FieldNode, number>
 }
 
-function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>, { variables, inputs }: Given) {
+function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>, { variables, inputs }: Measuring) {
   const known = new Map<string, Measure>()
 
   function measureSet({ selections }: SelectionSetNode, place: Place): Measure {

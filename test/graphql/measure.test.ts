@@ -24,6 +24,9 @@ describe('measureDocument', () => {
     ['{ list(first: 10) { nodes { a b } } }', {}, 1 + 1 + 10 * 2],
     ['query ($n: Int) { list(first: $n) { edges { node { a } } } }', { n: 250 }, 1 + 1 + 250 * 2],
     ['query ($n: Int) { list(first: $n) { nodes { a } } }', { n: new LosslessNumber('10.0') }, 1 + 1 + 10],
+    ['query ($n: Int = 250) { list(first: $n) { nodes { a } } }', {}, 1 + 1 + 250],
+    ['query ($n: Int = 250) { list(first: $n) { nodes { a } } }', { n: 3 }, 1 + 1 + 3],
+    ['query A($n: Int = 250) { list(first: $n) { nodes { a } } } query B($n: Int = 1) { a }', {}, 1 + 1 + 250],
     ['{ list(first: 4) { ...F } } fragment F on C { nodes { a } }', {}, 1 + 1 + 4],
     ['{ __schema { types { name } } }', {}, 0],
   ])('%s costs %j -> %i', (query, variables, cost) => {
