@@ -4,6 +4,7 @@ import { TransientError } from '../core/errors.js'
 import type { JsonValue, LosslessNumber } from '../core/json.js'
 import { RIGHTS, type Right } from '../core/principal.js'
 import type { GraphQLContext } from './context.js'
+import { RIGHTS_PLUGIN } from './rights-plugin.js'
 import { publicNameOf } from './text-schema.js'
 
 export interface SchemaTypes {
@@ -16,6 +17,7 @@ export interface SchemaTypes {
     // A decimal that a JavaScript number would round arrives with its digits (exact-numbers.ts).
     Float: { Input: number | LosslessNumber; Output: number }
     ID: { Input: string; Output: string }
+    Int: { Input: number; Output: number }
     JSON: { Input: JsonValue; Output: JsonValue }
     Revision: { Input: number; Output: number }
   }
@@ -27,7 +29,7 @@ export interface SchemaTypes {
  */
 export const builder = new SchemaBuilder<SchemaTypes>({
   defaultFieldNullability: false,
-  plugins: [ScopeAuthPlugin],
+  plugins: [ScopeAuthPlugin, RIGHTS_PLUGIN],
   scopeAuth: {
     authorizeOnSubscribe: true,
     authScopes: ({ session: { principal } }) => {

@@ -11,11 +11,12 @@ import {
   Kind,
 } from 'graphql'
 import { stringifyLeaf } from './result-text.js'
+import type { Guarded } from './rights-plugin.js'
 
 /** Prints what a resolver gave, as the selection asks for it. @throws PrintFault */
 export type Printer = (value: unknown) => string
 
-/** Given to fields whose resolver is a pure, synchronous function of the parent alone (exposed fields are known to be). */
+/** Given to fields whose resolver is a pure, synchronous function of the parent alone (fields that expose a property of their own name are known to be). */
 export const PLAIN = { isPlain: true } as const
 
 /** Given to plain fields whose parent may have their JSON text already; it answers null where the parent has not. */
@@ -72,12 +73,6 @@ interface Part {
   readonly print: Printer
 }
 
-/** Who may see a guarded type or field is decided while it is resolved: it is never printed past that. */
-function isGuarded({ extensions }: { readonly extensions: Readonly<Record<string, unknown>> }): boolean {
-  const options = extensions['pothosOptions']
-  return typeof options === 'object' && options !== null && 'authScopes' in options && options.authScopes !== undefined
-}
-
 function objectPrinter(type: GraphQLObjectType, { selectionSet }: FieldNode): Printer | null {
   if (isGuarded(type)) return null
   const parts: Part[] = []
@@ -118,15 +113,14 @@ function fieldPart(type: GraphQLObjectType, node: FieldNode): Pick<Part, 'read' 
 /** How a plain field is read from its parent; null for any other. */
 function readerOf(field: GraphQLField<unknown, unknown>): Part['read'] | null {
   const { name, args, resolve = defaultFieldResolver, extensions } = field
-  // A plugin of Pothos stands before the resolver.
-  if (isGuarded(field) || extensions['pothosResolveWrapped'] === true) return null
-  const exposed = extensions['pothosExposedField']
-  if (exposed !== undefined || resolve === defaultFieldResolver) {
-    const property = String(exposed ?? name)
-    return (source) => (source as Record<string, unknown>)[property]
-  }
+  if (isGuarded(field)) return null
+  if (resolve === defaultFieldResolver) return (source) => (source as Record<string, unknown>)[name]
   if (extensions['isPlain'] !== true || args.length > 0) return null
   return (source) => resolve(source, {}, undefined, undefined as never)
+}
+
+function isGuarded({ extensions }: { readonly extensions: Guarded }): boolean {
+  return extensions.isGuarded === true
 }
 
 function orNull(print: Printer): Printer {

@@ -9,6 +9,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql'
 import { keepCarriedOut } from './carried-out.js'
+import { inlineFragments } from './inline-fragments.js'
 import { createPrinter, type Printer } from './printer.js'
 import { rememberSelection } from './selection.js'
 import { twinOf, withTextTwins } from './text-schema.js'
@@ -26,14 +27,19 @@ export function createTextPlanner(schema: GraphQLSchema): TextPlanner {
   const printers = new WeakMap<FieldNode, Printer>()
 
   function plan(document: DocumentNode): DocumentNode {
-    if (!isSimple(document)) return document
+    const inlined = inlineFragments(schema, document)
+    if (inlined === null) return document
     const types = new TypeInfo(schema)
     return visit(
-      document,
+      inlined,
       visitWithTypeInfo(types, {
-        Field: (node) => {
+        OperationDefinition: ({ operation }) => (operation === 'subscription' ? false : undefined),
+        // What stands in one may be merged with what stands in another, once it is known which of them hold.
+        InlineFragment: () => false,
+        Field: (node, _key, siblings) => {
           const [parent, field] = [types.getParentType(), types.getFieldDef()]
           if (!parent || !field || !node.selectionSet || parent.name.startsWith('__')) return undefined
+          if (isMerged(node, siblings as readonly SelectionNode[])) return false
           const printer = createPrinter(field.type, node, `${parent.name}.${field.name}`)
           if (printer === null) return undefined
           const twin = asTwin(node)
@@ -55,23 +61,8 @@ function asTwin({ selectionSet: _, ...node }: FieldNode): FieldNode {
   return { ...node, alias: node.alias ?? node.name, name }
 }
 
-/** Fragments, and keys that stand twice in a selection, are merged by graphql-js; such documents run as they are. Subscriptions, too. */
-function isSimple({ definitions }: DocumentNode): boolean {
-  return definitions.every(
-    (definition) =>
-      definition.kind === Kind.OPERATION_DEFINITION &&
-      definition.operation !== 'subscription' &&
-      isSimpleSet(definition.selectionSet.selections),
-  )
-}
-
-function isSimpleSet(selections: readonly SelectionNode[]): boolean {
-  const keys = new Set<string>()
-  for (const selection of selections) {
-    if (selection.kind !== Kind.FIELD) return false
-    const key = (selection.alias ?? selection.name).value
-    if (keys.has(key) || !isSimpleSet(selection.selectionSet?.selections ?? [])) return false
-    keys.add(key)
-  }
-  return true
+/** Whether graphql-js may make one of a field and of what stands beside it. */
+function isMerged(node: FieldNode, siblings: readonly SelectionNode[]): boolean {
+  const key = (node.alias ?? node.name).value
+  return siblings.some((other) => other !== node && (other.kind !== Kind.FIELD || (other.alias ?? other.name).value === key))
 }

@@ -8,7 +8,7 @@ import { connect, type TestSocket } from './socket.js'
 
 /**
  * Every error is the same over every transport, and whichever way its operation takes: a document that is new or known, its
- * selections printed or (behind a fragment) resolved field by field.
+ * selections printed or (behind a fragment with a directive) resolved field by field.
  */
 
 let server: InProcessServer
@@ -142,7 +142,7 @@ describe('an error is the same over every transport, new or known, printed or re
     const operation = kind.toLowerCase()
     const answers = await answersOf([
       `${operation} { ${selection} }`,
-      `${operation} { ...Whole } fragment Whole on ${kind} { ${selection} }`,
+      `${operation} { ...Whole @include(if: true) } fragment Whole on ${kind} { ${selection} }`,
     ])
     expect(answers.length).toBe(16)
     expect(answers[0]).toMatchObject([{ extensions: { code } }])
@@ -159,7 +159,10 @@ describe('an error is the same over every transport, new or known, printed or re
   it('TOO_LARGE: a value that fits no frame', async () => {
     const write = 'upsertVariable(input: { executionId: "801", name: "b", value: $value }) { variable { id } }'
     const answers = await answersOf(
-      [`mutation ($value: JSON) { ${write} }`, `mutation ($value: JSON) { ...Whole } fragment Whole on Mutation { ${write} }`],
+      [
+        `mutation ($value: JSON) { ${write} }`,
+        `mutation ($value: JSON) { ...Whole @include(if: true) } fragment Whole on Mutation { ${write} }`,
+      ],
       `{"value":"${'x'.repeat(257 * 1024)}"}`,
     )
     expect(answers.length).toBe(12)
@@ -197,7 +200,7 @@ describe('while PostgreSQL is away', () => {
   ])('OVERLOADED: %s %s', async (kind, selection) => {
     const answers = await answersOf([
       `${kind.toLowerCase()} { ${selection} }`,
-      `${kind.toLowerCase()} { ...Whole } fragment Whole on ${kind} { ${selection} }`,
+      `${kind.toLowerCase()} { ...Whole @include(if: true) } fragment Whole on ${kind} { ${selection} }`,
     ])
     expect(answers.length).toBe(16)
     expect(answers[0]).toMatchObject([{ extensions: { code: 'OVERLOADED' } }])

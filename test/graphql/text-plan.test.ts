@@ -18,6 +18,7 @@ import { createClientErrors } from '../../src/graphql/errors.js'
 import { useDocuments } from '../../src/graphql/plugins/documents.js'
 import { PLAIN } from '../../src/graphql/printer.js'
 import { stringifyResult } from '../../src/graphql/result.js'
+import { RIGHTS_PLUGIN } from '../../src/graphql/rights-plugin.js'
 import { createTextPlanner } from '../../src/graphql/text-plan.js'
 import { type InProcessServer, startInProcess } from './server.js'
 
@@ -33,7 +34,7 @@ const VARIABLE =
   'id executionId name value type sourceStep revision version accessCount createdAt updatedAt accessedAt __typename'
 const CHANGE = 'revision name operation value previousValue type sourceStep actor changedAt'
 
-// A document with a fragment is executed by graphql-js all the way down; the same without one is printed.
+// What stands behind a fragment with a directive is executed by graphql-js all the way down; the same without one is printed.
 describe('what is printed is what graphql-js answers', () => {
   beforeAll(async () => {
     const values = [
@@ -68,10 +69,12 @@ describe('what is printed is what graphql-js answers', () => {
     'validatePlaybook(source: "") { valid problems { message line } }',
   ])('%s', async (selection) => {
     const printed = await server.ask(`{ ${selection} }`)
-    const resolved = await server.ask(`{ ...Whole } fragment Whole on Query { ${selection} }`)
+    const resolved = await server.ask(`{ ...Whole @include(if: true) } fragment Whole on Query { ${selection} }`)
+    const spread = await server.ask(`{ ...Whole } fragment Whole on Query { ${selection} }`)
     // A list's values are spliced as PostgreSQL writes them, with spaces.
     const bare = ({ text }: { text: string }) => stringifyJson(parseJson(text)).replaceAll(/"locations":\[[^\]]*\],?/g, '')
     expect(bare(printed)).toBe(bare(resolved))
+    expect(bare(spread)).toBe(bare(resolved))
   })
 
   it('skips and includes as asked', async () => {
@@ -146,7 +149,7 @@ describe('a fault while printing', () => {
 
 describe('what only some may see', () => {
   const builder = new SchemaBuilder<{ AuthScopes: { high: boolean } }>({
-    plugins: [ScopeAuthPlugin],
+    plugins: [ScopeAuthPlugin, RIGHTS_PLUGIN],
     scopeAuth: { authScopes: () => ({ high: false }) },
   })
   const Open = builder.objectRef<{ secret: string; name: string }>('Open').implement({
@@ -158,8 +161,8 @@ describe('what only some may see', () => {
   })
   builder.queryType({
     fields: (t) => ({
-      open: t.field({ type: Open, nullable: true, resolve: () => ({ name: 'a', secret: 'b' }) }),
-      closed: t.field({ type: Closed, nullable: true, resolve: () => ({ name: 'a' }) }),
+      open: t.field({ type: Open, nullable: true, authScopes: () => true, resolve: () => ({ name: 'a', secret: 'b' }) }),
+      closed: t.field({ type: Closed, nullable: true, authScopes: () => true, resolve: () => ({ name: 'a' }) }),
     }),
   })
   const planner = createTextPlanner(builder.toSchema())

@@ -1,8 +1,8 @@
-import { GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql'
+import SchemaBuilder from '@pothos/core'
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
-import { withDeclaredRights } from '../../src/graphql/authorized.js'
-import { schema } from '../../src/graphql/index.js'
+import { RIGHTS_PLUGIN } from '../../src/graphql/rights-plugin.js'
 import { ROOT } from '../support/paths.js'
 
 /** What the compiler says of a file beside src/access/policy.ts. */
@@ -34,9 +34,15 @@ describe('what has no policy fails the build', () => {
   })
 
   it('a root field without a right stops the schema, naming it', () => {
-    const fields = { ...schema.getQueryType()?.toConfig().fields, fresh: { type: GraphQLString } }
-    const query = new GraphQLObjectType({ name: 'Query', fields })
-    expect(() => withDeclaredRights(new GraphQLSchema({ query }))).toThrow('Query.fresh needs authScopes')
-    expect(withDeclaredRights(schema)).toBe(schema)
+    const schemaOf = (options: object) => {
+      const builder = new SchemaBuilder<{ AuthScopes: { high: boolean } }>({
+        plugins: [ScopeAuthPlugin, RIGHTS_PLUGIN],
+        scopeAuth: { authScopes: () => ({ high: true }) },
+      })
+      builder.queryType({ fields: (t) => ({ fresh: t.string({ resolve: () => '', ...options }) }) })
+      return builder.toSchema()
+    }
+    expect(() => schemaOf({})).toThrow('Query.fresh needs authScopes')
+    expect(schemaOf({ authScopes: { high: true } }).getQueryType()?.name).toBe('Query')
   })
 })

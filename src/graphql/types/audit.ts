@@ -1,12 +1,13 @@
 import type { AuditEntry } from '../../audit/record.js'
 import { parseExecutionId } from '../../core/ids.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 import { connectionType, pageArguments } from './page.js'
 
 const AuditEntryType = builder.objectRef<AuditEntry>('AuditEntry').implement({
   description: 'Who did what.',
   fields: (t) => ({
-    id: t.exposeID('seq'),
+    id: t.exposeID('seq', { extensions: PLAIN }),
     occurredAt: t.expose('occurredAt', { type: 'DateTime' }),
     actor: t.exposeString('actor'),
     keyId: t.exposeString('keyId', { nullable: true, description: 'The API key that was shown.' }),

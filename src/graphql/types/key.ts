@@ -1,6 +1,7 @@
 import type { ApiKeyRecord } from '../../keys/record.js'
 import type { CreatedKey } from '../../keys/service.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 import { RoleEnum } from './me.js'
 
 const ApiKeyType = builder.objectRef<ApiKeyRecord>('ApiKey').implement({
@@ -32,6 +33,7 @@ const CreateApiKeyPayload = builder.objectRef<CreatedKey>('CreateApiKeyPayload')
     key: t.field({ type: ApiKeyType, resolve: ({ key }) => key }),
     secret: t.exposeString('secret', { description: 'The whole key, `tr_<id>_<secret>`. It is shown here and never again.' }),
     closesServer: t.exposeBoolean('isFirst', {
+      extensions: PLAIN,
       description: 'true for the first credential: from now on every caller needs one, from wherever it calls.',
     }),
   }),

@@ -1,11 +1,12 @@
 import type { Rotation } from '../../rotation/service.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 
 const RotateEncryptionPayload = builder.objectRef<Rotation>('RotateEncryptionPayload').implement({
   fields: (t) => ({
     keyId: t.exposeString('keyId', { description: 'The key that everything is being sealed with.' }),
     rotated: t.exposeInt('rotated', { description: 'Rows that this call sealed anew.' }),
-    done: t.exposeBoolean('isDone', { description: 'false: call again.' }),
+    done: t.exposeBoolean('isDone', { extensions: PLAIN, description: 'false: call again.' }),
     lostKeys: t.exposeStringList('lostKeys', {
       description: 'Keys that something is still sealed with, and that this server does not have.',
     }),

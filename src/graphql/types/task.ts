@@ -3,6 +3,7 @@ import { heartbeatTaskRequest, readCompletion } from '../../contract/tasks.js'
 import type { JsonObject } from '../../core/json.js'
 import type { ClaimedTask, TaskTicket } from '../../orchestrator/orchestrator.js'
 import { builder } from '../builder.js'
+import { PLAIN } from '../printer.js'
 
 const TaskType = builder.objectRef<ClaimedTask>('Task').implement({
   description: 'One unit of work that a worker holds.',
@@ -56,7 +57,7 @@ const CompleteTaskPayload = builder
   .objectRef<{ readonly isAccepted: boolean; readonly revision: number }>('CompleteTaskPayload')
   .implement({
     fields: (t) => ({
-      accepted: t.exposeBoolean('isAccepted'),
+      accepted: t.exposeBoolean('isAccepted', { extensions: PLAIN }),
       revision: t.expose('revision', { type: 'Revision' }),
     }),
   })
