@@ -17,7 +17,6 @@ export interface SchemaTypes {
     // A decimal that a JavaScript number would round arrives with its digits (exact-numbers.ts).
     Float: { Input: number | LosslessNumber; Output: number }
     ID: { Input: string; Output: string }
-    Int: { Input: number; Output: number }
     JSON: { Input: JsonValue; Output: JsonValue }
     Revision: { Input: number; Output: number }
   }

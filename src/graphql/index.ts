@@ -1,4 +1,3 @@
-import './exact-numbers.js'
 import './scalars.js'
 import './types/audit.js'
 import './types/execution.js'
@@ -16,6 +15,7 @@ import './types/variable.js'
 import './types/variable-watch.js'
 import './types/variable-writes.js'
 import { builder } from './builder.js'
+import { withExactNumbers } from './exact-numbers.js'
 
 /** The schema that schema.graphql prints. */
-export const schema = builder.toSchema({ sortSchema: false })
+export const schema = withExactNumbers(builder.toSchema({ sortSchema: false }))

@@ -46,6 +46,8 @@ const TRANSPORTS: Readonly<Record<string, Transport>> = {
   'application/json': async (asked) => parseJson(await post(asked, 'application/json')) as JsonObject,
   'application/graphql-response+json': async (asked) =>
     parseJson(await post(asked, 'application/graphql-response+json')) as JsonObject,
+  'in chunks': async (asked) =>
+    parseJson((await server.postChunked(body(asked), { accept: 'application/json' })).text) as JsonObject,
   'text/event-stream': async (asked) => {
     const [, data = ''] = /event: next\ndata: (.*)\n\n/.exec(await post(asked, 'text/event-stream')) ?? []
     return parseJson(data) as JsonObject
@@ -144,7 +146,7 @@ describe('an error is the same over every transport, new or known, printed or re
       `${operation} { ${selection} }`,
       `${operation} { ...Whole @include(if: true) } fragment Whole on ${kind} { ${selection} }`,
     ])
-    expect(answers.length).toBe(16)
+    expect(answers.length).toBe(20)
     expect(answers[0]).toMatchObject([{ extensions: { code } }])
     for (const answer of answers) expect(answer).toEqual(answers[0])
   })
@@ -165,7 +167,7 @@ describe('an error is the same over every transport, new or known, printed or re
       ],
       `{"value":"${'x'.repeat(257 * 1024)}"}`,
     )
-    expect(answers.length).toBe(12)
+    expect(answers.length).toBe(16)
     expect(answers[0]).toMatchObject([{ extensions: { code: 'TOO_LARGE' } }])
     for (const answer of answers) expect(answer).toEqual(answers[0])
   })
@@ -202,7 +204,7 @@ describe('while PostgreSQL is away', () => {
       `${kind.toLowerCase()} { ${selection} }`,
       `${kind.toLowerCase()} { ...Whole @include(if: true) } fragment Whole on ${kind} { ${selection} }`,
     ])
-    expect(answers.length).toBe(16)
+    expect(answers.length).toBe(20)
     expect(answers[0]).toMatchObject([{ extensions: { code: 'OVERLOADED' } }])
     for (const answer of answers) expect(answer).toEqual(answers[0])
   })

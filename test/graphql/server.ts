@@ -17,6 +17,8 @@ export interface InProcessServer extends RunningServer {
   readonly log: () => string
   ask(query: string, variables?: string): Promise<GraphQLAnswer>
   post(body: string, headers?: Record<string, string>): Promise<GraphQLAnswer>
+  /** The same in chunks: Yoga's own handler answers it. */
+  postChunked(body: string, headers?: Record<string, string>): Promise<GraphQLAnswer>
 }
 
 /** The whole service in this process, on a free port and a database of its own. */
@@ -29,12 +31,13 @@ export async function startInProcess(env: Readonly<Record<string, string>> = {})
   const logger = createLogger('info', { write })
   const server = await startServer(loadConfig({ PORT: '0', DATABASE_URL: database?.url, ...env }), { logger })
 
-  async function post(body: string, headers: Record<string, string> = {}): Promise<GraphQLAnswer> {
+  async function send(body: string | ReadableStream, headers: Record<string, string> = {}): Promise<GraphQLAnswer> {
     const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body,
-    })
+      duplex: 'half',
+    } as RequestInit)
     const text = await response.text()
     const json = text.startsWith('{') ? (parseJson(text) as JsonObject) : {}
     return {
@@ -46,10 +49,13 @@ export async function startInProcess(env: Readonly<Record<string, string>> = {})
     }
   }
 
+  const post: InProcessServer['post'] = (body, headers) => send(body, headers)
+
   return {
     ...server,
     log: () => log,
     post,
+    postChunked: (body, headers) => send(new Blob([body]).stream(), headers),
     /** `variables` is JSON text: a test says itself which digits it sends. */
     ask: (query, variables = '{}') => post(`{"query":${JSON.stringify(query)},"variables":${variables}}`),
     async close() {
