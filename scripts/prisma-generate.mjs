@@ -30,6 +30,8 @@ export function generatePrisma() {
   try {
     const source = join(work, 'schema.prisma')
     writeFileSync(source, forClient(schema))
+    // The generator reads the next one that it finds above: ours needs a package for development.
+    writeFileSync(join(work, 'tsconfig.json'), '{}')
     generate(source)
     const made = join(work, 'client')
     writeFileSync(join(made, STAMP), stamp)
