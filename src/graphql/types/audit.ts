@@ -1,4 +1,5 @@
 import type { AuditEntry } from '../../audit/record.js'
+import { encodeCursor } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
@@ -7,7 +8,8 @@ import { connectionType, pageArguments } from './page.js'
 const AuditEntryType = builder.objectRef<AuditEntry>('AuditEntry').implement({
   description: 'Who did what.',
   fields: (t) => ({
-    id: t.exposeID('seq', { extensions: PLAIN }),
+    // Executions are numbers, too.
+    id: t.id({ extensions: PLAIN, resolve: ({ seq }) => encodeCursor(['AuditEntry', seq]) }),
     occurredAt: t.expose('occurredAt', { type: 'DateTime' }),
     actor: t.exposeString('actor'),
     keyId: t.exposeString('keyId', { nullable: true, description: 'The API key that was shown.' }),
