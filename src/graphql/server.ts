@@ -14,6 +14,19 @@ import { useWatchGroups } from './plugins/watch-groups.js'
 /** The paths of GraphQL; the second is where clients of graphql-sse's single connection mode look by default. */
 const ENDPOINT = '/graphql{/stream}?'
 
+/** What GraphiQL begins with. */
+const DEFAULT_QUERY = `# A server with keys wants one: write it under "Headers" below, then fetch the schema (Shift-Ctrl-R).
+#
+#   { "Authorization": "Bearer <key>" }
+
+{
+  me {
+    name
+    role
+  }
+}
+`
+
 /** Builds the GraphQL server. Every rule is a plugin, and so holds for every transport: HTTP, server-sent events and WebSocket. */
 export function createGraphQLServer(toClientError: ToClientError): GraphQLServer {
   const parseBounded: typeof parse = (source, options) => parse(source, { ...options, maxTokens: LIMITS.tokens })
@@ -28,7 +41,8 @@ export function createGraphQLServer(toClientError: ToClientError): GraphQLServer
     cors: false,
     landingPage: false,
     logging: false,
-    graphiql: { title: 'Transient', subscriptionsProtocol: 'WS' },
+    // Its headers, where a key stands, go along with requests only, not over a WebSocket; and they are kept nowhere.
+    graphiql: { title: 'Transient', defaultQuery: DEFAULT_QUERY, subscriptionsProtocol: 'SSE', shouldPersistHeaders: false },
     // 9 MB, which need no network: loaded when the page is first asked for.
     renderGraphiQL: async (options) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options),
     plugins: [

@@ -27,11 +27,12 @@ export interface WatchedPage {
 }
 
 /**
- * What the browser says by itself about answers that a test causes on purpose. Inline styles are told of by the listener
- * below, which knows whose they are: Chromium's own editing of a text makes some, to no purpose, and they are nobody's.
+ * What the browser says by itself about answers that a test causes on purpose, and about a header that it heeds behind TLS
+ * only. Inline styles are told of by the listener below, which knows whose they are: Chromium's own editing of a text makes
+ * some, to no purpose, and they are nobody's.
  */
 const EXPECTED =
-  /Failed to load resource|WebSocket connection to .* failed|net::ERR_|Unable to preload CSS|dynamically imported module|^Applying inline style violates/
+  /Failed to load resource|^The Cross-Origin-Opener-Policy header has been ignored|WebSocket connection to .* failed|net::ERR_|Unable to preload CSS|dynamically imported module|^Applying inline style violates/
 
 export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1400, height: 860 }, ...options })
@@ -42,7 +43,7 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
     if (message.type() === 'error' && !EXPECTED.test(message.text())) faults.push(message.text())
   })
   page.on('request', (request) => {
-    if (new URL(request.url()).host !== new URL(url).host && !request.url().startsWith('data:'))
+    if (new URL(request.url()).host !== new URL(url).host && !/^(data|blob):/.test(request.url()))
       faults.push(`asked ${request.url()}`)
   })
   await page.addInitScript(() => {
