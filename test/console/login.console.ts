@@ -74,9 +74,10 @@ it('offers the API explorer to those who may read', async () => {
   await logOut(page)
   await logIn(page, ADMIN_KEY)
   await page.getByRole('link', { name: 'API' }).click()
-  // A browser would show no key there: the console stays, and says how it is done.
+  // GraphiQL does not have this tab's key: the console says how to give it one.
   await page.getByRole('heading', { name: 'The API' }).waitFor()
   await page.getByText('Authorization: Bearer').first().waitFor()
+  await page.getByRole('link', { name: 'GraphiQL' }).waitFor()
   await page.getByRole('link', { name: 'Executions' }).click()
   await page.getByRole('heading', { name: 'Executions' }).waitFor()
 })

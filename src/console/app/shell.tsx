@@ -51,7 +51,7 @@ export function Shell({ children }: { children: ReactNode }) {
   )
 }
 
-/** The API, for those who may read through it: where a browser can open GraphiQL that, else how one gets there with a key. */
+/** The API, for those who may read through it: GraphiQL where it needs no key, else how one asks with a key. */
 function ApiLink() {
   const me = useMe()
   const { key } = useStore(session)
