@@ -16,9 +16,8 @@ export class ResultMessage implements Positioned, StreamEvent {
   readonly text: string
   /** Why the stream ended; null in every message but the last of a stream that failed. */
   readonly error: ClientError | null
-  readonly isLast: boolean = false
-  #buffer: Buffer | null = null
-  #event: Buffer | null = null
+  #buffer: Buffer | undefined
+  #event: Buffer | undefined
 
   constructor(text: string, { kind, revision }: Place, error: ClientError | null = null) {
     this.text = text
@@ -27,18 +26,22 @@ export class ResultMessage implements Positioned, StreamEvent {
     this.error = error
   }
 
+  get isLast(): boolean {
+    return false
+  }
+
   get bytes(): number {
     return this.text.length
   }
 
   /** The text as bytes, made once. */
-  buffer = (): Buffer => {
+  buffer(): Buffer {
     this.#buffer ??= Buffer.from(this.text)
     return this.#buffer
   }
 
   /** The same as a server-sent event (graphql-sse). */
-  event = (): Buffer => {
+  event(): Buffer {
     this.#event ??= Buffer.from(`${EVENT_HEAD}${this.text}\n\n`)
     return this.#event
   }
@@ -130,14 +133,14 @@ export function iterateMessages(messages: ResultStream): AsyncGenerator<ResultMe
     messages.close()
     return { done: true, value: undefined }
   }
+  function resultOf(message: ResultMessage | null): IteratorResult<ResultMessage, void> {
+    if (message === null) return { done: true, value: undefined }
+    if (message.error === null) return { done: false, value: message }
+    messages.close()
+    throw message.error
+  }
   const iterator: AsyncGenerator<ResultMessage, void, undefined> = {
-    async next() {
-      const message = await messages.next()
-      if (message === null) return { done: true, value: undefined }
-      if (message.error === null) return { done: false, value: message }
-      messages.close()
-      throw message.error
-    },
+    next: () => messages.next().then(resultOf),
     return: close,
     async throw(error) {
       await close()

@@ -5,6 +5,7 @@ import type { ToClientError } from './errors.js'
 import { schema } from './index.js'
 import { LIMITS } from './limits.js'
 import type { GraphQLServer } from './perform.js'
+import { useClientErrors } from './plugins/client-errors.js'
 import { useDocuments } from './plugins/documents.js'
 import { useExactJson } from './plugins/exact-json.js'
 import { usePlainSelections } from './plugins/plain-selections.js'
@@ -33,7 +34,8 @@ export function createGraphQLServer(toClientError: ToClientError): GraphQLServer
   return createYoga<Record<string, unknown>>({
     schema,
     graphqlEndpoint: ENDPOINT,
-    maskedErrors: { maskError: toClientError },
+    // Plugins do it: Yoga's own would stand before every message of every subscriber.
+    maskedErrors: false,
     // Documents are kept by what they take, and bodies bounded before they come here.
     parserAndValidationCache: false,
     maxRequestBodySize: false,
@@ -48,9 +50,10 @@ export function createGraphQLServer(toClientError: ToClientError): GraphQLServer
     plugins: [
       useEngine({ parse: parseBounded, execute, subscribe }),
       useDocuments(toClientError),
+      useClientErrors(toClientError),
       usePlainSelections(schema),
       useWatchGroups(toClientError),
-      useExactJson(),
+      useExactJson(toClientError),
       useSingleConnection(toClientError),
     ],
   })

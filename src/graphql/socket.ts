@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream'
+import type { FormattedExecutionResult } from 'graphql'
 import type { WebSocket as ProtocolSocket } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import { isTransientError, type TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonValue, parseJson } from '../core/json.js'
 import { parseJsonBody } from '../core/json-body.js'
-import { ResultMessage } from './result-stream.js'
+import type { ResultMessage } from './result-stream.js'
 
 const TICK_MS = 2_000
 const TICKS_PER_PING = 6
@@ -55,7 +56,7 @@ export function createSocket(client: WebSocket, { line, onFault, onStalled }: So
     client.ping()
   }, TICK_MS)
 
-  /** What is sent in one go leaves in one go: a socket costs the less for each message, the more it is behind. */
+  /** What follows in the same turn leaves in one go: a socket costs the less for each message, the more it is behind. */
   function gather(): void {
     if (isCorked) return
     isCorked = true
@@ -69,8 +70,8 @@ export function createSocket(client: WebSocket, { line, onFault, onStalled }: So
   /** The parts are one message. Waits while much is under way. */
   function send(bytes: number, parts: readonly (string | Buffer)[]): Promise<void> | void {
     if (client.readyState !== client.OPEN) return
-    gather()
     if (pending === 0) progressAt = Date.now()
+    else gather()
     pending += 1
     pendingBytes += bytes
     let resolve: (() => void) | null = null
@@ -96,7 +97,7 @@ export function createSocket(client: WebSocket, { line, onFault, onStalled }: So
   const socket: ProtocolSocket = {
     protocol: client.protocol,
     send(data) {
-      const message = takeTextApart()
+      const message = takePrinted()
       if (message === null) return send(data.length, [data])
       // `0}` stands for the payload.
       const head = data.slice(0, -2)
@@ -105,28 +106,38 @@ export function createSocket(client: WebSocket, { line, onFault, onStalled }: So
     },
     close: (code = 1000, reason = '') => client.close(code, reason),
     onMessage: (receive) => {
-      // graphql-ws takes a message that is parsed already, although its types say text.
-      client.on('message', (data) => receive(parseMessage(String(data)) as string).catch(onFault))
+      // What a client sends along with the first message, before that is acknowledged, waits for it.
+      let first: Promise<void> | null = null
+      client.on('message', (data) => {
+        // graphql-ws takes a message that is parsed already, although its types say text.
+        const message = parseMessage(String(data)) as string
+        if (first === null) first = receive(message).catch(onFault)
+        else first.then(() => receive(message)).catch(onFault)
+      })
     },
   }
   return { socket, stop: () => clearInterval(timer) }
 }
 
-let apart: ResultMessage | null = null
+let printed: ResultMessage | null = null
 
 /**
- * Replacer of outgoing messages: a result, which is JSON text already, is left out of its message, and `send`, called with that
- * message at once, puts it in.
+ * A result as graphql-ws prints it in its message: as `0`, since it is JSON text already. `send` is called with that message at once,
+ * and puts the text in.
  */
-export function textApart(key: string, value: unknown): unknown {
-  if (key !== 'payload' || !(value instanceof ResultMessage)) return value
-  apart = value
-  return 0
+export function leftOut(message: ResultMessage): FormattedExecutionResult {
+  const left = {
+    toJSON() {
+      printed = message
+      return 0
+    },
+  }
+  return left as FormattedExecutionResult
 }
 
-function takeTextApart(): ResultMessage | null {
-  const taken = apart
-  apart = null
+function takePrinted(): ResultMessage | null {
+  const taken = printed
+  printed = null
   return taken
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { ExecutionArgs, ExecutionResult, FormattedExecutionResult, GraphQLError } from 'graphql'
+import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql'
 import { CloseCode, handleProtocols, makeServer, type OperationResult } from 'graphql-ws'
 import { isAsyncIterable } from 'graphql-yoga'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -13,7 +13,7 @@ import { LIMITS } from './limits.js'
 import { checkOperation } from './operation.js'
 import type { GraphQLServer } from './perform.js'
 import { messageOf, type ResultMessage } from './result-stream.js'
-import { closeSoon, createSocket, faultOf, textApart } from './socket.js'
+import { closeSoon, createSocket, faultOf, leftOut } from './socket.js'
 
 const END_GRACE_MS = 500
 const CLOSE_GRACE_MS = 2_000
@@ -63,7 +63,6 @@ export function createWebSocketDoor({ yoga, toClientError, report, authorize }: 
   })
   const protocol = makeServer<JsonObject, Extra>({
     connectionInitWaitTimeout: LIMITS.connectionInitMs,
-    jsonMessageReplacer: textApart,
     async onConnect({ connectionParams = {}, extra }) {
       const session = await authorize(extra.request, connectionParams)
       if (session === null) return false
@@ -99,7 +98,7 @@ export function createWebSocketDoor({ yoga, toClientError, report, authorize }: 
     // What they give are ResultMessages, which the socket sends as the text that they have.
     execute: (args) => messagesOf('execute', args as PreparedArgs) as OperationResult,
     subscribe: (args) => messagesOf('subscribe', args as PreparedArgs) as OperationResult,
-    onNext: (_context, _id, _payload, _args, message) => message as FormattedExecutionResult,
+    onNext: (_context, _id, _payload, _args, message) => leftOut(message as ResultMessage),
     onError: (_context, _id, _payload, errors) => errors.flatMap(causes).map((error) => toClientError(error).toJSON()),
     onClose: ({ extra }) => void extra.forget?.(),
   })
@@ -158,11 +157,13 @@ function messagesOf(kind: 'execute' | 'subscribe', prepared: PreparedArgs): Asyn
     return { done: true, value: undefined }
   }
 
+  async function begin(): Promise<IteratorResult<ResultMessage, void>> {
+    source = await start()
+    return abort.signal.aborted ? stop() : source.next()
+  }
+
   const messages: AsyncGenerator<ResultMessage, void, undefined> = {
-    async next() {
-      source ??= await start()
-      return abort.signal.aborted ? stop() : source.next()
-    },
+    next: () => source?.next() ?? begin(),
     return: stop,
     async throw(error) {
       await stop()

@@ -2,24 +2,33 @@ import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { TransientError } from '../../core/errors.js'
 import { answerEvents, answerJson, refusalOf } from '../answer.js'
 import type { CallerContext } from '../context.js'
-import { ClientError } from '../errors.js'
+import { ClientError, type ToClientError } from '../errors.js'
 import { acceptedTypes, EVENTS_TYPE, GRAPHQL_TYPE, JSON_TYPE } from '../media.js'
 import { operationOfQuery, readOperation } from '../operation.js'
 import { messageOf } from '../result-stream.js'
 
 /** Reads requests and answers results of Yoga's HTTP handler as JSON that keeps every digit, or as server-sent events. */
-export function useExactJson(): Plugin<Record<string, unknown>, CallerContext & { readonly cut?: () => void }> {
+export function useExactJson(
+  toClientError: ToClientError,
+): Plugin<Record<string, unknown>, CallerContext & { readonly cut?: () => void }> {
   return {
     onRequestParse({ request, setRequestParser }) {
-      if (request.method === 'GET') setRequestParser(() => operationOfQuery(request.url))
-      if (request.method === 'POST') setRequestParser(readOperation)
+      const read = { GET: async () => operationOfQuery(request.url), POST: readOperation }[request.method]
+      if (read === undefined) return
+      setRequestParser((given) =>
+        read(given).catch((error: unknown) => {
+          throw toClientError(error)
+        }),
+      )
     },
-    onResultProcess({ request, result, serverContext, setResultProcessor }) {
+    onResultProcess({ request, result: given, serverContext, setResultProcessor }) {
       const types = acceptedTypes(request.headers.get('accept'))
       const [type] = types
       const { cut } = serverContext as { readonly cut?: () => void }
-      if (isAsyncIterable(result)) return setResultProcessor(() => answerEvents(result, cut), EVENTS_TYPE)
-      if (Array.isArray(result)) throw new TransientError('BAD_REQUEST', 'A batch is not accepted')
+      if (isAsyncIterable(given)) return setResultProcessor(() => answerEvents(given, cut), EVENTS_TYPE)
+      if (Array.isArray(given)) throw new TransientError('BAD_REQUEST', 'A batch is not accepted')
+      // Yoga refuses some requests by itself.
+      const result = given.errors ? { ...given, errors: given.errors.map(toClientError) } : given
       const isRefused = refusalOf(result)?.refused === 'request'
       if (type === EVENTS_TYPE && !isRefused) {
         return setResultProcessor(() => answerEvents(only(messageOf(result)), cut), EVENTS_TYPE)

@@ -30,8 +30,9 @@ export function useWatchGroups(toClientError: ToClientError): Plugin<GraphQLCont
       async function open(given: ExecutionArgs, own: Partial<GraphQLContext> & { place: WatchPlace }): Promise<Opened> {
         const contextValue = { ...(given.contextValue as GraphQLContext), ...own }
         const results: unknown = await subscribeFn({ ...given, contextValue })
-        if (!isStream<ExecutionResult>(results)) return { refused: results as ExecutionResult }
-        return { stream: streamResults({ results, place: own.place, toClientError }) }
+        if (isStream<ExecutionResult>(results)) return { stream: streamResults({ results, place: own.place, toClientError }) }
+        const { errors = [] } = results as ExecutionResult
+        return { refused: { errors: errors.map(toClientError) } }
       }
 
       async function reopen(given: ExecutionArgs, after: number): Promise<ResultStream> {
