@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+
 export const JSON_TYPE = 'application/json'
 export const GRAPHQL_TYPE = 'application/graphql-response+json'
 export const EVENTS_TYPE = 'text/event-stream'
@@ -5,8 +7,19 @@ export const EVENTS_TYPE = 'text/event-stream'
 export type MediaType = typeof JSON_TYPE | typeof GRAPHQL_TYPE | typeof EVENTS_TYPE
 
 /** The media types that an Accept header allows, the best first. None given: application/json. */
-export function acceptedTypes(header: string | null): MediaType[] {
-  if (header === null || header.trim() === '') return [JSON_TYPE]
+export function acceptedTypes(header: string | null): readonly MediaType[] {
+  const known = KNOWN.get(header ?? '')
+  if (known !== undefined) return known
+  const types = parse(header ?? '')
+  KNOWN.set(header ?? '', types)
+  return types
+}
+
+/** Clients send the same few headers again and again. */
+const KNOWN = new LRUCache<string, readonly MediaType[]>({ max: 100 })
+
+function parse(header: string): MediaType[] {
+  if (header.trim() === '') return [JSON_TYPE]
   const ranges = header
     .toLowerCase()
     .split(',')

@@ -164,15 +164,17 @@ export function createWatchGroup<M extends Positioned>(options: GroupOptions<M>)
 
     return {
       takeNow,
-      async take() {
-        for (;;) {
-          const taken = takeNow()
-          if (taken !== null) return taken
-          await new Promise<void>((resolve) => {
-            ring = resolve
-            waiting.push(resolve)
-          })
-        }
+      take() {
+        const taken = takeNow()
+        if (taken !== null) return Promise.resolve(taken)
+        return new Promise<Taken<M>>((resolve) => {
+          ring = (): void => {
+            const come = takeNow()
+            if (come === null) waiting.push(ring as () => void)
+            else resolve(come)
+          }
+          waiting.push(ring)
+        })
       },
       close() {
         if (isClosed) return

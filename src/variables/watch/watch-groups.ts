@@ -1,4 +1,4 @@
-import { createWatchGroup, type MessageStream, type Positioned, type Seat, type WatchGroup } from './watch-group.js'
+import { createWatchGroup, type MessageStream, type Positioned, type Seat, type Taken, type WatchGroup } from './watch-group.js'
 
 export interface Grouping<M> {
   /** Streams with the same key say the same from any position on. */
@@ -47,19 +47,16 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
     let position: number | null = null
     let isClosed = false
 
-    async function take(): Promise<M | null> {
-      if (own !== null && position !== null) {
-        seat = sit(grouping, position, own)
-        if (seat !== null) own = null
-      }
-      if (seat === null) return own === null ? null : own.next()
-      const taken = await seat.take()
-      if (taken === 'over') return null
-      if (taken !== 'left') return taken.message
-      seat = null
-      own = await grouping.open(position ?? 0)
-      if (isClosed) own.close()
-      return isClosed ? null : own.next()
+    async function takeAlone(): Promise<Taken<M>> {
+      const message = (await own?.next()) ?? null
+      return message === null ? 'over' : { message }
+    }
+
+    /** Joins the group once this one has come as far. */
+    function joinGroup(): void {
+      if (own === null || position === null) return
+      seat = sit(grouping, position, own)
+      if (seat !== null) own = null
     }
 
     /** What a stream that was opened again, or a group that is behind, says once more. */
@@ -68,27 +65,37 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
       return kind === 'subscribed' || revision < position || (kind === 'changed' && revision === position)
     }
 
-    return {
-      async next() {
-        while (!isClosed) {
-          const message = await take()
-          if (message === null || isClosed) return null
-          if (isRepeated(message)) continue
-          position = message.revision
-          return message
-        }
-        return null
-      },
-      takeReady() {
-        while (!isClosed) {
-          const taken = seat?.takeNow() ?? null
-          if (taken === null || typeof taken === 'string') return null
-          if (isRepeated(taken.message)) continue
+    async function takeNext(): Promise<M | null> {
+      while (!isClosed) {
+        joinGroup()
+        const taken = await (seat?.take() ?? takeAlone())
+        if (taken === 'over' || isClosed) return null
+        if (taken === 'left') {
+          seat = null
+          own = await grouping.open(position ?? 0)
+          if (isClosed) own.close()
+        } else if (!isRepeated(taken.message)) {
           position = taken.message.revision
           return taken.message
         }
-        return null
-      },
+      }
+      return null
+    }
+
+    function takeReady(): M | null {
+      while (!isClosed) {
+        const taken = seat?.takeNow() ?? null
+        if (taken === null || typeof taken === 'string') return null
+        if (isRepeated(taken.message)) continue
+        position = taken.message.revision
+        return taken.message
+      }
+      return null
+    }
+
+    return {
+      next: takeNext,
+      takeReady,
       close() {
         if (isClosed) return
         isClosed = true
