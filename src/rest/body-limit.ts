@@ -8,10 +8,11 @@ export const MAX_BODY_BYTES = 1024 * 1024
 export function limitBody(): MiddlewareHandler {
   const chunked = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => tooLarge(MAX_BODY_BYTES + 1) })
   return (context, next) => {
-    const announced = context.req.header('content-length')
-    // Node gives no more than was announced; hono's own look at it makes a whole Request of what is often never read.
-    if (announced === undefined || context.req.header('transfer-encoding') !== undefined) return chunked(context, next)
-    return Number(announced) > MAX_BODY_BYTES ? tooLarge(Number(announced)) : next()
+    // Hono's own look at a body makes a whole Request of what is often never read. What has no length is in chunks, or there is none;
+    // of the rest Node gives no more than was announced.
+    if (context.req.header('transfer-encoding') !== undefined) return chunked(context, next)
+    const announced = Number(context.req.header('content-length') ?? 0)
+    return announced > MAX_BODY_BYTES ? tooLarge(announced) : next()
   }
 }
 
