@@ -17,7 +17,7 @@ export const TOKEN_HEADER = 'x-graphql-event-stream-token'
 const TOKEN_QUERY = 'token'
 /** A stream that was reserved and not opened is forgotten after this long. */
 const RESERVED_MS = 30_000
-const MAX_RESERVED = 1_000
+const MAX_STREAMS = 1_000
 /** How many characters wait for a reader before the next result does. */
 const BUFFERED = 1024 * 1024
 
@@ -82,19 +82,17 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
   }
 
   function reserve(token: string, owner: string, request: Asked): void {
-    if (streams.size >= MAX_RESERVED) throw new TransientError('OVERLOADED', 'Too many event streams are open; close one first')
-    const expiry = setTimeout(async () => {
-      // The handler forgets a stream when it is closed, and closes only what was opened.
-      const [body] = await handler({
-        ...request,
-        method: 'GET',
-        headers: headersOf({ accept: EVENTS_TYPE, [TOKEN_HEADER]: token }),
-      })
-      if (isAsyncIterable(body)) await body[Symbol.asyncIterator]().return?.()
-      forget(token)
-    }, RESERVED_MS)
+    const expiry = setTimeout(() => void expire(token, request).catch(() => undefined), RESERVED_MS)
     expiry.unref()
     streams.set(token, { owner, operations: 0, pending: 0, wake: [], expiry })
+  }
+
+  /** The handler forgets a stream when it is closed, and closes only what was opened. */
+  async function expire(token: string, request: Asked): Promise<void> {
+    forget(token)
+    const headers = headersOf({ accept: EVENTS_TYPE, [TOKEN_HEADER]: token })
+    const [body] = await handler({ ...request, method: 'GET', headers })
+    if (isAsyncIterable(body)) await body[Symbol.asyncIterator]().return?.()
   }
 
   function openStream(token: string, events: AsyncIterable<string>, { session, cut }: Caller): Response {
@@ -140,6 +138,9 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
     const owner = given === null ? undefined : streams.get(given)?.owner
     if (given !== null && method !== 'PUT' && owner !== name)
       throw new TransientError('NOT_FOUND', 'There is no such event stream')
+    if (method === 'PUT' && streams.size >= MAX_STREAMS) {
+      throw new TransientError('OVERLOADED', 'Too many event streams are open; close one first')
+    }
     const [body, { status, headers: answered = {} }] = await handler(asked)
     if (method === 'PUT' && status === 201) reserve(String(body), name, asked)
     if (isAsyncIterable(body)) return openStream(given ?? '', body as AsyncIterable<string>, caller)
