@@ -72,6 +72,13 @@ for _ in range(24):
   m[: 1 << 20] = b"x" * (1 << 20)
   m.close()
 result = "held"`,
+  'shared memory for a while, after what was given back': `import mmap, time
+for _ in range(8):
+  m = mmap.mmap(-1, 32 << 20)
+  m[: 1 << 20] = b"x" * (1 << 20)
+  time.sleep(0.2)
+  m.close()
+result = "held"`,
   'shared memory and sockets of several processes': `import mmap, multiprocessing, os
 m = mmap.mmap(-1, 32 << 20)
 m[:] = b"x" * len(m)

@@ -58,7 +58,8 @@ class Watched:
         with acting_as(self.user):
             if not flags & MAP_ANONYMOUS and not is_zero_device(pid, descriptor & 0xFFFFFFFF):
                 return True
-        if self.shared + length > self.limit and not (self.is_none_shared() and length <= self.limit):
+        # With all else that is in use: a look while it is mapped would count that too, and what was given back before.
+        if self.in_use() + length > self.limit and not (self.is_none_shared() and self.in_use() + length <= self.limit):
             return False
         self.shared += length
         return True
