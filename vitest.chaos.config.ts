@@ -12,7 +12,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: atMost(120_000),
     hookTimeout: atMost(60_000),
-    setupFiles: ['./test/support/seed.ts'],
+    setupFiles: ['./test/support/every-file.ts'],
     globalSetup: ['./test/support/build.ts'],
   },
 })

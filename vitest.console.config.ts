@@ -12,6 +12,6 @@ export default defineConfig({
     testTimeout: atMost(120_000),
     hookTimeout: atMost(180_000),
     globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
-    setupFiles: ['./test/support/seed.ts'],
+    setupFiles: ['./test/support/every-file.ts'],
   },
 })

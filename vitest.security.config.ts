@@ -28,7 +28,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: atMost(120_000),
     hookTimeout: atMost(120_000),
-    setupFiles: ['./test/support/seed.ts'],
+    setupFiles: ['./test/support/every-file.ts'],
     globalSetup: ['./test/support/build.ts', './test/support/cluster.ts'],
   },
 })

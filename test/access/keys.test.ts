@@ -103,7 +103,7 @@ describeDatabase('API keys', (open) => {
   })
 
   it('expiry ends a session too', async () => {
-    const { secret } = await create('short', 'viewer', new Date(Date.now() + within(1_500)))
+    const { secret } = await create('short', 'viewer', new Date(Date.now() + within(500)))
     const session = await one.sessions.authenticate(secret)
     await expect.poll(() => session.ending.reason?.code, { timeout: within(5_000) }).toBe('UNAUTHENTICATED')
     await expect(one.sessions.authenticate(secret)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })

@@ -94,7 +94,7 @@ describe('the end of a credential ends what is open', () => {
   })
 
   it('when it expires', async () => {
-    const { secret, key } = await createKey('viewer', new Date(Date.now() + Math.min(within(6_000), 30_000)))
+    const { secret, key } = await createKey('viewer', new Date(Date.now() + within(2_500)))
     await endsOn(secret, () => sleep(Math.max(0, (key.expiresAt?.getTime() ?? 0) - Date.now())))
   })
 })

@@ -57,14 +57,14 @@ describe('the process lock', () => {
     await other.query(`SET idle_session_timeout = ${within(600)}`)
     await other.query('SELECT pg_advisory_lock(72707370, 1)')
     await expect(take(false)).rejects.toThrow('already runs')
-    await take(false, { takeMs: within(6000), leaseMs: within(1500) })
-    await sleep(within(2500))
+    await take(false, { takeMs: within(6000), leaseMs: within(600) })
+    await sleep(within(1000))
     await expect(take(false)).rejects.toThrow('already runs')
   })
 
   test('a lost session is replaced; a lock that went to another is told', async () => {
     const onLost = vi.fn()
-    await take(false, { onLost, leaseMs: within(2000) })
+    await take(false, { onLost, leaseMs: within(800) })
     const first = await holderPids()
     await endSessions()
     // The ended session holds the lock for a moment more: another one is waited for.

@@ -6,7 +6,7 @@ import { playbook, python } from '../support/source.js'
 
 const LEASE_MS = 300
 const LOCKED_MS = 1500
-const SLEEPER = playbook('sleeper', `- step: start\n  tool: ${python('import time; time.sleep(6); return 1')}`)
+const SLEEPER = playbook('sleeper', `- step: start\n  tool: ${python('import time; time.sleep(3); return 1')}`)
 
 describeDatabase('heartbeats', (open) => {
   test('wait one at a time for a row that another holds, and leave the connections to others', async () => {
