@@ -63,14 +63,10 @@ export function newTaskRow(task: NewTask) {
   return { execution_id, run, attempt, pool, kind, delay_ms }
 }
 
-export async function findTask(sql: Sql, key: TaskKey): Promise<TaskRecord | null> {
-  const rows = await sql.rows<TaskRow>(
-    `SELECT ${COLUMNS} FROM transient.task WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`,
-    key.executionId,
-    key.run,
-    key.attempt,
-  )
-  return rows[0] ? toTask(rows[0]) : null
+export async function findTask(sql: Sql, { executionId, run, attempt }: TaskKey): Promise<TaskRecord | null> {
+  const statement = `SELECT ${COLUMNS} FROM transient.task WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`
+  const [row] = await sql.rows<TaskRow>(statement, executionId, run, attempt)
+  return row ? toTask(row) : null
 }
 
 export interface Lease {

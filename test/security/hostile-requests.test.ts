@@ -44,11 +44,13 @@ describe('paths that lead out of the console', () => {
     expect(text).not.toMatch(/root:.*:0:0|"devDependencies"/)
   })
 
-  it('a path below a place of the console is the page, and never a file', async () => {
-    const { status, text } = await get('/executions/../../../package.json')
-    expect(status).toBe(200)
-    expect(text).toContain('<!doctype html>')
-    expect(text).not.toContain('devDependencies')
+  it('a path below a place of the console is the page, one that leads out of it is none, and neither is a file', async () => {
+    const within = await get('/executions/..%2f..%2f/package.json')
+    expect(within.status).toBe(200)
+    expect(within.text).toContain('<!doctype html>')
+    const out = await get('/executions/../../../package.json')
+    expect(out.status).toBe(404)
+    for (const { text } of [within, out]) expect(text).not.toContain('devDependencies')
   })
 })
 

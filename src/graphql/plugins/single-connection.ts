@@ -159,7 +159,7 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
       })
     },
     async onRequest({ request, serverContext, endResponse }) {
-      if (!['PUT', 'DELETE'].includes(request.method) && tokenOf(request) === null) return
+      if (request.method !== 'DELETE' && !isReservation(request) && tokenOf(request) === null) return
       try {
         endResponse(await answer(request, serverContext as unknown as Caller))
       } catch (error) {
@@ -167,6 +167,11 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
       }
     },
   }
+}
+
+/** A PUT with a body is somebody's attempt at another request. */
+function isReservation({ method, headers }: Request): boolean {
+  return method === 'PUT' && !Number(headers.get('content-length') ?? 0) && !headers.has('transfer-encoding')
 }
 
 function tokenOf({ headers, url }: Request): string | null {
