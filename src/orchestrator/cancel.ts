@@ -5,8 +5,8 @@ import type { ExecutionRecord } from '../executions/record.js'
 import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
 import type { TaskRecord } from '../tasks/record.js'
 import { withdrawTasks } from '../tasks/store.js'
-import { endRuns } from './run-store.js'
-import { storableText } from './storable.js'
+import { endRuns } from './advance/run-store.js'
+import { storableText } from './decide/storable.js'
 
 export interface Cancelled {
   readonly execution: ExecutionRecord

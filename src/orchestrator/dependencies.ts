@@ -6,7 +6,7 @@ import type { ExecutionStatus } from '../core/status.js'
 import type { Database } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import type { Toolbox } from '../tools/index.js'
-import type { Limits } from './types.js'
+import type { Limits } from './decide/types.js'
 
 export interface OrchestratorLogger {
   info(fields: object, message: string): void

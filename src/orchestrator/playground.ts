@@ -7,9 +7,9 @@ import { MASK } from '../sealing/mask.js'
 import { type ContextLayers, compileTemplate, createContext, renderTemplate, sensitiveReads } from '../template/index.js'
 import { findSensitive } from '../variables/read/page-store.js'
 import type { VariablesService } from '../variables/service.js'
-import { jobOf } from './context.js'
-import { inheritedSteps, loadStepsAt } from './result-store.js'
-import { workloadKeys } from './sealed-input.js'
+import { inheritedSteps, loadStepsAt } from './advance/result-store.js'
+import { jobOf } from './decide/context.js'
+import { workloadKeys } from './start/sealed-input.js'
 
 export interface RenderRequest {
   readonly template: string

@@ -1,0 +1,245 @@
+import { asStored, type JsonObject } from '../../core/json.js'
+import type { Step } from '../../playbook/model.js'
+import { variablePlace } from '../../sealing/place.js'
+import { SYSTEM_POOL, type TaskRecord } from '../../tasks/record.js'
+import type { NewTask } from '../../tasks/store.js'
+import { type FoldedChange, foldChangeSet } from '../../variables/write/fold.js'
+import { keepFolded } from '../../variables/write/variables-draft.js'
+import { stepValue } from '../decide/context.js'
+import { effectiveCall } from '../decide/prepare.js'
+import { isStepFault, withoutSensitive, withSensitive } from '../decide/sensitive.js'
+import type { Command, Decision, EventDraft, Rejection, RunState, Snapshot } from '../decide/types.js'
+import { type Draft, isLive, newVisit, type RunChange, type TaskChange, taskKeyText } from './draft.js'
+
+export interface ApplyRequest {
+  readonly snapshot: Snapshot
+  /** Decides; again, with less, when the change set of the first decision is refused. */
+  readonly decide: (rejection: Rejection | null) => Decision
+  readonly now: Date
+  readonly newId: () => string
+  readonly log: string | null
+  /** The task was never offered, as its step runs in the transaction that opened it: it has no row. */
+  readonly isVirtual: boolean
+  /** How many steps one transaction may chain. */
+  readonly chainLimit: number
+}
+
+interface Applying {
+  readonly draft: Draft
+  readonly snapshot: Snapshot
+  readonly request: ApplyRequest
+  /** The execution's `event_seq` after this decision. */
+  readonly seq: number
+}
+
+/** Carries out a decision on the draft of its execution: one change set, events, runs, tasks. Answers the decision that stood. */
+export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
+  const { snapshot, now } = request
+  const decision = foldVariables(draft, request)
+  const { eventSeq, revision } = draft.execution
+  const events = [...decision.events, ...endEvents(decision)]
+  const seq = eventSeq + events.length
+  for (const [index, event] of events.entries()) draft.events.push({ ...event, seq: eventSeq + index + 1, revision })
+  patch(draft, { eventSeq: seq })
+  const isOver = !decision.call && !decision.commands.some((command) => command.type === 'start_child')
+  if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null })
+  for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
+  if (draft.execution.status !== 'running') patch(draft, { finishedAt: now })
+  return decision
+}
+
+/** The change set, with up to two further decisions when it is refused (over a limit, not storable). */
+function foldVariables(draft: Draft, request: ApplyRequest): Decision {
+  const { snapshot, now } = request
+  const { present, tombstones } = draft.variables
+  const actor = `step:${snapshot.step.name}`
+  let rejection: Rejection | null = null
+  for (;;) {
+    const decision = request.decide(rejection)
+    if (decision.writes.length === 0) return decision
+    try {
+      const { execution, keyRing, declared } = draft
+      const folded = foldChangeSet({ execution, present, tombstones, writes: decision.writes, actor, now, keyRing, declared })
+      keepFolded(draft.variables, folded)
+      const { revision, variableCount, variableBytes, changes } = folded
+      keepValues(draft, changes)
+      patch(draft, { revision, variableCount, variableBytes, historyCount: execution.historyCount + changes.length })
+      return decision
+    } catch (error) {
+      if (!isStepFault(error) || rejection?.dropped === 'all') throw error
+      rejection = { error, dropped: rejection ? 'all' : 'block' }
+    }
+  }
+}
+
+/** What the next decision reads: also of a sensitive variable the value itself. */
+function keepValues(draft: Draft, changes: readonly FoldedChange[]): void {
+  if (changes.length === 0) return
+  const values: JsonObject = {}
+  const secret: { kind: 'vars'; name: string }[] = []
+  const open: { kind: 'vars'; name: string }[] = []
+  for (const { executionId, name, revision, value, sealed } of changes) {
+    const isSensitive = sealed !== null && sealed !== ''
+    const plain = isSensitive ? draft.keyRing.open(sealed, variablePlace(executionId, name, revision)) : value
+    values[name] = asStored(plain)
+    ;(isSensitive ? secret : open).push({ kind: 'vars', name })
+  }
+  draft.sensitive = withoutSensitive(withSensitive(draft.sensitive, secret), open)
+  draft.vars = { ...draft.vars, ...values }
+}
+
+function patch(draft: Draft, changed: Partial<Draft['execution']>): void {
+  draft.execution = { ...draft.execution, ...changed }
+}
+
+function endEvents(decision: Decision): EventDraft[] {
+  return decision.commands.flatMap((command) => {
+    if (command.type !== 'end_execution') return []
+    const data = command.error ? { error: { ...command.error } } : null
+    return [{ name: `execution.${command.status}`, step: null, run: null, attempt: null, data }]
+  })
+}
+
+export function changeTask(draft: Draft, task: TaskRecord, times: Partial<Omit<TaskChange, 'task'>> = {}): void {
+  draft.tasks.set(taskKeyText(task), task)
+  draft.taskChanges.set(taskKeyText(task), { task, leaseMs: null, timeoutMs: null, ...times })
+}
+
+function changeRun(draft: Draft, run: number, change: Partial<RunState>): RunChange {
+  const before = draft.runs.get(run)
+  if (!before) throw new Error(`run ${run} was not loaded`)
+  const state = { ...before, ...change }
+  draft.runs.set(run, state)
+  const kept = draft.runChanges.get(run) ?? {
+    ...{ state, openedSeq: null, isStarted: false, finishedSeq: null, isLoopChanged: false },
+  }
+  kept.state = state
+  draft.runChanges.set(run, kept)
+  return kept
+}
+
+function carryOut(applying: Applying, command: Command): void {
+  const { draft, snapshot, seq } = applying
+  switch (command.type) {
+    case 'start_run':
+      return startRun(draft, command)
+    case 'finish_run':
+      return finishRun(applying, command)
+    case 'retry':
+      return retry(applying, command.delayMs)
+    case 'open_visit':
+      return openVisit(applying, command)
+    case 'open_loop':
+      return openLoop(applying, command)
+    case 'save_loop':
+      changeRun(draft, command.run, { loop: command.loop }).isLoopChanged = true
+      return
+    case 'open_iteration':
+      draft.newTasks.push(iterationTask(snapshot, command.run))
+      return
+    case 'join_loop':
+      draft.newTasks.push(joinTask(snapshot, command.run))
+      return
+    case 'withdraw_iterations':
+      draft.ending = { parentRun: command.run, finishedSeq: seq }
+      return
+    case 'start_child': {
+      const childId = applying.request.newId()
+      const waiting = { status: 'waiting', childId, input: command.input, sealed: null, leaseUntil: null } as const
+      const task: TaskRecord = { ...snapshot.task, ...waiting }
+      changeTask(draft, task, { timeoutMs: command.timeoutMs })
+      draft.waiting.push(task)
+      return
+    }
+    case 'end_execution':
+      patch(draft, { status: command.status, error: command.error })
+      draft.chain.length = 0
+      // A completed execution has no live visit left, so nothing to end either.
+      if (command.status !== 'completed') draft.ending = { parentRun: null, finishedSeq: seq }
+      return
+  }
+}
+
+function startRun(draft: Draft, { run, attempt, isSensitive }: Extract<Command, { type: 'start_run' }>): void {
+  const before = draft.runs.get(run)
+  const started = { status: 'running', attempts: attempt, isPrepared: true } as const
+  changeRun(draft, run, { ...started, isSensitive: isSensitive || before?.isSensitive === true }).isStarted = true
+}
+
+function finishRun({ draft, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
+  const { run, status, result, envelope, error, isSensitive } = command
+  const before = draft.runs.get(run)
+  const kept = changeRun(draft, run, { status, result, envelope, error, isSensitive, log: request.log ?? before?.log ?? null })
+  kept.finishedSeq = seq
+  if (kept.state.iteration !== null) return
+  if (before && isLive(before.status)) draft.liveVisits -= 1
+  const { step } = kept.state
+  const visit = kept.state.visit === 0 ? Number.POSITIVE_INFINITY : kept.state.visit
+  if (visit < (draft.stepVisits.get(step) ?? 0)) return
+  draft.stepVisits.set(step, visit)
+  const named = [{ kind: 'steps', name: step } as const]
+  draft.sensitive = isSensitive ? withSensitive(draft.sensitive, named) : withoutSensitive(draft.sensitive, named)
+  draft.steps = { ...draft.steps, [step]: stepValue(asStored(result), asStored(envelope) as JsonObject) }
+}
+
+function retry({ draft, snapshot, request }: Applying, delayMs: number): void {
+  const { task, run, execution } = snapshot
+  const { pool, kind } = task
+  draft.newTasks.push({ executionId: execution.id, run: run.run, attempt: task.attempt + 1, pool, kind, delayMs })
+  if (request.log) changeRun(draft, run.run, { log: request.log })
+}
+
+function openVisit(
+  { draft, request, seq }: Applying,
+  { step, args, isSensitive }: Extract<Command, { type: 'open_visit' }>,
+): void {
+  const { id, runSeq, stepCount } = draft.execution
+  const run = runSeq + 1
+  patch(draft, { runSeq: run, stepCount: stepCount + 1 })
+  const state = newVisit(id, { run, step, args: asStored(args) as JsonObject, isSensitive })
+  draft.runs.set(run, state)
+  draft.runChanges.set(run, { state, openedSeq: seq, isStarted: false, finishedSeq: null, isLoopChanged: false })
+  draft.liveVisits += 1
+  const isChained = step.tool === null && step.loop === null && draft.chained < request.chainLimit
+  if (isChained) {
+    draft.chained += 1
+    draft.chain.push({ run, step })
+  } else {
+    draft.newTasks.push(visitTask({ ...draft, step }, run))
+  }
+}
+
+function openLoop({ draft, snapshot, seq }: Applying, { items, loop }: Extract<Command, { type: 'open_loop' }>): void {
+  changeRun(draft, snapshot.run.run, { loop }).isLoopChanged = true
+  const visit = draft.runs.get(snapshot.run.run) ?? snapshot.run
+  draft.iterationInserts.push({ visit, state: loop, items, openedSeq: seq })
+  patch(draft, { runSeq: draft.execution.runSeq + items.length })
+  for (let index = 0; index < loop.opened; index += 1) draft.newTasks.push(iterationTask(snapshot, loop.firstRun + index))
+}
+
+interface Placed extends Pick<Snapshot, 'playbook' | 'step'> {
+  readonly execution: Pick<Snapshot['execution'], 'id'>
+}
+
+/** The task that starts a visit: the orchestrator's own for iterators and steps without a tool. */
+export function visitTask({ playbook, step, execution }: Placed, run: number): NewTask {
+  const base = { executionId: execution.id, run, attempt: 1, delayMs: 0 }
+  if (step.loop) return { ...base, pool: SYSTEM_POOL, kind: 'iterate' }
+  if (!step.tool) return { ...base, pool: SYSTEM_POOL, kind: 'step' }
+  return { ...base, ...placeOf({ playbook, step }) }
+}
+
+function iterationTask({ playbook, step, execution }: Placed, run: number): NewTask {
+  return { executionId: execution.id, run, attempt: 1, delayMs: 0, ...placeOf({ playbook, step }) }
+}
+
+function placeOf({ playbook, step }: { playbook: Snapshot['playbook']; step: Step }): { pool: string; kind: string } {
+  const kind = step.tool ? effectiveCall({ playbook, step }, step.tool).kind : 'step'
+  return { kind, pool: kind === 'playbook' || kind === 'step' ? SYSTEM_POOL : step.pool }
+}
+
+/** The visit's attempts are those of its start; its join follows them. */
+function joinTask({ execution, run, parent, task }: Snapshot, visitRun: number): NewTask {
+  const attempt = (parent ? parent.attempts : Math.max(run.attempts, task.attempt)) + 1
+  return { executionId: execution.id, run: visitRun, attempt, pool: SYSTEM_POOL, kind: 'join', delayMs: 0 }
+}

@@ -1,0 +1,161 @@
+// By hand: everything that a transaction of steps writes is a few statements over arrays of JSON, and they travel together (decisions 17, 24).
+import { stringifyJson } from '../../core/json.js'
+import type { Transaction } from '../../db/database.js'
+import type { KeyRing } from '../../sealing/key-ring.js'
+import { taskPlace } from '../../sealing/place.js'
+import { newTaskRow, withdrawTasks } from '../../tasks/store.js'
+import { writeChanges } from '../../variables/write/change-store.js'
+import { type Draft, type RunChange, type TaskChange, taskKeyText } from './draft.js'
+import { endRuns, insertIterations } from './run-store.js'
+import { columnsOf } from './sealed-run.js'
+
+/**
+ * All that decisions about any number of executions changed, but for their variables: one statement. A step that began and ended
+ * here is one row from the first, and its task, which nobody was offered, none. `% 1 = 0` is always true: the planner then expects one
+ * row instead of a hundred, and uses the keys' indexes also while the tables are small.
+ */
+const WRITE_DRAFTS = `
+WITH execution AS (
+  UPDATE transient.execution e SET status = x.status, revision = x.revision, event_seq = x.event_seq, run_seq = x.run_seq,
+    step_count = x.step_count, variable_count = x.variable_count, variable_bytes = x.variable_bytes, history_count = x.history_count,
+    error = x.error::jsonb, finished_at = x.finished_at, updated_at = now()
+  FROM json_to_recordset($1::json) AS x (id bigint, status text, revision bigint, event_seq bigint, run_seq integer, step_count integer,
+    variable_count integer, variable_bytes bigint, history_count bigint, error text, finished_at timestamptz)
+  WHERE e.id = x.id AND x.id % 1 = 0
+), opened AS (
+  INSERT INTO transient.step_run (execution_id, run, step, visit, status, attempts, is_prepared, args, result, envelope, error, log,
+    sealed, opened_seq, finished_seq, started_at, finished_at)
+  SELECT n.execution_id, n.run, n.step,
+    COALESCE((SELECT v.visit FROM transient.step_run v WHERE v.execution_id = n.execution_id AND v.step = n.step AND v.iteration IS NULL
+      ORDER BY v.visit DESC LIMIT 1), 0) + row_number() OVER (PARTITION BY n.execution_id, n.step ORDER BY n.run),
+    n.status, n.attempts, n.is_prepared, n.args::jsonb, n.result::jsonb, n.envelope::jsonb, n.error::jsonb, n.log,
+    n.sealed, n.opened_seq, n.finished_seq, CASE WHEN n.is_started THEN now() END, CASE WHEN n.finished_seq IS NOT NULL THEN now() END
+  FROM json_to_recordset($2::json) AS n (execution_id bigint, run integer, step text, status text, attempts integer, is_prepared boolean,
+    args text, result text, envelope text, error text, log text, sealed text, opened_seq bigint, finished_seq bigint, is_started boolean)
+), changed AS (
+  UPDATE transient.step_run r SET status = u.status, attempts = u.attempts, is_prepared = u.is_prepared,
+    started_at = CASE WHEN u.is_started THEN COALESCE(r.started_at, now()) ELSE r.started_at END,
+    loop = COALESCE(u.loop::jsonb, r.loop), log = COALESCE(u.log, r.log), sealed = COALESCE(u.sealed, r.sealed),
+    result = CASE WHEN u.finished_seq IS NULL THEN r.result ELSE u.result::jsonb END,
+    envelope = CASE WHEN u.finished_seq IS NULL THEN r.envelope ELSE u.envelope::jsonb END,
+    error = CASE WHEN u.finished_seq IS NULL THEN r.error ELSE u.error::jsonb END,
+    finished_seq = COALESCE(u.finished_seq, r.finished_seq),
+    finished_at = CASE WHEN u.finished_seq IS NULL THEN r.finished_at ELSE now() END
+  FROM json_to_recordset($3::json) AS u (execution_id bigint, run integer, status text, attempts integer, is_prepared boolean,
+    is_started boolean, loop text, log text, sealed text, result text, envelope text, error text, finished_seq bigint)
+  WHERE r.execution_id = u.execution_id AND r.run = u.run AND u.run % 1 = 0
+), offered AS (
+  INSERT INTO transient.task (execution_id, run, attempt, pool, kind, not_before, ensured_at)
+  SELECT execution_id, run, attempt, pool, kind, now() + delay_ms * interval '1 millisecond', CASE WHEN delay_ms = 0 THEN now() END
+  FROM json_to_recordset($4::json)
+    AS o (execution_id bigint, run integer, attempt integer, pool text, kind text, delay_ms double precision)
+), touched AS (
+  UPDATE transient.task t SET status = u.status, token = u.token, worker_id = u.worker_id, deliveries = u.deliveries,
+    lease_until = now() + u.lease_ms * interval '1 millisecond', deadline = now() + u.timeout_ms * interval '1 millisecond',
+    claimed_at = CASE WHEN u.lease_ms IS NULL THEN t.claimed_at ELSE now() END, child_id = u.child_id, input = COALESCE(u.input::jsonb, t.input),
+    sealed = COALESCE(u.sealed, t.sealed),
+    finished_at = CASE WHEN u.status = 'done' THEN now() ELSE t.finished_at END
+  FROM json_to_recordset($5::json) AS u (execution_id bigint, run integer, attempt integer, status text, token text, worker_id text,
+    deliveries integer, lease_ms double precision, timeout_ms double precision, child_id bigint, input text, sealed text)
+  WHERE t.execution_id = u.execution_id AND t.run = u.run AND t.attempt = u.attempt AND u.run % 1 = 0
+)
+INSERT INTO transient.event (execution_id, seq, revision, name, step, run, attempt, data)
+SELECT execution_id, seq, revision, name, step, run, attempt, data::jsonb
+FROM json_to_recordset($6::json) AS e (execution_id bigint, seq bigint, revision bigint, name text, step text, run integer,
+  attempt integer, data text)`
+
+/** Writes what was decided about executions that this transaction has locked: with its commit, unless more is to be read. */
+export async function writeDrafts(tx: Transaction, drafts: readonly Draft[]): Promise<void> {
+  const moved = drafts.filter((draft) => draft.execution !== draft.before || draft.taskChanges.size > 0)
+  const [first] = moved
+  if (first === undefined) return
+  const changes = moved.flatMap((draft) => draft.variables.changes)
+  if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing: first.keyRing })
+  const { keyRing } = first
+  const runs = moved.flatMap((draft) => [...draft.runChanges.values()])
+  tx.send(
+    WRITE_DRAFTS,
+    JSON.stringify(moved.map(executionRow)),
+    JSON.stringify(runs.filter((run) => run.openedSeq !== null).map((run) => openedRow(run, keyRing))),
+    JSON.stringify(runs.filter((run) => run.openedSeq === null).map((run) => changedRow(run, keyRing))),
+    JSON.stringify(moved.flatMap((draft) => draft.newTasks.map(newTaskRow))),
+    JSON.stringify(moved.flatMap((draft) => [...draft.taskChanges.values()].map((change) => taskRow(draft, change)))),
+    JSON.stringify(moved.flatMap(eventRows)),
+  )
+  for (const draft of moved) await writeRest(tx, draft)
+}
+
+/** What looks through an execution's rows, and so comes after them. */
+async function writeRest(tx: Transaction, draft: Draft): Promise<void> {
+  const { id } = draft.execution
+  for (const insert of draft.iterationInserts) await insertIterations(tx, insert, draft.keyRing)
+  if (!draft.ending) return
+  const { parentRun } = draft.ending
+  draft.withdrawn = await withdrawTasks(tx, id, parentRun)
+  await endRuns(tx, id, draft.ending)
+  const gone = new Set(draft.withdrawn.map(taskKeyText))
+  draft.newTasks = draft.newTasks.filter((task) => !gone.has(taskKeyText(task)))
+}
+
+function executionRow({ execution }: Draft) {
+  return {
+    id: execution.id,
+    status: execution.status,
+    revision: execution.revision,
+    event_seq: execution.eventSeq,
+    run_seq: execution.runSeq,
+    step_count: execution.stepCount,
+    variable_count: execution.variableCount,
+    variable_bytes: execution.variableBytes,
+    history_count: execution.historyCount,
+    error: execution.error === null ? null : stringifyJson({ ...execution.error }),
+    finished_at: execution.finishedAt?.toISOString() ?? null,
+  }
+}
+
+/** JSON columns travel as text: of a row of JSON, `null` would become SQL's NULL. */
+function changedRow({ state, isStarted, isLoopChanged, finishedSeq }: RunChange, keyRing: KeyRing) {
+  const { executionId, run, status, attempts, isPrepared, loop } = state
+  const { log, result, envelope, error, sealed } = columnsOf(state, keyRing)
+  const isFinished = finishedSeq !== null
+  return {
+    ...{ execution_id: executionId, run, status, attempts, is_prepared: isPrepared, is_started: isStarted, log, sealed },
+    loop: isLoopChanged && loop ? stringifyJson({ ...loop, stopped: loop.stopped ? { ...loop.stopped } : null }) : null,
+    result: isFinished ? stringifyJson(result) : null,
+    envelope: isFinished && envelope ? stringifyJson(envelope) : null,
+    error: isFinished && error ? stringifyJson({ ...error }) : null,
+    finished_seq: finishedSeq,
+  }
+}
+
+function openedRow(change: RunChange, keyRing: KeyRing) {
+  const { step, args, isSensitive } = change.state
+  const hasArgs = !isSensitive && Object.keys(args).length > 0
+  return { ...changedRow(change, keyRing), step, args: hasArgs ? stringifyJson(args) : null, opened_seq: change.openedSeq }
+}
+
+/** What a worker was given of a sensitive run is kept encrypted; what was read so stays as it is, also under a newer key. */
+function taskRow({ runs, keyRing }: Draft, { task, leaseMs, timeoutMs }: TaskChange) {
+  const { executionId, run, attempt, input } = task
+  const isNew = input !== null && task.sealed === null
+  const isHidden = isNew && runs.get(run)?.isSensitive === true
+  return {
+    ...{ execution_id: task.executionId, run: task.run, attempt: task.attempt, status: task.status, token: task.token },
+    ...{
+      worker_id: task.workerId,
+      deliveries: task.deliveries,
+      lease_ms: leaseMs,
+      timeout_ms: timeoutMs,
+      child_id: task.childId,
+    },
+    input: isNew ? stringifyJson(isHidden ? {} : input) : null,
+    sealed: isHidden ? keyRing.seal(input, taskPlace(executionId, run, attempt)) : null,
+  }
+}
+
+function eventRows({ execution, events }: Draft) {
+  return events.map(({ data, ...event }) => ({
+    ...{ execution_id: execution.id, seq: event.seq, revision: event.revision, name: event.name, step: event.step },
+    ...{ run: event.run, attempt: event.attempt, data: data === null ? null : stringifyJson(data) },
+  }))
+}

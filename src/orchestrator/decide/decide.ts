@@ -1,0 +1,291 @@
+import type { TransientError } from '../../core/errors.js'
+import { type JsonObject, type JsonValue, jsonSize } from '../../core/json.js'
+import type { ExecutionError } from '../../executions/record.js'
+import { MASK } from '../../sealing/mask.js'
+import type { VariableWrite } from '../../variables/record.js'
+import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
+import { planRetry } from './retry.js'
+import { type RouteTrace, type Routing, route } from './routing.js'
+import { type Sensitive, shownError } from './sensitive.js'
+import { storableText } from './storable.js'
+import { givesSecret } from './taken.js'
+import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
+import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
+
+/** Of what an event lists, so that it stays small. */
+const MAX_SHOWN = 100
+const MAX_RESULT_BYTES = 1024 * 1024
+const MAX_LIST_BYTES = 10 * 1024 * 1024
+
+export interface DecideRequest {
+  readonly snapshot: Snapshot
+  readonly outcome: Outcome
+  readonly limits: Limits
+  readonly now: Date
+  /** Set when the change set of an earlier decision was refused: the attempt fails with that error instead. */
+  readonly rejection?: Rejection | null
+  /** Writes of the same transaction that come first (`before`). */
+  readonly earlierWrites?: readonly VariableWrite[]
+  /** The step is over whatever `retry` says: its vars failed, or its lease was lost too often. */
+  readonly isFinal?: boolean
+  /** Nothing of the step's is evaluated any more, not even where it leads. */
+  readonly isWithoutRouting?: boolean
+}
+
+/** What follows from the end of an attempt: retry, or vars, routing and the execution's own end. Pure. */
+export function decide(request: DecideRequest): Decision {
+  const isGiven = givesSecret(request.snapshot)
+  const given = isGiven ? { ...request, outcome: { ...request.outcome, isSensitive: true } } : request
+  const checked = { ...given, outcome: checkOutcome(given) }
+  const { retry, trace, outcome } = checked.isFinal ? { ...checked, retry: null, trace: null } : tryAgain(checked)
+  if (retry) return retry
+  const ended = { ...checked, outcome }
+  const decision = ended.snapshot.run.iteration === null ? endVisit(ended) : endIteration(ended)
+  return trace ? withTrace(decision, trace) : decision
+}
+
+export function failure(error: Pick<TransientError, 'code' | 'message'>, data: JsonValue = null): Outcome {
+  return { status: 'error', error: { code: error.code, message: storableText(error.message) }, data, extras: {} }
+}
+
+/** What the tool gave stays readable in `this` (status_code, stats, ...) when something after it fails the step. */
+function failedBy(outcome: Outcome, error: Pick<TransientError, 'code' | 'message'>): Outcome {
+  const { data, extras, isSensitive } = outcome
+  return { ...failure(error, data), extras, ...(isSensitive ? { isSensitive } : {}) }
+}
+
+/** Whether what came of the attempt is sensitive: its result, its error, and all that is taken from them. */
+function isSensitiveEnd({ run }: Snapshot, { isSensitive }: Outcome): boolean {
+  return run.isSensitive || isSensitive === true
+}
+
+export function errorOf(snapshot: Snapshot, outcome: Outcome): ExecutionError | null {
+  if (outcome.status === 'success') return null
+  const { code, message } = outcome.error
+  return { code, message, step: snapshot.step.name, attempt: attemptOf(snapshot) }
+}
+
+/** Results that are too large, or that a workbook task promised otherwise, are failures. */
+function checkOutcome({ snapshot, outcome }: DecideRequest): Outcome {
+  const limit = snapshot.task.kind === 'join' ? MAX_LIST_BYTES : MAX_RESULT_BYTES
+  const size = jsonSize(outcome.data)
+  const name = snapshot.step.name
+  if (size > limit) {
+    const message = `step "${name}": the result has ${size} bytes, the limit is ${limit}`
+    return failedBy({ ...outcome, data: null }, { code: 'TOOL_FAILED', message })
+  }
+  if (outcome.status === 'error' || snapshot.step.tool?.kind !== 'workbook' || snapshot.task.kind === 'join') return outcome
+  const task = snapshot.playbook.workbook.find((entry) => entry.name === snapshot.step.tool?.parameters['name'])
+  const data = outcome.data
+  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
+  const missing = (task?.returns ?? []).filter((key) => !isObject || !Object.hasOwn(data, key))
+  if (missing.length === 0) return outcome
+  const message = `step "${name}": the workbook task "${task?.name}" must return ${missing.join(', ')}, and did not`
+  return failedBy(outcome, { code: 'TOOL_FAILED', message })
+}
+
+interface Tried {
+  readonly retry: Decision | null
+  /** Why `retry.when` could not be evaluated. */
+  readonly trace: RouteTrace | null
+  readonly outcome: Outcome
+}
+
+/** The attempt's retry, or its end. */
+function tryAgain({ snapshot, outcome, now, earlierWrites = [] }: DecideRequest): Tried {
+  const none = { retry: null, trace: null, outcome }
+  if (outcome.status === 'success') return none
+  const { step, task, run } = snapshot
+  const isSensitive = isSensitiveEnd(snapshot, outcome)
+  const plan = planRetry(snapshot, { envelope: envelopeOf(outcome, snapshot, now), isSensitive })
+  if (plan.kind === 'none') return none
+  if (plan.kind === 'refused') return { ...none, trace: plan.trace }
+  if (plan.kind === 'fault') {
+    const { code, message } = plan.error
+    const { error } = outcome
+    return {
+      ...none,
+      outcome: failedBy(outcome, { code, message: `${message} (the attempt failed with ${error.code}: ${error.message})` }),
+    }
+  }
+  const { delayMs } = plan
+  const data: JsonObject = { error: shownError(errorValue(outcome.error), isSensitive), delay_ms: delayMs }
+  const retry: Decision = {
+    writes: earlierWrites,
+    events: [{ name: 'step.retried', step: step.name, run: run.run, attempt: task.attempt, data }],
+    commands: [{ type: 'retry', delayMs }],
+    call: null,
+  }
+  return { ...none, retry }
+}
+
+/** Adds to the event that ends the attempt, the first of a decision. */
+function withTrace(decision: Decision, trace: RouteTrace): Decision {
+  const [event, ...others] = decision.events
+  if (!event) return decision
+  const routes = event.data?.['routes'] ?? []
+  const data = { ...event.data, routes: [{ ...trace }, ...(Array.isArray(routes) ? routes : [])] }
+  return { ...decision, events: [{ ...event, data }, ...others] }
+}
+
+interface Settled {
+  readonly outcome: Outcome
+  readonly envelope: Envelope
+  readonly writes: readonly VariableWrite[]
+  readonly vars: JsonObject
+  readonly sensitive: Sensitive | null
+  readonly skipped: readonly { readonly name: string; readonly message: string }[]
+}
+
+/** The `vars` block after the tool. A failing entry fails a successful attempt, and nothing of the block is written. */
+function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after']): Settled {
+  const { snapshot, rejection, now } = request
+  let outcome = request.outcome
+  const envelopeFor = () => envelopeOf(outcome, snapshot, now)
+  if (rejection && outcome.status === 'success') outcome = failedBy(outcome, rejection.error)
+  const none = { writes: [], vars: snapshot.vars, sensitive: snapshot.sensitive ?? null }
+  const isSensitive = isSensitiveEnd(snapshot, outcome)
+  if (rejection) {
+    const message = isSensitive ? MASK : rejection.error.message
+    return { ...none, outcome, envelope: envelopeFor(), skipped: [{ name: '*', message }] }
+  }
+  const evaluate = (isLenient: boolean) =>
+    evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: envelopeFor(), isSensitive, isLenient })
+  if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true) }
+  try {
+    return { outcome, envelope: envelopeFor(), ...evaluate(false) }
+  } catch (error) {
+    outcome = failedBy(outcome, asStepFault(error))
+    return { ...none, outcome, envelope: envelopeFor(), skipped: [] }
+  }
+}
+
+function endVisit(request: DecideRequest): Decision {
+  const { snapshot, limits } = request
+  const settled = settle(request, snapshot.step.vars.after)
+  const routed = request.isWithoutRouting ? { ...settled, routing: NO_ROUTING } : routeSettled(request, settled)
+  const { outcome, envelope, routing } = routed
+  const failed = errorOf(snapshot, outcome)
+  const error = failed && shownError(failed, isSensitiveEnd(snapshot, outcome))
+  const writes = mergeWrites(request.rejection?.dropped === 'all' ? [] : (request.earlierWrites ?? []), settled.writes)
+  const commands: Command[] = [finishRun(snapshot, outcome, envelope)]
+  for (const target of routing.targets) {
+    const step = snapshot.playbook.steps.find((candidate) => candidate.name === target.step)
+    if (step) commands.push({ type: 'open_visit', step, args: target.args, isSensitive: target.isSensitive })
+  }
+  const opened = commands.length - 1
+  const end = endOfExecution({ snapshot, limits, error: routing.isHandled ? null : error, opened })
+  if (end?.status === 'failed') commands.splice(1)
+  if (end) commands.push(end)
+  const event = endEvent(snapshot, outcome, { skipped: settled.skipped, trace: routing.trace })
+  return { writes, events: [event], commands, call: null }
+}
+
+const NO_ROUTING: Routing = { isHandled: false, targets: [], trace: [] }
+
+/** Routing after the vars; a `when` that fails turns a successful step into a failed one, which is then routed as such. */
+function routeSettled(
+  { snapshot, now }: DecideRequest,
+  settled: Settled,
+): { outcome: Outcome; envelope: Envelope; routing: Routing } {
+  const routeAs = (outcome: Outcome) => {
+    const envelope = envelopeOf(outcome, snapshot, now)
+    const { vars, sensitive } = settled
+    const layers = layersOf(snapshot, { vars, sensitive, envelope, isSensitive: isSensitiveEnd(snapshot, outcome) })
+    const { next, cases, loop } = snapshot.step
+    const isFailed = outcome.status === 'error'
+    const unreadable = sensitive?.unreadable
+    const routing = route({ next, cases, isFailed, isIterator: loop !== null, layers, unreadable })
+    return { outcome, envelope, routing }
+  }
+  try {
+    return routeAs(settled.outcome)
+  } catch (error) {
+    return routeAs(failedBy(settled.outcome, asStepFault(error)))
+  }
+}
+
+function endOfExecution({
+  snapshot,
+  limits,
+  error,
+  opened,
+}: {
+  snapshot: Snapshot
+  limits: Limits
+  error: ExecutionError | null
+  opened: number
+}): Extract<Command, { type: 'end_execution' }> | null {
+  if (error) return { type: 'end_execution', status: 'failed', error }
+  if (snapshot.execution.stepCount + opened > limits.stepLimit) {
+    const message = `the execution reached ${limits.stepLimit} steps (setting STEP_LIMIT) after step "${snapshot.step.name}"`
+    const attempt = attemptOf(snapshot)
+    return { type: 'end_execution', status: 'failed', error: { code: 'STEP_LIMIT', message, step: snapshot.step.name, attempt } }
+  }
+  if (opened > 0 || snapshot.otherLiveVisits > 0) return null
+  return { type: 'end_execution', status: 'completed', error: null }
+}
+
+function endIteration(request: DecideRequest): Decision {
+  const { snapshot, rejection } = request
+  const { step, run, parent } = snapshot
+  const loop = parent?.loop
+  if (!parent || !loop || !step.loop) throw new Error(`run ${run.run} is an iteration of nothing`)
+  const settled = settle(request, step.loop.taskVars)
+  const failed = errorOf(snapshot, settled.outcome)
+  const error = failed && shownError(failed, isSensitiveEnd(snapshot, settled.outcome))
+  const isStopping = error !== null && step.loop.isFailFast
+  const done = loop.done + 1
+  const isMore = !isStopping && loop.opened < loop.total
+  const after = {
+    ...loop,
+    done,
+    failed: loop.failed + (error ? 1 : 0),
+    opened: loop.opened + (isMore ? 1 : 0),
+    stopped: isStopping ? error : loop.stopped,
+  }
+  const commands: Command[] = [finishRun(snapshot, settled.outcome, settled.envelope)]
+  commands.push({ type: 'save_loop', run: parent.run, loop: after })
+  if (isStopping) commands.push({ type: 'withdraw_iterations', run: parent.run })
+  if (isMore) commands.push({ type: 'open_iteration', run: loop.firstRun + loop.opened })
+  if (isStopping || done === loop.total) commands.push({ type: 'join_loop', run: parent.run })
+  const kept = (suffix: string, value: JsonValue) => stateWrite(snapshot, suffix, { value, isSensitive: parent.isSensitive })
+  const state = [kept('index', run.iteration ?? 0), kept('item', run.item), kept('count', done)]
+  return {
+    writes: rejection?.dropped === 'all' ? [] : mergeWrites(state, settled.writes),
+    events: [endEvent(snapshot, settled.outcome, { skipped: settled.skipped, trace: [] })],
+    commands,
+    call: null,
+  }
+}
+
+function finishRun(snapshot: Snapshot, outcome: Outcome, envelope: Envelope): Command {
+  return {
+    type: 'finish_run',
+    run: snapshot.run.run,
+    status: outcome.status === 'success' ? 'succeeded' : 'failed',
+    result: outcome.data,
+    envelope: withoutData(envelope),
+    error: errorOf(snapshot, outcome),
+    isSensitive: isSensitiveEnd(snapshot, outcome),
+  }
+}
+
+function endEvent(
+  snapshot: Snapshot,
+  outcome: Outcome,
+  { skipped, trace }: { skipped: Settled['skipped']; trace: Routing['trace'] },
+): EventDraft {
+  const { step, run } = snapshot
+  const noun = run.iteration === null ? 'step' : 'iteration'
+  const data: JsonObject = {}
+  if (run.iteration !== null) data['iteration'] = run.iteration
+  if (run.loop)
+    data['iterations'] = { total: run.loop.total, succeeded: run.loop.done - run.loop.failed, failed: run.loop.failed }
+  if (outcome.status === 'error') data['error'] = shownError(errorValue(outcome.error), isSensitiveEnd(snapshot, outcome))
+  if (skipped.length > 0) data['skipped_vars'] = skipped.slice(0, MAX_SHOWN).map((entry) => ({ ...entry }))
+  if (skipped.length > MAX_SHOWN) data['skipped_vars_total'] = skipped.length
+  if (trace.length > 0) data['routes'] = trace.map((entry) => ({ ...entry }))
+  const name = `${noun}.${outcome.status === 'success' ? 'completed' : 'failed'}`
+  return { name, step: step.name, run: run.run, attempt: attemptOf(snapshot), data }
+}

@@ -1,0 +1,151 @@
+import type { JsonValue } from '../../core/json.js'
+import type { Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
+import { referencesOf } from '../../template/index.js'
+import { definitionOf } from '../../tools/index.js'
+import { effectiveCall } from './prepare.js'
+
+/** The variables and step results that a step's templates can read; only these are loaded. */
+export interface Needs {
+  readonly vars: ReadonlySet<string> | 'all'
+  readonly steps: ReadonlySet<string> | 'all'
+}
+
+export const EVERYTHING: Needs = { vars: 'all', steps: 'all' }
+
+/** `prepare`: what the start of an attempt reads. `end`: what its end reads. */
+export type Phase = 'prepare' | 'end'
+
+/** What is loaded at once: what a step reads and writes, and what steps do that may follow it in the same transaction. */
+export interface Reach extends Needs {
+  readonly written: ReadonlySet<string>
+}
+
+const reaches = new WeakMap<Step, Map<Phase, Reach>>()
+
+/**
+ * What a step needs in a phase, together with the steps without a tool that it may lead to, as these are run in the transaction
+ * that opens them. Kept per step.
+ */
+export function reachOf(playbook: Playbook, step: Step, phase: Phase): Reach {
+  const known = reaches.get(step) ?? new Map<Phase, Reach>()
+  reaches.set(step, known)
+  const reach = known.get(phase) ?? findReach(playbook, step, phase)
+  known.set(phase, reach)
+  return reach
+}
+
+function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
+  const own = needsOf(playbook, step, phase)
+  const reach: { vars: Set<string> | 'all'; steps: Set<string> | 'all'; written: Set<string> } = {
+    vars: own.vars === 'all' ? 'all' : new Set(own.vars),
+    steps: own.steps === 'all' ? 'all' : new Set(own.steps),
+    written: new Set<string>(),
+  }
+  const leadsOn = phase === 'end' || (step.tool === null && step.loop === null)
+  // Where a tool is to run first, it is seldom more.
+  for (const name of leadsOn ? writtenBy(step) : step.vars.before.map((entry) => entry.name)) reach.written.add(name)
+  const followers = leadsOn ? followersOf(playbook, step) : []
+  for (const follower of followers) {
+    const needs = needsOf(playbook, follower, 'prepare')
+    reach.vars = united(reach.vars, needs.vars)
+    reach.steps = united(reach.steps, needs.steps)
+    for (const name of writtenBy(follower)) reach.written.add(name)
+  }
+  return reach
+}
+
+/** Steps without a tool that may follow, over others of their kind. */
+function followersOf(playbook: Playbook, step: Step): Step[] {
+  const byName = new Map(playbook.steps.map((entry) => [entry.name, entry]))
+  const found = new Set<Step>()
+  const visit = (from: Step) => {
+    for (const { targets } of [...from.next, ...(from.cases ?? [])]) {
+      for (const target of targets) {
+        const follower = byName.get(target.step)
+        if (!follower || follower.tool || follower.loop || found.has(follower)) continue
+        found.add(follower)
+        visit(follower)
+      }
+    }
+  }
+  visit(step)
+  return [...found]
+}
+
+function united(left: Set<string> | 'all', right: ReadonlySet<string> | 'all'): Set<string> | 'all' {
+  return left === 'all' || right === 'all' ? 'all' : new Set([...left, ...right])
+}
+
+/** Every variable that a step may write; an iterator keeps four of its own. */
+function writtenBy(step: Step): string[] {
+  const named = [...step.vars.before, ...step.vars.after, ...(step.loop?.taskVars ?? [])].map((entry) => entry.name)
+  return step.loop ? [...named, ...['total', 'count', 'index', 'item'].map((suffix) => `${step.name}_${suffix}`)] : named
+}
+
+const cache = new WeakMap<Step, Map<Phase, Needs>>()
+
+/** What a step reads in a phase, found from its templates without running them; kept per step. */
+export function needsOf(playbook: Playbook, step: Step, phase: Phase): Needs {
+  const known = cache.get(step) ?? new Map<Phase, Needs>()
+  cache.set(step, known)
+  const needs = known.get(phase) ?? findNeeds(playbook, step, phase)
+  known.set(phase, needs)
+  return needs
+}
+
+/** The templates that are evaluated when an attempt has ended. */
+export function endingTemplates(step: Step): JsonValue[] {
+  return [
+    ...step.vars.after.map((entry) => entry.value),
+    ...(step.loop?.taskVars.map((entry) => entry.value) ?? []),
+    ...[...step.next, ...(step.cases ?? [])].flatMap(transitionTemplates),
+    condition(step.retry?.when ?? null),
+    ...(step.retry ? retryNumbers(step.retry) : []),
+  ]
+}
+
+function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
+  const ending = endingTemplates(step)
+  if (phase === 'end') return needsOfTemplates(ending)
+  const call = step.tool ? effectiveCall({ playbook, step }, step.tool) : null
+  const seen = call ? (definitionOf(call.kind)?.contextNames?.(call.parameters) ?? []) : []
+  if (seen === 'all') return EVERYTHING
+  const loop = step.loop
+  const options = loop
+    ? [
+        loop.collection,
+        loop.concurrency,
+        loop.limit,
+        loop.chunk,
+        condition(loop.where),
+        condition(loop.orderBy?.expression ?? null),
+      ]
+    : []
+  const starting = [...step.vars.before.map((entry) => entry.value), call?.parameters ?? null, step.timeout, ...options]
+  return needsOfTemplates([...starting, ...ending], seen)
+}
+
+function transitionTemplates(transition: Transition): JsonValue[] {
+  return [condition(transition.when), ...transition.targets.map((target) => target.args)]
+}
+
+function retryNumbers({ maxAttempts, initialDelay, backoffMultiplier, maxDelay }: RetryRule): JsonValue[] {
+  return [maxAttempts, initialDelay, backoffMultiplier, maxDelay]
+}
+
+/** A bare expression as a template. */
+function condition(source: string | null): JsonValue {
+  return source === null || source.includes('{{') ? source : `{{ ${source} }}`
+}
+
+function needsOfTemplates(templates: JsonValue[], names: readonly string[] = []): Needs {
+  const { roots: written, members } = referencesOf(templates)
+  const roots = new Set([...written, ...names])
+  const bare = [...roots].filter((root) => root !== 'vars' && root !== 'results')
+  const withMembers = (root: string): ReadonlySet<string> | 'all' => {
+    if (!roots.has(root)) return new Set(bare)
+    const read = names.includes(root) ? 'all' : (members.get(root) ?? 'all')
+    return read === 'all' ? 'all' : new Set([...read, ...bare])
+  }
+  return { vars: withMembers('vars'), steps: withMembers('results') }
+}

@@ -1,0 +1,86 @@
+import { retryDelayMs } from '../../core/backoff.js'
+import type { TransientError } from '../../core/errors.js'
+import type { JsonValue } from '../../core/json.js'
+import type { RetryRule } from '../../playbook/model.js'
+import { RETRY_RULES } from '../../playbook/numbers.js'
+import { type ContextLayers, createContext, evaluateCondition, renderTree } from '../../template/index.js'
+import type { Envelope } from './context.js'
+import { layersOf } from './context.js'
+import { requireNumber } from './numbers.js'
+import type { RouteTrace } from './routing.js'
+import { guarded, guardedCondition, isStepFault } from './sensitive.js'
+import { storableText } from './storable.js'
+import type { Snapshot } from './types.js'
+import { asStepFault } from './vars.js'
+
+/** How a failed attempt ended, as the templates of `retry` see it. */
+export interface FailedAttempt {
+  readonly envelope: Envelope
+  readonly isSensitive: boolean
+}
+
+export type RetryPlan =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'retry'; readonly delayMs: number }
+  /** `retry.when` could not be evaluated: it counts as false, and the event says so. */
+  | { readonly kind: 'refused'; readonly trace: RouteTrace }
+  /** A number of `retry` is none. */
+  | { readonly kind: 'fault'; readonly error: TransientError }
+
+const NONE: RetryPlan = { kind: 'none' }
+
+/** Whether and when a failed attempt is tried again. Its numbers are rendered only where they are needed. Pure. */
+export function planRetry(snapshot: Snapshot, ended: FailedAttempt): RetryPlan {
+  const { step, task } = snapshot
+  const { retry } = step
+  // An iterator's `retry` is that of its iterations: neither its start nor its join is tried again.
+  if (!retry || task.kind === 'join' || task.kind === 'iterate') return NONE
+  const layers = layersOf(snapshot, ended)
+  try {
+    const numberOf = (name: keyof typeof RETRY_RULES, written: JsonValue) => retryNumber(snapshot, { name, written, layers })
+    const maxAttempts = numberOf('max_attempts', retry.maxAttempts)
+    if (task.attempt >= maxAttempts) return NONE
+    const wanted = isRetryWanted(snapshot, retry, layers)
+    if (typeof wanted === 'object') return { kind: 'refused', trace: wanted }
+    if (!wanted) return NONE
+    const policy = {
+      maxAttempts,
+      initialDelayMs: toMs(numberOf('initial_delay', retry.initialDelay)),
+      backoffMultiplier: numberOf('backoff_multiplier', retry.backoffMultiplier),
+      maxDelayMs: toMs(numberOf('max_delay', retry.maxDelay)),
+    }
+    return { kind: 'retry', delayMs: retryDelayMs(policy, task.attempt) }
+  } catch (error) {
+    return { kind: 'fault', error: asStepFault(error) }
+  }
+}
+
+interface RetryNumber {
+  readonly name: keyof typeof RETRY_RULES
+  readonly written: JsonValue
+  readonly layers: ContextLayers
+}
+
+function retryNumber({ step, sensitive }: Snapshot, { name, written, layers }: RetryNumber): number {
+  if (typeof written === 'number') return written
+  const at = `${step.at}.retry.${name}`
+  const guard = { template: written, layers, at, unreadable: sensitive?.unreadable }
+  return guarded(guard, () => requireNumber(renderTree(written, createContext(layers), at), at, RETRY_RULES[name])).value
+}
+
+/** Fractions of a second are allowed; half a millisecond is not kept. */
+function toMs(seconds: number): number {
+  return Math.round(seconds * 1000)
+}
+
+function isRetryWanted({ step, sensitive }: Snapshot, { when }: RetryRule, layers: ContextLayers): boolean | RouteTrace {
+  if (when === null) return true
+  const at = `${step.at}.retry.when`
+  try {
+    const guard = { template: when, layers, at, unreadable: sensitive?.unreadable }
+    return guardedCondition(guard, () => evaluateCondition(when, createContext(layers), at)).value
+  } catch (error) {
+    if (!isStepFault(error)) throw error
+    return { at, when, event: null, outcome: storableText(error.message) }
+  }
+}

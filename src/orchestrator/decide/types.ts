@@ -1,0 +1,149 @@
+import type { ErrorCode, TransientError } from '../../core/errors.js'
+import type { JsonObject, JsonValue } from '../../core/json.js'
+import type { StepStatus } from '../../core/status.js'
+import type { ExecutionError, ExecutionRecord, StepRunRecord } from '../../executions/record.js'
+import type { Playbook, Step } from '../../playbook/model.js'
+import type { TaskRecord } from '../../tasks/record.js'
+import type { Backstop, StepValue } from '../../template/index.js'
+import type { VariableWrite } from '../../variables/record.js'
+import type { Sensitive } from './sensitive.js'
+
+/** How far an iterator visit is; kept on the visit's row. */
+export interface LoopState {
+  readonly total: number
+  /** The run of iteration 0; iteration n is run `firstRun + n`. */
+  readonly firstRun: number
+  readonly concurrency: number
+  /** Iterations opened so far. */
+  readonly opened: number
+  readonly done: number
+  readonly failed: number
+  /** fail_fast: the error that stopped the loop. */
+  readonly stopped: ExecutionError | null
+}
+
+/** A step run with what only the orchestrator needs of it. */
+export interface RunState extends StepRunRecord {
+  /** Rendered arguments of the transition that led here. */
+  readonly args: JsonObject
+  /** The iteration's element. */
+  readonly item: JsonValue
+  readonly loop: LoopState | null
+  /** Whether the `before` block was already evaluated. */
+  readonly isPrepared: boolean
+  /** Why what it was given cannot be decrypted; null: it was, or it was plain. */
+  readonly fault: TransientError | null
+}
+
+/** Everything a decision may look at, read inside the transaction under the execution's lock. */
+export interface Snapshot {
+  readonly playbook: Playbook
+  readonly step: Step
+  readonly execution: ExecutionRecord
+  readonly task: TaskRecord
+  readonly run: RunState
+  /** The iterator's visit, when `run` is an iteration. */
+  readonly parent: RunState | null
+  readonly vars: JsonObject
+  /** The workload as templates see it, and as it was given at start. */
+  readonly workload: JsonObject
+  readonly payload: JsonObject
+  /** What the setting TEMPLATE_ENV lets templates read. */
+  readonly env: JsonObject
+  /** The clock behind the templates' budgets. */
+  readonly backstop?: Backstop
+  readonly steps: Readonly<Record<string, StepValue>>
+  /** What of all these is sensitive; null or left out: nothing. */
+  readonly sensitive?: Sensitive | null
+  /** Visits that are pending or running, other than this run's. */
+  readonly otherLiveVisits: number
+  /** Results of the iterations, in order; only when an iterator is joined. */
+  readonly iterations: readonly IterationResult[]
+}
+
+export interface IterationResult {
+  readonly status: StepStatus
+  readonly result: JsonValue
+  readonly error: ExecutionError | null
+  readonly isSensitive: boolean
+}
+
+/** `details` stand beside code and message in `this.error`. */
+export interface OutcomeError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details?: JsonObject
+}
+
+/** How an attempt ended. `isSensitive` where it is, although the run itself was not until now. */
+export type Outcome =
+  | { readonly status: 'success'; readonly data: JsonValue; readonly extras: JsonObject; readonly isSensitive?: boolean }
+  | {
+      readonly status: 'error'
+      readonly error: OutcomeError
+      readonly data: JsonValue
+      readonly extras: JsonObject
+      readonly isSensitive?: boolean
+    }
+
+export interface EventDraft {
+  readonly name: string
+  readonly step: string | null
+  readonly run: number | null
+  readonly attempt: number | null
+  readonly data: JsonObject | null
+}
+
+/** What a decision asks `apply` to do; the order is kept. */
+export type Command =
+  | {
+      readonly type: 'finish_run'
+      readonly run: number
+      readonly status: StepStatus
+      readonly result: JsonValue
+      readonly envelope: JsonObject
+      readonly error: ExecutionError | null
+      readonly isSensitive: boolean
+    }
+  | { readonly type: 'start_run'; readonly run: number; readonly attempt: number; readonly isSensitive: boolean }
+  | { readonly type: 'open_visit'; readonly step: Step; readonly args: JsonObject; readonly isSensitive: boolean }
+  | { readonly type: 'open_loop'; readonly run: number; readonly items: readonly JsonValue[]; readonly loop: LoopState }
+  | { readonly type: 'save_loop'; readonly run: number; readonly loop: LoopState }
+  | { readonly type: 'open_iteration'; readonly run: number }
+  | { readonly type: 'join_loop'; readonly run: number }
+  | { readonly type: 'withdraw_iterations'; readonly run: number }
+  | { readonly type: 'retry'; readonly delayMs: number }
+  | { readonly type: 'start_child'; readonly input: JsonObject; readonly timeoutMs: number | null }
+  | { readonly type: 'end_execution'; readonly status: 'completed' | 'failed'; readonly error: ExecutionError | null }
+
+/** One change set and what goes with it: all of it is committed, or nothing. */
+export interface Decision {
+  readonly writes: readonly VariableWrite[]
+  readonly events: readonly EventDraft[]
+  readonly commands: readonly Command[]
+  /** The rendered call, when a worker is to run a tool now. */
+  readonly call: ToolCallPlan | null
+  /** What the attempt was given is sensitive; so will be what it gives. */
+  readonly isSensitive?: boolean
+}
+
+export interface ToolCallPlan {
+  readonly kind: string
+  readonly input: JsonObject
+  readonly timeoutMs: number
+}
+
+/** Why a decision's change set was refused, and how much of it the next try leaves out. */
+export interface Rejection {
+  readonly error: TransientError
+  /** `block`: what the playbook's author wrote; `all`: also the iterator's own state. */
+  readonly dropped: 'block' | 'all'
+}
+
+/** Limits that decisions keep to; from the settings. */
+export interface Limits {
+  readonly stepLimit: number
+  readonly stepTimeoutMs: number
+  readonly childDepth: number
+  readonly maxDeliveries: number
+}

@@ -1,0 +1,223 @@
+import { isTransientError, TransientError } from '../../core/errors.js'
+import type { ExecutionId } from '../../core/ids.js'
+import { isStorableText } from '../../core/text.js'
+import type { Database } from '../../db/database.js'
+import { SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
+import { listClaimable } from '../../tasks/store.js'
+import type { ClaimedTask, ClaimRequest, TaskTicket } from '../orchestrator.js'
+
+const MAX_WAIT_MS = 60_000
+const POLL_MS = 500
+const CANDIDATES = 20
+const MAX_NOTICED = 10_000
+/** Executions whose last turn is remembered; the others count as if they had just come. */
+const MAX_SERVED = 1000
+
+export interface Claims {
+  /**
+   * Claims a task for a worker outside the process, waiting up to `waitMs` for one.
+   * @throws TransientError VALIDATION for a wait out of bounds, an empty worker id, or the orchestrator's own pool
+   */
+  claim(request: ClaimRequest): Promise<ClaimedTask | null>
+  /** A task of this pool has just been offered: those who wait look at once. */
+  wake(pool: string): void
+  /** Answers null to all who wait, and to all who come. */
+  stop(): Promise<void>
+}
+
+interface Waiter {
+  readonly request: ClaimRequest
+  readonly deadline: number
+  /** Whether somebody looked for it before: it does not show that its worker is alive now. */
+  isOld: boolean
+  answer(task: ClaimedTask | null): void
+  fail(error: unknown): void
+}
+
+/** Those who wait for one pool, in the order they came; one loop looks for all of them. */
+interface Queue {
+  readonly waiting: Set<Waiter>
+  looking: Promise<void> | null
+  /** A task was offered since the loop last began to look. */
+  isStale: boolean
+  rouse: () => void
+}
+
+interface ClaimsDependencies {
+  readonly db: Database
+  readonly begin: (key: TaskKey, workerId: string) => Promise<ClaimedTask | null>
+  readonly release: (ticket: TaskTicket) => Promise<void>
+  readonly pollMs?: number | undefined
+}
+
+/** Who waits for tasks of which pool: one query serves all waiters of a pool, and an offered task wakes them at once. */
+export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDependencies): Claims {
+  const queues = new Map<string, Queue>()
+  /** Tokens of leases that ran out and whose workers' claims were dismissed for it. */
+  const noticed = new Set<string>()
+  /** When executions had their last turn, the oldest first. */
+  const served = new Map<ExecutionId, number>()
+  let isStopped = false
+
+  async function look(pool: string, queue: Queue): Promise<void> {
+    try {
+      while (queue.waiting.size > 0) {
+        queue.isStale = false
+        const present = [...queue.waiting]
+        const isMoreLikely = await handOut(pool, queue)
+        dismissExpired(queue, present)
+        if (!queue.isStale && !isMoreLikely && queue.waiting.size > 0) await rest(queue, pollMs)
+      }
+    } catch (error) {
+      for (const waiter of queue.waiting) waiter.fail(error)
+    }
+    queues.delete(pool)
+  }
+
+  async function handOut(pool: string, queue: Queue): Promise<boolean> {
+    const limit = Math.max(CANDIDATES, queue.waiting.size)
+    const now = performance.now()
+    const turns = [...served].map(([id, at]) => ({ id, ms: now - at }))
+    const candidates = await listClaimable(db, pool, limit, turns)
+    dismissLost(queue, candidates)
+    const untried = candidates.values()
+    await Promise.all([...queue.waiting].slice(0, candidates.length).map((waiter) => serve(queue, waiter, untried)))
+    for (const waiter of queue.waiting) waiter.isOld = true
+    return candidates.length === limit
+  }
+
+  /**
+   * Who let a lease run out may be frozen with its connections open, and would be given one task after another: its
+   * claims from before are answered with nothing. One that lives claims again.
+   */
+  function dismissLost(queue: Queue, candidates: readonly TaskRecord[]): void {
+    for (const { token, workerId, leaseUntil } of candidates) {
+      if (token === null || leaseUntil === null || noticed.has(token)) continue
+      noticed.add(token)
+      if (noticed.size > MAX_NOTICED) noticed.delete(noticed.values().next().value as string)
+      for (const waiter of queue.waiting) {
+        if (waiter.isOld && waiter.request.workerId === workerId && queue.waiting.delete(waiter)) waiter.answer(null)
+      }
+    }
+  }
+
+  /** Tries one candidate after another; all who are served at the same time share them. */
+  async function serve(queue: Queue, waiter: Waiter, untried: Iterator<TaskRecord>): Promise<void> {
+    const { workerId, signal } = waiter.request
+    queue.waiting.delete(waiter)
+    try {
+      for (let next = untried.next(); !next.done && !signal?.aborted; next = untried.next()) {
+        const task = await begin(next.value, workerId).catch(passOver)
+        // Also where it could not be begun here: it must not stand before the others for ever.
+        noteTurn(next.value.executionId)
+        if (!task) continue
+        if (signal?.aborted) await release({ taskId: task.id, attempt: task.attempt, token: task.token })
+        waiter.answer(task)
+        return
+      }
+      if (!signal?.aborted) queue.waiting.add(waiter)
+    } catch (error) {
+      waiter.fail(error)
+    }
+  }
+
+  function noteTurn(id: ExecutionId): void {
+    served.delete(id)
+    served.set(id, performance.now())
+    if (served.size > MAX_SERVED) served.delete(served.keys().next().value as ExecutionId)
+  }
+
+  function join(waiter: Waiter): void {
+    const { pool } = waiter.request
+    const queue = queues.get(pool) ?? { waiting: new Set(), looking: null, isStale: false, rouse: () => undefined }
+    queues.set(pool, queue)
+    queue.waiting.add(waiter)
+    wake(pool)
+    queue.looking ??= look(pool, queue)
+  }
+
+  function wake(pool: string): void {
+    const queue = queues.get(pool)
+    if (!queue) return
+    queue.isStale = true
+    queue.rouse()
+  }
+
+  return {
+    wake,
+    async claim(request) {
+      check(request)
+      if (isStopped) return null
+      return new Promise((resolve, reject) => {
+        const leave = () => {
+          queues.get(request.pool)?.waiting.delete(waiter)
+          resolve(null)
+        }
+        const settled = () => request.signal?.removeEventListener('abort', leave)
+        const waiter: Waiter = {
+          request,
+          deadline: performance.now() + request.waitMs,
+          isOld: false,
+          answer(task) {
+            settled()
+            resolve(task)
+          },
+          fail(error) {
+            settled()
+            reject(error)
+          },
+        }
+        if (request.signal?.aborted) return resolve(null)
+        request.signal?.addEventListener('abort', leave, { once: true })
+        join(waiter)
+      })
+    },
+    async stop() {
+      isStopped = true
+      const open = [...queues.values()]
+      for (const queue of open) {
+        for (const waiter of queue.waiting) waiter.answer(null)
+        queue.waiting.clear()
+        queue.rouse()
+      }
+      await Promise.all(open.map((queue) => queue.looking))
+    },
+  }
+}
+
+/** One task that cannot be begun keeps nobody from the others; whoever begins it logs why. */
+function passOver(error: unknown): null {
+  if (isTransientError(error) && error.code === 'OVERLOADED') throw error
+  return null
+}
+
+/** Those who were there when the loop looked, found nothing, and have no time left. */
+function dismissExpired(queue: Queue, present: readonly Waiter[]): void {
+  const now = performance.now()
+  for (const waiter of present) {
+    if (waiter.deadline <= now && queue.waiting.delete(waiter)) waiter.answer(null)
+  }
+}
+
+async function rest(queue: Queue, pollMs: number): Promise<void> {
+  const soonest = Math.min(...[...queue.waiting].map((waiter) => waiter.deadline))
+  const ms = Math.min(pollMs, Math.max(0, soonest - performance.now()))
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    queue.rouse = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
+}
+
+function check({ pool, workerId, waitMs }: ClaimRequest): void {
+  const refuse = (field: string, message: string) =>
+    new TransientError('VALIDATION', `${field}: ${message}`, { details: { field } })
+  if (pool === '' || pool === SYSTEM_POOL || !isStorableText(pool))
+    throw refuse('pool', `${JSON.stringify(pool)} is no pool of workers`)
+  if (workerId === '' || workerId.length > 200 || !isStorableText(workerId)) {
+    throw refuse('workerId', 'must have 1 to 200 characters, without NUL or half a surrogate pair')
+  }
+  if (!(waitMs >= 0 && waitMs <= MAX_WAIT_MS)) throw refuse('waitMs', `must be from 0 to ${MAX_WAIT_MS}`)
+}
