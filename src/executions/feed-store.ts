@@ -2,29 +2,23 @@
 import type { ExecutionId } from '../core/ids.js'
 import type { Sql } from '../db/database.js'
 
-/** How far an execution has come. */
+/** How far an execution has come: it changes with its events, its revision and what is kept of its change log. */
 export interface Progress {
   readonly id: ExecutionId
-  readonly eventSeq: number
+  readonly position: string
 }
 
 /** Executions are looked for this long after their change: a transaction may commit later than its `updated_at` says. */
 const OVERLAP_SECONDS = 150
 
+const PROGRESS = "SELECT id::text, concat_ws('/', event_seq, revision, oldest_revision) AS position FROM transient.execution"
+
 /** How far the given executions have come. */
-export async function readProgress(sql: Sql, ids: readonly ExecutionId[]): Promise<Progress[]> {
-  const rows = await sql.rows<{ id: bigint; event_seq: bigint }>(
-    'SELECT id, event_seq FROM transient.execution WHERE id = ANY($1::bigint[])',
-    ids,
-  )
-  return rows.map((row) => ({ id: String(row.id), eventSeq: Number(row.event_seq) }))
+export function readProgress(sql: Sql, ids: readonly ExecutionId[]): Promise<Progress[]> {
+  return sql.rows(`${PROGRESS} WHERE id = ANY($1::bigint[])`, ids)
 }
 
 /** How far all executions have come that changed lately. */
-export async function readRecentProgress(sql: Sql): Promise<Progress[]> {
-  const rows = await sql.rows<{ id: bigint; event_seq: bigint }>(
-    `SELECT id, event_seq FROM transient.execution WHERE updated_at > now() - $1::integer * interval '1 second'`,
-    OVERLAP_SECONDS,
-  )
-  return rows.map((row) => ({ id: String(row.id), eventSeq: Number(row.event_seq) }))
+export function readRecentProgress(sql: Sql): Promise<Progress[]> {
+  return sql.rows(`${PROGRESS} WHERE updated_at > now() - $1::integer * interval '1 second'`, OVERLAP_SECONDS)
 }

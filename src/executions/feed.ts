@@ -2,7 +2,7 @@ import type { StepBus } from '../bus/bus.js'
 import type { ExecutionId } from '../core/ids.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database, Sql } from '../db/database.js'
-import { type Progress, readProgress, readRecentProgress } from './feed-store.js'
+import { readProgress, readRecentProgress } from './feed-store.js'
 
 /** `isHinted`: it changed just now; else it was found by looking, and may have changed since the look before. */
 type Listener = (id: ExecutionId, isHinted: boolean) => void
@@ -21,16 +21,17 @@ export interface ExecutionFeed {
 interface FeedOptions {
   readonly db: Database
   readonly bus: StepBus
-  readonly pollMs: number
+  /** Hints may be lost: how often the database is asked instead. */
+  readonly pollMs?: number
 }
 
 /** A poll never takes more than this share of the time. */
 const MAX_POLL_SHARE = 0.05
 
-/** One poll serves all listeners of the process, and runs only while there are any. */
-export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): ExecutionFeed {
+/** One query a second serves all listeners of the process, and runs only while there are any. */
+export function createExecutionFeed({ db, bus, pollMs = 1000 }: FeedOptions): ExecutionFeed {
   const listeners = new Map<ExecutionId | '*', Set<Listener>>()
-  let polled = new Map<ExecutionId, number>()
+  let polled = new Map<ExecutionId, string>()
   let timer: NodeJS.Timeout | null = null
   let polling: Promise<void> | null = null
   const share = createSharedCalls()
@@ -39,10 +40,10 @@ export function createExecutionFeed({ db, bus, pollMs }: FeedOptions): Execution
     const startedAt = performance.now()
     try {
       const ids = [...listeners.keys()].filter((key) => key !== '*')
-      const found: Progress[] = ids.length > 0 ? await readProgress(sql, ids) : []
+      const found = ids.length > 0 ? await readProgress(sql, ids) : []
       if (listeners.has('*')) found.push(...(await readRecentProgress(sql)))
-      const moved = found.filter(({ id, eventSeq }) => polled.get(id) !== eventSeq)
-      polled = new Map(found.map(({ id, eventSeq }) => [id, eventSeq]))
+      const moved = found.filter(({ id, position }) => polled.get(id) !== position)
+      polled = new Map(found.map(({ id, position }) => [id, position]))
       for (const { id } of moved) {
         for (const key of [id, '*']) for (const listener of listeners.get(key) ?? []) listener(id, false)
       }

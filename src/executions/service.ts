@@ -6,7 +6,7 @@ import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
 import { type EventQuery, findLiveSteps, pagesOfEvents } from './event-store.js'
-import { createExecutionFeed } from './feed.js'
+import { createExecutionFeed, type ExecutionFeed } from './feed.js'
 import type { ExecutionFilter } from './filter.js'
 import { countIterations, pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
 import type { EventRecord, ExecutionRecord, IterationCounts, StepRunView } from './record.js'
@@ -47,15 +47,17 @@ interface ExecutionsOptions {
   readonly db: Database
   readonly bus: StepBus
   readonly variableFilter: VariableFilterSql
-  /** How often a watch looks for itself, in case a hint was lost. */
-  readonly pollMs?: number
+  /** Wakes the watchers: one for all services of a process. */
+  readonly feed?: ExecutionFeed
 }
 
-const POLL_MS = 1000
-
 /** Reads of executions from the database; the bus only wakes the watchers. */
-export function createExecutionsService({ db, bus, variableFilter, pollMs = POLL_MS }: ExecutionsOptions): ExecutionsService {
-  const feed = createExecutionFeed({ db, bus, pollMs })
+export function createExecutionsService({
+  db,
+  bus,
+  variableFilter,
+  feed = createExecutionFeed({ db, bus }),
+}: ExecutionsOptions): ExecutionsService {
   const watching = { db, feed, share: createSharedCalls() }
   const found = createBatcher<ExecutionId, ExecutionRecord | null>({
     groupOf: () => '',

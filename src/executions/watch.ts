@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, stringifyJson } from '../core/json.js'
 import type { SharedCalls } from '../core/shared-calls.js'
 import { isFinished } from '../core/status.js'
+import { createWakeUp } from '../core/wake-up.js'
 import type { Database } from '../db/database.js'
 import type { ExecutionFeed } from './feed.js'
 import { checkExecutionFilter, type ExecutionFilter } from './filter.js'
@@ -36,20 +38,20 @@ export async function* watchExecution(
   id: ExecutionId,
   { db, feed, share, signal }: WatchParts,
 ): AsyncGenerator<ExecutionRecord, void, undefined> {
-  const waker = createWaker(signal)
-  const stop = feed.listen(id, waker.wake)
+  const wakeUp = createWakeUp()
+  const stop = feed.listen(id, wakeUp.set)
   try {
     let seen = -1
     do {
+      wakeUp.clear()
       const current = await patiently(() => share(id, () => findExecution(db, id)), signal)
       if (!current || current.eventSeq <= seen) continue
       seen = current.eventSeq
       yield current
       if (isFinished(current.status)) return
-    } while (await waker.wait())
+    } while (await wakeUp.wait(signal))
   } finally {
     stop()
-    waker.close()
   }
 }
 
@@ -83,21 +85,22 @@ async function* watchAfter<First>(
 ): AsyncGenerator<ExecutionRecord | First, void, undefined> {
   const { db, feed, share, signal, filter, variableFilter } = parts
   checkExecutionFilter(filter)
-  const waker = createWaker(signal)
+  const wakeUp = createWakeUp()
   let changed = new Set<ExecutionId>()
   let isFound = isFoundToo
   const stop = feed.listen('*', (id, isHinted) => {
     if (!isFound && !isHinted) return
     changed.add(id)
-    waker.wake()
+    wakeUp.set()
   })
-  const isNews = createMemory()
+  const isNews = createNewsFilter()
   try {
     for await (const first of begin(isNews)) {
       isFound = true
       yield first
     }
-    while (await waker.wait()) {
+    while (await wakeUp.wait(signal)) {
+      wakeUp.clear()
       const ids = [...changed]
       changed = new Set()
       for (let at = 0; at < ids.length; at += BATCH) {
@@ -109,7 +112,6 @@ async function* watchAfter<First>(
     }
   } finally {
     stop()
-    waker.close()
   }
 }
 
@@ -148,17 +150,12 @@ function keyOf({ filter, ...place }: { readonly filter: ExecutionFilter | null; 
 }
 
 /** Says of each state whether it is newer than what was last sent of that execution. */
-function createMemory(): IsNews {
-  const sent = new Map<ExecutionId, number>()
+function createNewsFilter(): IsNews {
+  const sent = new LRUCache<ExecutionId, number>({ max: MAX_REMEMBERED })
   return ({ id, eventSeq }) => {
     const last = sent.get(id)
     if (last !== undefined && last >= eventSeq) return false
-    sent.delete(id)
     sent.set(id, eventSeq)
-    if (sent.size > MAX_REMEMBERED) {
-      const [oldest] = sent.keys()
-      if (oldest !== undefined) sent.delete(oldest)
-    }
     return true
   }
 }
@@ -174,36 +171,4 @@ async function patiently<T>(read: () => Promise<T>, signal: AbortSignal): Promis
     }
   }
   return undefined
-}
-
-interface Waker {
-  wake(): void
-  /** Resolves after the next `wake`, or at once if one came since the last wait; false when aborted. */
-  wait(): Promise<boolean>
-  close(): void
-}
-
-/** Many wake-ups before a wait are one: a slow reader gets the newest state only. */
-function createWaker(signal: AbortSignal): Waker {
-  let isAwake = false
-  let resolve: (() => void) | null = null
-  const wake = () => {
-    isAwake = true
-    resolve?.()
-  }
-  signal.addEventListener('abort', wake)
-  return {
-    wake,
-    async wait() {
-      if (!isAwake && !signal.aborted) {
-        await new Promise<void>((done) => {
-          resolve = done
-        })
-      }
-      resolve = null
-      isAwake = false
-      return !signal.aborted
-    },
-    close: () => signal.removeEventListener('abort', wake),
-  }
 }

@@ -3,6 +3,7 @@ import { createCatalogService } from '../catalog/service.js'
 import { type Config, hasCredential, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
 import { createSnowflake } from '../core/ids.js'
+import { createExecutionFeed } from '../executions/feed.js'
 import { createExecutionsService } from '../executions/service.js'
 import { createGraphQLDoor } from '../graphql/door.js'
 import { createOrchestrator } from '../orchestrator/create.js'
@@ -80,8 +81,9 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const { db, machine, bus, processId } = await openStorage(config, { local, logger, closing, onFatal })
   const metrics = createMetrics(db)
   const keyRing = createKeyRing(config.encryptionKeys)
-  const variables = metrics.watched(createVariablesService({ db, bus, keyRing }))
-  const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql })
+  const feed = createExecutionFeed({ db, bus })
+  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed }))
+  const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql, feed })
   const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({

@@ -8,6 +8,7 @@ import { type JsonValue, stringifyJson } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import { isStorableText } from '../core/text.js'
 import type { Database, Sql } from '../db/database.js'
+import { createExecutionFeed, type ExecutionFeed } from '../executions/feed.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
@@ -21,9 +22,7 @@ import type { ChangeRecord, VariableRecord } from './record.js'
 import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest, WriteRequest, WriteResult } from './requests.js'
 import { findVariable } from './store.js'
 import { checkVariableName } from './validate.js'
-import { createWakeUps } from './watch/wake-ups.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
-import { findPositions } from './watch/watch-store.js'
 import { type AppliedChangeSet, applyDeleteAll } from './write/delete-all.js'
 import { checkRunning, hintOf } from './write/write-draft.js'
 import { createWriteQueue, notify } from './write/write-queue.js'
@@ -71,19 +70,20 @@ export interface VariablesOptions {
   readonly clock?: Clock
   /** Without it sensitive values are refused. */
   readonly keyRing?: KeyRing
+  /** Wakes the watchers: one for all services of a process. */
+  readonly feed?: ExecutionFeed
 }
 
 /** The variables service over a database; the bus only carries hints. */
 export function createVariablesService(options: VariablesOptions): VariablesService {
-  const { db, bus, clock = systemClock, keyRing = NO_KEYS } = options
+  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }) } = options
   const countedRead = createReadQueue({ sql: db, clock })
   const queuedWrite = createWriteQueue({ db, bus, clock, keyRing })
   const listed = createBatcher<ListRequest, Page<VariableRecord> & { readonly revision: number }>({
     groupOf: ({ executionId: _, signal: __, ...rest }) => stringifyJson(rest as unknown as JsonValue),
     load: (requests, signal) => variablePages(db.reading(signal), requests),
   })
-  const wakeUp = createWakeUps({ bus, findPositions: (ids) => findPositions(db, ids) })
-  const watching = { sql: db, share: createSharedCalls(), wakeUp }
+  const watching = { sql: db, share: createSharedCalls(), feed }
 
   /** A name that no variable could have is the caller's fault, unless a database taken over from NoETL holds it. */
   async function byName(executionId: ExecutionId, name: string, read: typeof countedRead): Promise<VariableRecord | null> {

@@ -6,6 +6,7 @@ import type { Page, PageRequest } from '../../src/core/cursor.js'
 import type { VariableFilter } from '../../src/core/filter.js'
 import type { ExecutionStatus } from '../../src/core/status.js'
 import type { Database } from '../../src/db/index.js'
+import { createExecutionFeed } from '../../src/executions/feed.js'
 import type { ExecutionRecord } from '../../src/executions/record.js'
 import { createExecutionsService, type ExecutionsService } from '../../src/executions/service.js'
 import { findExecution, lockOrCreateExecution, updateExecution } from '../../src/executions/store.js'
@@ -26,7 +27,7 @@ describeDatabase('executions', (open) => {
     executions = createExecutionsService({
       db,
       bus,
-      pollMs: 30,
+      feed: createExecutionFeed({ db, bus, pollMs: 30 }),
       variableFilter: ({ name }, next) => ({ sql: `t.var_name = $${next}::text`, parameters: [name?.eq ?? ''] }),
     })
   })

@@ -5,6 +5,7 @@ import { createEnding } from '../../src/access/ending.js'
 import type { Session } from '../../src/access/session.js'
 import { createMemoryBus } from '../../src/bus/index.js'
 import { ANONYMOUS } from '../../src/core/principal.js'
+import { createExecutionFeed } from '../../src/executions/feed.js'
 import { createExecutionsService } from '../../src/executions/service.js'
 import { ALWAYS_THERE, contextOf } from '../../src/graphql/context.js'
 import { createClientErrors } from '../../src/graphql/errors.js'
@@ -39,8 +40,9 @@ describeDatabase(`${SUBSCRIBERS} subscribers of the same`, (open) => {
   beforeAll(async () => {
     reads = countingDatabase(await open())
     const bus = createMemoryBus()
-    variables = createVariablesService({ db: reads.db, bus })
-    const executions = createExecutionsService({ db: reads.db, bus, variableFilter: variableFilterSql, pollMs: 60_000 })
+    const feed = createExecutionFeed({ db: reads.db, bus })
+    variables = createVariablesService({ db: reads.db, bus, feed })
+    const executions = createExecutionsService({ db: reads.db, bus, variableFilter: variableFilterSql, feed })
     const services = { variables, executions } as unknown as Services
     const yoga = createGraphQLServer(createClientErrors(() => undefined))
     const principal = ANONYMOUS

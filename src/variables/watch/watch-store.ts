@@ -7,7 +7,7 @@ import type { ChangeRecord, ChangeSetRecord } from '../record.js'
 import { CHANGE_COLUMNS, type ChangeRow, toChange } from '../store.js'
 
 /** Where an execution's change log stands. */
-export interface Position {
+interface Position {
   readonly revision: number
   /** The smallest `afterRevision` that still works. */
   readonly oldestRevision: number
@@ -24,20 +24,13 @@ function textSize(column: string): string {
     ELSE octet_length(${column}::text) END, 0)`
 }
 
-/** The positions of executions that exist. */
-export async function findPositions(sql: Sql, ids: readonly ExecutionId[]): Promise<Map<ExecutionId, Position>> {
-  const rows = await sql.rows<{ readonly id: bigint; readonly revision: bigint; readonly oldest_revision: bigint }>(
-    'SELECT id, revision, oldest_revision FROM transient.execution WHERE id = ANY($1::bigint[])',
-    ids,
-  )
-  return new Map(
-    rows.map((row) => [String(row.id), { revision: Number(row.revision), oldestRevision: Number(row.oldest_revision) }]),
-  )
-}
-
 /** The position of one execution; an unknown one stands at its beginning. */
 export async function findPosition(sql: Sql, id: ExecutionId): Promise<Position> {
-  return (await findPositions(sql, [id])).get(id) ?? UNKNOWN
+  const [row] = await sql.rows<{ readonly revision: bigint; readonly oldest_revision: bigint }>(
+    'SELECT revision, oldest_revision FROM transient.execution WHERE id = $1',
+    id,
+  )
+  return row === undefined ? UNKNOWN : { revision: Number(row.revision), oldestRevision: Number(row.oldest_revision) }
 }
 
 /** @throws TransientError REVISION_GONE with `oldestRevision`, when changes after the revision are no longer kept */

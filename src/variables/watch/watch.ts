@@ -4,11 +4,12 @@ import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { type JsonObject, stringifyJson } from '../../core/json.js'
 import type { SharedCalls } from '../../core/shared-calls.js'
 import { isStorableText } from '../../core/text.js'
+import { createWakeUp } from '../../core/wake-up.js'
 import type { Sql } from '../../db/database.js'
+import type { ExecutionFeed } from '../../executions/feed.js'
 import type { ChangeRecord } from '../record.js'
 import type { PollRequest, WatchEvent, WatchRequest } from '../requests.js'
 import { checkCounter } from '../validate.js'
-import type { WakeUp } from './wake-ups.js'
 import { checkKept, findPosition, type Pulled, type PullRequest, pullChanges } from './watch-store.js'
 
 /** Five seconds are promised; the rest is for the way. */
@@ -22,7 +23,7 @@ export interface WatchDependencies {
   readonly sql: Sql
   /** Who stands at the same place with the same filter reads on together, through whatever door. */
   readonly share: SharedCalls
-  readonly wakeUp: (executionId: ExecutionId) => WakeUp
+  readonly feed: ExecutionFeed
 }
 
 /**
@@ -40,7 +41,8 @@ export async function* watchVariables(
   const given = request.afterRevision ?? null
   if (given !== null) checkCounter(given, 'afterRevision')
   if (signal.aborted) return
-  const wakeUp = deps.wakeUp(executionId)
+  const wakeUp = createWakeUp()
+  const stop = deps.feed.listen(executionId, wakeUp.set)
   try {
     const start = await findPosition(deps.sql, executionId)
     let cursor = given ?? start.revision
@@ -48,7 +50,7 @@ export async function* watchVariables(
     let sentAt = performance.now()
     yield { kind: 'subscribed', executionId, revision: cursor, changes: [] }
     while (!signal.aborted) {
-      wakeUp.arm()
+      wakeUp.clear()
       const pulled = await pullPatiently(deps, { ...filter, after: cursor })
       const { sets, upTo } = pulled ?? { sets: [], upTo: null }
       for (const { revision, changes } of sets) {
@@ -63,11 +65,11 @@ export async function* watchVariables(
       }
       if (upTo === null) {
         const untilBookmark = Math.max(BOOKMARK_MS - (performance.now() - sentAt), 0) + 1
-        await wakeUp.wait(pulled === null ? Math.min(RETRY_MS, untilBookmark) : untilBookmark, signal)
+        await wakeUp.wait(signal, pulled === null ? Math.min(RETRY_MS, untilBookmark) : untilBookmark)
       }
     }
   } finally {
-    wakeUp.close()
+    stop()
   }
 }
 
@@ -95,20 +97,21 @@ export async function pollVariables(
   const filter = filterOf(executionId, request)
   let cursor = checkCounter(request.afterRevision, 'afterRevision')
   const endsAt = performance.now() + waitMs
-  const wakeUp = deps.wakeUp(executionId)
+  const wakeUp = createWakeUp()
+  const stop = deps.feed.listen(executionId, wakeUp.set)
   try {
     for (;;) {
-      wakeUp.arm()
+      wakeUp.clear()
       const { changes, upTo } = await pullTogether(deps, { ...filter, after: cursor })
       cursor = upTo ?? cursor
       const leftMs = endsAt - performance.now()
       if (changes.length > 0 || signal.aborted) return { revision: cursor, changes }
       if (upTo !== null) continue
       if (leftMs <= 0) return { revision: cursor, changes: [] }
-      await wakeUp.wait(leftMs, signal)
+      await wakeUp.wait(signal, leftMs)
     }
   } finally {
-    wakeUp.close()
+    stop()
   }
 }
 
