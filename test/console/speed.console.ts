@@ -138,12 +138,12 @@ it('the graph of a playbook of 200 steps can be read', async () => {
     `{ playbook(path: "${BRANCHING}") { steps { name description kind isIterator maxAttempts transitions { to when isElse isCase at } } } }`,
   )
   const began = performance.now()
-  const { places } = layoutSteps(playbook.steps)
+  const { positions } = layoutSteps(playbook.steps)
   const layoutMs = performance.now() - began
-  console.info(`layout of ${places.size} steps: ${Math.round(layoutMs)} ms`)
-  expect(places.size).toBeGreaterThanOrEqual(200)
+  console.info(`layout of ${positions.size} steps: ${Math.round(layoutMs)} ms`)
+  expect(positions.size).toBeGreaterThanOrEqual(200)
   expect(layoutMs).toBeLessThan(1_000)
-  const corners = [...places.values()]
+  const corners = [...positions.values()]
   const meet = corners.filter((a, index) =>
     corners.slice(index + 1).some((b) => Math.abs(a.x - b.x) < 196 && Math.abs(a.y - b.y) < 56),
   )

@@ -2,7 +2,7 @@ import { Badge, Button, Group, Popover, Text, UnstyledButton } from '@mantine/co
 import { formatCount, formatTime } from '../lib/format.js'
 import { useStore } from '../lib/store.js'
 import { type Link, link, retryNow } from '../live/link.js'
-import { type LivePlace, livePlace } from '../live/place.js'
+import { type LivePosition, livePosition } from '../live/position.js'
 import classes from './connection-badge.module.css'
 
 type State = 'connected' | 'catching-up' | 'offline' | 'connecting' | 'past'
@@ -15,24 +15,24 @@ const TITLES: Readonly<Record<State, string>> = {
   past: 'Past',
 }
 
-function stateOf({ phase }: Link, place: LivePlace | null): State | null {
+function stateOf({ phase }: Link, position: LivePosition | null): State | null {
   if (phase === 'idle') return null
   if (phase !== 'connected') return phase
-  if (place !== null && place.asOf !== null) return 'past'
-  const isBehind = place !== null && (!place.isLoaded || place.revision < place.target)
+  if (position !== null && position.asOf !== null) return 'past'
+  const isBehind = position !== null && (!position.isLoaded || position.revision < position.target)
   return isBehind ? 'catching-up' : 'connected'
 }
 
-function explain(state: State, since: number, place: LivePlace | null): string {
-  const at = place === null ? '' : ` Shown: revision ${formatCount(place.revision)}`
+function explain(state: State, since: number, position: LivePosition | null): string {
+  const at = position === null ? '' : ` Shown: revision ${formatCount(position.revision)}`
   if (state === 'offline')
     return `No connection since ${formatTime(new Date(since).toISOString())}.${at}. It goes on from there by itself, and misses nothing.`
-  if (state === 'catching-up' && place !== null)
-    return place.isLoaded
-      ? `Revision ${formatCount(place.revision)} of ${formatCount(place.target)} is shown.`
-      : `${formatCount(place.loaded)} of ${formatCount(place.total)} variables are here.`
-  if (state === 'past' && place !== null)
-    return `You look at revision ${formatCount(place.asOf ?? 0)}. Meanwhile the page follows on, up to revision ${formatCount(place.revision)}.`
+  if (state === 'catching-up' && position !== null)
+    return position.isLoaded
+      ? `Revision ${formatCount(position.revision)} of ${formatCount(position.target)} is shown.`
+      : `${formatCount(position.loaded)} of ${formatCount(position.total)} variables are here.`
+  if (state === 'past' && position !== null)
+    return `You look at revision ${formatCount(position.asOf ?? 0)}. Meanwhile the page follows on, up to revision ${formatCount(position.revision)}.`
   if (state === 'connecting') return 'Opening the connection to the server.'
   return `Every change is shown as it happens.${at === '' ? '' : `${at}.`}`
 }
@@ -40,8 +40,8 @@ function explain(state: State, since: number, place: LivePlace | null): string {
 /** Whether what one sees is what is: connected, catching up or offline, with the revision. */
 export function ConnectionBadge() {
   const now = useStore(link)
-  const place = useStore(livePlace)
-  const state = stateOf(now, place)
+  const position = useStore(livePosition)
+  const state = stateOf(now, position)
   if (state === null) return null
   return (
     <Popover width={280} withArrow shadow="md">
@@ -51,7 +51,7 @@ export function ConnectionBadge() {
           <span className={classes['title']} role="status">
             {TITLES[state]}
           </span>
-          {place !== null && <span className={classes['revision']}>r{formatCount(place.asOf ?? place.revision)}</span>}
+          {position !== null && <span className={classes['revision']}>r{formatCount(position.asOf ?? position.revision)}</span>}
         </UnstyledButton>
       </Popover.Target>
       <Popover.Dropdown>
@@ -60,7 +60,7 @@ export function ConnectionBadge() {
             {TITLES[state]}
           </Badge>
         </Group>
-        <Text size="sm">{explain(state, now.since, place)}</Text>
+        <Text size="sm">{explain(state, now.since, position)}</Text>
         {state === 'offline' && (
           <Button size="compact-sm" variant="light" mt="sm" onClick={retryNow}>
             Try now

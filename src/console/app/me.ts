@@ -1,7 +1,7 @@
 import { useEffect } from 'react'
 import { MeDocument, type MeQuery, type Right } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, isPassing } from '../lib/faults.js'
+import { describeError, isRetryable } from '../lib/faults.js'
 import { createStore, useStore } from '../lib/store.js'
 import { session } from './session.js'
 
@@ -21,7 +21,7 @@ async function ask(key: string | null): Promise<void> {
   if (asked !== key) return
   if (data) return caller.set(data.me)
   asked = undefined
-  if (isPassing(describeError(error))) setTimeout(() => session.get().key === key && void ask(key), RETRY_MS)
+  if (isRetryable(describeError(error))) setTimeout(() => session.get().key === key && void ask(key), RETRY_MS)
 }
 
 /** Who one is here, by the credential of this tab; null until the server has said so. */

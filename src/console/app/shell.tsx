@@ -11,7 +11,7 @@ import { session } from './session.js'
 import classes from './shell.module.css'
 import { ShortcutHelp } from './shortcut-help.js'
 
-const PLACES = [
+const NAV_LINKS = [
   { to: '/executions', title: 'Executions' },
   { to: '/playbooks', title: 'Playbooks' },
   { to: '/playground', title: 'Playground' },
@@ -30,7 +30,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <span>Transient</span>
         </Anchor>
         <nav aria-label="Console" className={classes['nav']}>
-          {PLACES.map(({ to, title }) => (
+          {NAV_LINKS.map(({ to, title }) => (
             <NavLink key={to} to={to} className={classes['place'] ?? ''}>
               {title}
             </NavLink>

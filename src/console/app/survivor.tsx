@@ -14,18 +14,18 @@ interface SurvivorProps {
 
 /** When a page breaks, or cannot be loaded because the server is away or was updated, the rest of the console stays. */
 export function Survivor({ children }: SurvivorProps) {
-  return <Boundary place={useLocation().pathname}>{children}</Boundary>
+  return <Boundary page={useLocation().pathname}>{children}</Boundary>
 }
 
-class Boundary extends Component<SurvivorProps & { readonly place: string }, Broken> {
+class Boundary extends Component<SurvivorProps & { readonly page: string }, Broken> {
   override state: Broken = { isBroken: false }
 
   static getDerivedStateFromError(): Broken {
     return { isBroken: true }
   }
 
-  override componentDidUpdate({ place }: { readonly place: string }): void {
-    if (this.state.isBroken && place !== this.props.place) this.setState({ isBroken: false })
+  override componentDidUpdate({ page }: { readonly page: string }): void {
+    if (this.state.isBroken && page !== this.props.page) this.setState({ isBroken: false })
   }
 
   override render() {
@@ -34,7 +34,7 @@ class Boundary extends Component<SurvivorProps & { readonly place: string }, Bro
       <Page title="This page cannot be shown">
         <Empty title="A part of it could not be loaded">
           <Text size="sm" c="dimmed">
-            The server may be away, or a newer one may have taken its place. What you have written is kept in this tab.
+            The server may be away, or a newer one may have replaced it. What you have written is kept in this tab.
           </Text>
           <Button size="xs" mt="xs" onClick={() => location.reload()}>
             Load the page again

@@ -11,7 +11,7 @@ import {
   type StepsQuery,
 } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault, hintFor, isPassing } from '../lib/faults.js'
+import { describeError, type Fault, hintFor, isRetryable } from '../lib/faults.js'
 import { useStore } from '../lib/store.js'
 
 /** One of the two, as it was when it was read. */
@@ -92,7 +92,7 @@ export function useSide(id: string, turn: number): Side {
       const side = await readSide(id)
       if (isOver) return
       setKnown({ id, side })
-      if (isPassing(side.fault)) timer = setTimeout(() => void read(), RETRY_MS)
+      if (isRetryable(side.fault)) timer = setTimeout(() => void read(), RETRY_MS)
     }
     void read()
     return () => {

@@ -7,7 +7,7 @@ import type { ComparedVariableFragment } from '../generated/graphql.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { useTyped } from '../lib/use-typed.js'
 import frame from '../ui/table.module.css'
-import { Concealed, Preview } from '../variables/variable-line.js'
+import { MaskedValue, Preview } from '../variables/variable-line.js'
 import classes from './compare-page.module.css'
 import type { Pair, Verdict } from './difference.js'
 import { ValueDifference } from './value-difference.js'
@@ -129,6 +129,6 @@ function Rows({ shown, chosen, onChoose }: RowsProps) {
 
 function Value({ variable }: { variable: ComparedVariableFragment | null }) {
   if (variable === null) return <span className={classes['none']}>missing</span>
-  if (variable.isSensitive) return <Concealed />
+  if (variable.isSensitive) return <MaskedValue />
   return <Preview preview={variable.preview.slice(0, 200)} size={variable.size} />
 }

@@ -3,7 +3,7 @@ import { IconPlayerPlayFilled } from '@tabler/icons-react'
 import { Link } from 'react-router'
 import { may, useMe } from '../app/me.js'
 import { FaultNote } from '../app/states.js'
-import { editorPlace } from '../lib/places.js'
+import { editorUrl } from '../lib/urls.js'
 import classes from './example-offer.module.css'
 import { type Example, MAIN_EXAMPLE, OTHER_EXAMPLES } from './examples.js'
 import { useRunExample } from './use-run-example.js'
@@ -41,11 +41,11 @@ export function ExampleOffer({ kicker }: { kicker: string }) {
         {fault && <FaultNote fault={fault} title="The example did not start" />}
         <Text size="sm" c="dimmed">
           Or{' '}
-          <Anchor component={Link} to={editorPlace({ example: MAIN_EXAMPLE.name })} size="sm" underline="always">
+          <Anchor component={Link} to={editorUrl({ example: MAIN_EXAMPLE.name })} size="sm" underline="always">
             read it first
           </Anchor>
           ,{' '}
-          <Anchor component={Link} to={editorPlace()} size="sm" underline="always">
+          <Anchor component={Link} to={editorUrl()} size="sm" underline="always">
             write a playbook of your own
           </Anchor>
           .
@@ -90,7 +90,7 @@ function Card({ example: { name, title, about, isSelfContained }, isAllowed, isR
         )}
         <Button
           component={Link}
-          to={editorPlace({ example: name })}
+          to={editorUrl({ example: name })}
           size="compact-sm"
           variant="default"
           aria-label={`Open ${title} in the editor`}

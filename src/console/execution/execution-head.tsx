@@ -18,8 +18,8 @@ import { Counts, StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
 import { copyWords, useCopy } from '../ui/use-copy.js'
 import classes from './execution-head.module.css'
-import type { PlaybookGraph } from './firing.js'
 import { Relatives } from './relatives.js'
+import type { PlaybookGraph } from './transitions.js'
 import { Workload } from './workload.js'
 
 interface ExecutionHeadProps {

@@ -8,7 +8,7 @@ import { words } from '../lib/format.js'
 import { useRead } from '../lib/use-read.js'
 import { useTitle } from '../lib/use-title.js'
 import { createExecutionFeed, isEnded } from '../live/execution-feed.js'
-import { livePlace } from '../live/place.js'
+import { livePosition } from '../live/position.js'
 import type { StepRow } from '../live/read-step.js'
 import { useFeed } from '../live/use-feed.js'
 import { createVariableFeed } from '../live/variable-feed.js'
@@ -57,7 +57,7 @@ function Moment({ head, steps, areStepsRead, variables }: MomentProps) {
   const { path = '', version = null } = head.playbook ?? {}
   const graph = useRead(PlaybookGraphDocument, head.playbook && { path, version })
   const playbook = graph.data?.playbook ?? null
-  usePlace(variables, head.revision, shown.asOf)
+  useLivePosition(variables, head.revision, shown.asOf)
   return (
     <div className={classes['page']} data-past={shown.asOf !== null || undefined}>
       <ExecutionHead now={head} shown={shown.head} steps={steps} shownSteps={shown.steps} playbook={playbook} />
@@ -84,7 +84,7 @@ function Moment({ head, steps, areStepsRead, variables }: MomentProps) {
   )
 }
 
-/** The server waits with us for an execution that it does not know: a write may give birth to it. */
+/** The server waits with us for an execution that it does not know: a write may create it. */
 function Waiting({ id, variables }: { id: string; variables: VariablesView }) {
   const [{ data }] = useQuery({ query: ExecutionByIdDocument, variables: { id } })
   if (data?.execution !== null) return <Reading id={id} variables={variables} />
@@ -105,15 +105,15 @@ function Waiting({ id, variables }: { id: string; variables: VariablesView }) {
 
 /** The badge must not say that one sees everything while one sees nothing. */
 function Reading({ id, variables }: { id: string; variables: VariablesView }) {
-  usePlace({ ...variables, isLoaded: false }, 0, null)
+  useLivePosition({ ...variables, isLoaded: false }, 0, null)
   return <Loading what={`execution ${id}`} />
 }
 
 /** Tells the badge in the header how far this page is. */
-function usePlace({ revision, loaded, total, isLoaded }: VariablesView, target: number, asOf: number | null): void {
+function useLivePosition({ revision, loaded, total, isLoaded }: VariablesView, target: number, asOf: number | null): void {
   useEffect(
-    () => livePlace.set({ revision, target, loaded, total, isLoaded, asOf }),
+    () => livePosition.set({ revision, target, loaded, total, isLoaded, asOf }),
     [revision, target, loaded, total, isLoaded, asOf],
   )
-  useEffect(() => () => livePlace.set(null), [])
+  useEffect(() => () => livePosition.set(null), [])
 }

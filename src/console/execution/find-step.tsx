@@ -1,7 +1,7 @@
 import { ActionIcon, Select, Tooltip } from '@mantine/core'
 import { IconCurrentLocation, IconSearch } from '@tabler/icons-react'
 import type { StepRow } from '../live/read-step.js'
-import type { GraphStep } from './firing.js'
+import type { GraphStep } from './transitions.js'
 
 interface FindStepProps {
   readonly steps: readonly GraphStep[]

@@ -4,11 +4,11 @@ import { Link } from 'react-router'
 import { createExecutionsFeed } from '../executions/executions-feed.js'
 import type { ExecutionHeadFragment } from '../generated/graphql.js'
 import { formatCount, plural } from '../lib/format.js'
-import { childrenPlace, comparePlace, playgroundPlace } from '../lib/places.js'
 import { visible } from '../lib/text.js'
+import { childrenUrl, compareUrl, playgroundUrl } from '../lib/urls.js'
 import { useFeed } from '../live/use-feed.js'
 import { StatusBadge } from '../ui/status-badge.js'
-import type { PlaybookGraph } from './firing.js'
+import type { PlaybookGraph } from './transitions.js'
 
 interface RelativesProps {
   readonly head: ExecutionHeadFragment
@@ -22,7 +22,7 @@ export function Relatives({ head, playbook }: RelativesProps) {
   const mayHaveChildren = playbook?.steps.some(({ kind }) => kind === 'playbook' || kind === 'workbook') ?? false
   return (
     <>
-      <Anchor component={Link} to={playgroundPlace(head.id)} size="sm" underline="always">
+      <Anchor component={Link} to={playgroundUrl(head.id)} size="sm" underline="always">
         try an expression
       </Anchor>
       {head.parent && (
@@ -36,7 +36,7 @@ export function Relatives({ head, playbook }: RelativesProps) {
         </Anchor>
       )}
       {head.rerunOf && (
-        <Anchor component={Link} to={comparePlace(head.rerunOf.id, head.id)} size="sm" underline="always">
+        <Anchor component={Link} to={compareUrl(head.rerunOf.id, head.id)} size="sm" underline="always">
           compare with it
         </Anchor>
       )}
@@ -71,7 +71,7 @@ function Children({ parent }: { parent: string }) {
           </Menu.Item>
         ))}
         {total > Math.min(rows.length, MAX_LISTED) && (
-          <Menu.Item component={Link} to={childrenPlace(parent)}>
+          <Menu.Item component={Link} to={childrenUrl(parent)}>
             All {formatCount(total)}
           </Menu.Item>
         )}

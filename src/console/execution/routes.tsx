@@ -4,8 +4,8 @@ import { RenderTemplateDocument } from '../generated/graphql.js'
 import { cut, visible } from '../lib/text.js'
 import { useRead } from '../lib/use-read.js'
 import type { StepRow } from '../live/read-step.js'
-import { endOf, type GraphStep, type Looked, lookedAt } from './firing.js'
 import classes from './routes.module.css'
+import { endOf, type GraphStep, type Looked, lookedAt } from './transitions.js'
 import { outsideOf, pathsIn } from './worth.js'
 
 interface RoutesProps {

@@ -8,11 +8,11 @@ import { useRead } from '../lib/use-read.js'
 import type { StepRow } from '../live/read-step.js'
 import { Counts, StatusBadge } from '../ui/status-badge.js'
 import { Duration, Time } from '../ui/ticking.js'
-import type { GraphStep } from './firing.js'
 import { Iterations } from './iterations.js'
 import { Outcome } from './part.js'
 import { Routes } from './routes.js'
 import classes from './step-detail.module.css'
+import type { GraphStep } from './transitions.js'
 
 interface StepDetailProps {
   readonly id: string

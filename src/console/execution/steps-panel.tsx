@@ -8,11 +8,11 @@ import { useSearchState } from '../lib/use-search-state.js'
 import type { StepRow } from '../live/read-step.js'
 import type { VariableRow } from '../live/variable-table.js'
 import { FindStep } from './find-step.js'
-import type { PlaybookGraph } from './firing.js'
 import type { GraphViewProps } from './graph/elements.js'
 import { StepDetail } from './step-detail.js'
 import classes from './steps-panel.module.css'
 import { Timeline } from './timeline.js'
+import type { PlaybookGraph } from './transitions.js'
 
 const VIEWS = [
   { value: 'graph', label: 'Graph' },

@@ -7,7 +7,7 @@ import { FaultNote } from '../app/states.js'
 import { CancelDocument, type ExecutionRowFragment } from '../generated/graphql.js'
 import { describeError, type Fault } from '../lib/faults.js'
 import { plural } from '../lib/format.js'
-import { comparePlace } from '../lib/places.js'
+import { compareUrl } from '../lib/urls.js'
 import { isEnded } from '../live/execution-feed.js'
 import { ConfirmButton } from '../ui/confirm-button.js'
 
@@ -61,7 +61,7 @@ export function BulkBar({ rows, chosen, onChoose }: BulkBarProps) {
         Cancel {alive.length} running
       </ConfirmButton>
       {second !== undefined && third === undefined && (
-        <Button component={Link} to={comparePlace(first ?? '', second)} size="compact-sm" variant="default">
+        <Button component={Link} to={compareUrl(first ?? '', second)} size="compact-sm" variant="default">
           Compare the two
         </Button>
       )}

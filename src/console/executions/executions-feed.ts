@@ -5,7 +5,7 @@ import {
   ExecutionsLiveDocument,
 } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault, isPassing } from '../lib/faults.js'
+import { describeError, type Fault, isRetryable } from '../lib/faults.js'
 import { createStore, type Store } from '../lib/store.js'
 import { follow } from '../live/follow.js'
 import { holdLink, untilRetry } from '../live/link.js'
@@ -58,7 +58,7 @@ export function createExecutionsFeed(filter: ExecutionFilter): ExecutionsFeed {
         break
       }
       view.set({ ...view.get(), fault })
-      if (!isPassing(fault)) break
+      if (!isRetryable(fault)) break
       await untilRetry(stop.signal)
     }
     isReading = false
@@ -83,8 +83,8 @@ export function createExecutionsFeed(filter: ExecutionFilter): ExecutionsFeed {
     const { rows, total } = view.get()
     const at = rows.findIndex(({ id }) => id === row.id)
     if (at >= 0) return view.set({ ...view.get(), rows: rows.with(at, row) })
-    const place = rows.findIndex(({ createdAt, id }) => createdAt < row.createdAt || (createdAt === row.createdAt && id < row.id))
-    view.set({ ...view.get(), rows: rows.toSpliced(place < 0 ? rows.length : place, 0, row), total: total + 1 })
+    const index = rows.findIndex(({ createdAt, id }) => createdAt < row.createdAt || (createdAt === row.createdAt && id < row.id))
+    view.set({ ...view.get(), rows: rows.toSpliced(index < 0 ? rows.length : index, 0, row), total: total + 1 })
   }
 
   /** One of the rows has changed, and may match no longer. */

@@ -1,6 +1,6 @@
 /**
  * Puts a text on the clipboard. Browsers give the clipboard itself to pages of https and of this machine only; elsewhere it goes
- * the old way, through a selection. Answers whether it is there.
+ * the old way, through a selection. Returns whether it is there.
  */
 export async function copyText(text: string): Promise<boolean> {
   if (window.isSecureContext) {
@@ -22,8 +22,8 @@ function copySelected(text: string): boolean {
   area.setAttribute('aria-hidden', 'true')
   area.className = 'offscreen'
   // Beside what has the focus: a dialog would take it away from anything outside of it.
-  const place = focused?.closest('[role="dialog"]') ?? document.body
-  place.append(area)
+  const parent = focused?.closest('[role="dialog"]') ?? document.body
+  parent.append(area)
   area.select()
   const isDone = document.execCommand('copy')
   area.remove()

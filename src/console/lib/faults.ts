@@ -26,7 +26,7 @@ const HINTS: Readonly<Record<string, string>> = {
 /** Faults that pass by themselves: who only reads asks again, as long as it takes. */
 const PASSING = new Set(['UNREACHABLE', 'OVERLOADED', 'RATE_LIMITED'])
 
-export function isPassing(fault: Fault | null): boolean {
+export function isRetryable(fault: Fault | null): boolean {
   return fault !== null && PASSING.has(fault.code)
 }
 

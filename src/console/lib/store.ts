@@ -4,7 +4,7 @@ import { useSyncExternalStore } from 'react'
 export interface Store<Value> {
   get(): Value
   set(value: Value): void
-  /** Answers the function that ends it. */
+  /** Returns the function that ends it. */
   subscribe(listener: () => void): () => void
 }
 

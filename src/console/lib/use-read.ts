@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from 'react'
 import { type JsonValue, stringifyJson } from '../../core/json.js'
 import { session } from '../app/session.js'
 import { client } from './client.js'
-import { describeError, type Fault, isPassing } from './faults.js'
+import { describeError, type Fault, isRetryable } from './faults.js'
 import { useStore } from './store.js'
 
 export interface Reading<Data> {
@@ -43,7 +43,7 @@ export function useRead<Data, Input extends Record<string, unknown>>(
       if (isOver) return
       const fault = describeError(error)
       setAnswer({ key, data: data ?? null, fault })
-      if (isPassing(fault)) timer = setTimeout(() => void ask(), RETRY_MS)
+      if (isRetryable(fault)) timer = setTimeout(() => void ask(), RETRY_MS)
     }
     void ask()
     return () => {

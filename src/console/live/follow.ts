@@ -1,11 +1,11 @@
 import { stringifyDocument, type TypedDocumentNode } from '@urql/core'
 import { refusal } from '../app/admission.js'
-import { type Fault, faultOf, isPassing } from '../lib/faults.js'
+import { type Fault, faultOf, isRetryable } from '../lib/faults.js'
 import { FORBIDDEN, holdLink, openSocket, untilRetry } from './link.js'
 
 export interface Following<Result, Input> {
   readonly document: TypedDocumentNode<Result, Input>
-  /** Asked for each connection anew: the place to go on from is in it. */
+  /** Asked for each connection anew: it contains the position to go on from. */
   readonly variables: () => Input
   readonly onData: (data: Result) => void
   /** Whether nothing more can come: then the server's end of the subscription is the end. By default it is only a pause. */
@@ -16,7 +16,7 @@ export interface Following<Result, Input> {
 
 type Outcome = 'ended' | 'lost' | Fault
 
-/** Follows a subscription over as many connections as it takes; answers the function that ends it. */
+/** Follows a subscription over as many connections as it takes; returns the function that ends it. */
 export function follow<Result, Input extends Record<string, unknown>>(following: Following<Result, Input>): () => void {
   const stop = new AbortController()
   void run(following, stop.signal)
@@ -78,7 +78,7 @@ function connect<Result, Input extends Record<string, unknown>>(
 
 function outcomeOf(error: Parameters<typeof faultOf>[0]): Outcome {
   const fault = faultOf(error)
-  return isPassing(fault) || fault.code === 'INTERNAL' ? 'lost' : fault
+  return isRetryable(fault) || fault.code === 'INTERNAL' ? 'lost' : fault
 }
 
 function outcomeOfClosing(event: unknown): Outcome {

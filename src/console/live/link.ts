@@ -82,7 +82,7 @@ export function openSocket(): Client {
   return opened
 }
 
-/** Counts who needs the socket; answers the function that gives it back. */
+/** Counts who needs the socket; returns the function that gives it back. */
 export function holdLink(): () => void {
   users += 1
   settle()

@@ -17,11 +17,11 @@ interface Request {
   readonly onPage: (page: VariablesPage, index: number) => void
 }
 
-/** Reads all variables of an execution, page after page; answers what went wrong, or null. */
+/** Reads all variables of an execution, page after page; returns what went wrong, or null. */
 export async function readVariables({ id, asOf, signal, onPage }: Request): Promise<Fault | null> {
-  let place: { after: string | null; asOf: number | null } = { after: null, asOf }
+  let page: { after: string | null; asOf: number | null } = { after: null, asOf }
   for (let index = 0; ; index += 1) {
-    const { data, error } = await client.query(VariablesDocument, { id, ...place }).toPromise()
+    const { data, error } = await client.query(VariablesDocument, { id, ...page }).toPromise()
     if (signal.aborted) return null
     const fault = describeError(error)
     if (fault !== null) return fault
@@ -29,6 +29,6 @@ export async function readVariables({ id, asOf, signal, onPage }: Request): Prom
     const { nodes, pageInfo, totalCount, revision } = data.variables
     onPage({ rows: nodes, total: totalCount, revision: revision ?? 0 }, index)
     if (!pageInfo.hasNextPage) return null
-    place = { after: pageInfo.endCursor, asOf: place.asOf ?? revision }
+    page = { after: pageInfo.endCursor, asOf: page.asOf ?? revision }
   }
 }

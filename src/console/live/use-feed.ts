@@ -16,13 +16,13 @@ export function useFeedHandle<View, Kind extends Feed<View>>(
   create: (key: string) => Kind & Feed<View>,
   key: string,
 ): [View, Kind] {
-  const holder = useMemo(() => createHolder<View, Kind>(() => create(key)), [create, key])
-  useEffect(() => holder.hold(), [holder])
-  return [useStore(holder), holder.open()]
+  const lifetime = useMemo(() => createFeedLifetime<View, Kind>(() => create(key)), [create, key])
+  useEffect(() => lifetime.mount(), [lifetime])
+  return [useStore(lifetime), lifetime.open()]
 }
 
 /** Starts with the first look, so that rendering needs no effect first; React's double mount gives it back and takes it again. */
-function createHolder<View, Kind extends Feed<View>>(create: () => Kind) {
+function createFeedLifetime<View, Kind extends Feed<View>>(create: () => Kind) {
   let feed: Kind | null = null
   const listeners = new Set<() => void>()
   let unsubscribe: () => void = () => undefined
@@ -52,7 +52,7 @@ function createHolder<View, Kind extends Feed<View>>(create: () => Kind) {
         listeners.delete(listener)
       }
     },
-    hold() {
+    mount() {
       open()
       let { key } = session.get()
       const forget = session.subscribe(() => {

@@ -1,5 +1,5 @@
 import { VariablesLiveDocument, type VariablesLiveSubscription } from '../generated/graphql.js'
-import { type Fault, isForbidden, isPassing } from '../lib/faults.js'
+import { type Fault, isForbidden, isRetryable } from '../lib/faults.js'
 import type { Store } from '../lib/store.js'
 import { follow } from './follow.js'
 import { holdLink, untilRetry } from './link.js'
@@ -37,7 +37,7 @@ export function createVariableFeed(id: string): VariableFeed {
       const fault = await readAll(signal)
       if (signal.aborted) return false
       if (fault === null) return true
-      table.fail(isPassing(fault) || fault.code === 'REVISION_GONE' ? null : fault)
+      table.fail(isRetryable(fault) || fault.code === 'REVISION_GONE' ? null : fault)
       if (isForbidden(fault)) return false
       await untilRetry(signal)
     }

@@ -1,4 +1,4 @@
-import { type Fault, isPassing } from '../lib/faults.js'
+import { type Fault, isRetryable } from '../lib/faults.js'
 import { createStore, type Store } from '../lib/store.js'
 import { byName } from '../lib/text.js'
 import { readVariables } from '../live/read-variables.js'
@@ -47,7 +47,7 @@ export function createPastFeed(id: string): PastFeed {
       onPage: (page) => rows.push(...page.rows.map((row) => ({ ...row, seenAt: 0 }))),
     })
     if (signal.aborted) return
-    if (isPassing(fault)) timer = setTimeout(() => go(revision), RETRY_MS)
+    if (isRetryable(fault)) timer = setTimeout(() => go(revision), RETRY_MS)
     if (fault !== null) return show(revision, view.get()?.variables.rows ?? [], fault)
     rows.sort((a, b) => byName(a.name, b.name))
     if (rows.length <= KEPT_ROWS) keep(revision, rows)

@@ -28,7 +28,7 @@ interface TimeBarProps {
 
 /** Goes through the revisions of an execution; says plainly when what one sees is the past. */
 export function TimeBar({ newest, at, shown, time, steps, onGo }: TimeBarProps) {
-  const place = Math.min(at ?? newest, newest)
+  const displayed = Math.min(at ?? newest, newest)
   const [isPlaying, play] = usePlay({ at, newest, isSettled: at === null || at === shown, onGo })
   const go = (revision: number) => {
     play(false)
@@ -39,21 +39,21 @@ export function TimeBar({ newest, at, shown, time, steps, onGo }: TimeBarProps) 
     onGo(null)
   }
   useShortcuts([
-    [',', () => go(place - 1)],
-    ['.', () => at !== null && go(place + 1)],
+    [',', () => go(displayed - 1)],
+    ['.', () => at !== null && go(displayed + 1)],
     ['n', leave],
   ])
-  const words = `Revision ${formatCount(place)} of ${formatCount(newest)}`
+  const words = `Revision ${formatCount(displayed)} of ${formatCount(newest)}`
   return (
     <section className={`panel ${classes['bar']}`} data-past={at !== null || undefined} aria-label="Time">
       <div className={classes['buttons']}>
-        <Push label="One revision back" isOff={place === 0} onClick={() => go(place - 1)}>
+        <Push label="One revision back" isOff={displayed === 0} onClick={() => go(displayed - 1)}>
           <IconPlayerTrackPrevFilled size={14} />
         </Push>
         <Push label={isPlaying ? 'Pause' : 'Play the history'} isOff={newest === 0} onClick={() => play(!isPlaying)}>
           {isPlaying ? <IconPlayerPauseFilled size={15} /> : <IconPlayerPlayFilled size={15} />}
         </Push>
-        <Push label="One revision on" isOff={at === null || place === newest} onClick={() => go(place + 1)}>
+        <Push label="One revision on" isOff={at === null || displayed === newest} onClick={() => go(displayed + 1)}>
           <IconPlayerTrackNextFilled size={14} />
         </Push>
       </div>
@@ -65,7 +65,7 @@ export function TimeBar({ newest, at, shown, time, steps, onGo }: TimeBarProps) 
           min={0}
           max={newest}
           step={1}
-          value={place}
+          value={displayed}
           disabled={newest === 0}
           aria-label="Revision"
           aria-valuetext={at === null ? `The present, revision ${formatCount(newest)}` : words}

@@ -6,7 +6,7 @@ import { may, useMe } from '../app/me.js'
 import { FaultNote } from '../app/states.js'
 import type { PlaybookSourceQuery } from '../generated/graphql.js'
 import type { Fault } from '../lib/faults.js'
-import { playbookPlace } from '../lib/places.js'
+import { playbookUrl } from '../lib/urls.js'
 import { CodeEditor } from '../ui/code-editor.js'
 import { ConfirmButton } from '../ui/confirm-button.js'
 import { DiffView } from '../ui/diff-view.js'
@@ -106,7 +106,7 @@ export function Editor({ draftName, title, source, base, latest, trouble }: Edit
               component={Link}
               size="sm"
               underline="always"
-              to={playbookPlace(latest.path, { version: latest.version, against: draft.base })}
+              to={playbookUrl(latest.path, { version: latest.version, against: draft.base })}
             >
               See what changed
             </Anchor>

@@ -26,7 +26,7 @@ function summary({ findings, isValid, isCurrent }: FindingListProps): string {
   return isCurrent ? verdict : `${verdict} · checking …`
 }
 
-/** What is to be said about the text, in the order of its lines; each leads to its place. */
+/** What is to be said about the text, in the order of its lines; each leads to its position. */
 export function FindingList(props: FindingListProps) {
   const { findings, isValid, onGo } = props
   return (

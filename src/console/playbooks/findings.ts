@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../core/json.js'
 import type { ValidateQuery } from '../generated/graphql.js'
 
-/** Something to say about a text, at a place that counts from 1. */
+/** Something to say about a text, at a position that counts from 1. */
 export interface Finding {
   readonly severity: 'error' | 'warning' | 'info'
   readonly message: string

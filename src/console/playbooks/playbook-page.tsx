@@ -6,7 +6,7 @@ import { may, useMe } from '../app/me.js'
 import { Empty, FaultNote, Loading } from '../app/states.js'
 import { StartDialog } from '../executions/start-dialog.js'
 import { PlaybookSourceDocument, PlaybookVersionsDocument, type PlaybookVersionsQuery } from '../generated/graphql.js'
-import { editorPlace } from '../lib/places.js'
+import { editorUrl } from '../lib/urls.js'
 import { useRead } from '../lib/use-read.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { CodeView } from '../ui/code-view.js'
@@ -94,7 +94,7 @@ function Actions({ path, version, mayRun, onStart }: ActionsProps) {
       </Anchor>
       <Button
         component={Link}
-        to={editorPlace({ path, version })}
+        to={editorUrl({ path, version })}
         size="xs"
         variant="default"
         leftSection={<IconPencil size={14} />}
@@ -120,7 +120,7 @@ function Missing({ path, version }: { path: string; version: number | undefined 
           See what there is
         </Anchor>
         , or{' '}
-        <Anchor component={Link} to={editorPlace()} size="sm" underline="always">
+        <Anchor component={Link} to={editorUrl()} size="sm" underline="always">
           write it
         </Anchor>
         .

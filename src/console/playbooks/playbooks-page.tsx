@@ -8,7 +8,7 @@ import { ExampleOffer } from '../examples/example-offer.js'
 import { StartDialog } from '../executions/start-dialog.js'
 import type { PlaybookRowFragment } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
-import { editorPlace } from '../lib/places.js'
+import { editorUrl } from '../lib/urls.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { useTyped } from '../lib/use-typed.js'
 import { Page } from '../ui/page.js'
@@ -40,7 +40,7 @@ export function PlaybooksPage() {
       actions={
         <Button
           component={Link}
-          to={editorPlace()}
+          to={editorUrl()}
           leftSection={<IconPlus size={15} />}
           variant={isForbidden ? 'default' : 'filled'}
         >

@@ -4,8 +4,8 @@ import { useState } from 'react'
 import { Link } from 'react-router'
 import type { PlaybookRowFragment } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
-import { editorPlace, playbookPlace } from '../lib/places.js'
 import { visible } from '../lib/text.js'
+import { editorUrl, playbookUrl } from '../lib/urls.js'
 import frame from '../ui/table.module.css'
 import { Time } from '../ui/ticking.js'
 import classes from './playbooks-table.module.css'
@@ -64,7 +64,7 @@ function Row({ row: { path, name, description, version, registeredAt }, mayRun, 
   return (
     <tr className={frame['row']} data-playbook={path}>
       <td>
-        <Link to={playbookPlace(path)} className={frame['link']}>
+        <Link to={playbookUrl(path)} className={frame['link']}>
           <span className={frame['title']}>{visible(path)}</span>
           {name !== path && <span className={frame['under']}>{visible(name)}</span>}
         </Link>
@@ -76,7 +76,7 @@ function Row({ row: { path, name, description, version, registeredAt }, mayRun, 
       </td>
       <td data-column="actions">
         <Tooltip label="Edit">
-          <ActionIcon component={Link} to={editorPlace({ path })} variant="subtle" color="gray" aria-label={`Edit ${path}`}>
+          <ActionIcon component={Link} to={editorUrl({ path })} variant="subtle" color="gray" aria-label={`Edit ${path}`}>
             <IconPencil size={16} />
           </ActionIcon>
         </Tooltip>

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react'
 import { session } from '../app/session.js'
 import { type PlaybookRowFragment, PlaybooksDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault, isPassing } from '../lib/faults.js'
+import { describeError, type Fault, isRetryable } from '../lib/faults.js'
 import { useStore } from '../lib/store.js'
 import { byName } from '../lib/text.js'
 
@@ -35,7 +35,7 @@ export function usePlaybooks(): PlaybooksView {
         if (isOver) return
         if (!data || fault !== null) {
           setView((before) => ({ ...before, fault }))
-          if (isPassing(fault)) timer = setTimeout(() => void read(), RETRY_MS)
+          if (isRetryable(fault)) timer = setTimeout(() => void read(), RETRY_MS)
           return
         }
         const { nodes, pageInfo, totalCount }: typeof data.playbooks = data.playbooks

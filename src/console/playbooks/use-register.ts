@@ -3,7 +3,7 @@ import { useNavigate } from 'react-router'
 import { RegisterDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import { describeError, type Fault } from '../lib/faults.js'
-import { playbookPlace } from '../lib/places.js'
+import { playbookUrl } from '../lib/urls.js'
 import { type Finding, findingsIn } from './findings.js'
 
 /** A version of a playbook. */
@@ -65,7 +65,7 @@ export function useRegister(text: string, { base, onDone }: Registering) {
       }
       setRefusal(null)
       onDone()
-      await navigate(playbookPlace(outcome.path, { version: outcome.version }))
+      await navigate(playbookUrl(outcome.path, { version: outcome.version }))
     },
     [text, base?.path, base?.version, send, navigate, onDone],
   )

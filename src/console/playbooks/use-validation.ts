@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react'
 import { ValidateDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault, isPassing } from '../lib/faults.js'
+import { describeError, type Fault, isRetryable } from '../lib/faults.js'
 import { type Finding, findingsOf } from './findings.js'
 
 export interface Validation {
@@ -30,7 +30,7 @@ export function useValidation(text: string): Validation {
       if (data && fault === null)
         setKnown({ text, findings: findingsOf(data), isValid: data.validatePlaybook.valid, isCurrent: true, fault })
       else setKnown((before) => ({ ...before, fault }))
-      if (isPassing(fault)) timer = setTimeout(() => void ask(), RETRY_MS)
+      if (isRetryable(fault)) timer = setTimeout(() => void ask(), RETRY_MS)
     }
     timer = setTimeout(() => void ask(), TYPING_MS)
     return () => {

@@ -2,7 +2,7 @@ import { Text } from '@mantine/core'
 import { Link, useSearchParams } from 'react-router'
 import type { PlaybookVersionsQuery } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
-import { playbookPlace } from '../lib/places.js'
+import { playbookUrl } from '../lib/urls.js'
 import { Time } from '../ui/ticking.js'
 import classes from './playbook-page.module.css'
 
@@ -28,7 +28,7 @@ export function VersionList({ path, versions, total, chosen }: VersionListProps)
         {versions.map(({ version, registeredAt }) => (
           <li key={version}>
             <Link
-              to={playbookPlace(path, { version, ...(against !== undefined && against !== version && { against }) })}
+              to={playbookUrl(path, { version, ...(against !== undefined && against !== version && { against }) })}
               className={classes['version']}
               aria-current={version === chosen ? 'true' : undefined}
             >
@@ -42,7 +42,7 @@ export function VersionList({ path, versions, total, chosen }: VersionListProps)
             </Link>
             {version > 1 && (
               <Link
-                to={playbookPlace(path, { version, against: version - 1 })}
+                to={playbookUrl(path, { version, against: version - 1 })}
                 className={classes['changes']}
                 aria-label={`Changes of version ${version}`}
               >

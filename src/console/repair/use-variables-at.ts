@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
 import type { VariableRowFragment } from '../generated/graphql.js'
-import { type Fault, isPassing } from '../lib/faults.js'
+import { type Fault, isRetryable } from '../lib/faults.js'
 import { readVariables } from '../live/read-variables.js'
 
 interface VariablesAt {
@@ -26,8 +26,8 @@ export function useVariablesAt(id: string, revision: number | null): VariablesAt
       const rows: VariableRowFragment[] = []
       const fault = await readVariables({ id, asOf: revision, signal, onPage: (page) => rows.push(...page.rows) })
       if (signal.aborted) return
-      setView({ rows, isLoaded: !isPassing(fault), fault })
-      if (isPassing(fault)) timer = setTimeout(() => void read(), RETRY_MS)
+      setView({ rows, isLoaded: !isRetryable(fault), fault })
+      if (isRetryable(fault)) timer = setTimeout(() => void read(), RETRY_MS)
     }
     void read()
     return () => {

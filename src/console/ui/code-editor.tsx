@@ -11,7 +11,7 @@ import classes from './code-editor.module.css'
 import { highlighting } from './code-theme.js'
 import { yamlIndent } from './yaml-indent.js'
 
-/** Something wrong at a place; lines and columns count from 1. */
+/** Something wrong at a position; lines and columns count from 1. */
 export interface Problem {
   readonly severity: 'error' | 'warning' | 'info'
   readonly message: string
@@ -55,16 +55,16 @@ export function baseExtensions(language: CodeEditorProps['language']): Extension
 
 /** A text with line numbers, colours, and problems at their lines. Escape, then Tab, leaves it. */
 export function CodeEditor({ value, onChange, language, label, problems = NONE, target = null }: CodeEditorProps) {
-  const place = useRef<HTMLDivElement>(null)
+  const parent = useRef<HTMLDivElement>(null)
   const view = useRef<EditorView | null>(null)
   const listener = useRef(onChange)
   listener.current = onChange
   const first = useRef(value)
 
   useEffect(() => {
-    if (place.current === null) return
+    if (parent.current === null) return
     const editor = new EditorView({
-      parent: place.current,
+      parent: parent.current,
       state: EditorState.create({
         doc: first.current,
         extensions: [
@@ -99,7 +99,7 @@ export function CodeEditor({ value, onChange, language, label, problems = NONE, 
     editor.focus()
   }, [target])
 
-  return <div ref={place} className={classes['editor']} />
+  return <div ref={parent} className={classes['editor']} />
 }
 
 function positionOf({ doc }: EditorState, { line, column }: { line: number; column: number }): number {

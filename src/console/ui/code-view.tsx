@@ -9,6 +9,6 @@ interface CodeViewProps {
 
 /** A text to read and to copy from. */
 export function CodeView({ value, language, label }: CodeViewProps) {
-  const place = useReadOnlyText({ text: value, language, label, before: null })
-  return <div ref={place} className={classes['editor']} />
+  const parent = useReadOnlyText({ text: value, language, label, before: null })
+  return <div ref={parent} className={classes['editor']} />
 }

@@ -14,6 +14,6 @@ const compare = (original: string) =>
 
 /** What would differ, or did: removed and added lines together. */
 export function DiffView({ before, after, language, label }: DiffViewProps) {
-  const place = useReadOnlyText({ text: after, language, label, before, compare })
-  return <div ref={place} className={classes['editor']} />
+  const parent = useReadOnlyText({ text: after, language, label, before, compare })
+  return <div ref={parent} className={classes['editor']} />
 }

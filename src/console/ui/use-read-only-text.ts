@@ -14,11 +14,11 @@ interface ReadOnlyText {
 
 /** Puts a text with line numbers and colours into an element, to read and to copy from. */
 export function useReadOnlyText({ text, language, label, before, compare }: ReadOnlyText): RefObject<HTMLDivElement | null> {
-  const place = useRef<HTMLDivElement>(null)
+  const parent = useRef<HTMLDivElement>(null)
   useEffect(() => {
-    if (place.current === null) return
+    if (parent.current === null) return
     const view = new EditorView({
-      parent: place.current,
+      parent: parent.current,
       state: EditorState.create({
         doc: text,
         extensions: [
@@ -32,5 +32,5 @@ export function useReadOnlyText({ text, language, label, before, compare }: Read
     })
     return () => view.destroy()
   }, [text, language, label, before, compare])
-  return place
+  return parent
 }

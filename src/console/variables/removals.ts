@@ -15,7 +15,7 @@ export interface Removal {
 /** The last deletion; it waits for an undo until it is dismissed or another one follows. */
 export const removal = createStore<Removal | null>(null)
 
-/** Deletes a variable if it is still at that version; answers what went wrong, or null. */
+/** Deletes a variable if it is still at that version; returns what went wrong, or null. */
 export async function remove({ id, name, base }: Removal): Promise<Fault | null> {
   const input = { executionId: id, name, expectedVersion: base.version }
   const fault = describeError((await client.mutation(RemoveVariableDocument, { input }).toPromise()).error)
@@ -24,7 +24,7 @@ export async function remove({ id, name, base }: Removal): Promise<Fault | null>
   return fault
 }
 
-/** Puts it back as it was, unless somebody has created it anew; answers what went wrong, or null. */
+/** Puts it back as it was, unless somebody has created it anew; returns what went wrong, or null. */
 export async function undoRemoval({ id, name, base }: Removal): Promise<Fault | null> {
   const parsed = parseDraft(base.text)
   const value = 'value' in parsed ? parsed.value : null

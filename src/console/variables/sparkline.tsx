@@ -12,9 +12,9 @@ const HEIGHT = 64
 
 /** A number over revisions, as it went. */
 export function Sparkline({ points, label }: SparklineProps) {
-  const place = useRef<HTMLDivElement>(null)
+  const parent = useRef<HTMLDivElement>(null)
   useEffect(() => {
-    const element = place.current
+    const element = parent.current
     if (element === null) return
     const ink = getComputedStyle(element).getPropertyValue('--running')
     const chart = new uPlot(
@@ -38,7 +38,7 @@ export function Sparkline({ points, label }: SparklineProps) {
   const values = points.map(([, value]) => value)
   return (
     <div
-      ref={place}
+      ref={parent}
       role="img"
       aria-label={`${label}: from ${values[0]} to ${values.at(-1)}, between ${Math.min(...values)} and ${Math.max(...values)}`}
     />

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useState } from 'react'
 import { HistoryDocument, type HistoryQuery } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault, isPassing } from '../lib/faults.js'
+import { describeError, type Fault, isRetryable } from '../lib/faults.js'
 
 export type Change = HistoryQuery['variableHistory']['nodes'][number]
 
@@ -46,7 +46,7 @@ export function useHistory(id: string, name: string, version: number): [HistoryV
   )
   // biome-ignore lint/correctness/useExhaustiveDependencies: another version means that there are more changes
   useEffect(() => void read(null), [read, version])
-  const isLost = isPassing(view?.fault ?? null)
+  const isLost = isRetryable(view?.fault ?? null)
   useEffect(() => {
     if (!isLost) return
     const timer = setInterval(() => void read(null), RETRY_MS)

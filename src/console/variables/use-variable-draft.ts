@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { isJsonObject } from '../../core/json.js'
 import { type VariableType, VariableValueDocument, type VariableValueQuery } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
-import { describeError, type Fault, isPassing } from '../lib/faults.js'
+import { describeError, type Fault, isRetryable } from '../lib/faults.js'
 import { dropDraft, keepDraft, readDraft } from '../lib/kept-draft.js'
 import { pretty } from '../ui/pretty.js'
 
@@ -79,7 +79,7 @@ export function useVariableDraft(id: string, name: string) {
     if (!isBegun.current) void begin()
     isBegun.current = true
   }, [begin])
-  const isLost = draft === null && isPassing(fault)
+  const isLost = draft === null && isRetryable(fault)
   useEffect(() => {
     if (!isLost) return
     const timer = setInterval(() => void begin(), RETRY_MS)

@@ -41,7 +41,7 @@ export const VariableLine = memo(function VariableLine({ row, top, index, isChos
         </button>
       </span>
       <span role="cell" data-column="Value">
-        {row.isSensitive ? <Concealed /> : <Preview preview={row.preview} size={row.size} />}
+        {row.isSensitive ? <MaskedValue /> : <Preview preview={row.preview} size={row.size} />}
       </span>
       <span role="cell" data-column="Type">
         {words(row.type)}
@@ -78,7 +78,7 @@ export function Preview({ preview, size }: { preview: string; size: number }) {
 }
 
 /** A value that is encrypted: the list has only its mask. */
-export function Concealed() {
+export function MaskedValue() {
   return (
     <span className={classes['special']}>
       <IconLock size={11} aria-hidden="true" /> sensitive

@@ -3,7 +3,7 @@ import { useMemo } from 'react'
 import { isJsonObject, parseJson, stringifyJson } from '../../../core/json.js'
 import type { StepRow } from '../../live/read-step.js'
 import type { VariableRow } from '../../live/variable-table.js'
-import type { GraphStep } from '../firing.js'
+import type { GraphStep } from '../transitions.js'
 import { type Layout, labelsOf, NODE } from './layout.js'
 import { statesOf, takenArrows } from './route.js'
 import type { StepNodeType } from './step-node.js'
@@ -52,7 +52,7 @@ export function useNodes(elements: Elements): StepNodeType[] {
   return useMemo(() => {
     const states = statesOf(runs)
     const known = new Map(steps.map((step) => [step.name, step]))
-    return [...layout.places].map(([name, position]) => {
+    return [...layout.positions].map(([name, position]) => {
       const step = known.get(name)
       return {
         id: name,

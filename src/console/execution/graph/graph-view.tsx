@@ -6,7 +6,7 @@ import { toneOf } from '../../lib/iterations.js'
 import { currentStep } from '../find-step.js'
 import { type GraphViewProps, useEdges, useNodes } from './elements.js'
 import classes from './graph-view.module.css'
-import { layoutSteps, NODE, type Place } from './layout.js'
+import { layoutSteps, NODE, type Point } from './layout.js'
 import { LoopEdge } from './loop-edge.js'
 import { StepNode, type StepNodeType } from './step-node.js'
 import { WayEdge } from './way-edge.js'
@@ -55,7 +55,7 @@ export function GraphView(props: GraphViewProps) {
             nodeColor={colorOf}
           />
         )}
-        <Follow step={chosen} places={layout.places} />
+        <Follow step={chosen} positions={layout.positions} />
       </ReactFlow>
     </div>
   )
@@ -64,13 +64,13 @@ export function GraphView(props: GraphViewProps) {
 const READABLE = 0.6
 
 /** Brings the step that is chosen into sight, unless it is. */
-function Follow({ step, places }: { step: string; places: ReadonlyMap<string, Place> }) {
+function Follow({ step, positions }: { step: string; positions: ReadonlyMap<string, Point> }) {
   const { setCenter } = useReactFlow()
   const store = useStoreApi()
   const shown = useRef(step)
   useEffect(() => {
-    const place = places.get(step)
-    if (shown.current === step || !place) return
+    const position = positions.get(step)
+    if (shown.current === step || !position) return
     shown.current = step
     const bring = () => {
       const {
@@ -78,17 +78,17 @@ function Follow({ step, places }: { step: string; places: ReadonlyMap<string, Pl
         height,
         transform: [left, top, zoom],
       } = store.getState()
-      const [x, y] = [place.x * zoom + left, place.y * zoom + top]
+      const [x, y] = [position.x * zoom + left, position.y * zoom + top]
       const isInSight = x >= 0 && y >= 0 && x + NODE.width * zoom <= width && y + NODE.height * zoom <= height
       if (isInSight && zoom >= READABLE) return
       const isCalm = matchMedia('(prefers-reduced-motion: reduce)').matches
       const options = { zoom: Math.max(zoom, READABLE), duration: isCalm ? 0 : 350 }
-      void setCenter(place.x + NODE.width / 2, place.y + NODE.height / 2, options)
+      void setCenter(position.x + NODE.width / 2, position.y + NODE.height / 2, options)
     }
     // The detail below takes its room first.
     const timer = setTimeout(bring, 120)
     return () => clearTimeout(timer)
-  }, [step, places, setCenter, store])
+  }, [step, positions, setCenter, store])
   return null
 }
 

@@ -1,23 +1,23 @@
 import { Graph, layout } from '@dagrejs/dagre'
 import { cut } from '../../lib/text.js'
-import type { Arrow, GraphStep } from '../firing.js'
+import type { Arrow, GraphStep } from '../transitions.js'
 
 export const NODE = { width: 196, height: 56 }
 
-export interface Place {
+export interface Point {
   readonly x: number
   readonly y: number
 }
 
-/** How an arrow runs: past the other steps, with a place for its label. */
+/** How an arrow runs: past the other steps, with a position for its label. */
 export interface Way {
-  readonly points: readonly Place[]
-  readonly label: Place
+  readonly points: readonly Point[]
+  readonly label: Point
 }
 
 export interface Layout {
   /** Top left corners. */
-  readonly places: ReadonlyMap<string, Place>
+  readonly positions: ReadonlyMap<string, Point>
   /** By `from>to`; an arrow from a step to itself has none. */
   readonly ways: ReadonlyMap<string, Way>
 }
@@ -58,17 +58,17 @@ export function layoutSteps(steps: readonly GraphStep[]): Layout {
     }
   }
   layout(graph)
-  const places = new Map(
+  const positions = new Map(
     [...names].map((name) => {
-      const { x, y } = graph.node(name) as unknown as Place
+      const { x, y } = graph.node(name) as unknown as Point
       return [name, { x: x - NODE.width / 2, y: y - NODE.height / 2 }]
     }),
   )
   const ways = new Map<string, Way>(
     graph.edges().map((edge: { v: string; w: string }): [string, Way] => {
-      const { points, x, y } = graph.edge(edge) as unknown as { points: Place[] } & Place
+      const { points, x, y } = graph.edge(edge) as unknown as { points: Point[] } & Point
       return [`${edge.v}>${edge.w}`, { points, label: { x, y } }]
     }),
   )
-  return { places, ways }
+  return { positions, ways }
 }

@@ -1,7 +1,7 @@
 import type { StepStatus } from '../../generated/graphql.js'
 import type { IterationCounts } from '../../lib/iterations.js'
 import type { StepRow } from '../../live/read-step.js'
-import { firings, type GraphStep } from '../firing.js'
+import { type GraphStep, takenTransitions } from '../transitions.js'
 
 /** How a step stands, over all its visits. */
 export interface StepState {
@@ -27,6 +27,6 @@ export function statesOf(runs: readonly StepRow[]): Map<string, StepState> {
 /** How often each arrow `from>to` was taken, by what the visits' ends recorded. */
 export function takenArrows(steps: readonly GraphStep[], runs: readonly StepRow[]): Map<string, number> {
   const taken = new Map<string, number>()
-  for (const { from, to } of firings(steps, runs)) taken.set(`${from}>${to}`, (taken.get(`${from}>${to}`) ?? 0) + 1)
+  for (const { from, to } of takenTransitions(steps, runs)) taken.set(`${from}>${to}`, (taken.get(`${from}>${to}`) ?? 0) + 1)
   return taken
 }

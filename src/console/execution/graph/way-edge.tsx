@@ -1,12 +1,12 @@
 import { BaseEdge, type Edge, type EdgeProps } from '@xyflow/react'
-import type { Place, Way } from './layout.js'
+import type { Point, Way } from './layout.js'
 
 export type WayEdgeType = Edge<{ readonly way: Way }, 'way'>
 
-const middle = (a: Place, b: Place): Place => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 })
+const middle = (a: Point, b: Point): Point => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 })
 
 /** Through the points of the layout, round at each of them. */
-function pathOf(points: readonly Place[]): string {
+function pathOf(points: readonly Point[]): string {
   const [first, ...rest] = points
   if (!first) return ''
   const inner = rest.slice(0, -1).map((point, index) => {

@@ -61,14 +61,14 @@ export function lookedAt({ transitions }: GraphStep, end: StepEvent): Looked[] {
   })
 }
 
-interface Firing {
+interface TakenTransition {
   readonly from: string
   readonly to: string
   readonly revision: number
 }
 
 /** Every arrow that was taken, in the order of revisions. */
-export function firings(steps: readonly GraphStep[], runs: readonly StepRow[]): Firing[] {
+export function takenTransitions(steps: readonly GraphStep[], runs: readonly StepRow[]): TakenTransition[] {
   const known = new Map(steps.map((step) => [step.name, step]))
   return runs
     .flatMap(({ step: name, events }) => {
@@ -83,7 +83,7 @@ export function firings(steps: readonly GraphStep[], runs: readonly StepRow[]): 
 /** The revision at which a step's latest visit was opened: what stood before it. 0 where no arrow led there: it was the first. */
 export function openedAt(step: string, steps: readonly GraphStep[], runs: readonly StepRow[]): number {
   const visits = runs.filter((run) => run.step === step).length
-  const into = firings(steps, runs).filter(({ to }) => to === step)
+  const into = takenTransitions(steps, runs).filter(({ to }) => to === step)
   // The visit that no arrow led to is the first one of the execution.
   return into[visits - 1 - Math.max(0, visits - into.length)]?.revision ?? 0
 }

@@ -1,7 +1,7 @@
 import { createStore } from '../lib/store.js'
 
 /** Where the page that is open stands with what it shows. */
-export interface LivePlace {
+export interface LivePosition {
   /** Everything up to here is shown. */
   readonly revision: number
   /** The newest that the server told of. */
@@ -15,4 +15,4 @@ export interface LivePlace {
 }
 
 /** null on pages that show no one execution. */
-export const livePlace = createStore<LivePlace | null>(null)
+export const livePosition = createStore<LivePosition | null>(null)
