@@ -2,10 +2,10 @@ import type { ErrorCode } from '../core/errors.js'
 import type { JsonObject, JsonValue } from '../core/json.js'
 import type { ToolOutcome } from './tool.js'
 
-/** The largest answer of an http or postgres call. */
+/** The largest response of an http or postgres call. */
 export const ANSWER_LIMIT = 10 * 1024 * 1024
 
-/** The most rows of a postgres call's answer. */
+/** The most rows of a postgres call's result. */
 export const ROW_LIMIT = 100_000
 
 interface FailureParts {

@@ -23,7 +23,7 @@ export interface ToolEnvironment {
   readonly pythonMemoryMib: number
   /** Hosts that the http tool may reach although they are private: host, host:port or CIDR. */
   readonly allowHosts: readonly string[]
-  /** Whether loopback is open (a loopback server without a credential), but for the server's own port. */
+  /** Whether loopback is open (a loopback server without a credential), except for the server's own port. */
   readonly isLoopbackOpen: boolean
   readonly ownPort: number | null
 }
@@ -84,7 +84,7 @@ export interface ToolDefinition {
   readonly contextNames?: (parameters: JsonObject) => readonly string[] | 'all'
   /** Looks for what the schema cannot tell, once the parameters fit it and their templates compile. */
   readonly faults?: (parameters: JsonObject) => readonly ParameterFault[]
-  /** Renders the parameters to the input of `run`; pure but for reading the context. Throws TransientError TEMPLATE_*. */
+  /** Renders the parameters to the input of `run`; pure except for reading the context. Throws TransientError TEMPLATE_*. */
   render(parameters: JsonObject, renderer: Renderer): JsonObject
   /** Opens what the tool needs; null for kinds that the orchestrator itself carries out (`playbook`, `workbook`). */
   readonly open: ((environment: ToolEnvironment) => RunningTool) | null

@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/json.js'
 import { failed } from './outcome.js'
 import type { Isolation, RunningTool, ToolCallContext, ToolDefinition, ToolEnvironment, ToolOutcome } from './tool.js'
 
-/** A tool that was told to stop gets this long to clean up before its call is answered without it. */
+/** A tool that was told to stop gets this long to clean up before its call ends without it. */
 const STOP_GRACE_MS = 1500
 
 export interface Toolbox {

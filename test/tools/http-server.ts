@@ -11,9 +11,9 @@ export interface TestServer {
   close(): Promise<void>
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void
+type HttpResponse = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
-const ANSWERS: Record<string, Answer> = {
+const ANSWERS: Record<string, HttpResponse> = {
   '/echo': (request, response, body) => {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers, body }))

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { stringifyJson } from '../../src/core/json.js'
 import { createToolbox } from '../../src/tools/index.js'
+import { type CallEnd, startForkServer } from '../../src/tools/python/fork-server.js'
 import { findInterpreter } from '../../src/tools/python/interpreter.js'
 import { type MemoryGroup, openMemoryGroup } from '../../src/tools/python/memory-group.js'
 import { commandOf, modesOf } from '../../src/tools/python/sandbox.js'
-import { type CallEnd, startZygote } from '../../src/tools/python/zygote.js'
 import { within } from '../support/pace.js'
 import { environmentWith } from './call.js'
 
@@ -105,7 +105,7 @@ describe.skipIf(!isIsolated).each([
   if (interpreter === null || (isGrouped && first === null)) return it.skip('cannot be had here')
   const group: MemoryGroup | null = isGrouped ? openMemoryGroup() : null
   const options = { mode: modesOf()[0] ?? 'plain', interpreter, isNetworkOpen: false, memoryMib: MEMORY_MIB, group }
-  const parent = startZygote(commandOf(options), group)
+  const parent = startForkServer(commandOf(options), group)
   afterAll(() => parent.close())
   let nextId = 0
   const run = (code: string): Promise<CallEnd> =>

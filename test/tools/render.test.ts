@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { JsonObject, JsonValue } from '../../src/core/json.js'
 import { createContext, renderTree, toPlainContext } from '../../src/template/index.js'
 import { definitionOf, TOOLS } from '../../src/tools/index.js'
-import { placeIn, statementFromJson, statementText } from '../../src/tools/postgres/statement.js'
+import { positionIn, statementFromJson, statementText } from '../../src/tools/postgres/statement.js'
 import { namesSeen } from '../../src/tools/python/sees-context.js'
 import type { Renderer } from '../../src/tools/tool.js'
 
@@ -99,7 +99,7 @@ describe('rendering of a postgres step', () => {
       const at = text.findIndex(
         (character, index) => character === name && !/\w/.test(text[index + 1] ?? '') && !/[\w:]/.test(text[index - 1] ?? ''),
       )
-      const place = placeIn(last, [], (at < 0 ? text.join('').indexOf(`users${name}`) : at) + 1)
+      const place = positionIn(last, [], (at < 0 ? text.join('').indexOf(`users${name}`) : at) + 1)
       return [place?.line, place?.column]
     })
     expect(places).toEqual(expected)

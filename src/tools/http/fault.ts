@@ -1,4 +1,4 @@
-import { GuardRefusal } from './connect.js'
+import { AddressRefused } from './connect.js'
 
 const UNREACHED: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused: nothing listens there',
@@ -31,7 +31,7 @@ const CERTIFICATES: Readonly<Record<string, string>> = {
   HOSTNAME_MISMATCH: 'is for another name',
 }
 
-/** TLS that is answered by something else. */
+/** TLS where the peer speaks something else. */
 const NO_TLS =
   /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|UNKNOWN_PROTOCOL|UNEXPECTED_MESSAGE|RECORD_LAYER|BAD_RECORD_TYPE|INVALID_PACKET/
 const OTHER_VERSION = /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW/
@@ -45,7 +45,7 @@ const TLS_RECORD = /^[\x15\x16]\x03[\x00-\x04]/
 export function describeFault(error: unknown, url: URL): string | null {
   const where = `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`
   const causes = causesOf(error)
-  const refusal = causes.find((cause) => cause instanceof GuardRefusal)
+  const refusal = causes.find((cause) => cause instanceof AddressRefused)
   if (refusal) return refusal.message
   const codes = causes.flatMap((cause) => ('code' in cause && typeof cause.code === 'string' ? [cause.code] : []))
   for (const code of codes) {

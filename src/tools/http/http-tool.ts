@@ -3,7 +3,7 @@ import { flag, mapping, seconds, templateText } from '../parameters.js'
 import { defineTool } from '../tool.js'
 import { createHttpTool } from './http.js'
 
-/** Sends one HTTP request; an answer that is not 2xx is an error with its body kept. */
+/** Sends one HTTP request; a response that is not 2xx is an error with its body kept. */
 export const httpTool = defineTool({
   kind: 'http',
   parameters: z.strictObject({

@@ -5,22 +5,22 @@ import { isJsonNumber, type JsonObject, type JsonValue, numberText } from '../..
 import { linkSignals } from '../../core/linked-signal.js'
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolCallContext, ToolEnvironment, ToolOutcome } from '../tool.js'
-import { type Body, headersToJson, NO_BODY, readBody } from './answer.js'
+import { createAddressPolicy } from './address-policy.js'
 import { authHeaders } from './auth.js'
 import { BadInput } from './bad-input.js'
 import { createAgent } from './connect.js'
 import { AnswerTooLarge } from './content-encoding.js'
 import { describeFault } from './fault.js'
-import { createGuard } from './guard.js'
 import { follow, MAX_REDIRECTS } from './redirect.js'
 import { buildRequest, type HttpRequest } from './request.js'
+import { type Body, headersToJson, NO_BODY, readBody } from './response.js'
 
 /** Opens the http tool: two pools of connections, with and without the check of certificates. */
 export function createHttpTool(environment: ToolEnvironment): RunningTool {
-  const guard = createGuard(environment)
+  const policy = createAddressPolicy(environment)
   const agents = new Map<boolean, Agent>()
   const agentFor = (isCertificateChecked: boolean): Agent => {
-    const agent = agents.get(isCertificateChecked) ?? createAgent({ guard, isCertificateChecked })
+    const agent = agents.get(isCertificateChecked) ?? createAgent({ policy, isCertificateChecked })
     agents.set(isCertificateChecked, agent)
     return agent
   }
@@ -77,7 +77,7 @@ async function sendAll({ first, secretHeaders, agent, call, timeoutMs }: SendOpt
       const next = follow({ current, statusCode, headers, secretHeaders })
       if (next === null) {
         if (body.note !== null) call.log(`warning: the answer's ${body.note}\n`)
-        return answerOutcome(current, { statusCode, headers: headersToJson(headers), body })
+        return responseOutcome(current, { statusCode, headers: headersToJson(headers), body })
       }
       if (redirects === MAX_REDIRECTS) return failed('TOOL_FAILED', `${shown(first)} led to more than ${MAX_REDIRECTS} redirects`)
       current = next
@@ -109,13 +109,13 @@ async function send({ method, url, headers, body }: HttpRequest, agent: Agent, s
 /** No Content and Not Modified have no body, whatever their headers say of its length. */
 const BODILESS = new Set([204, 304])
 
-interface Answer {
+interface HttpResponse {
   readonly statusCode: number
   readonly headers: JsonObject
   readonly body: Body
 }
 
-function answerOutcome(sent: HttpRequest, { statusCode, headers, body: { data, isBase64, fault } }: Answer): ToolOutcome {
+function responseOutcome(sent: HttpRequest, { statusCode, headers, body: { data, isBase64, fault } }: HttpResponse): ToolOutcome {
   const extras = { status_code: statusCode, headers, ...(isBase64 ? { encoding: 'base64' } : {}) }
   if (statusCode < 200 || statusCode >= 300) {
     const reason = STATUS_CODES[statusCode] ?? ''

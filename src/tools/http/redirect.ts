@@ -1,6 +1,6 @@
-import { type HeaderValues, headerText } from './answer.js'
 import { BadInput } from './bad-input.js'
 import type { HttpRequest } from './request.js'
+import { type HeaderValues, headerText } from './response.js'
 
 export const MAX_REDIRECTS = 5
 
@@ -12,7 +12,7 @@ interface RedirectOptions {
   readonly secretHeaders: ReadonlySet<string>
 }
 
-/** The request that a redirect asks for, or null where the answer is none. */
+/** The request that a redirect asks for, or null where the response is none. */
 export function follow({ current, statusCode, headers, secretHeaders }: RedirectOptions): HttpRequest | null {
   const location = headerText(headers, 'location')
   if (![301, 302, 303, 307, 308].includes(statusCode) || location === '') return null

@@ -11,7 +11,7 @@ export interface HttpRequest {
 }
 
 /**
- * The request that an input means, but for its credential.
+ * The request that an input means, except for its credential.
  * @throws BadInput
  */
 export async function buildRequest(input: JsonObject, idempotencyKey: string): Promise<HttpRequest> {

@@ -1,6 +1,6 @@
 import { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonValue } from '../../core/json.js'
-import { createLocate, type Locate, type Origin, originsOf, placeAt } from './places.js'
+import { createLocate, type Locate, type Origin, originsOf, positionAt } from './positions.js'
 import { firstWords, isSignificant, splitStatements } from './split.js'
 import { HOLE, type SqlToken, unquote } from './sql-lexer.js'
 import type { Binding, Statement } from './statement.js'
@@ -87,8 +87,8 @@ function bindStatement(tokens: readonly SqlToken[], take: (count: number) => Hol
     if (token.text === '[') squareBrackets += 1
     if (token.text === ']') squareBrackets -= 1
     const holes = take(countHoles(token.text))
-    const place = { tokens, index, holes, options }
-    const binding = paramOf(token, squareBrackets > 0, place) ?? holeBinding(place)
+    const context = { tokens, index, holes, options }
+    const binding = paramOf(token, squareBrackets > 0, context) ?? holeBinding(context)
     if (binding) {
       if (binding.type !== null) dropWord(parts)
       bindings.push(binding)
@@ -115,15 +115,15 @@ function merged(origins: readonly Origin[]): Origin[] {
   })
 }
 
-interface HolePlace {
+interface HoleContext {
   readonly tokens: readonly SqlToken[]
   readonly index: number
   readonly holes: readonly Hole[]
   readonly options: Binder
 }
 
-function holeBinding(place: HolePlace): Binding | null {
-  const { tokens, index, holes, options } = place
+function holeBinding(context: HoleContext): Binding | null {
+  const { tokens, index, holes, options } = context
   const token = tokens[index]
   const [first] = holes
   if (!token || !first || token.type === 'comment') return null
@@ -134,14 +134,14 @@ function holeBinding(place: HolePlace): Binding | null {
   // A literal that is one whole template is that value: null is no text, a list or an object is bound as it is without quotes.
   const isWhole = token.type === 'hole' || unquote(token) === HOLE
   const value = isWhole ? first.value(isQuoted) : literalText(token, holes)
-  assertNoList(place, { value, source, isJoined: isWhole && first.isJoined && String(value).includes(',') })
+  assertNoList(context, { value, source, isJoined: isWhole && first.isJoined && String(value).includes(',') })
   const isComposite = Array.isArray(value) || isJsonObject(value)
   return {
     value,
     type: token.type === 'hole' ? null : literalType(tokens, index),
     isLiteral: token.type !== 'hole' && value !== null && !isComposite,
     source,
-    place: placeAt(options.locate, options.origins, token.at),
+    position: positionAt(options.locate, options.origins, token.at),
   }
 }
 
@@ -149,15 +149,15 @@ function countHoles(text: string): number {
   return text.split(HOLE).length - 1
 }
 
-function paramOf(token: SqlToken, isInSlice: boolean, place: HolePlace): Binding | null {
-  const { params, path, locate, origins } = place.options
+function paramOf(token: SqlToken, isInSlice: boolean, context: HoleContext): Binding | null {
+  const { params, path, locate, origins } = context.options
   const name = token.type === 'positional' ? token.text.slice(1) : token.type === 'named' ? token.name : undefined
   if (name === undefined) return null
   const value = params.get(name)
   const source = token.text
   if (value !== undefined) {
-    assertNoList(place, { value, source, isJoined: false })
-    return { value, type: null, isLiteral: false, source, place: placeAt(locate, origins, token.at) }
+    assertNoList(context, { value, source, isJoined: false })
+    return { value, type: null, isLiteral: false, source, position: positionAt(locate, origins, token.at) }
   }
   // `list[1:last]` is a slice.
   if (isInSlice && token.text.startsWith(':')) return null
@@ -170,8 +170,8 @@ interface Candidate {
   readonly isJoined: boolean
 }
 
-/** A template is one value: a list in the place of one element of IN would be compared as a whole, and find nothing. */
-function assertNoList({ tokens, index, options }: HolePlace, { value, source, isJoined }: Candidate): void {
+/** A template is one value: a list as one element of IN would be compared as a whole, and find nothing. */
+function assertNoList({ tokens, index, options }: HoleContext, { value, source, isJoined }: Candidate): void {
   if (!(Array.isArray(value) || isJoined) || !isElementOfIn(tokens, index)) return
   const found = isJoined ? 'gives one text that was joined from a list' : 'gives a list'
   const inner = source.startsWith('{{') ? (isJoined ? '{{ the list }}' : source) : source

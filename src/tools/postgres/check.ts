@@ -35,7 +35,7 @@ function partsOf(command: string): TemplatePart[] | null {
   }
 }
 
-/** Why a command cannot be rendered, with null in the place of every value. */
+/** Why a command cannot be rendered, with null for every value. */
 function renderFault(parameters: JsonObject): string | null {
   try {
     renderPostgres(parameters, OPEN)

@@ -34,7 +34,7 @@ const POOL_SIZE = 10
 const CONNECT_TIMEOUT_MS = 15_000
 const IDLE_MS = 30_000
 const MAX_STATEMENT_TIMEOUT_MS = 2 ** 31 - 1
-/** PostgreSQL's framing of an answer within the limits is never as much again. */
+/** PostgreSQL's framing of a result within the limits is never as much again. */
 const WIRE_LIMIT = 2 * ANSWER_LIMIT
 
 /** A PostgreSQL server behind a pool of connections. */

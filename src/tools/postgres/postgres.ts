@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.j
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolEnvironment, ToolOutcome } from '../tool.js'
 import { createPgDatabase, type SqlDatabase } from './pg-session.js'
-import type { SqlPlace } from './places.js'
+import type { SqlPosition } from './positions.js'
 import { runStatements, StatementFailed } from './run-statements.js'
 import { noticeText, SqlAnswerTooLarge, SqlFault, type SqlNotice } from './session.js'
 import { type Statement, statementFromJson } from './statement.js'
@@ -75,11 +75,11 @@ interface Failure {
 function failureOf({ error, statements, name }: Failure): ToolOutcome {
   if (error instanceof SqlAnswerTooLarge) return failed('TOOL_FAILED', `the answer of the database is ${error.message}`)
   if (error instanceof StatementFailed) {
-    const { fault, index, place } = error
+    const { fault, index, position } = error
     const where = index === null ? 'at the end of the transaction: ' : `statement ${index + 1} of ${statements.length}: `
     const extras: JsonObject = fault.sqlState === '' ? {} : { sql_state: fault.sqlState }
-    const text = `${statements.length > 1 ? where : ''}${faultText(fault, statements[index ?? -1], place)}`
-    return failed('TOOL_FAILED', text, { extras, details: detailsOf(fault, place) })
+    const text = `${statements.length > 1 ? where : ''}${faultText(fault, statements[index ?? -1], position)}`
+    return failed('TOOL_FAILED', text, { extras, details: detailsOf(fault, position) })
   }
   if (error instanceof SqlFault) {
     const details = detailsOf(error, null)
@@ -89,11 +89,11 @@ function failureOf({ error, statements, name }: Failure): ToolOutcome {
 }
 
 /** What `this.error` says beside code and message. */
-function detailsOf({ sqlState, fields }: SqlFault, place: SqlPlace | null): JsonObject {
+function detailsOf({ sqlState, fields }: SqlFault, position: SqlPosition | null): JsonObject {
   const { detail, hint, where, schema, table, column, dataType, constraint } = fields
   const known = {
     ...(sqlState === '' ? {} : { sqlstate: sqlState }),
-    ...(place ? { line: place.line, column: place.column } : {}),
+    ...(position ? { line: position.line, column: position.column } : {}),
   }
   const said = Object.entries({
     detail,
@@ -114,9 +114,13 @@ function shortened(text: string): string {
 }
 
 /** PostgreSQL names a bound value `$1`; the author wrote a template. */
-function faultText({ message, sqlState, fields }: SqlFault, statement: Statement | undefined, place: SqlPlace | null): string {
+function faultText(
+  { message, sqlState, fields }: SqlFault,
+  statement: Statement | undefined,
+  position: SqlPosition | null,
+): string {
   const { detail, hint } = fields
-  const at = place === null ? '' : ` (line ${place.line}, column ${place.column})`
+  const at = position === null ? '' : ` (line ${position.line}, column ${position.column})`
   const near = /at or near "\$(\d+)"/.exec(message)
   const source = statement?.bindings[Number(near?.[1]) - 1]?.source
   if (sqlState === '42601' && source !== undefined) {

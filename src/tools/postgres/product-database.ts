@@ -13,7 +13,7 @@ const checked = new WeakSet<PoolClient>()
 
 /**
  * Refuses a connection into the database of a Transient installation, unless its role has no way to the schemas there. Comparing
- * URLs would not do: a pooler, another name of the host or a tunnel lead to the same place. Asked once for each connection.
+ * URLs would not do: a pooler, another name of the host or a tunnel lead to the same database. Asked once for each connection.
  * @throws SqlFault
  */
 export async function assertNotProduct(client: PoolClient): Promise<void> {

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.j
 import { isMarkedSql, splitTemplate, type Template, type TemplatePart } from '../../template/index.js'
 import type { Renderer } from '../tool.js'
 import { bindStatements, type Hole } from './bind.js'
-import { createLocate, type Origin } from './places.js'
+import { createLocate, type Origin } from './positions.js'
 import { HOLE } from './sql-lexer.js'
 import { type Statement, statementToJson } from './statement.js'
 

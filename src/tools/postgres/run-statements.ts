@@ -1,16 +1,16 @@
 import { isJsonObject, type JsonObject } from '../../core/json.js'
 import { decodeRow } from './decode.js'
 import { encode, fits, ownType, type ParameterType } from './literal.js'
-import type { SqlPlace } from './places.js'
+import type { SqlPosition } from './positions.js'
 import { SqlFault, type SqlResult, type SqlSession } from './session.js'
-import { type Binding, isTransactionControl, opensTransaction, placeIn, type Statement, statementText } from './statement.js'
+import { type Binding, isTransactionControl, opensTransaction, positionIn, type Statement, statementText } from './statement.js'
 
 /** A statement that failed, which one it was (null: the transaction's end), and where its author wrote what is wrong. */
 export class StatementFailed extends Error {
   constructor(
     readonly fault: SqlFault,
     readonly index: number | null,
-    readonly place: SqlPlace | null = null,
+    readonly position: SqlPosition | null = null,
   ) {
     super(fault.message)
   }
@@ -19,7 +19,7 @@ export class StatementFailed extends Error {
 class LocatedFault extends Error {
   constructor(
     readonly fault: SqlFault,
-    readonly place: SqlPlace | null,
+    readonly position: SqlPosition | null,
   ) {
     super(fault.message)
   }
@@ -59,7 +59,7 @@ export async function runStatements(session: SqlSession, statements: readonly St
       const result = await runStatement(session, statement, statements.length > 1)
       if (!isTransactionControl(statement)) last = result
     } catch (error) {
-      if (error instanceof LocatedFault) throw new StatementFailed(error.fault, index, error.place)
+      if (error instanceof LocatedFault) throw new StatementFailed(error.fault, index, error.position)
       if (error instanceof SqlFault) throw new StatementFailed(error, index)
       throw error
     }
@@ -128,45 +128,45 @@ async function assertClosed(session: SqlSession, index: number): Promise<void> {
 
 async function runStatement(session: SqlSession, statement: Statement, mayBeInTransaction: boolean): Promise<SqlResult> {
   if (statement.bindings.length === 0) return located(statement, [], (text) => session.query(text))
-  const attempt = mayBeInTransaction && (await openProbe(session)) ? guarded(session) : plain(session)
+  const attempt = mayBeInTransaction && (await openProbe(session)) ? withSavepoint(session) : plain(session)
   const plan = await planBindings(statement, attempt)
   const values = statement.bindings.map(({ value, isLiteral }, index) =>
     isLiteral && typeof value === 'string' ? value : encode(value, plan.parameters[index] ?? UNKNOWN),
   )
-  if (attempt.isGuarded) await session.query(`RELEASE SAVEPOINT ${PROBE}`)
+  if (attempt.hasSavepoint) await session.query(`RELEASE SAVEPOINT ${PROBE}`)
   return located(statement, plan.types, (text) => session.query(text, values))
 }
 
 type Types = readonly (string | null)[]
 
-/** Uses a statement's text; of what the server refuses, the place is found where the author wrote it. */
+/** Uses a statement's text; of what the server refuses, the position is found where the author wrote it. */
 async function located<T>(statement: Statement, types: Types, use: (text: string) => Promise<T>): Promise<T> {
   try {
     return await use(statementText(statement, types))
   } catch (error) {
-    if (error instanceof SqlFault) throw new LocatedFault(error, placeOf(error, statement, types))
+    if (error instanceof SqlFault) throw new LocatedFault(error, positionOf(error, statement, types))
     throw error
   }
 }
 
-function placeOf({ fields }: SqlFault, statement: Statement, types: Types): SqlPlace | null {
-  return fields.position === undefined ? null : placeIn(statement, types, Number(fields.position))
+function positionOf({ fields }: SqlFault, statement: Statement, types: Types): SqlPosition | null {
+  return fields.position === undefined ? null : positionIn(statement, types, Number(fields.position))
 }
 
 interface Attempt {
-  readonly isGuarded: boolean
+  readonly hasSavepoint: boolean
   describe(text: string): Promise<ParameterType[] | SqlFault>
 }
 
 /** Outside a transaction a refused description costs nothing. */
 function plain(session: SqlSession): Attempt {
-  return { isGuarded: false, describe: (text) => describeParameters(session, text) }
+  return { hasSavepoint: false, describe: (text) => describeParameters(session, text) }
 }
 
 /** Inside one it would end the transaction: a savepoint takes it back. */
-function guarded(session: SqlSession): Attempt {
+function withSavepoint(session: SqlSession): Attempt {
   return {
-    isGuarded: true,
+    hasSavepoint: true,
     describe: async (text) => {
       const described = await describeParameters(session, text)
       if (described instanceof SqlFault) await session.query(`ROLLBACK TO SAVEPOINT ${PROBE}`)
@@ -201,12 +201,12 @@ async function planBindings(statement: Statement, attempt: Attempt): Promise<Bin
   if (inferred instanceof SqlFault) {
     const types = bindings.map(ownTypeOf)
     const parameters = await describe(types)
-    if (parameters instanceof SqlFault) throw new LocatedFault(inferred, placeOf(inferred, statement, []))
+    if (parameters instanceof SqlFault) throw new LocatedFault(inferred, positionOf(inferred, statement, []))
     return checkedPlan(statement, { types, parameters })
   }
   if (inferred.length !== bindings.length) {
     const message = `a template cannot stand in ${statement.words.join(' ')}: PostgreSQL takes values only in queries`
-    throw new LocatedFault(new SqlFault(message, '42601'), bindings[0]?.place ?? null)
+    throw new LocatedFault(new SqlFault(message, '42601'), bindings[0]?.position ?? null)
   }
   const types = bindings.map((binding, index) => {
     const isMisfit = binding.type === null && !binding.isLiteral && !fits(binding.value, inferred[index] ?? UNKNOWN)
@@ -224,12 +224,12 @@ function ownTypeOf({ value, type, isLiteral }: Binding): string {
 
 /** The text of a list is no value of its elements: it would be compared with them, and found nowhere. */
 function checkedPlan({ bindings }: Statement, plan: BindingPlan): BindingPlan {
-  for (const [index, { value, source, place }] of bindings.entries()) {
+  for (const [index, { value, source, position }] of bindings.entries()) {
     const isComposite = Array.isArray(value) || isJsonObject(value)
     if (!isComposite || fits(value, plan.parameters[index] ?? UNKNOWN)) continue
     const advice = Array.isArray(value) ? `\`= any(${source})\` compares with each of its elements, ` : ''
     const message = `${source} gives ${Array.isArray(value) ? 'a list' : 'an object'}, and PostgreSQL takes a single value there: ${advice}{{ ... | tojson }} gives its text`
-    throw new LocatedFault(new SqlFault(message, '42804'), place)
+    throw new LocatedFault(new SqlFault(message, '42804'), position)
   }
   return plan
 }

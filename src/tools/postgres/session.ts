@@ -25,7 +25,7 @@ export interface SqlFaultFields {
 
 const FAULT_FIELDS = ['detail', 'hint', 'position', 'where', 'schema', 'table', 'column', 'dataType', 'constraint'] as const
 
-/** An error that the database answered with. */
+/** An error that the database reported. */
 export class SqlFault extends Error {
   constructor(
     message: string,
@@ -66,7 +66,7 @@ export function noticeText({ severity, message, detail, hint }: SqlNotice): stri
   return `${severity ?? 'NOTICE'}: ${message ?? ''}\n${more}`
 }
 
-/** The answer is over a limit. */
+/** The result is over a limit. */
 export class SqlAnswerTooLarge extends Error {
   constructor(readonly limit: AnswerLimit) {
     super(`over the limit of ${limit}`)
@@ -78,9 +78,9 @@ export type AnswerLimit = typeof SIZE_LIMIT | typeof ROWS_LIMIT
 export const SIZE_LIMIT = '10 MiB'
 const ROWS_LIMIT = '100,000 rows'
 
-/** Counts an answer while it comes, so that no more of it than its limit is ever kept. */
+/** Counts a result while it comes, so that no more of it than its limit is ever kept. */
 export interface AnswerMeter {
-  /** The limit that the answer has passed with this row, or null. */
+  /** The limit that the result has passed with this row, or null. */
   add(row: readonly (string | null)[]): AnswerLimit | null
 }
 

@@ -1,5 +1,5 @@
 import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
-import { createLocate, type Origin, placeAt, type SqlPlace } from './places.js'
+import { createLocate, type Origin, positionAt, type SqlPosition } from './positions.js'
 
 /** A value that PostgreSQL gets beside the text, never in it. */
 export interface Binding {
@@ -10,7 +10,7 @@ export interface Binding {
   readonly isLiteral: boolean
   /** Where it came from, for messages: `{{ vars.id }}`. */
   readonly source: string
-  readonly place: SqlPlace | null
+  readonly position: SqlPosition | null
 }
 
 /** One statement, cut where its values stand: there is one part more than there are bindings. */
@@ -28,9 +28,9 @@ export function statementToJson({ parts, origins, bindings, words }: Statement):
     parts: [...parts],
     origins: origins.map((list) => list.map(({ at, line, column, isFixed }) => [at, line, column, isFixed])),
     bindings: bindings.map(
-      ({ value, type, isLiteral, source, place }): JsonObject => ({
+      ({ value, type, isLiteral, source, position }): JsonObject => ({
         ...{ value, type, is_literal: isLiteral, source },
-        place: place && { line: place.line, column: place.column },
+        place: position && { line: position.line, column: position.column },
       }),
     ),
     words: [...words],
@@ -60,7 +60,8 @@ function bindingFromJson(json: JsonObject): Binding {
     type: typeof type === 'string' ? type : null,
     isLiteral: isLiteral === true,
     source: typeof source === 'string' ? source : '',
-    place: isJsonNumber(line) && isJsonNumber(column) && Number(line) > 0 ? { line: Number(line), column: Number(column) } : null,
+    position:
+      isJsonNumber(line) && isJsonNumber(column) && Number(line) > 0 ? { line: Number(line), column: Number(column) } : null,
   }
 }
 
@@ -82,17 +83,17 @@ function bindingText(bindings: readonly Binding[], index: number, types: readonl
   return type === null ? ` $${index + 1} ` : ` ($${index + 1}::${type}) `
 }
 
-/** Where the author wrote what stands at a place of `statementText`, which the server counts in characters from 1. */
-export function placeIn(statement: Statement, types: readonly (string | null)[], position: number): SqlPlace | null {
+/** Where the author wrote what stands at a position of `statementText`, which the server counts in characters from 1. */
+export function positionIn(statement: Statement, types: readonly (string | null)[], position: number): SqlPosition | null {
   const { parts, origins, bindings } = statement
   let left = [...statementText(statement, types)].slice(0, position - 1).join('').length
   for (const [index, part] of parts.entries()) {
     if (index > 0) {
       const { length } = bindingText(bindings, index - 1, types)
-      if (left < length) return bindings[index - 1]?.place ?? null
+      if (left < length) return bindings[index - 1]?.position ?? null
       left -= length
     }
-    if (left < part.length || index === parts.length - 1) return placeAt(createLocate(part), origins[index] ?? [], left)
+    if (left < part.length || index === parts.length - 1) return positionAt(createLocate(part), origins[index] ?? [], left)
     left -= part.length
   }
   return null

@@ -159,7 +159,7 @@ class Confinement:
                 pass
 
     def watch(self, worker, user, group, askers):
-        """In the first process of a call: waits for the one that runs the code. Answers its status, or what it has too much of."""
+        """In the first process of a call: waits for the one that runs the code. Returns its status, or what it has too much of."""
         if group is not None:
             held = memory.Grouped(self.groups, group)
         else:
@@ -184,7 +184,7 @@ class Room:
             self.confinement.groups.enter(self.group)
 
     def enter(self, network):
-        """Closes the door behind the process that will run the code. Answers whether it has no network."""
+        """Closes the door behind the process that will run the code. Returns whether it has no network."""
         is_closed = self.confinement.is_network_closed
         if network is False and not is_closed:
             raise child.CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")

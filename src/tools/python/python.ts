@@ -1,9 +1,9 @@
 import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolCallContext, ToolEnvironment, ToolOutcome } from '../tool.js'
+import type { CallEnd } from './fork-server.js'
 import { unwrapResult } from './unwrap.js'
 import { createWarmPython } from './warm.js'
-import type { CallEnd } from './zygote.js'
 
 /** Opens the python tool: warm interpreters, restarted when they end. */
 export function createPythonTool(environment: ToolEnvironment): RunningTool {

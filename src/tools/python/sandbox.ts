@@ -33,7 +33,7 @@ const ETC = [
   ...['ld.so.conf', 'ld.so.conf.d', 'localtime', 'mime.types', 'nsswitch.conf', 'passwd', 'pki', 'protocols', 'resolv.conf'],
   ...['services', 'ssl', 'timezone'],
 ]
-/** Parts of the system that are shown whole; what lies below them needs no place of its own. */
+/** Parts of the system that are shown whole; what lies below them needs no mount of its own. */
 const SYSTEM = ['/usr', '/nix/store', '/gnu/store']
 const ROOT_LINKS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
 /** Never shown, whatever an interpreter names as its prefix. */

@@ -82,7 +82,7 @@ PROGRAMS = {} if MACHINE is None else {answers: build_program(MACHINE, *answers)
 
 
 def install(libc, is_asked, is_sharing_asked):
-    """For this process and all that it starts. Needs `no_new_privs`. Answers a descriptor on which those who want a session,
+    """For this process and all that it starts. Needs `no_new_privs`. Returns a descriptor on which those who want a session,
     or shared memory, ask, where `is_asked` and the kernel can (Linux 5.5); without it there are no sessions to be had."""
     if MACHINE is None:
         return None

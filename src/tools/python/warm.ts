@@ -1,8 +1,8 @@
 import type { Isolation, ToolEnvironment } from '../tool.js'
+import { type ForkServer, startForkServer } from './fork-server.js'
 import { findInterpreter, type Interpreter } from './interpreter.js'
 import { openMemoryGroup } from './memory-group.js'
 import { commandOf, type Mode, modesOf } from './sandbox.js'
-import { startZygote, type Zygote } from './zygote.js'
 
 /** The interpreter, and how far its calls are kept apart from the machine. */
 interface Opened {
@@ -14,8 +14,8 @@ interface Opened {
 
 /** The warm parents of the python tool: one without a network, and one with it once a step asks for it. */
 export interface WarmPython {
-  /** A parent that answers; a word where there can be none. */
-  parent(isNetworkOpen: boolean): Promise<Zygote | 'missing' | 'refused'>
+  /** A fork server that is ready; a word where there can be none. */
+  parent(isNetworkOpen: boolean): Promise<ForkServer | 'missing' | 'refused'>
   isolation(): Promise<Isolation>
   close(): Promise<void>
 }
@@ -24,13 +24,13 @@ const PROBE = '{"code":"result = 1","args":{},"libs":{},"context":{},"network":n
 
 /** Nothing is started before it is asked for. */
 export function createWarmPython(environment: ToolEnvironment): WarmPython {
-  const parents = new Map<boolean, Zygote>()
+  const parents = new Map<boolean, ForkServer>()
   let opening: Promise<Opened | 'missing' | 'refused'> | null = null
 
-  const start = ({ mode, interpreter, isGrouped }: Opened, isNetworkOpen: boolean): Zygote => {
+  const start = ({ mode, interpreter, isGrouped }: Opened, isNetworkOpen: boolean): ForkServer => {
     const group = isGrouped ? openMemoryGroup() : null
     const command = commandOf({ mode, interpreter, isNetworkOpen, memoryMib: environment.pythonMemoryMib, group })
-    const parent = startZygote(command, group)
+    const parent = startForkServer(command, group)
     parents.set(isNetworkOpen, parent)
     return parent
   }

@@ -51,7 +51,7 @@ class Watcher:
         self.look_at = time.monotonic() + LOOK_SECONDS
 
     def watch(self, askers):
-        """Waits for the worker, which sends over `askers` the descriptor to be asked on. Answers its status, or what it has too
+        """Waits for the worker, which sends over `askers` the descriptor to be asked on. Returns its status, or what it has too
         much of: `memory`, `sockets`."""
         woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -115,7 +115,7 @@ class Watcher:
             return
 
     def reap(self):
-        """Collects what has ended. Answers the status of the worker once that has."""
+        """Collects what has ended. Returns the status of the worker once that has."""
         try:
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)

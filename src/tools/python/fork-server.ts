@@ -17,7 +17,7 @@ export interface CallEnd {
 }
 
 /** A warm Python process that forks a child for every call. */
-export interface Zygote {
+export interface ForkServer {
   readonly isAlive: boolean
   run(id: string, payload: string): Promise<CallEnd>
   kill(id: string): void
@@ -25,7 +25,7 @@ export interface Zygote {
 }
 
 /** Starts the interpreter, with the group of the kernel that its calls are in; a failure to start shows as the end of the calls. */
-export function startZygote({ file, args }: Command, group: MemoryGroup | null): Zygote {
+export function startForkServer({ file, args }: Command, group: MemoryGroup | null): ForkServer {
   const waiting = new Map<string, (end: CallEnd) => void>()
   // The environment of a process can be read from the outside of it, so that no secret may be in it to begin with.
   const process = startProcess(file, args, group)
@@ -58,7 +58,7 @@ export function startZygote({ file, args }: Command, group: MemoryGroup | null):
       waiting.delete(id)
     }),
   )
-  // A write to a process that just ended fails here; its `close` event answers the calls.
+  // A write to a process that just ended fails here; its `close` event ends the calls.
   process.stdin.on('error', () => {})
 
   return {
@@ -96,7 +96,7 @@ async function stop(process: ChildProcess, exited: Promise<void>): Promise<void>
   clearTimeout(timer)
 }
 
-/** Cuts the answers (`end <id> <exit> <result bytes> <log bytes>`, then both) out of the stream. */
+/** Cuts the responses (`end <id> <exit> <result bytes> <log bytes>`, then both) out of the stream. */
 function createFrameReader(onEnd: (id: string, end: CallEnd) => void): (chunk: Buffer) => void {
   let chunks: Buffer[] = []
   let size = 0

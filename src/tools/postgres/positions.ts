@@ -1,22 +1,22 @@
-/** A place in the author's SQL; both count from 1. */
-export interface SqlPlace {
+/** A position in the author's SQL; both count from 1. */
+export interface SqlPosition {
   readonly line: number
   readonly column: number
 }
 
-/** From this character of a text on, the author wrote it from this place on. */
-export interface Origin extends SqlPlace {
+/** From this character of a text on, the author wrote it from this position on. */
+export interface Origin extends SqlPosition {
   readonly at: number
-  /** The text came of a template, and all of it stands for this place. */
+  /** The text came of a template, and all of it stands for this position. */
   readonly isFixed: boolean
 }
 
-/** The place of each character of a text, whose first is in line 1, column 1. */
-export type Locate = (at: number) => SqlPlace
+/** The position of each character of a text, whose first is in line 1, column 1. */
+export type Locate = (at: number) => SqlPosition
 
 const SURROGATE_PAIR = /[\ud800-\udbff][\udc00-\udfff]/g
 
-/** Goes through the text once: looking a place up takes the logarithm of its lines. Columns count characters, not UTF-16 units. */
+/** Goes through the text once: looking a position up takes the logarithm of its lines. Columns count characters, not UTF-16 units. */
 export function createLocate(text: string): Locate {
   const lines = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)]
   const pairs = Array.from(text.matchAll(SURROGATE_PAIR), ({ index }) => index)
@@ -27,8 +27,8 @@ export function createLocate(text: string): Locate {
   }
 }
 
-/** The place of a character of a text, by the last origin before it. */
-export function placeAt(locate: Locate, origins: readonly Origin[], at: number): SqlPlace | null {
+/** The position of a character of a text, by the last origin before it. */
+export function positionAt(locate: Locate, origins: readonly Origin[], at: number): SqlPosition | null {
   const origin = origins[countOrigins(origins, at) - 1]
   if (!origin) return null
   const { line, column } = origin
@@ -44,7 +44,7 @@ export function originsOf(
   origins: readonly Origin[],
   { from, to }: { readonly from: number; readonly to: number },
 ): Origin[] {
-  const first = placeAt(locate, origins, from)
+  const first = positionAt(locate, origins, from)
   const begun = countOrigins(origins, from)
   const isFixed = origins[begun - 1]?.isFixed ?? false
   const inside = origins.slice(begun, countOrigins(origins, to - 1)).map((origin) => ({ ...origin, at: origin.at - from }))

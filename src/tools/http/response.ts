@@ -104,7 +104,7 @@ function charsetInside(bytes: Buffer): string | null {
   return found?.[1] ?? /<meta[^>]*\scontent=["'][^"'>]*charset=([\w.:-]+)/i.exec(head)?.[1] ?? null
 }
 
-/** Header names in lower case; a repeated header is one text, but for cookies. */
+/** Header names in lower case; a repeated header is one text, except for cookies. */
 export function headersToJson(headers: HeaderValues): JsonObject {
   const entries = Object.entries(headers).flatMap(([name, value]): [string, JsonValue][] => {
     if (value === undefined) return []

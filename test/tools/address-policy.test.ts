@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createGuard } from '../../src/tools/http/guard.js'
+import { createAddressPolicy } from '../../src/tools/http/address-policy.js'
 
 const LOCAL = { allowHosts: [], isLoopbackOpen: true, ownPort: 4000 }
 const PUBLIC = { allowHosts: [], isLoopbackOpen: false, ownPort: 4000 }
@@ -37,8 +37,8 @@ const CASES: [string, number, boolean, boolean][] = [
 
 describe('the guard of the http tool', () => {
   it.each(CASES)('%s port %i: loopback server %s, public server %s', (address, port, onLocal, onPublic) => {
-    expect(createGuard(LOCAL)({ host: address, port, address }) === null).toBe(onLocal)
-    expect(createGuard(PUBLIC)({ host: address, port, address }) === null).toBe(onPublic)
+    expect(createAddressPolicy(LOCAL)({ host: address, port, address }) === null).toBe(onLocal)
+    expect(createAddressPolicy(PUBLIC)({ host: address, port, address }) === null).toBe(onPublic)
   })
 
   const ALLOWED: [string, { host: string; port: number; address: string }, boolean][] = [
@@ -62,6 +62,6 @@ describe('the guard of the http tool', () => {
     ['127.0.0.1:4000', { host: '127.0.0.1', port: 4000, address: '127.0.0.1' }, true],
   ]
   it.each(ALLOWED)('ALLOW_HOSTS=%s and %o: %s', (entry, target, isOpen) => {
-    expect(createGuard({ ...PUBLIC, allowHosts: [entry] })(target) === null).toBe(isOpen)
+    expect(createAddressPolicy({ ...PUBLIC, allowHosts: [entry] })(target) === null).toBe(isOpen)
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { bindStatements } from '../../src/tools/postgres/bind.js'
-import { createLocate } from '../../src/tools/postgres/places.js'
+import { createLocate } from '../../src/tools/postgres/positions.js'
 
 it('a place is that of its line and character, whatever characters stand before it', () => {
   const characters = fc.array(fc.constantFrom('a', '\n', '😀', 'é', '\r'), { maxLength: 40 })

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 
-export interface GuardOptions {
+export interface AddressPolicyOptions {
   /** Host, host:port or CIDR. */
   readonly allowHosts: readonly string[]
   readonly isLoopbackOpen: boolean
@@ -16,7 +16,7 @@ export interface Target {
 }
 
 /** Why an address may not be reached, or null when it may. */
-export type Guard = (target: Target) => string | null
+export type AddressPolicy = (target: Target) => string | null
 
 interface Rule {
   readonly host: string
@@ -37,9 +37,9 @@ const HINT = 'the setting ALLOW_HOSTS may open it'
 
 /**
  * Keeps playbooks from reaching what only this machine can reach. Public addresses are open; loopback where the
- * server is a loopback server, but for its own port; the rest only where `allowHosts` opens it.
+ * server is a loopback server, except for its own port; the rest only where `allowHosts` opens it.
  */
-export function createGuard({ allowHosts, isLoopbackOpen, ownPort }: GuardOptions): Guard {
+export function createAddressPolicy({ allowHosts, isLoopbackOpen, ownPort }: AddressPolicyOptions): AddressPolicy {
   const rules = allowHosts.map(parseRule)
   return ({ host, port, address }) => {
     if (!ipaddr.isValid(address)) return `${host} is no address that can be checked`
