@@ -15,13 +15,13 @@ export function withAliveFile(calls: TaskCalls, path: string): TaskCalls {
     throw new UsageError(`--alive-file: ${path} cannot be written`)
   }
   const alive = async <T>(call: Promise<T>): Promise<T> => {
-    const answer = await call
+    const response = await call
     try {
       touch()
     } catch {
-      // A file that cannot be written grows old, which is what its reader looks at; the answer may be a task.
+      // A file that cannot be written grows old, which is what its reader looks at; the response may be a task.
     }
-    return answer
+    return response
   }
   return {
     claim: (options) => alive(calls.claim(options)),

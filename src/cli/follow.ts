@@ -6,7 +6,7 @@ import {
   ListStepsDocument,
   type ListStepsQuery,
 } from '../sdk/generated/graphql.js'
-import { isPassing, pause } from '../sdk/patience.js'
+import { isRetryable, pause } from '../sdk/retry-delay.js'
 import type { WatchedChange } from '../sdk/watch.js'
 import type { ShownExecution } from './rows.js'
 
@@ -55,8 +55,8 @@ function createStepReader(client: TransientClient, id: string, view: RunView): S
     let after = settledUpTo
     let isHistory = true
     for (;;) {
-      const answer: ListStepsQuery = await client.request(ListStepsDocument, { id, first: PAGE, after })
-      const page: NonNullable<ListStepsQuery['execution']>['steps'] | undefined = answer.execution?.steps
+      const response: ListStepsQuery = await client.request(ListStepsDocument, { id, first: PAGE, after })
+      const page: NonNullable<ListStepsQuery['execution']>['steps'] | undefined = response.execution?.steps
       for (const { cursor, node } of page?.edges ?? []) {
         after = cursor
         const state = `${node.status} ${node.attempts}`
@@ -82,7 +82,7 @@ function createStepReader(client: TransientClient, id: string, view: RunView): S
   }
 }
 
-/** Shows every step and every variable change of an execution until it has ended, and answers its last state. */
+/** Shows every step and every variable change of an execution until it has ended, and returns its last state. */
 export async function followExecution(options: FollowOptions): Promise<ShownExecution> {
   const { client, execution, view, afterRevision = 0 } = options
   const abort = new AbortController()
@@ -99,7 +99,7 @@ export async function followExecution(options: FollowOptions): Promise<ShownExec
       try {
         return await steps.read()
       } catch (error) {
-        if (abort.signal.aborted || !isPassing(error) || (isTransientError(error) && error.code === 'INTERNAL')) throw error
+        if (abort.signal.aborted || !isRetryable(error) || (isTransientError(error) && error.code === 'INTERNAL')) throw error
         if (failures === 1) view.note('the server did not say how the steps stand; asking again')
         await pause(failures, abort.signal)
       }

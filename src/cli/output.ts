@@ -6,7 +6,7 @@ export type Format = (typeof FORMATS)[number]
 
 const MAX_CELL = 60
 
-/** Orders to a terminal, but for ends of lines, tabs, and the colours that this command line paints with. */
+/** Orders to a terminal, except ends of lines, tabs, and the colours that this command line paints with. */
 const ORDERS = /(?!\u001b\[\d{1,2}m)[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g
 
 /** A text that a terminal only shows: names, errors and logs of others may hold what would move its cursor or set its title. */

@@ -23,7 +23,7 @@ export function variableRow(variable: VariableFieldsFragment): JsonObject {
   }
 }
 
-/** An execution, with the counts of its loops' iterations where the answer has them. */
+/** An execution, with the counts of its loops' iterations where the response has them. */
 export type ShownExecution = ExecutionFieldsFragment & { readonly iterationCounts?: IterationFieldsFragment | null }
 
 export function executionRow(execution: ShownExecution): JsonObject {

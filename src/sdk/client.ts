@@ -53,14 +53,14 @@ export function createClient(options: ClientOptions): TransientClient {
     let asOf: number | null = null
     let after: string | null = null
     for (;;) {
-      const answer: ListVariablesQuery = await request(ListVariablesDocument, {
+      const response: ListVariablesQuery = await request(ListVariablesDocument, {
         executionId,
         first: PAGE,
         after,
         filter: filter ?? null,
         asOf,
       })
-      const page: ListVariablesQuery['variables'] = answer.variables
+      const page: ListVariablesQuery['variables'] = response.variables
       variables.push(...page.nodes)
       asOf ??= page.revision ?? 0
       after = page.pageInfo.endCursor

@@ -2,7 +2,7 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { print } from 'graphql'
 import { ERRORS, type ErrorCode, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../core/json.js'
-import { answerError, type Http, type HttpAnswer, type HttpRequest, isMediaType, readText } from './http.js'
+import { type Http, type HttpRequest, type HttpResponse, isMediaType, readText, responseError } from './http.js'
 import { readEvents } from './sse.js'
 
 const JSON_ANSWERS = 'application/graphql-response+json, application/json'
@@ -30,10 +30,10 @@ function dataOf<Result>(body: JsonValue): Result {
   return data as Result
 }
 
-function bodyOf(answer: HttpAnswer): JsonValue {
-  const isGraphQL = isMediaType(answer, 'application/graphql-response+json') || isMediaType(answer, 'application/json')
-  if (!isGraphQL) throw answerError(answer)
-  return parseJson(answer.text)
+function bodyOf(response: HttpResponse): JsonValue {
+  const isGraphQL = isMediaType(response, 'application/graphql-response+json') || isMediaType(response, 'application/json')
+  if (!isGraphQL) throw responseError(response)
+  return parseJson(response.text)
 }
 
 /**

@@ -4,7 +4,7 @@ import { errorMessage, TransientError } from '../core/errors.js'
 import { type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import { linkSignals } from '../core/linked-signal.js'
 
-/** How long a whole answer may take. */
+/** How long a whole response may take. */
 const ANSWER_MS = 60_000
 
 export interface ClientOptions {
@@ -13,7 +13,7 @@ export interface ClientOptions {
   readonly key?: string | null | undefined
 }
 
-/** No server answered at all. */
+/** No server responded at all. */
 export class UnreachableError extends Error {
   readonly url: string
 
@@ -24,11 +24,11 @@ export class UnreachableError extends Error {
   }
 }
 
-/** The request was sent, and no whole answer came: it may have been done all the same. */
-export class AnswerLostError extends UnreachableError {
+/** The request was sent, and no whole response came: it may have been done all the same. */
+export class ResponseLostError extends UnreachableError {
   constructor(url: string, cause: unknown, reason: string) {
     super(url, cause, `the server at ${url} ${reason}: what was asked may have been done all the same`)
-    this.name = 'AnswerLostError'
+    this.name = 'ResponseLostError'
   }
 }
 
@@ -40,13 +40,13 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number
   readonly contentType: string
   readonly text: string
 }
 
-export interface HttpStream extends Omit<HttpAnswer, 'text'> {
+export interface HttpStream extends Omit<HttpResponse, 'text'> {
   /** The body, piece by piece; an abort ends it with the signal's reason. To be read, or ended by `return()`. */
   readonly pieces: AsyncGenerator<Uint8Array, void, undefined>
 }
@@ -54,11 +54,11 @@ export interface HttpStream extends Omit<HttpAnswer, 'text'> {
 export interface Http {
   readonly url: string
   /**
-   * One whole answer.
-   * @throws UnreachableError, AnswerLostError; TransientError VALIDATION for a body that is no JSON; an abort rejects with the signal's reason
+   * One whole response.
+   * @throws UnreachableError, ResponseLostError; TransientError VALIDATION for a body that is no JSON; an abort rejects with the signal's reason
    */
-  send(request: HttpRequest & { readonly timeoutMs?: number }): Promise<HttpAnswer>
-  /** An answer that goes on until it is complete, or the signal aborts. Throws as `send` does. */
+  send(request: HttpRequest & { readonly timeoutMs?: number }): Promise<HttpResponse>
+  /** A response that goes on until it is complete, or the signal aborts. Throws as `send` does. */
   open(request: HttpRequest): Promise<HttpStream>
 }
 
@@ -92,7 +92,7 @@ export function createHttp({ url, key }: ClientOptions): Http {
       } catch (error) {
         if (request.signal?.aborted || error instanceof UnreachableError || error instanceof TransientError) throw error
         const reason = limited.signal.aborted ? `gave no answer within ${timeoutMs / 1000} s` : 'broke off its answer'
-        throw new AnswerLostError(base, error, reason)
+        throw new ResponseLostError(base, error, reason)
       } finally {
         limited.release()
       }
@@ -129,7 +129,7 @@ async function* readPieces(body: ReadableStream<Uint8Array> | null, signal: Abor
   }
 }
 
-export function isMediaType({ contentType }: Pick<HttpAnswer, 'contentType'>, type: string): boolean {
+export function isMediaType({ contentType }: Pick<HttpResponse, 'contentType'>, type: string): boolean {
   return contentType.startsWith(type)
 }
 
@@ -140,11 +140,11 @@ export async function readText(pieces: HttpStream['pieces']): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** The error that an answer tells of. */
-export function answerError(answer: HttpAnswer): Error {
-  if (!isMediaType(answer, PROBLEM_MEDIA_TYPE)) return fromProblem(null, answer.status)
+/** The error that a response describes. */
+export function responseError(response: HttpResponse): Error {
+  if (!isMediaType(response, PROBLEM_MEDIA_TYPE)) return fromProblem(null, response.status)
   try {
-    return fromProblem(parseJson(answer.text), answer.status)
+    return fromProblem(parseJson(response.text), response.status)
   } catch (error) {
     return new Error(`the server's problem could not be read: ${errorMessage(error)}`)
   }

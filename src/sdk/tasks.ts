@@ -7,7 +7,7 @@ import {
 } from '../contract/tasks.js'
 import { TransientError } from '../core/errors.js'
 import { type JsonObject, type JsonValue, parseJson } from '../core/json.js'
-import { AnswerLostError, answerError, type Http } from './http.js'
+import { type Http, ResponseLostError, responseError } from './http.js'
 
 /** A task that this worker holds. */
 export type WorkerTask = TaskResponse
@@ -28,7 +28,7 @@ export interface TaskCalls {
   claim(options: ClaimOptions): Promise<WorkerTask | null>
   /** Extends the lease. @throws TransientError CONFLICT when it is lost */
   heartbeat(task: WorkerTask, signal?: AbortSignal): Promise<void>
-  /** Repeating it is harmless: a duplicate answers `accepted: false`. @throws TransientError CONFLICT when the lease is lost */
+  /** Repeating it is harmless: a duplicate returns `accepted: false`. @throws TransientError CONFLICT when the lease is lost */
   complete(task: WorkerTask, completion: Completion, signal?: AbortSignal): Promise<CompleteTaskResponse>
   /** Gives the task back unfinished. @throws TransientError CONFLICT when the lease is lost */
   release(task: WorkerTask, signal?: AbortSignal): Promise<void>
@@ -45,12 +45,12 @@ interface Limits {
 /** The worker protocol over REST. */
 export function createTaskCalls(http: Http): TaskCalls {
   async function post(path: string, body: JsonObject, limits: Limits): Promise<JsonValue> {
-    const answer = await http.send({ method: 'POST', path: `/api/tasks/${path}`, body, ...limits })
-    if (answer.status < 200 || answer.status > 299) throw answerError(answer)
+    const response = await http.send({ method: 'POST', path: `/api/tasks/${path}`, body, ...limits })
+    if (response.status < 200 || response.status > 299) throw responseError(response)
     try {
-      return parseJson(answer.text)
+      return parseJson(response.text)
     } catch (error) {
-      throw new AnswerLostError(http.url, error, 'broke off its answer')
+      throw new ResponseLostError(http.url, error, 'broke off its answer')
     }
   }
 
@@ -58,13 +58,13 @@ export function createTaskCalls(http: Http): TaskCalls {
 
   return {
     async claim({ pool, workerId, waitMs, signal }) {
-      const answer = await post(
+      const response = await post(
         'claim',
         { pool, worker_id: workerId, wait_ms: waitMs },
         { signal, timeoutMs: waitMs + CLAIM_ANSWER_MS },
       )
-      if (answer === null) return null
-      const task = taskResponse.safeParse(answer)
+      if (response === null) return null
+      const task = taskResponse.safeParse(response)
       if (task.success) return task.data
       throw new TransientError('INTERNAL', 'the server answered a claim with no task that this worker understands')
     },

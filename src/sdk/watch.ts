@@ -5,7 +5,7 @@ import { type JsonValue, parseJson } from '../core/json.js'
 import type { ChangeOperation, VariableType } from '../core/status.js'
 import { type ExecutionFieldsFragment, WatchExecutionDocument } from './generated/graphql.js'
 import { subscribe } from './graphql.js'
-import { answerError, type Http, isMediaType, readText } from './http.js'
+import { type Http, isMediaType, readText, responseError } from './http.js'
 import { resuming } from './resume.js'
 import { readEvents, type ServerSentEvent } from './sse.js'
 
@@ -86,7 +86,7 @@ export async function* watchVariables(
     if (options.types !== undefined) query.set('types', options.types.join())
     const path = `/api/vars/${executionId}/events?${query.toString()}`
     const stream = await http.open({ method: 'GET', path, headers: { accept: 'text/event-stream' }, signal })
-    if (!isMediaType(stream, 'text/event-stream')) throw answerError({ ...stream, text: await readText(stream.pieces) })
+    if (!isMediaType(stream, 'text/event-stream')) throw responseError({ ...stream, text: await readText(stream.pieces) })
     for await (const event of readEvents(stream.pieces, onAlive)) {
       const message = toMessage(event)
       if (message !== null) yield message

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { holdTask } from './hold.js'
 import { createHttp } from './http.js'
-import { isPassing, pause } from './patience.js'
+import { isRetryable, pause } from './retry-delay.js'
+import { runLeasedTask } from './run-leased-task.js'
 import { createTaskCalls, type WorkerTask } from './tasks.js'
 import type { Worker, WorkerOptions } from './worker-options.js'
 
@@ -24,7 +24,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const held = new Set<string>()
   let fault: { readonly error: unknown } | null = null
 
-  /** One place: it claims only when it is free, so that the worker never holds more than it can run. */
+  /** One slot: it claims only when it is free, so that the worker never holds more than it can run. */
   async function work(): Promise<void> {
     let failures = 0
     while (!draining.signal.aborted) {
@@ -34,7 +34,7 @@ export function createWorker(options: WorkerOptions): Worker {
         if (task) await hold(task)
       } catch (error) {
         if (draining.signal.aborted) return
-        if (!isPassing(error)) {
+        if (!isRetryable(error)) {
           fault ??= { error }
           beginDrain()
           return
@@ -50,7 +50,7 @@ export function createWorker(options: WorkerOptions): Worker {
     held.add(task.id)
     emit({ type: 'claimed', task })
     try {
-      await holdTask({ calls, run, emit, halt: halting.signal }, task)
+      await runLeasedTask({ calls, run, emit, halt: halting.signal }, task)
     } finally {
       held.delete(task.id)
     }
@@ -63,8 +63,8 @@ export function createWorker(options: WorkerOptions): Worker {
     done.catch(() => undefined).finally(() => clearTimeout(timer))
   }
 
-  const places = Array.from({ length: concurrency }, work)
-  const done = Promise.all(places).then(() => {
+  const slots = Array.from({ length: concurrency }, work)
+  const done = Promise.all(slots).then(() => {
     signal?.removeEventListener('abort', beginDrain)
     if (fault) throw fault.error
   })

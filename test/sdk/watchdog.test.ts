@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
 import { createClient } from '../../src/sdk/client.js'
-import { AnswerLostError, createHttp, UnreachableError } from '../../src/sdk/http.js'
+import { createHttp, ResponseLostError, UnreachableError } from '../../src/sdk/http.js'
 import { resuming } from '../../src/sdk/resume.js'
 import { collectGarbage } from '../support/garbage.js'
 import { until } from '../support/worker.js'
@@ -117,7 +117,7 @@ it.each([
   abort.abort(new Error('left'))
   expect(await aborted).toMatchObject({ message: 'left' })
   const late = await limited
-  expect(late).toBeInstanceOf(AnswerLostError)
+  expect(late).toBeInstanceOf(ResponseLostError)
   expect(late).toMatchObject({ message: expect.stringMatching(/gave no answer within 1 s: .* may have been done/) })
   await until(() => connected() === 0, 'the connections are closed')
 })

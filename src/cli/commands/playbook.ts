@@ -51,10 +51,10 @@ async function list({ client, printRows }: CommandContext): Promise<void> {
   const playbooks: PlaybookFieldsFragment[] = []
   let after: string | null = null
   for (;;) {
-    const answer: ListPlaybooksQuery = await client.request(ListPlaybooksDocument, { first: PAGE, after })
-    playbooks.push(...answer.playbooks.nodes)
-    after = answer.playbooks.pageInfo.endCursor
-    if (!answer.playbooks.pageInfo.hasNextPage) break
+    const response: ListPlaybooksQuery = await client.request(ListPlaybooksDocument, { first: PAGE, after })
+    playbooks.push(...response.playbooks.nodes)
+    after = response.playbooks.pageInfo.endCursor
+    if (!response.playbooks.pageInfo.hasNextPage) break
   }
   printRows(playbooks.map(playbookRow), LIST_COLUMNS)
 }

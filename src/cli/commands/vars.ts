@@ -70,7 +70,7 @@ export function addVarsCommands(program: Command): void {
     .requiredOption('--value <json>', 'JSON, @file, or @- for stdin')
     .option('--type <type>', VARIABLE_TYPES.join(', '), 'user_defined')
     .option('--source-step <step>', 'the step it comes from')
-    .option('--sensitive', 'encrypt it, and show a mask in its place, until it is deleted')
+    .option('--sensitive', 'encrypt it, and show a mask instead, until it is deleted')
     .option('--expected-version <n>', 'write only if it is at this version; 0: only if it does not exist')
     .action((id: string, name: string, options: SetOptions, command: Command) =>
       setVar(createContext(command), { executionId: idOf(id), name, options }),
@@ -183,10 +183,15 @@ async function showHistory({ client, printRows }: CommandContext, executionId: E
   let after: string | null = null
   const changes: VariableHistoryQuery['variableHistory']['nodes'][number][] = []
   for (;;) {
-    const answer: VariableHistoryQuery = await client.request(VariableHistoryDocument, { executionId, name, first: PAGE, after })
-    changes.push(...answer.variableHistory.nodes)
-    after = answer.variableHistory.pageInfo.endCursor
-    if (!answer.variableHistory.pageInfo.hasNextPage) break
+    const response: VariableHistoryQuery = await client.request(VariableHistoryDocument, {
+      executionId,
+      name,
+      first: PAGE,
+      after,
+    })
+    changes.push(...response.variableHistory.nodes)
+    after = response.variableHistory.pageInfo.endCursor
+    if (!response.variableHistory.pageInfo.hasNextPage) break
   }
   const rows = changes.map((change) => ({
     ...snakeKeys(change),

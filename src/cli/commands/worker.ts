@@ -41,8 +41,8 @@ export function addWorkerCommand(program: Command): void {
 async function runWorker(context: CommandContext, options: WorkerCommandOptions): Promise<void> {
   const { pool, concurrency, id, aliveFile } = options
   if (!POOL.test(pool)) throw new UsageError(`--pool: "${pool}" may hold letters, digits, _ and - only, 1 to 100 of them`)
-  const places = parseCount(concurrency, '--concurrency')
-  if (places < 1 || places > MAX_CONCURRENCY) throw new UsageError(`--concurrency: not from 1 to ${MAX_CONCURRENCY}`)
+  const slots = parseCount(concurrency, '--concurrency')
+  if (slots < 1 || slots > MAX_CONCURRENCY) throw new UsageError(`--concurrency: not from 1 to ${MAX_CONCURRENCY}`)
   // Loaded only here: no other command needs the tools.
   const { createWorker } = await import('../../sdk/worker.js')
   const toolbox = await openToolbox(context)
@@ -51,7 +51,7 @@ async function runWorker(context: CommandContext, options: WorkerCommandOptions)
     const worker = createWorker({
       client: aliveFile === undefined ? context.client : { tasks: withAliveFile(context.client.tasks, aliveFile) },
       pool,
-      concurrency: places,
+      concurrency: slots,
       ...(id === undefined ? {} : { workerId: id }),
       signal: stopping.signal,
       run: (task, call) => toolbox.run(task.kind, task.input, call),
@@ -59,7 +59,7 @@ async function runWorker(context: CommandContext, options: WorkerCommandOptions)
     })
     const isolation = await toolbox.isolation()
     if (isolation !== 'isolated') context.say(`python steps: ${isolation}`)
-    context.say(`worker ${worker.id} claims tasks of pool "${pool}" at ${context.url}, up to ${places} at once`)
+    context.say(`worker ${worker.id} claims tasks of pool "${pool}" at ${context.url}, up to ${slots} at once`)
     await worker.done
     context.say('drained')
   } finally {

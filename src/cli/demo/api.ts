@@ -32,7 +32,7 @@ function reply(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
-/** The HTTP API that examples/batch_processor.yaml works on: pages of items, and a place for its statistics. */
+/** The HTTP API that examples/batch_processor.yaml works on: pages of items, and an endpoint for its statistics. */
 export async function startDemoApi(port = 0): Promise<DemoApi> {
   const stats: string[] = []
   const server = createServer((request, response) => {

@@ -5,8 +5,8 @@ import { ERRORS, isTransientError } from '../core/errors.js'
 const POLICY: RetryPolicy = { maxAttempts: Number.POSITIVE_INFINITY, initialDelayMs: 100, backoffMultiplier: 2, maxDelayMs: 5000 }
 const MAX_EXPONENT = 8
 
-/** Whether the same request may succeed later: no answer, or one that says so. */
-export function isPassing(error: unknown): boolean {
+/** Whether the same request may succeed later: no response, or one that says so. */
+export function isRetryable(error: unknown): boolean {
   return !isTransientError(error) || ERRORS[error.code].isRetryable
 }
 

@@ -4,11 +4,11 @@ import { boundLog } from '../tools/bound-log.js'
 import { failed } from '../tools/outcome.js'
 import type { ToolOutcome } from '../tools/tool.js'
 import { toCompletion } from './completion.js'
-import { isPassing, pause } from './patience.js'
+import { isRetryable, pause } from './retry-delay.js'
 import type { Completion, TaskCalls, WorkerTask } from './tasks.js'
 import type { RunTask, WorkerEvent } from './worker-options.js'
 
-/** A tool that was told to stop gets this long before its place is given to another. */
+/** A tool that was told to stop gets this long before its slot is given to another. */
 const STOP_GRACE_MS = 1500
 /** A worker that ends waits this long for the server to take a task back. */
 const RELEASE_MS = 1000
@@ -18,7 +18,7 @@ const MAX_FAULTS = 10
 /** The longest delay that a timer of Node holds. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-interface Holding {
+interface TaskRun {
   readonly calls: TaskCalls
   readonly run: RunTask
   readonly emit: (event: WorkerEvent) => void
@@ -27,14 +27,14 @@ interface Holding {
 }
 
 /** One claimed task from here to its report: heartbeats, the tool, and a completion that the server has understood. */
-export async function holdTask(holding: Holding, task: WorkerTask): Promise<void> {
-  const { calls, emit, halt } = holding
+export async function runLeasedTask(taskRun: TaskRun, task: WorkerTask): Promise<void> {
+  const { calls, emit, halt } = taskRun
   const lost = new AbortController()
   const { signal: stop, release } = linkSignals([lost.signal, halt])
-  const beating = beat(holding, task, lost)
+  const heartbeat = startHeartbeat(taskRun, task, lost)
   try {
-    const completion = await perform(holding, task, stop)
-    if (await report(holding, { task, completion, stop })) {
+    const completion = await perform(taskRun, task, stop)
+    if (await report(taskRun, { task, completion, stop })) {
       emit({ type: 'completed', task })
     } else if (!lost.signal.aborted) {
       await releaseSoon(calls, task)
@@ -45,7 +45,7 @@ export async function holdTask(holding: Holding, task: WorkerTask): Promise<void
     if (isConflict(error)) lost.abort()
     else emit({ type: 'waiting', task, error })
   } finally {
-    beating.stop()
+    heartbeat.stop()
     release()
   }
   if (lost.signal.aborted) emit({ type: 'lost', task })
@@ -58,7 +58,7 @@ async function releaseSoon(calls: TaskCalls, task: WorkerTask): Promise<void> {
 }
 
 /** Extends the lease at each third of it; a server that does not answer is asked again, one that says CONFLICT ends it. */
-function beat({ calls, emit }: Holding, task: WorkerTask, lost: AbortController): { stop(): void } {
+function startHeartbeat({ calls, emit }: TaskRun, task: WorkerTask, lost: AbortController): { stop(): void } {
   const ended = new AbortController()
   const periodMs = task.lease_ms / 3
   const timer = setInterval(() => {
@@ -77,7 +77,7 @@ function beat({ calls, emit }: Holding, task: WorkerTask, lost: AbortController)
 }
 
 /** Runs the tool within its time. */
-async function perform({ run }: Holding, task: WorkerTask, stop: AbortSignal): Promise<Completion> {
+async function perform({ run }: TaskRun, task: WorkerTask, stop: AbortSignal): Promise<Completion> {
   const log = boundLog()
   const overdue = new AbortController()
   const { signal, release } = linkSignals([overdue.signal, stop])
@@ -117,7 +117,7 @@ interface Report {
 }
 
 /** Reports until the server has understood; false when it was stopped before. What it refuses as such is reported as the tool's failure. */
-async function report({ calls, emit }: Holding, { task, completion, stop }: Report): Promise<boolean> {
+async function report({ calls, emit }: TaskRun, { task, completion, stop }: Report): Promise<boolean> {
   let current = completion
   let isRefused = false
   for (let failures = 1; !stop.aborted; failures += 1) {
@@ -126,7 +126,7 @@ async function report({ calls, emit }: Holding, { task, completion, stop }: Repo
       return true
     } catch (error) {
       if (stop.aborted) break
-      if (isPassing(error) && !(isFault(error) && failures % MAX_FAULTS === 0)) {
+      if (isRetryable(error) && !(isFault(error) && failures % MAX_FAULTS === 0)) {
         emit({ type: 'waiting', task, error })
         await pause(failures, stop)
       } else {
