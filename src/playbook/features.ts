@@ -57,7 +57,7 @@ const FEATURES: Readonly<Record<string, string>> = {
   event_log: "every step's end is an event already",
 }
 
-/** What to say about a list of tools in the place of one. */
+/** What to say about a list of tools where one is expected. */
 export const PIPELINE =
   'a list of tools (a pipeline) is a feature of NoETL that Transient does not have: write one step for each tool'
 

@@ -22,20 +22,20 @@ export function checkTree(root: Node, source: Source): boolean {
   return isBounded(root, source)
 }
 
-interface Place {
+interface NodeContext {
   readonly walk: Walk
   readonly path: string
   readonly depth: number
 }
 
-function visit(node: Node | null, place: Place): void {
+function visit(node: Node | null, context: NodeContext): void {
   if (node === null) return
-  if (isAlias(node)) return resolveAlias(node, place)
+  if (isAlias(node)) return resolveAlias(node, context)
   if (isScalar(node) || isMap(node) || isSeq(node)) {
-    if (node.anchor !== undefined) place.walk.anchors.set(node.anchor, node)
+    if (node.anchor !== undefined) context.walk.anchors.set(node.anchor, node)
   }
-  if (isScalar(node)) return checkScalar(node, place)
-  const { walk, path, depth } = place
+  if (isScalar(node)) return checkScalar(node, context)
+  const { walk, path, depth } = context
   if (isSeq(node)) {
     for (const [index, item] of node.items.entries()) {
       const meant = asMeant(item as Node | null, walk.source)
@@ -43,10 +43,10 @@ function visit(node: Node | null, place: Place): void {
       visit(meant, { walk, path: `${path}[${index}]`, depth: depth + 1 })
     }
   }
-  if (isMap(node)) visitPairs(node, place)
+  if (isMap(node)) visitPairs(node, context)
 }
 
-function visitPairs(node: Node, { walk, path, depth }: Place): void {
+function visitPairs(node: Node, { walk, path, depth }: NodeContext): void {
   if (!isMap(node)) return
   const seen = new Map<string, number>()
   for (const pair of node.items) {
@@ -77,7 +77,7 @@ function isMergeable(value: Node | null, { aliases }: Source): boolean {
   return isSeq(node) && node.items.every((item) => isMap(aliases.get(item as Node) ?? item))
 }
 
-/** In the place of a mapping that is a template without quotes, which is reported already: its text. */
+/** In place of a mapping that is a template without quotes, which is reported already: its text. */
 function asMeant(node: Node | null, { unquoted }: Source): Node | null {
   if (!isMap(node) || node.flow !== true) return node
   const template = unquoted.get(node.range?.[0] ?? -1)
@@ -89,7 +89,7 @@ function asMeant(node: Node | null, { unquoted }: Source): Node | null {
   return text
 }
 
-function checkScalar(node: Scalar, { walk, path }: Place): void {
+function checkScalar(node: Scalar, { walk, path }: NodeContext): void {
   const offset = node.range?.[0] ?? 0
   const value = scalarValue(node)
   const add = (message: string, severity: 'error' | 'warning' = 'error') =>
@@ -109,7 +109,7 @@ function checkScalar(node: Scalar, { walk, path }: Place): void {
   )
 }
 
-function resolveAlias(alias: Alias, { walk, path }: Place): void {
+function resolveAlias(alias: Alias, { walk, path }: NodeContext): void {
   const target = walk.anchors.get(alias.source)
   const offset = alias.range?.[0] ?? 0
   if (target) walk.source.aliases.set(alias, target)

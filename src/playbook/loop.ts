@@ -129,7 +129,7 @@ function readOrderBy(field: Field | null): Loop['orderBy'] {
   return { expression: text, isDescending }
 }
 
-/** A space takes the place of the sign, so that columns stay true. */
+/** A space replaces the sign, so that columns stay true. */
 function withoutMinus(text: string): string {
   return text.replace('-', ' ')
 }

@@ -13,7 +13,7 @@ export interface Source {
   readonly text: string
   /** Whether it was registered before: then rules that came later only warn, so that what runs goes on. */
   readonly isRegistered: boolean
-  /** Templates that YAML reads as mappings, by the place of their brace: reported, and read as the texts that were meant. */
+  /** Templates that YAML reads as mappings, by the position of their brace: reported, and read as the texts that were meant. */
   readonly unquoted: ReadonlyMap<number, UnquotedTemplate>
   /** Every alias and the node it stands for, as `checkTree` found them. */
   readonly aliases: Map<Node, Node>
@@ -22,7 +22,7 @@ export interface Source {
 /** A value of the document and where it stands. */
 export interface Cursor {
   readonly source: Source
-  /** null for an empty place. Never an alias. */
+  /** null where there is nothing. Never an alias. */
   readonly node: Node | null
   readonly path: string
   readonly offset: number
@@ -98,7 +98,7 @@ export function fieldsOf(cursor: Cursor): Fields {
   const own = ownFields(cursor)
   const merged = isMap(cursor.node) ? cursor.node.items.filter((pair) => isMergeKey(pair.key)) : []
   if (merged.length === 0) return own
-  const value = place(cursor.source, {
+  const value = cursorAt(cursor.source, {
     node: (merged[0]?.value ?? null) as Node | null,
     path: cursor.path,
     fallback: cursor.offset,
@@ -120,7 +120,7 @@ function ownFields(cursor: Cursor): Fields {
     fields.set(name, {
       name,
       keyOffset,
-      value: place(cursor.source, { node: pair.value as Node | null, path, fallback: keyOffset }),
+      value: cursorAt(cursor.source, { node: pair.value as Node | null, path, fallback: keyOffset }),
     })
   }
   return fields
@@ -130,11 +130,11 @@ function ownFields(cursor: Cursor): Fields {
 export function itemsOf(cursor: Cursor): Cursor[] {
   if (!isSeq(cursor.node)) return []
   return cursor.node.items.map((item, index) =>
-    place(cursor.source, { node: item as Node | null, path: `${cursor.path}[${index}]`, fallback: cursor.offset }),
+    cursorAt(cursor.source, { node: item as Node | null, path: `${cursor.path}[${index}]`, fallback: cursor.offset }),
   )
 }
 
-function place(source: Source, { node, path, fallback }: { node: Node | null; path: string; fallback: number }): Cursor {
+function cursorAt(source: Source, { node, path, fallback }: { node: Node | null; path: string; fallback: number }): Cursor {
   const target = isAlias(node) ? (source.aliases.get(node) ?? null) : node
   const isNothing = target === null || (isScalar(target) && target.type === 'PLAIN' && target.source === '')
   return { source, node: target, path, offset: isNothing ? fallback : (target.range?.[0] ?? fallback) }

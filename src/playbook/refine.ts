@@ -51,32 +51,32 @@ function readByInput({ block, stepName, input, isIterator }: InputRequest): Set<
   const inputReads = safeReferences(input)
   if (!inputReads) return early
   const reads = new Map(block.map((item) => [item, safeReferences([item.entry.value])]))
-  const places = new Map(block.map((item, index) => [item.entry.name, index]))
-  const movable = findMovable({ block, places, reads, stepName, isIterator })
+  const positions = new Map(block.map((item, index) => [item.entry.name, index]))
+  const movable = findMovable({ block, positions, reads, stepName, isIterator })
   const needed = block.filter((item) => readsVariable(inputReads, item.entry.name))
   for (let item = needed.pop(); item; item = needed.pop()) {
     if (early.has(item) || !movable.has(item)) continue
     early.add(item)
-    for (const other of readAbove({ block, places, reads }, item)) needed.push(other)
+    for (const other of readAbove({ block, positions, reads }, item)) needed.push(other)
   }
   return early
 }
 
 interface Block {
   readonly block: readonly WrittenVar[]
-  readonly places: ReadonlyMap<string, number>
+  readonly positions: ReadonlyMap<string, number>
   readonly reads: ReadonlyMap<WrittenVar, References | null>
 }
 
 /** The entries above one that it reads by name. */
-function readAbove({ block, places, reads }: Block, item: WrittenVar): WrittenVar[] {
+function readAbove({ block, positions, reads }: Block, item: WrittenVar): WrittenVar[] {
   const own = reads.get(item)
   const members = own?.members.get('vars') ?? []
   const names = new Set([...(own?.roots ?? []), ...(members === 'all' ? [] : members)])
-  const at = places.get(item.entry.name) ?? 0
+  const at = positions.get(item.entry.name) ?? 0
   return [...names].flatMap((name) => {
-    const place = places.get(name) ?? at
-    return place < at ? (block[place] ?? []) : []
+    const position = positions.get(name) ?? at
+    return position < at ? (block[position] ?? []) : []
   })
 }
 

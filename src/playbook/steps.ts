@@ -158,8 +158,8 @@ function checkWorkbookName(
   if (call?.kind !== 'workbook') return
   const name = call.parameters['name']
   if (typeof name !== 'string' || surroundings.taskNames.has(name)) return
-  const place = fields.get('name')?.value ?? at
-  report(place, `the workbook has no task "${name.slice(0, 60)}"${nearestName(place, name, surroundings.taskNames)}`)
+  const nameCursor = fields.get('name')?.value ?? at
+  report(nameCursor, `the workbook has no task "${name.slice(0, 60)}"${nearestName(nameCursor, name, surroundings.taskNames)}`)
 }
 
 /** Every template that is rendered before the tool runs. */

@@ -37,7 +37,7 @@ export function findUnquoted(text: string, starts: readonly FlowStart[]): Unquot
   return found
 }
 
-/** The end of the value: of its line, or of its place between brackets; never inside a template. */
+/** The end of the value: of its line, or of its item between brackets; never inside a template. */
 function endOf(text: string, { offset, isInFlow }: FlowStart): number {
   const stop = isInFlow ? /[,\]}\n]|\{[{%#]/g : /\n|\s#|\{[{%#]/g
   let end = offset
@@ -70,8 +70,8 @@ function describe(text: string, { offset, isInFlow }: FlowStart, end: number): U
   const isWhole = head === '' && value.endsWith('}}')
   const why =
     head === '' ? `a value that begins with ${brace} is a mapping to YAML` : `${brace} between brackets begins a mapping for YAML`
-  const place = /(?:^|[\s[{,])([\w$.-]+: +|- +)$/.exec(before)?.[1] ?? ''
-  return { offset, text: value, isWhole, message: `quote it: ${why}: ${place}${quoted(value)}` }
+  const prefix = /(?:^|[\s[{,])([\w$.-]+: +|- +)$/.exec(before)?.[1] ?? ''
+  return { offset, text: value, isWhole, message: `quote it: ${why}: ${prefix}${quoted(value)}` }
 }
 
 /** Where a key stands: at the beginning of a line or an item, after a brace or comma, or after `?`. */

@@ -48,15 +48,15 @@ function pairOf(run: Run, pair: Value): readonly [Value, Value] {
 
 function cycler(values: readonly Value[]): Instance {
   if (values.length === 0) fail('cycler needs at least one value')
-  let place = 0
-  const current = (): Value => values[place] as Value
+  let index = 0
+  const current = (): Value => values[index] as Value
   const next = new Callable('next', () => {
     const value = current()
-    place = (place + 1) % values.length
+    index = (index + 1) % values.length
     return value
   })
   const reset = new Callable('reset', () => {
-    place = 0
+    index = 0
     return null
   })
   return new Instance(

@@ -9,7 +9,7 @@ export interface BoundArguments extends CallArguments {
   readonly args: readonly (Value | undefined)[]
 }
 
-/** A filter, test, method or global function: pure but for charging the run's budgets. */
+/** A filter, test, method or global function: pure except for charging the run's budgets. */
 export interface Operation {
   /** `name` is required, `name?` optional, `*` takes the rest, `**` any keyword. */
   readonly parameters: readonly string[]

@@ -95,7 +95,7 @@ function compileAt(source: string, at: string | undefined, compile: (source: str
   }
 }
 
-interface Place {
+interface Location {
   readonly source: string
   readonly at: string | undefined
   readonly lineno: number
@@ -110,13 +110,13 @@ function maySuggest(budget: Budget | undefined): boolean {
   return budget.suggestions >= 0
 }
 
-function faultOf(error: unknown, place: Place): unknown {
-  if (error instanceof TemplateFault) return toTransientError(error, place)
+function faultOf(error: unknown, location: Location): unknown {
+  if (error instanceof TemplateFault) return toTransientError(error, location)
   // A full stack, or a text beyond the engine's limit: both are a template that asks for too much.
   if (error instanceof RangeError)
     return toTransientError(
       new TemplateFault('TEMPLATE_FORBIDDEN', 'the template nests too deeply or makes too much text'),
-      place,
+      location,
     )
   return error
 }

@@ -13,7 +13,7 @@ const MAX_TOTAL_ALLOCATION = 64 * 1024 * 1024
 const MAX_SUGGESTIONS = 100
 /** What an evaluation costs beside its steps. */
 const EVALUATION_STEPS = 20
-const LIST_PLACE = 8
+const LIST_ITEM_COST = 8
 /** Characters of a text that are looked through for one step. */
 const SCAN_LENGTH = 64
 /** Steps between two looks at the clock: below a millisecond, and small templates never look. */
@@ -96,9 +96,9 @@ export function chargeScan(run: Run, length: number): void {
   if (length >= SCAN_LENGTH) chargeSteps(run, Math.floor(length / SCAN_LENGTH))
 }
 
-/** Charges a list before it is made: its places, and touching each once. */
+/** Charges a list before it is made: its items, and touching each once. */
 export function chargeItems(run: Run, count: number): void {
-  chargeText(run, count * LIST_PLACE)
+  chargeText(run, count * LIST_ITEM_COST)
   chargeSteps(run, count)
 }
 

@@ -12,11 +12,11 @@ export type TemplatePart =
  */
 export function splitTemplate(source: string): TemplatePart[] {
   if (!hasMarkup(source)) return source === '' ? [] : [{ kind: 'text', text: source, at: 0 }]
-  const place = { source, lineno: 0, colno: 0 }
+  const location = { source, lineno: 0, colno: 0 }
   try {
     return [...parts(source)]
   } catch (error) {
-    throw error instanceof TemplateFault ? toTransientError(error, place) : error
+    throw error instanceof TemplateFault ? toTransientError(error, location) : error
   }
 }
 

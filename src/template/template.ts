@@ -147,7 +147,7 @@ function located(source: string, compile: () => Template): Template {
   }
 }
 
-interface FaultPlace {
+interface FaultLocation {
   readonly source: string
   readonly lineno: number
   readonly colno: number
@@ -159,13 +159,13 @@ interface FaultPlace {
 const MAX_SHOWN = 200
 
 /** The error that leaves the engine: code, message, expression, line and column (from 1) and the playbook path. */
-export function toTransientError(fault: TemplateFault, place: FaultPlace): TransientError {
-  const line = (fault.lineno ?? place.lineno) + 1
-  const column = (fault.colno ?? place.colno) + 1
-  const shown = place.source.length > MAX_SHOWN ? `${place.source.slice(0, MAX_SHOWN)}...` : place.source
-  const where = place.at === undefined ? '' : `${place.at}: `
-  const message = fault.message + (place.suggests === false ? '' : fault.suggestion())
+export function toTransientError(fault: TemplateFault, location: FaultLocation): TransientError {
+  const line = (fault.lineno ?? location.lineno) + 1
+  const column = (fault.colno ?? location.colno) + 1
+  const shown = location.source.length > MAX_SHOWN ? `${location.source.slice(0, MAX_SHOWN)}...` : location.source
+  const where = location.at === undefined ? '' : `${location.at}: `
+  const message = fault.message + (location.suggests === false ? '' : fault.suggestion())
   return new TransientError(fault.code, `${where}${message} (line ${line}, column ${column} of ${shown})`, {
-    details: { expression: shown, line, column, ...(place.at === undefined ? {} : { at: place.at }) },
+    details: { expression: shown, line, column, ...(location.at === undefined ? {} : { at: location.at }) },
   })
 }

@@ -86,8 +86,8 @@ interface LoopState {
 function createLoop(plan: LoopPlan, { items, state, depth }: LoopState): Instance {
   const { length } = items
   let last: readonly Value[] | null = null
-  const at = (place: number, name: string): Value => {
-    const item = items[place]
+  const at = (index: number, name: string): Value => {
+    const item = items[index]
     return item === undefined ? new Undefined(`loop.${name}`) : item
   }
   const members = new Map<string, () => Value>([

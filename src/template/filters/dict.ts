@@ -12,10 +12,10 @@ type Given = Value | undefined
 function dictsort(run: Run, value: Value, args: readonly Given[]): Value {
   const [isCaseSensitive, by, reverse] = args
   if (!isMapping(value)) return fail(`dictsort needs a dict, not ${typeName(value)}`)
-  const place = by === undefined || by === 'key' ? 0 : by === 'value' ? 1 : fail('dictsort: "by" is "key" or "value"')
+  const index = by === undefined || by === 'key' ? 0 : by === 'value' ? 1 : fail('dictsort: "by" is "key" or "value"')
   const isExact = isCaseSensitive !== undefined && isTrue(run, isCaseSensitive)
   const key = (entry: Value): Value => {
-    const part = (entry as Sequence).items[place] as Value
+    const part = (entry as Sequence).items[index] as Value
     return isExact ? part : ignoreCase(run, part)
   }
   return sortValues(run, itemTuples(run, value), { isReversed: reverse !== undefined && isTrue(run, reverse), key })

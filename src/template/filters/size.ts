@@ -27,8 +27,8 @@ function fileSize(bytes: number, isBinary: boolean): string {
   const units = isBinary
     ? ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB']
     : ['kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB']
-  const place = units.findIndex((_, index) => isBelow(bytes, BigInt(base) ** BigInt(index + 2)))
-  const index = place < 0 ? units.length - 1 : place
+  const found = units.findIndex((_, index) => isBelow(bytes, BigInt(base) ** BigInt(index + 2)))
+  const index = found < 0 ? units.length - 1 : found
   return `${((base * bytes) / base ** (index + 2)).toFixed(1)} ${units[index]}`
 }
 

@@ -52,13 +52,13 @@ function takeWhatFits(chunks: Chunk[], width: number): { readonly taken: Chunk[]
 }
 
 /** Takes what the room has of a word that is too long for any line: up to its last hyphen there, or all of it. */
-function breakOff(run: Run, chunks: Chunk[], place: { readonly room: number; readonly isBreakingHyphens: boolean }): Chunk {
+function breakOff(run: Run, chunks: Chunk[], line: { readonly room: number; readonly isBreakingHyphens: boolean }): Chunk {
   const { text, length } = chunks.pop() as Chunk
-  const head = text.length === length ? text.slice(0, place.room) : firstCharacters(text, place.room)
-  const hyphen = place.isBreakingHyphens ? head.lastIndexOf('-') : -1
+  const head = text.length === length ? text.slice(0, line.room) : firstCharacters(text, line.room)
+  const hyphen = line.isBreakingHyphens ? head.lastIndexOf('-') : -1
   const isAtHyphen = hyphen > 0 && /[^-]/.test(head.slice(0, hyphen))
   const taken = isAtHyphen ? head.slice(0, hyphen + 1) : head
-  const count = isAtHyphen ? stringLength(run, taken) : place.room
+  const count = isAtHyphen ? stringLength(run, taken) : line.room
   chunks.push({ text: text.slice(taken.length), length: length - count })
   return { text: taken, length: count }
 }

@@ -56,10 +56,10 @@ export const listMethods: OperationTable = {
   }),
   pop: operation(['index?'], (run, subject, index) => {
     const list = mutable(run, subject)
-    const place = index === undefined ? -1 : requireInteger(index, 'pop')
-    if (list.at(place) === undefined) return fail('pop: there is nothing at that place')
+    const at = index === undefined ? -1 : requireInteger(index, 'pop')
+    if (list.at(at) === undefined) return fail('pop: there is nothing at that place')
     chargeItems(run, list.length / 8)
-    return list.splice(place, 1)[0] as Value
+    return list.splice(at, 1)[0] as Value
   }),
   remove: operation(['value'], (run, subject, value) => {
     const list = mutable(run, subject)

@@ -15,7 +15,7 @@ export interface ParsedTemplate {
 export function parseTemplate(source: string): ParsedTemplate {
   checkLength(source)
   const parser = new JinjaParser(new JinjaTokenizer(source.replace(/\r?\n$/, '')))
-  const body = guarded(() => parser.parseNodes())
+  const body = withNestingLimit(() => parser.parseNodes())
   return { body, bound: parser.bound }
 }
 
@@ -23,7 +23,7 @@ export function parseTemplate(source: string): ParsedTemplate {
 export function parseBareExpression(source: string): { expression: Expression; bound: ReadonlySet<string> } {
   checkLength(source)
   const parser = new JinjaParser(new JinjaTokenizer(source, true))
-  const expression = guarded(() => {
+  const expression = withNestingLimit(() => {
     const node = parser.parseExpression()
     const next = parser.peekToken()
     if (next !== null) parser.fail(`unexpected "${next.value}" after the expression`)
@@ -38,7 +38,7 @@ function checkLength(source: string): void {
   }
 }
 
-function guarded<T>(parse: () => T): T {
+function withNestingLimit<T>(parse: () => T): T {
   try {
     return parse()
   } catch (error) {

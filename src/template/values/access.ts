@@ -117,8 +117,8 @@ export function member(run: Run, target: Value, name: string): Value | undefined
   if (target instanceof Namespace) return target.values.get(name)
   if (target instanceof Instance) return target.members.get(name)?.()
   if (target instanceof Sequence) {
-    const place = target.fields.indexOf(name)
-    return place < 0 ? undefined : target.items[place]
+    const index = target.fields.indexOf(name)
+    return index < 0 ? undefined : target.items[index]
   }
   if (target instanceof Undefined) return raiseUndefined(target)
   return undefined

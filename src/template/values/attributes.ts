@@ -5,7 +5,7 @@ import { Undefined, type Value } from './values.js'
 /** Parts of a path that are followed for one step. */
 const PATH_PARTS = 8
 
-/** Jinja2's `attribute='a.b.0'`: a path of names and places, or one integer. */
+/** Jinja2's `attribute='a.b.0'`: a path of names and indexes, or one integer. */
 export function attributeGetter(run: Run, attribute: Value, fallback?: Value): (value: Value) => Value {
   if (typeof attribute === 'string') chargeText(run, attribute.length)
   const keys =

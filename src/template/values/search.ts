@@ -3,7 +3,7 @@ import { chargeScan, type Run } from '../run.js'
 /** Above it the engine's own search, which may take the product of both lengths, gives way to one that takes their sum. */
 const LONG_PART = 64
 
-/** Finds a part in a text from a place on: -1 where it is not. */
+/** Finds a part in a text from an index on: -1 where it is not. */
 export type Search = (text: string, from: number) => number
 
 /** A search for one part, in time that is linear in the text. Whoever searches charges it. */

@@ -36,8 +36,8 @@ export function slice(run: Run, target: Value, bounds: SliceBounds): Value {
 }
 
 /** As Python does it: a part of a range is a range. */
-function cutRange({ start, step }: Range, places: Range): Range {
-  return { start: start + places.start * step, stop: start + places.stop * step, step: step * places.step }
+function cutRange({ start, step }: Range, indexes: Range): Range {
+  return { start: start + indexes.start * step, stop: start + indexes.stop * step, step: step * indexes.step }
 }
 
 function resolve(length: number, bounds: SliceBounds): Range {
@@ -45,12 +45,12 @@ function resolve(length: number, bounds: SliceBounds): Range {
   if (step === 0) return fail('slice step cannot be zero')
   const low = step > 0 ? 0 : -1
   const high = step > 0 ? length : length - 1
-  const place = (value: Value, otherwise: number): number => {
+  const bound = (value: Value, otherwise: number): number => {
     if (value === null) return otherwise
     const index = requireInteger(value, 'slice')
     return Math.min(high, Math.max(low, index < 0 ? index + length : index))
   }
-  return { start: place(bounds.start, step > 0 ? 0 : high), stop: place(bounds.stop, step > 0 ? length : -1), step }
+  return { start: bound(bounds.start, step > 0 ? 0 : high), stop: bound(bounds.stop, step > 0 ? length : -1), step }
 }
 
 function cut<T extends Value>(run: Run, items: readonly T[], bounds: SliceBounds): T[] {

@@ -29,7 +29,7 @@ export function characters(run: Run, text: string): string[] {
   return Array.from(text)
 }
 
-/** The character at a place (negative: from the end), or undefined. */
+/** The character at an index (negative: from the end), or undefined. */
 export function characterAt(run: Run, text: string, index: number): string | undefined {
   if (isPlain(run, text)) return text.at(index) === undefined ? undefined : text.charAt(index < 0 ? text.length + index : index)
   return characters(run, text).at(index)

@@ -26,7 +26,7 @@ export class Sequence extends Special {
     readonly items: readonly Value[],
     /** What a range prints, as its items do not tell. */
     readonly range: Range | null = null,
-    /** Names of its places (`grouper` and `list` of `groupby`). */
+    /** Names of its items (`grouper` and `list` of `groupby`). */
     readonly fields: readonly string[] = [],
   ) {
     super()
@@ -127,13 +127,13 @@ export interface Run {
   scope: Scope | null
   /** Elements and nodes that may still be touched. */
   steps: number
-  /** Characters that may still be made; a list's place counts as 8. */
+  /** Characters that may still be made; a list's item counts as 8. */
   allocation: number
   depth: number
   /** Lists and objects of the context that a method changed: the change is seen in this evaluation only. */
   changedLists: Map<object, Value[]> | null
   changedDicts: Map<object, Dict> | null
-  /** The last long text that was found to have no surrogates, so that its places are not counted again. */
+  /** The last long text that was found to have no surrogates, so that its characters are not counted again. */
   plainText: string | null
   /** How many entries objects of the context have: counting takes as long as there are. */
   sizes: Map<object, number> | null
@@ -168,7 +168,7 @@ export function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value)
 }
 
-/** Whether places can be read: Python's views of dicts and generators have none. */
+/** Whether items can be read by index: Python's views of dicts and generators have none. */
 export function isIndexed(value: Sequence): boolean {
   return value.kind === 'tuple' || value.kind === 'range'
 }
