@@ -3,14 +3,14 @@ import type { Principal } from '../core/principal.js'
 import type { Services } from '../orchestrator/services.js'
 import { type Ending, untilEnding } from './ending.js'
 import { POLICY } from './policy.js'
-import type { Deed, Rule } from './rule.js'
+import type { AuditAction, Rule } from './rule.js'
 
 /** On whose behalf services are called. */
 export interface Caller {
   readonly principal: Principal
   readonly ending: Ending
   /** Told of what the caller did, after it was done. */
-  readonly note: (deed: Deed) => void
+  readonly note: (action: AuditAction) => void
 }
 
 type Method = (...args: readonly unknown[]) => unknown
@@ -54,7 +54,7 @@ function bindMethod(name: string, { call, rule, caller }: Bound): Method {
     const args = rule.actor === undefined ? given : rule.actor(principal.actor, ...given)
     if (rule.isStream) return stream(call, args, { rule, ending })
     const result = rule.signal === undefined ? call(...args) : waiting(call, args, { rule, ending })
-    return rule.deed === undefined ? result : noted(result, args, { deed: rule.deed, note: caller.note })
+    return rule.audit === undefined ? result : noted(result, args, { audit: rule.audit, note: caller.note })
   }
 }
 
@@ -107,13 +107,13 @@ async function waiting(call: Method, args: readonly unknown[], { rule, ending }:
 }
 
 interface Noted {
-  readonly deed: NonNullable<Rule['deed']>
-  readonly note: (deed: Deed) => void
+  readonly audit: NonNullable<Rule['audit']>
+  readonly note: (action: AuditAction) => void
 }
 
-async function noted(result: unknown, args: readonly unknown[], { deed, note }: Noted): Promise<unknown> {
+async function noted(result: unknown, args: readonly unknown[], { audit, note }: Noted): Promise<unknown> {
   const value = await result
-  const done = deed(value, ...args)
+  const done = audit(value, ...args)
   if (done !== null) note(done)
   return value
 }

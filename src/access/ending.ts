@@ -8,7 +8,7 @@ export interface Ending {
   /** Whether anything waits for it: an open stream, a socket. */
   readonly isWatched: boolean
   end(reason: TransientError): void
-  /** Calls back when it ends, at once when it has. Answers how to forget the listener. */
+  /** Calls back when it ends, at once when it has. Returns how to forget the listener. */
   onEnd(listener: () => void): () => void
 }
 

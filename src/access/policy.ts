@@ -2,7 +2,7 @@ import type { ExecutionId } from '../core/ids.js'
 import type { TaskTicket } from '../orchestrator/orchestrator.js'
 import { parseTaskId } from '../tasks/record.js'
 import type { WriteRequest, WriteResult } from '../variables/requests.js'
-import type { Deed, Policy } from './rule.js'
+import type { AuditAction, Policy } from './rule.js'
 
 /** Who may do what: the one table. docs/security.md says the same in words. */
 export const POLICY: Policy = {
@@ -13,7 +13,7 @@ export const POLICY: Policy = {
       right: 'reveal',
       execution: first,
       whenHidden: 'null',
-      deed: (variable, executionId, name) =>
+      audit: (variable, executionId, name) =>
         variable === null || variable.sealed === null ? null : { ...about('variable.revealed', executionId), subject: name },
     },
     all: { right: 'read_variables', execution: first },
@@ -25,13 +25,13 @@ export const POLICY: Policy = {
       right: 'write',
       execution: requested,
       actor: (actor, request) => [{ ...request, actor }],
-      deed: writeDeed,
+      audit: auditWrite,
     },
     deleteAll: {
       right: 'write',
       execution: first,
       actor: (actor, executionId) => [executionId, actor],
-      deed: ({ deletedCount: count }, executionId) =>
+      audit: ({ deletedCount: count }, executionId) =>
         count === 0 ? null : { ...about('variables.deleted', executionId), count },
     },
     watch: {
@@ -75,7 +75,7 @@ export const POLICY: Policy = {
   catalog: {
     register: {
       right: 'register',
-      deed: ({ path, version, isNew }) =>
+      audit: ({ path, version, isNew }) =>
         isNew ? { ...about('playbook.registered', null), subject: `${path}@${version}` } : null,
     },
     find: { right: 'read', whenHidden: 'null' },
@@ -88,19 +88,19 @@ export const POLICY: Policy = {
   orchestrator: {
     start: {
       right: 'run',
-      deed: ({ id, playbookPath, playbookVersion, isChanged }) =>
+      audit: ({ id, playbookPath, playbookVersion, isChanged }) =>
         isChanged ? { ...about('execution.started', id), subject: `${playbookPath}@${playbookVersion}` } : null,
     },
     cancel: {
       right: 'run',
       execution: first,
       actor: (actor, id, reason) => [id, reason, actor],
-      deed: ({ isChanged }, id) => (isChanged ? about('execution.cancelled', id) : null),
+      audit: ({ isChanged }, id) => (isChanged ? about('execution.cancelled', id) : null),
     },
     rerun: {
       right: 'run',
       actor: (actor, request) => [{ ...request, actor }],
-      deed: ({ id }, request) => ({ ...about('execution.rerun', id), subject: request.id }),
+      audit: ({ id }, request) => ({ ...about('execution.rerun', id), subject: request.id }),
     },
     claim: {
       right: 'work',
@@ -120,7 +120,7 @@ export const POLICY: Policy = {
   rotation: {
     rotate: {
       right: 'keys',
-      deed: ({ keyId, rotated }) =>
+      audit: ({ keyId, rotated }) =>
         rotated === 0 ? null : { ...about('encryption.rotated', null), subject: keyId, count: rotated },
     },
   },
@@ -145,11 +145,11 @@ function ofTask({ taskId }: TaskTicket): ExecutionId {
   return parseTaskId(taskId).executionId
 }
 
-function about(action: string, executionId: ExecutionId | null): Deed {
+function about(action: string, executionId: ExecutionId | null): AuditAction {
   return { action, executionId, subject: null, count: 1 }
 }
 
-function writeDeed({ outcomes }: WriteResult, { executionId, writes }: WriteRequest): Deed | null {
+function auditWrite({ outcomes }: WriteResult, { executionId, writes }: WriteRequest): AuditAction | null {
   const changed = outcomes.filter(({ isChanged }) => isChanged)
   const [only] = changed
   if (only === undefined) return null

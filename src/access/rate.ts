@@ -5,7 +5,7 @@ const BURST_SECONDS = 2
 
 /**
  * Lets a caller do so many requests a second, and twice as many at once. 0: as many as it likes.
- * Answers how to take one. @throws TransientError RATE_LIMITED with `retryAfter` in seconds
+ * Returns how to take one. @throws TransientError RATE_LIMITED with `retryAfter` in seconds
  */
 export function createRate(perSecond: number, nowMs: () => number = () => performance.now()): () => void {
   if (perSecond === 0) return () => undefined

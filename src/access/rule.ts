@@ -2,8 +2,8 @@ import type { ExecutionId } from '../core/ids.js'
 import type { Right } from '../core/principal.js'
 import type { Services } from '../orchestrator/services.js'
 
-/** What a caller did, for the audit; null in a rule: nothing worth keeping. */
-export interface Deed {
+/** What a caller did, as the audit keeps it; null in a rule: nothing to keep. */
+export interface AuditAction {
   readonly action: string
   readonly executionId: ExecutionId | null
   readonly subject: string | null
@@ -11,7 +11,7 @@ export interface Deed {
   readonly count: number
 }
 
-/** Who may call a method of a service, and what of its arguments is the caller's. */
+/** Who may call a method of a service, and which of its arguments come from the caller. */
 export interface Rule<Args extends readonly unknown[] = readonly unknown[], Result = unknown> {
   /** `nobody`: not for callers of the API, whoever they are. */
   readonly right: Right | 'nobody'
@@ -19,9 +19,9 @@ export interface Rule<Args extends readonly unknown[] = readonly unknown[], Resu
   readonly execution?: (...args: Args) => ExecutionId | null
   /** The one task that it is about. */
   readonly task?: (...args: Args) => string
-  /** What one may not see is NOT_FOUND; a method that answers null for what is not there answers that. */
+  /** What one may not see is NOT_FOUND; `null` for a method that returns null when there is nothing. */
   readonly whenHidden?: 'null'
-  /** Writes the caller into the arguments, whatever the door put there. */
+  /** Writes the caller into the arguments, whatever the API layer put there. */
   readonly actor?: (actor: string, ...args: Args) => Args
   /** A call that waits or streams stops with this signal, which also ends with the session. */
   readonly signal?: {
@@ -29,7 +29,7 @@ export interface Rule<Args extends readonly unknown[] = readonly unknown[], Resu
     readonly put: (signal: AbortSignal, ...args: Args) => Args
   }
   readonly isStream?: boolean
-  readonly deed?: (result: Result, ...args: Args) => Deed | null
+  readonly audit?: (result: Result, ...args: Args) => AuditAction | null
 }
 
 type RuleOf<Method> = Method extends (...args: infer Args) => infer Result

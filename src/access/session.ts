@@ -4,7 +4,7 @@ import type { Services } from '../orchestrator/services.js'
 import { servicesFor } from './bind.js'
 import { createEnding, type Ending } from './ending.js'
 import { createRate } from './rate.js'
-import type { Deed } from './rule.js'
+import type { AuditAction } from './rule.js'
 
 /** One credential at work: who it is, and services that do what that caller may. */
 export interface Session {
@@ -20,11 +20,11 @@ export interface Session {
 }
 
 /** What a caller did, and who it was. */
-export type NoteDeed = (principal: Principal, deed: Deed) => void
+export type RecordAction = (principal: Principal, action: AuditAction) => void
 
 export interface SessionParts {
   readonly services: Services
-  readonly note: NoteDeed
+  readonly note: RecordAction
   /** Requests a second; 0, or left out: no limit. */
   readonly rateLimit?: number
 }
@@ -36,7 +36,7 @@ export function createSession(principal: Principal, { services, note, rateLimit 
     id: randomUUID(),
     principal,
     ending,
-    services: servicesFor(services, { principal, ending, note: (deed) => note(principal, deed) }),
+    services: servicesFor(services, { principal, ending, note: (action) => note(principal, action) }),
     admit() {
       if (ending.reason !== null) throw ending.reason
       take()

@@ -10,7 +10,7 @@ export interface AuditService {
   list(request: AuditRequest): Promise<Page<AuditEntry>>
 }
 
-/** The side that writes: deeds are gathered, and written together a moment later. */
+/** The side that writes: actions are gathered, and written together a moment later. */
 export interface AuditLog extends AuditService {
   /** Never waits for the database, so that the audit costs a write nothing. */
   note(entry: NewAuditEntry): void

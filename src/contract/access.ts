@@ -22,7 +22,7 @@ export const createKeyRequest = z.strictObject({
 })
 export type CreateKeyRequest = z.infer<typeof createKeyRequest>
 
-/** GET /api/keys lists them, DELETE /api/keys/{id} answers one. */
+/** GET /api/keys lists them, DELETE /api/keys/{id} returns one. */
 export const keyResponse = z.object({
   id: z.string(),
   name: z.string(),
@@ -35,7 +35,7 @@ export const keyResponse = z.object({
 })
 export type KeyResponse = z.infer<typeof keyResponse>
 
-/** The whole key is in this answer, and in no other. */
+/** The whole key is in this response, and in no other. */
 export const createKeyResponse = keyResponse.extend({ secret: z.string(), closes_server: z.boolean() })
 export type CreateKeyResponse = z.infer<typeof createKeyResponse>
 

@@ -26,7 +26,7 @@ function renameKeys(value: JsonValue, rename: (key: string) => string): JsonValu
   return Object.fromEntries(entries) as JsonObject
 }
 
-/** The body that REST answers for an error; the keys of its details in snake_case. */
+/** The body of REST's response to an error; the keys of its details in snake_case. */
 export function toProblem(error: TransientError, status: number = error.status): JsonObject {
   const details = renameKeys(error.details, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
   return {

@@ -14,7 +14,7 @@ export const TASK_ERROR_CODES = [
 
 const MAX_WAIT_MS = 60_000
 
-/** POST /api/tasks/claim; answers a task, or `null` when nothing came within `wait_ms`. */
+/** POST /api/tasks/claim; returns a task, or `null` when nothing came within `wait_ms`. */
 export const claimTaskRequest = z.strictObject({
   pool: z.string().min(1).nullish(),
   worker_id: z.string().min(1),
@@ -46,7 +46,7 @@ export const completeTaskRequest = heartbeatTaskRequest.extend({
 export type CompleteTaskRequest = z.infer<typeof completeTaskRequest>
 
 /**
- * How an attempt ended, whichever door it is reported through; with an error its `data` is the result.
+ * How an attempt ended, whichever API it is reported through; with an error its `data` is the result.
  * @throws TransientError VALIDATION, naming the field
  */
 export function readCompletion(body: JsonValue) {

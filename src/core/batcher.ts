@@ -1,6 +1,6 @@
 import { whenAllLeave } from './abort.js'
 
-/** One question of a batch, and who waits for its answer. */
+/** One question of a batch, and who waits for its result. */
 interface Waiting<Query, Value> {
   readonly query: Query
   readonly signal: AbortSignal | undefined
@@ -12,7 +12,7 @@ export interface BatcherOptions<Query, Value> {
   /** Only questions of one group are asked together. */
   readonly groupOf: (query: Query) => string
   /**
-   * One answer for each question, in order; calling it may throw, which concerns that question alone. The signal aborts when all
+   * One result for each question, in order; calling it may throw, which concerns that question alone. The signal aborts when all
    * who asked have left.
    */
   readonly load: (queries: readonly Query[], signal: AbortSignal | undefined) => Promise<readonly (() => Value)[]>
@@ -35,18 +35,18 @@ export function createBatcher<Query, Value>({ groupOf, load }: BatcherOptions<Qu
     const ready = groups
     groups = new Map()
     for (const group of ready.values()) {
-      for (let from = 0; from < group.length; from += MAX_QUERIES) void answer(group.slice(from, from + MAX_QUERIES))
+      for (let from = 0; from < group.length; from += MAX_QUERIES) void run(group.slice(from, from + MAX_QUERIES))
     }
   }
 
-  async function answer(batch: readonly Waiting<Query, Value>[]): Promise<void> {
+  async function run(batch: readonly Waiting<Query, Value>[]): Promise<void> {
     const { signal, release } = whenAllLeave(batch.map((one) => one.signal))
     try {
-      const answers = await load(
+      const results = await load(
         batch.map(({ query }) => query),
         signal,
       )
-      for (const [index, one] of batch.entries()) settle(one, answers[index])
+      for (const [index, one] of batch.entries()) settle(one, results[index])
     } catch (error) {
       for (const one of batch) one.reject(error)
     } finally {
@@ -64,10 +64,10 @@ export function createBatcher<Query, Value>({ groupOf, load }: BatcherOptions<Qu
     })
 }
 
-function settle<Query, Value>({ resolve, reject }: Waiting<Query, Value>, answer: (() => Value) | undefined): void {
+function settle<Query, Value>({ resolve, reject }: Waiting<Query, Value>, result: (() => Value) | undefined): void {
   try {
-    if (answer === undefined) throw new Error('a batch answered fewer questions than it was asked')
-    resolve(answer())
+    if (result === undefined) throw new Error('a batch returned fewer results than it was asked for')
+    resolve(result())
   } catch (error) {
     reject(error)
   }

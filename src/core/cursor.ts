@@ -17,7 +17,7 @@ export function decodeCursor(cursor: string): string[] | null {
   }
 }
 
-/** Whether a text may stand at one place of a list's sort key. A forged cursor must not reach SQL as a bad cast. */
+/** Whether a text may be one part of a list's sort key. A forged cursor must not reach SQL as a bad cast. */
 export type CursorPart = (text: string) => boolean
 
 /** A whole number from 0 to `max`, written as PostgreSQL writes it. */

@@ -8,7 +8,7 @@ interface ErrorRow {
   readonly title: string
 }
 
-/** The one table of errors, for both doors (contract.md, "Errors"). */
+/** The one table of errors, for GraphQL and REST. */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, isRetryable: false, title: 'Bad request' },
   UNAUTHENTICATED: { status: 401, isRetryable: false, title: 'Unauthenticated' },
@@ -35,7 +35,7 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS
 
 export interface ErrorOptions {
-  /** Further fields that both doors show beside the code (`oldestRevision`, `problems`, `field`, ...). camelCase. */
+  /** Further fields that both APIs show beside the code (`oldestRevision`, `problems`, `field`, ...). camelCase. */
   readonly details?: JsonObject
   readonly cause?: unknown
 }
@@ -57,7 +57,7 @@ export class TransientError extends Error {
   }
 }
 
-/** The connection was lost after a commit was sent and before it was answered: the transaction may stand. */
+/** The connection was lost after a commit was sent and before its result came: the transaction may have been committed. */
 export class UndecidedCommit extends TransientError {
   constructor(cause: unknown) {
     super('OVERLOADED', 'the database did not answer whether this was stored; look, then try again', { cause })

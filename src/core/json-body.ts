@@ -2,7 +2,7 @@ import { TransientError } from './errors.js'
 import { type JsonValue, parseGivenJson, RepeatedKey } from './json.js'
 
 /**
- * The body of a request, every digit kept: the same for every door.
+ * The body of a request, every digit kept: the same for every API.
  * @throws TransientError BAD_REQUEST when it is not JSON, VALIDATION when an object has a key twice
  */
 export function parseJsonBody(text: string): JsonValue {

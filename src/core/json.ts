@@ -20,7 +20,7 @@ const NEEDS_LOSSLESS = /\d[\d.]{15}|\d[eE]|\.\d*0(?!\d)|\.0{6}|-0/
 const MAY_NAME_PROTOTYPE = /__proto__|\\u00/i
 
 /**
- * Parses JSON text without losing a digit; but for text with a key `__proto__`, or so deep that the parser cannot follow: no part of
+ * Parses JSON text without losing a digit; except for text with a key `__proto__`, or so deep that the parser cannot follow: no part of
  * the product accepts those. Of a key that an object has twice the last one counts, as everywhere.
  * @throws SyntaxError when the text is not JSON
  */
@@ -140,7 +140,7 @@ export function jsonSize(value: JsonValue): number {
   return Buffer.byteLength(stringifyJson(value))
 }
 
-/** Whether two values have the same JSON text, but for the order of keys. `1` and `1.0` differ. */
+/** Whether two values have the same JSON text, except for the order of keys. `1` and `1.0` differ. */
 export function isSameJson(left: JsonValue, right: JsonValue): boolean {
   if (left === right) return true
   if (isJsonNumber(left) || isJsonNumber(right)) {

@@ -14,7 +14,7 @@ interface LinkOptions {
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /**
- * A signal that aborts with the first of its sources, with their reason, or when its time is up. In place of `AbortSignal.any`
+ * A signal that aborts with the first of its sources, with their reason, or when its time is up. Instead of `AbortSignal.any`
  * over `AbortSignal.timeout`: Node 20 holds such a timeout weakly, so that a garbage collection ends it, and nothing is
  * ever aborted.
  */

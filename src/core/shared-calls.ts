@@ -13,8 +13,8 @@ interface Shared {
 }
 
 /**
- * Lets those that ask the same at the same time share one call and its answer. A call begins only after all that share it have
- * asked, so nobody gets an answer that is older than the question; who asks while it runs shares the next one.
+ * Lets those that ask the same at the same time share one call and its result. A call begins only after all that share it have
+ * asked, so nobody gets a result that is older than the question; who asks while it runs shares the next one.
  */
 export function createSharedCalls(): SharedCalls {
   const running = new Map<string, Promise<unknown>>()

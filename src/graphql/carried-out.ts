@@ -2,9 +2,9 @@ import { defaultFieldResolver, type ExecutionResult, type GraphQLField, GraphQLN
 
 /** How far the mutations of one document have come. */
 export interface Progress {
-  /** A mutation that had to answer was refused: those after it are not carried out. */
+  /** A mutation whose field is not nullable was refused: those after it are not carried out. */
   isStopped: boolean
-  /** The keys of mutations that have to answer. */
+  /** The keys of mutations whose fields are not nullable. */
   readonly required: Set<string>
 }
 
@@ -13,7 +13,7 @@ export function createProgress(): Progress {
 }
 
 /**
- * For a schema that is used for execution alone: a mutation that is refused leaves what was answered before it, so that it can be told.
+ * For a schema that is used for execution alone: a mutation that is refused leaves the results before it, so that they can be reported.
  * Changes the types of the schema given; `resultOf` makes of a result what the real types allow.
  */
 export function keepCarriedOut(schema: GraphQLSchema): void {
@@ -40,7 +40,7 @@ function required(resolve: Resolve): Resolve {
   }
 }
 
-/** The result as the schema has it: with `data: null` when a mutation had to answer and was refused, and what was carried out before it beside the errors. */
+/** The result as the schema has it: with `data: null` when a mutation whose field is not nullable was refused, and what was carried out before it beside the errors. */
 export function resultOf(result: ExecutionResult, { required }: Progress): ExecutionResult {
   const { data } = result
   if (!data || ![...required].some((key) => data[key] === null)) return result

@@ -3,7 +3,7 @@ import type { GraphQLParams } from 'graphql-yoga'
 import type { Session } from '../access/session.js'
 import type { Services } from '../orchestrator/services.js'
 import type { Progress } from './carried-out.js'
-import type { WatchPlace } from './result-stream.js'
+import type { WatchPosition } from './result-stream.js'
 
 /** What the transports give along with an operation. */
 export interface CallerContext {
@@ -15,7 +15,7 @@ export interface CallerContext {
   readonly actor: string
   /** Aborted when the caller has left: what is still read for it need not be. Most operations never ask for it. */
   readonly signal: () => AbortSignal
-  /** False where the answer is one JSON text: nothing can be watched there. */
+  /** False where the response is one JSON text: nothing can be watched there. */
   readonly takesEvents?: boolean
 }
 
@@ -26,7 +26,7 @@ export interface GraphQLContext extends CallerContext {
   /** How far the document's mutations have come. */
   readonly progress?: Progress
   /** Of a subscription: where it goes on, and how far it came. */
-  readonly place?: WatchPlace
+  readonly position?: WatchPosition
 }
 
 export function contextOf(session: Session, signal: () => AbortSignal): CallerContext {

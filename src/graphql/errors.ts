@@ -24,10 +24,10 @@ export class ClientError extends GraphQLError {
   ofDocument(): ClientError {
     // A plugin may refuse the request whatever its document says: a mutation by GET.
     if (this.refused === 'request') return this
-    return new ClientError(this.message, { ...placeOf(this), refused: 'document', extensions: this.extensions })
+    return new ClientError(this.message, { ...locationOf(this), refused: 'document', extensions: this.extensions })
   }
 
-  /** Without what Yoga notes for its own answers. */
+  /** Without what Yoga notes for its own responses. */
   override toJSON(): GraphQLFormattedError {
     const { extensions, ...rest } = super.toJSON()
     const { http: _, ...shown } = extensions ?? {}
@@ -51,29 +51,29 @@ export function createClientErrors(report: ReportFault): ToClientError {
   return (error) => {
     if (error instanceof ClientError) return error
     if (error instanceof GraphQLError && error.originalError instanceof ClientError) return error.originalError
-    const place = error instanceof GraphQLError ? placeOf(error) : {}
+    const location = error instanceof GraphQLError ? locationOf(error) : {}
     const known = transientCause(error)
     if (known !== null) {
       const refused = error === known ? 'request' : 'operation'
       const extensions = { code: known.code, ...known.details }
-      return new ClientError(messageOf(error, known), { ...place, refused, status: known.status, extensions })
+      return new ClientError(messageOf(error, known), { ...location, refused, status: known.status, extensions })
     }
     if (error instanceof GraphQLError && isFaultOfRequest(error)) {
       const { code, http } = error.extensions
       // Whatever code Yoga or a scalar gave it: the table has one for every fault of a request.
       const extensions = { code: KNOWN_CODES.has(code) ? code : 'BAD_REQUEST' }
       if (http?.status === undefined || http.spec)
-        return new ClientError(error.message, { ...place, refused: 'operation', extensions })
-      return new ClientError(error.message, { ...place, refused: 'request', status: http.status, extensions })
+        return new ClientError(error.message, { ...location, refused: 'operation', extensions })
+      return new ClientError(error.message, { ...location, refused: 'request', status: http.status, extensions })
     }
     const id = randomUUID()
     report(id, error)
     const message = `An internal error. The log has it under the id ${id}; trying again may help.`
-    return new ClientError(message, { ...place, refused: 'request', status: 500, extensions: { code: 'INTERNAL', id } })
+    return new ClientError(message, { ...location, refused: 'request', status: 500, extensions: { code: 'INTERNAL', id } })
   }
 }
 
-function placeOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
+function locationOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
   return { nodes: nodes ?? null, source: source ?? null, positions: positions ?? null, path: path ?? null }
 }
 

@@ -16,7 +16,7 @@ import {
 import { isJsonNumber, isLosslessNumber, numberText, toJsonNumber } from '../core/json.js'
 
 // Request bodies are parsed with every digit kept, so a number may arrive as a LosslessNumber, which the built-in
-// scalars refuse (Pothos builds none in their place): an id sent as a bare number, `1.0` for an Int, a decimal of 20 digits for a Float.
+// scalars refuse (Pothos builds none instead): an id sent as a bare number, `1.0` for an Int, a decimal of 20 digits for a Float.
 const EXACT = new Map<string, GraphQLScalarType>([
   [
     'Int',

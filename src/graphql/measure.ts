@@ -34,7 +34,7 @@ const NOTHING: Measure = {
 const INTROSPECTION_LISTS = new Set(['fields', 'inputFields', 'args', 'interfaces', 'possibleTypes', 'enumValues', 'types'])
 
 /** Where a selection stands. */
-interface Place {
+interface Scope {
   /** Page size of the list whose `nodes` or `edges` may follow. */
   readonly page: number
   readonly isIntrospection: boolean
@@ -44,7 +44,7 @@ interface Place {
 
 /**
  * Measures every operation of a document; the largest of each counts. Looks at names only, so that it can run before
- * validation, and visits a fragment once per place, so that no document takes long. `inputsOf`: what each field's arguments cost.
+ * validation, and visits a fragment once per scope, so that no document takes long. `inputsOf`: what each field's arguments cost.
  */
 export function measureDocument(
   document: DocumentNode,
@@ -84,43 +84,43 @@ interface Measuring {
 function createMeasure(fragments: ReadonlyMap<string, FragmentDefinitionNode>, { variables, inputs }: Measuring) {
   const known = new Map<string, Measure>()
 
-  function measureSet({ selections }: SelectionSetNode, place: Place): Measure {
+  function measureSet({ selections }: SelectionSetNode, scope: Scope): Measure {
     return selections.reduce((total, selection) => {
-      const measure = measureSelection(selection, place)
+      const measure = measureSelection(selection, scope)
       const directives = measure.directives + (selection.directives?.length ?? 0)
       return together(total, { ...measure, directives })
     }, NOTHING)
   }
 
-  function measureSelection(selection: SelectionNode, place: Place): Measure {
-    if (selection.kind === Kind.FIELD) return measureField(selection, place)
-    if (selection.kind === Kind.INLINE_FRAGMENT) return measureSet(selection.selectionSet, place)
-    return measureFragment(selection.name.value, place)
+  function measureSelection(selection: SelectionNode, scope: Scope): Measure {
+    if (selection.kind === Kind.FIELD) return measureField(selection, scope)
+    if (selection.kind === Kind.INLINE_FRAGMENT) return measureSet(selection.selectionSet, scope)
+    return measureFragment(selection.name.value, scope)
   }
 
-  function measureFragment(name: string, place: Place): Measure {
-    const key = `${name} ${place.page} ${place.isIntrospection} ${place.lists.join()}`
+  function measureFragment(name: string, scope: Scope): Measure {
+    const key = `${name} ${scope.page} ${scope.isIntrospection} ${scope.lists.join()}`
     const measured = known.get(key)
     if (measured !== undefined) return measured
     // A fragment that spreads itself is refused by validation; here it must only end.
     known.set(key, NOTHING)
     const fragment = fragments.get(name)
-    const measure = fragment === undefined ? NOTHING : measureSet(fragment.selectionSet, place)
+    const measure = fragment === undefined ? NOTHING : measureSet(fragment.selectionSet, scope)
     known.set(key, measure)
     return measure
   }
 
-  function measureField(field: FieldNode, place: Place): Measure {
+  function measureField(field: FieldNode, scope: Scope): Measure {
     const name = field.name.value
-    const isIntrospection = place.isIntrospection || name === '__schema' || name === '__type'
-    const isNested = isIntrospection && INTROSPECTION_LISTS.has(name) && place.lists.includes(name)
-    const lists = isIntrospection && INTROSPECTION_LISTS.has(name) ? [...place.lists, name] : place.lists
-    // Beneath a list inside itself nothing is measured: the document is refused, and places stay few.
+    const isIntrospection = scope.isIntrospection || name === '__schema' || name === '__type'
+    const isNested = isIntrospection && INTROSPECTION_LISTS.has(name) && scope.lists.includes(name)
+    const lists = isIntrospection && INTROSPECTION_LISTS.has(name) ? [...scope.lists, name] : scope.lists
+    // Beneath a list inside itself nothing is measured: the document is refused, and scopes stay few.
     const children =
       field.selectionSet === undefined || isNested
         ? NOTHING
         : measureSet(field.selectionSet, { page: pageOf(field), isIntrospection, lists: [...new Set(lists)] })
-    const factor = name === 'nodes' || name === 'edges' ? place.page : 1
+    const factor = name === 'nodes' || name === 'edges' ? scope.page : 1
     return {
       depth: isIntrospection ? 1 : children.depth + 1,
       introspectionDepth: isIntrospection ? children.introspectionDepth + 1 : children.introspectionDepth,

@@ -11,7 +11,7 @@ import {
   Kind,
 } from 'graphql'
 import { stringifyLeaf } from './result-text.js'
-import type { Guarded } from './rights-plugin.js'
+import type { Restricted } from './rights-plugin.js'
 
 /** Prints what a resolver gave, as the selection asks for it. @throws PrintFault */
 export type Printer = (value: unknown) => string
@@ -19,7 +19,7 @@ export type Printer = (value: unknown) => string
 /** Given to fields whose resolver is a pure, synchronous function of the parent alone (fields that expose a property of their own name are known to be). */
 export const PLAIN = { isPlain: true } as const
 
-/** Given to plain fields whose parent may have their JSON text already; it answers null where the parent has not. */
+/** Given to plain fields whose parent may have their JSON text already; it returns null where the parent has not. */
 export function textFrom<Parent>(text: (parent: Parent) => string | null) {
   return { ...PLAIN, textFrom: text }
 }
@@ -35,14 +35,14 @@ export class PrintFault extends Error {
 
 /**
  * A printer for the selection of a field; null when not all of it is plain: fields without arguments, fragments or directives
- * whose value comes from the parent alone. `place` names the field where a null is at fault.
+ * whose value comes from the parent alone. `fieldName` names the field where a null is at fault.
  */
-export function createPrinter(type: GraphQLOutputType, node: FieldNode, place: string): Printer | null {
+export function createPrinter(type: GraphQLOutputType, node: FieldNode, fieldName: string): Printer | null {
   if (isNonNullType(type)) {
-    const print = createPrinter(type.ofType, node, place)
-    return print && ((value) => (value === null || value === undefined ? refuseNull(place) : print(value)))
+    const print = createPrinter(type.ofType, node, fieldName)
+    return print && ((value) => (value === null || value === undefined ? refuseNull(fieldName) : print(value)))
   }
-  if (isListType(type)) return listPrinter(createPrinter(type.ofType, node, place))
+  if (isListType(type)) return listPrinter(createPrinter(type.ofType, node, fieldName))
   if (isLeafType(type)) return orNull((value) => stringifyLeaf(type.serialize(value)))
   return isObjectType(type) ? objectPrinter(type, node) : null
 }
@@ -74,7 +74,7 @@ interface Part {
 }
 
 function objectPrinter(type: GraphQLObjectType, { selectionSet }: FieldNode): Printer | null {
-  if (isGuarded(type)) return null
+  if (isRestricted(type)) return null
   const parts: Part[] = []
   for (const selection of selectionSet?.selections ?? []) {
     if (selection.kind !== Kind.FIELD || selection.directives?.length || selection.arguments?.length) return null
@@ -113,22 +113,22 @@ function fieldPart(type: GraphQLObjectType, node: FieldNode): Pick<Part, 'read' 
 /** How a plain field is read from its parent; null for any other. */
 function readerOf(field: GraphQLField<unknown, unknown>): Part['read'] | null {
   const { name, args, resolve = defaultFieldResolver, extensions } = field
-  if (isGuarded(field)) return null
+  if (isRestricted(field)) return null
   if (resolve === defaultFieldResolver) return (source) => (source as Record<string, unknown>)[name]
   if (extensions['isPlain'] !== true || args.length > 0) return null
   return (source) => resolve(source, {}, undefined, undefined as never)
 }
 
-function isGuarded({ extensions }: { readonly extensions: Guarded }): boolean {
-  return extensions.isGuarded === true
+function isRestricted({ extensions }: { readonly extensions: Restricted }): boolean {
+  return extensions.isRestricted === true
 }
 
 function orNull(print: Printer): Printer {
   return (value) => (value === null || value === undefined ? 'null' : print(value))
 }
 
-function refuseNull(place: string): never {
-  throw new Error(`Cannot return null for non-nullable field ${place}.`)
+function refuseNull(fieldName: string): never {
+  throw new Error(`Cannot return null for non-nullable field ${fieldName}.`)
 }
 
 function faultAt(key: string | number, error: unknown): PrintFault {

@@ -19,7 +19,7 @@ export class ResultMessage implements Positioned, StreamEvent {
   #buffer: Buffer | undefined
   #event: Buffer | undefined
 
-  constructor(text: string, { kind, revision }: Place, error: ClientError | null = null) {
+  constructor(text: string, { kind, revision }: EventPosition, error: ClientError | null = null) {
     this.text = text
     this.kind = kind
     this.revision = revision
@@ -49,30 +49,30 @@ export class ResultMessage implements Positioned, StreamEvent {
 
 export type ResultStream = MessageStream<ResultMessage>
 
-type Place = Pick<Positioned, 'kind' | 'revision'>
+type EventPosition = Pick<Positioned, 'kind' | 'revision'>
 
-const NOWHERE: Place = { kind: 'changed', revision: 0 }
+const NO_POSITION: EventPosition = { kind: 'changed', revision: 0 }
 
 /** Where a watch is to begin, and where its source has come: a result itself may say neither. */
-export interface WatchPlace {
+export interface WatchPosition {
   /** Goes before the argument of the document, which says where the client began. */
   readonly after: number | null
-  event: Place | null
+  event: EventPosition | null
 }
 
 /** A result of its own. */
 export function messageOf(result: ExecutionResult): ResultMessage {
-  return new ResultMessage(stringifyResult(result), NOWHERE)
+  return new ResultMessage(stringifyResult(result), NO_POSITION)
 }
 
 interface StreamParts {
   readonly results: AsyncIterable<ExecutionResult>
-  readonly place: WatchPlace
+  readonly position: WatchPosition
   readonly toClientError: ToClientError
 }
 
 /** The results of a subscription, as clients get them; an error is the last message. */
-export function streamResults({ results, place, toClientError }: StreamParts): ResultStream {
+export function streamResults({ results, position, toClientError }: StreamParts): ResultStream {
   const iterator = results[Symbol.asyncIterator]()
   let isOver = false
 
@@ -85,11 +85,11 @@ export function streamResults({ results, place, toClientError }: StreamParts): R
 
   function message({ data, errors }: ExecutionResult): ResultMessage {
     const text = stringifyResult({ ...(errors && { errors: errors.map(toClientError) }), ...(data !== undefined && { data }) })
-    if (text.length <= LIMITS.messageBytes) return new ResultMessage(text, place.event ?? NOWHERE)
+    if (text.length <= LIMITS.messageBytes) return new ResultMessage(text, position.event ?? NO_POSITION)
     close()
     const limit = LIMITS.messageBytes
     const tooLarge = `One message has ${text.length} characters, over the limit of ${limit}: watch fewer fields or names`
-    return endMessage(toClientError(new TransientError('TOO_LARGE', tooLarge, { details: { limit } })), place)
+    return endMessage(toClientError(new TransientError('TOO_LARGE', tooLarge, { details: { limit } })), position)
   }
 
   return {
@@ -103,7 +103,7 @@ export function streamResults({ results, place, toClientError }: StreamParts): R
       } catch (error) {
         if (isOver) return null
         isOver = true
-        return endMessage(toClientError(error), place)
+        return endMessage(toClientError(error), position)
       }
     },
     takeReady: () => null,
@@ -151,7 +151,7 @@ export function iterateMessages(messages: ResultStream): AsyncGenerator<ResultMe
   return iterator
 }
 
-function endMessage(error: ClientError, { after, event }: WatchPlace): ResultMessage {
+function endMessage(error: ClientError, { after, event }: WatchPosition): ResultMessage {
   const revision = event?.revision ?? after ?? 0
   return new ResultMessage(stringifyResult({ errors: [error] }), { kind: 'end', revision }, error)
 }

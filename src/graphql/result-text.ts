@@ -1,6 +1,6 @@
 import { isLosslessNumber, type JsonValue, stringifyJson } from '../core/json.js'
 
-/** A piece of an answer that is JSON text already. */
+/** A piece of a response that is JSON text already. */
 export class ResultText {
   readonly text: string
 

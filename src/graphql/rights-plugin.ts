@@ -12,19 +12,19 @@ declare global {
 }
 
 /** A type or field whose rights are checked while it is resolved: it must never be printed past that. */
-export interface Guarded {
-  readonly isGuarded?: boolean
+export interface Restricted {
+  readonly isRestricted?: boolean
 }
 
-/** Sees that every root field says who may ask for it, and marks what is guarded. */
+/** Sees that every root field says who may ask for it, and marks what is restricted. */
 export class RightsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override onTypeConfig(config: PothosTypeConfig): PothosTypeConfig {
-    return isGuarded(config) ? { ...config, extensions: { ...config.extensions, isGuarded: true } } : config
+    return isRestricted(config) ? { ...config, extensions: { ...config.extensions, isRestricted: true } } : config
   }
 
   /** @throws Error that names a root field without `authScopes` */
   override onOutputFieldConfig(config: PothosOutputFieldConfig<Types>): PothosOutputFieldConfig<Types> {
-    if (isGuarded(config)) return { ...config, extensions: { ...config.extensions, isGuarded: true } }
+    if (isRestricted(config)) return { ...config, extensions: { ...config.extensions, isRestricted: true } }
     if (['Query', 'Mutation', 'Subscription'].includes(config.kind)) {
       throw new Error(`${config.kind}.${config.name} needs authScopes: who may ask for it?`)
     }
@@ -32,7 +32,7 @@ export class RightsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   }
 }
 
-function isGuarded({ pothosOptions }: { readonly pothosOptions: object }): boolean {
+function isRestricted({ pothosOptions }: { readonly pothosOptions: object }): boolean {
   return (pothosOptions as { readonly authScopes?: unknown }).authScopes !== undefined
 }
 

@@ -1,11 +1,11 @@
 import { type FieldNode, type GraphQLResolveInfo, Kind, type SelectionNode, type SelectionSetNode } from 'graphql'
 
-/** What a text twin, a leaf, stands for. */
+/** What a text field, a leaf, stands for. */
 const replaced = new WeakMap<FieldNode, SelectionSetNode>()
 
-/** Remembers the selection of a field for the leaf that is executed in its place. */
-export function rememberSelection(twin: FieldNode, { selectionSet }: FieldNode): void {
-  if (selectionSet) replaced.set(twin, selectionSet)
+/** Remembers the selection of a field for the leaf that is executed instead of it. */
+export function rememberSelection(textField: FieldNode, { selectionSet }: FieldNode): void {
+  if (selectionSet) replaced.set(textField, selectionSet)
 }
 
 /** Whether a field of this name is selected beneath the one that is resolved, so that what nobody asks for need not be found. */

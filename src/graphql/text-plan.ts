@@ -12,17 +12,17 @@ import { keepCarriedOut } from './carried-out.js'
 import { inlineFragments } from './inline-fragments.js'
 import { createPrinter, type Printer } from './printer.js'
 import { rememberSelection } from './selection.js'
-import { twinOf, withTextTwins } from './text-schema.js'
+import { textFieldName, withTextFields } from './text-schema.js'
 
 /** How a valid document is executed. */
 export interface TextPlanner {
   /** For execution alone: results go through `resultOf`. */
   readonly schema: GraphQLSchema
-  /** The document with each field whose whole selection is plain replaced by its twin: then one leaf is resolved instead of all below. */
+  /** The document with each field whose whole selection is plain replaced by its text field: then one leaf is resolved instead of all below. */
   plan(document: DocumentNode): DocumentNode
 }
 
-/** Plans documents of one schema; its own schema has the twins. */
+/** Plans documents of one schema; its own schema has the text fields. */
 export function createTextPlanner(schema: GraphQLSchema): TextPlanner {
   const printers = new WeakMap<FieldNode, Printer>()
 
@@ -42,22 +42,22 @@ export function createTextPlanner(schema: GraphQLSchema): TextPlanner {
           if (isMerged(node, siblings as readonly SelectionNode[])) return false
           const printer = createPrinter(field.type, node, `${parent.name}.${field.name}`)
           if (printer === null) return undefined
-          const twin = asTwin(node)
-          rememberSelection(twin, node)
-          printers.set(twin, printer)
-          return twin
+          const textField = asTextField(node)
+          rememberSelection(textField, node)
+          printers.set(textField, printer)
+          return textField
         },
       }),
     )
   }
 
-  const planned = withTextTwins(schema, (node) => printers.get(node))
+  const planned = withTextFields(schema, (node) => printers.get(node))
   keepCarriedOut(planned)
   return { schema: planned, plan }
 }
 
-function asTwin({ selectionSet: _, ...node }: FieldNode): FieldNode {
-  const name = { kind: Kind.NAME, value: twinOf(node.name.value) } as const
+function asTextField({ selectionSet: _, ...node }: FieldNode): FieldNode {
+  const name = { kind: Kind.NAME, value: textFieldName(node.name.value) } as const
   return { ...node, alias: node.alias ?? node.name, name }
 }
 

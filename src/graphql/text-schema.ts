@@ -19,29 +19,29 @@ import { ResultText } from './result-text.js'
 
 const TWIN = '__text'
 
-/** The name of the field that answers as text what `name` answers as objects. */
-export function twinOf(name: string): string {
+/** The name of the field that returns as text what `name` returns as objects. */
+export function textFieldName(name: string): string {
   return `${name}${TWIN}`
 }
 
-/** What a field is called for clients, twin or not. */
+/** What a field is called for clients, text field or not. */
 export function publicNameOf(name: string): string {
   return name.endsWith(TWIN) ? name.slice(0, -TWIN.length) : name
 }
 
 /**
- * The same schema for execution alone: each field of objects has a twin, a leaf, that answers what `printerOf` its node prints.
+ * The same schema for execution alone: each field of objects has a text field, a leaf, that returns what `printerOf` its node prints.
  * Resolvers, arguments and types are those of the schema given.
  */
-export function withTextTwins(schema: GraphQLSchema, printerOf: PrinterOf): GraphQLSchema {
+export function withTextFields(schema: GraphQLSchema, printerOf: PrinterOf): GraphQLSchema {
   const objects = Object.values(schema.getTypeMap()).filter(
     (type): type is GraphQLObjectType =>
       isObjectType(type) && !type.name.startsWith('__') && type !== schema.getSubscriptionType(),
   )
-  const twins = new Map(objects.map((type) => [type.name, Object.values(type.getFields()).filter(isOfObjects)]))
-  const extended = [...twins].filter(([, fields]) => fields.length > 0)
+  const textFields = new Map(objects.map((type) => [type.name, Object.values(type.getFields()).filter(isOfObjects)]))
+  const extended = [...textFields].filter(([, fields]) => fields.length > 0)
   const sdl = extended.map(
-    ([name, fields]) => `extend type ${name} { ${fields.map((field) => `${twinOf(field.name)}: ResultText`).join(' ')} }`,
+    ([name, fields]) => `extend type ${name} { ${fields.map((field) => `${textFieldName(field.name)}: ResultText`).join(' ')} }`,
   )
   const copy = extendSchema(schema, parse(['scalar ResultText', ...sdl].join('\n')), { assumeValid: true })
   const text = copy.getType('ResultText') as GraphQLScalarType
@@ -50,11 +50,11 @@ export function withTextTwins(schema: GraphQLSchema, printerOf: PrinterOf): Grap
     const own = (copy.getType(name) as GraphQLObjectType).getFields()
     for (const { name: original } of fields) {
       const source = own[original]
-      const twin = own[twinOf(original)]
-      if (source === undefined || twin === undefined) continue
-      twin.args = source.args
-      twin.type = source.type instanceof GraphQLNonNull ? new GraphQLNonNull(text) : text
-      twin.resolve = printed(source.resolve ?? defaultFieldResolver, original, printerOf)
+      const textField = own[textFieldName(original)]
+      if (source === undefined || textField === undefined) continue
+      textField.args = source.args
+      textField.type = source.type instanceof GraphQLNonNull ? new GraphQLNonNull(text) : text
+      textField.resolve = printed(source.resolve ?? defaultFieldResolver, original, printerOf)
     }
   }
   return copy
@@ -82,14 +82,14 @@ function print(value: unknown, { fieldNodes: [node], path }: GraphQLResolveInfo,
   try {
     return new ResultText(printer(value))
   } catch (error) {
-    throw error instanceof PrintFault ? placed(error, path) : error
+    throw error instanceof PrintFault ? atPath(error, path) : error
   }
 }
 
 /** The fault with the path that it would have without printing. */
-function placed({ keys, cause }: PrintFault, path: Path): GraphQLError {
+function atPath({ keys, cause }: PrintFault, path: Path): GraphQLError {
   const above: (string | number)[] = []
-  for (let place: Path | undefined = path; place !== undefined; place = place.prev) above.unshift(place.key)
+  for (let step: Path | undefined = path; step !== undefined; step = step.prev) above.unshift(step.key)
   const originalError = cause instanceof Error ? cause : new Error(String(cause))
   return new GraphQLError(originalError.message, { path: [...above, ...keys], originalError })
 }

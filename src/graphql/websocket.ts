@@ -28,7 +28,7 @@ export interface WebSocketOptions {
   authorize(request: IncomingMessage, payload: JsonObject): Promise<Session | null>
 }
 
-export interface WebSocketDoor {
+export interface WebSocketEndpoint {
   /** Takes over an upgrade whose origin has been checked. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Sends every client away; they resume elsewhere. */
@@ -54,7 +54,7 @@ interface PreparedArgs extends ExecutionArgs {
 }
 
 /** GraphQL over WebSocket: graphql-ws speaks the protocol (graphql-transport-ws), Yoga's envelope runs the operations. */
-export function createWebSocketDoor({ yoga, toClientError, report, authorize }: WebSocketOptions): WebSocketDoor {
+export function createWebSocketEndpoint({ yoga, toClientError, report, authorize }: WebSocketOptions): WebSocketEndpoint {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: LIMITS.frameBytes,

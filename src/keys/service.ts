@@ -23,7 +23,7 @@ export interface CreatedKey {
   readonly isFirst: boolean
 }
 
-/** API keys: made, listed, revoked. Both deeds stand in the audit, in the same transaction. */
+/** API keys: made, listed, revoked. Both actions are recorded in the audit, in the same transaction. */
 export interface KeysService {
   /** @throws TransientError VALIDATION; CONFLICT when two keys of the name live, or nobody would be left to make keys */
   create(request: CreateKeyRequest): Promise<CreatedKey>
@@ -47,7 +47,7 @@ interface KeysOptions {
   /** Whether an admin may come in without any key of the table (ADMIN_KEY, JWT). */
   readonly isConfigured: boolean
   /** Before anything: what the audit has gathered is written, so that it stands there in order. */
-  readonly beforeDeed?: () => Promise<void>
+  readonly beforeAction?: () => Promise<void>
   /** After the commit: the sessions of this process look at once. */
   readonly onChanged: () => Promise<void>
   readonly clock?: Clock
@@ -61,7 +61,7 @@ const MAX_YEARS = 10
 
 /** The keys over the database. */
 export function createKeysService(options: KeysOptions): KeysService {
-  const { db, isConfigured, beforeDeed = async () => undefined, onChanged, clock = systemClock } = options
+  const { db, isConfigured, beforeAction = async () => undefined, onChanged, clock = systemClock } = options
 
   async function otherAdmins(tx: Sql, id: string): Promise<boolean> {
     if (isConfigured) return true
@@ -74,7 +74,7 @@ export function createKeysService(options: KeysOptions): KeysService {
     checkKey(request, clock.now())
     const { name, role, expiresAt, actor } = request
     const minted = mintKey()
-    await beforeDeed()
+    await beforeAction()
     const created = await db.transaction(async (tx) => {
       await lockKeys(tx)
       const live = await listLiveKeys(tx, name)
@@ -87,7 +87,7 @@ export function createKeysService(options: KeysOptions): KeysService {
       }
       const isFirst = !isConfigured && (await listLiveKeys(tx)).length === 0
       const key = await insertKey(tx, { id: minted.id, name, role, hash: minted.hash, createdBy: actor, expiresAt })
-      await insertEntries(tx, [deed('key.created', key, { actor, now: clock.now() })])
+      await insertEntries(tx, [auditEntry('key.created', key, { actor, now: clock.now() })])
       return { key, isFirst }
     })
     await onChanged()
@@ -96,10 +96,10 @@ export function createKeysService(options: KeysOptions): KeysService {
 
   async function revoke({ id, actor, reopen = false }: RevokeKeyRequest): Promise<ApiKeyRecord> {
     const end = async (tx: Sql, key: ApiKeyRecord): Promise<ApiKeyRecord> => {
-      await insertEntries(tx, [deed('key.revoked', key, { actor, now: clock.now() })])
+      await insertEntries(tx, [auditEntry('key.revoked', key, { actor, now: clock.now() })])
       return (await revokeKey(tx, key.id)) ?? key
     }
-    await beforeDeed()
+    await beforeAction()
     const revoked = await db.transaction(async (tx) => {
       await lockKeys(tx)
       const key = await findKey(tx, id)
@@ -152,7 +152,7 @@ function tooMany(name: string, live: readonly ApiKeyRecord[]): TransientError {
   return new TransientError('CONFLICT', message, { details: { name, ids } })
 }
 
-function deed(action: string, { id, name, role }: ApiKeyRecord, by: { readonly actor: string; readonly now: Date }) {
+function auditEntry(action: string, { id, name, role }: ApiKeyRecord, by: { readonly actor: string; readonly now: Date }) {
   const subject = `${id} (${name}, ${role})`
   return { occurredAt: by.now, actor: by.actor, keyId: null, action, executionId: null, subject, count: 1 }
 }

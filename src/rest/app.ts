@@ -11,12 +11,12 @@ import { addEventsRoute, createPoll } from './routes/watch.js'
 
 export interface RestOptions {
   readonly logger: RestLogger
-  /** Aborted when the server stops: who waits is answered at once. */
+  /** Aborted when the server stops: waiting requests get their response at once. */
   readonly closing?: AbortSignal
 }
 
 /**
- * Everything under `/api`, with its own answers to unknown paths, other methods and errors (contract.md, "REST").
+ * Everything under `/api`, with its own responses to unknown paths, other methods and errors (contract.md, "REST").
  * Mount it at the root: its paths begin with `/api`.
  */
 export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {

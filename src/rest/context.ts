@@ -27,18 +27,18 @@ export function actorOf(context: Context<RestEnv>): string {
   return context.var.session.principal.actor
 }
 
-interface JsonAnswer {
+interface JsonResponseOptions {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** An answer whose numbers keep all their digits. */
-export function answerJson(body: JsonObject | null, answer: JsonAnswer = {}): Response {
-  return answerText(stringifyJson(body), answer)
+/** A response whose numbers keep all their digits. */
+export function jsonResponse(body: JsonObject | null, options: JsonResponseOptions = {}): Response {
+  return textResponse(stringifyJson(body), options)
 }
 
 /** The same from its text. */
-export function answerText(text: string, { status = 200, headers = {} }: JsonAnswer = {}): Response {
+export function textResponse(text: string, { status = 200, headers = {} }: JsonResponseOptions = {}): Response {
   return new Response(text, {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },

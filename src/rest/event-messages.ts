@@ -52,11 +52,11 @@ export function eventMessages({ open, toClientError }: MessageParts): MessageStr
   }
 }
 
-function createMessage(text: string, place: Pick<EventMessage, 'kind' | 'revision' | 'error'>): EventMessage {
+function createMessage(text: string, position: Pick<EventMessage, 'kind' | 'revision' | 'error'>): EventMessage {
   let bytes: Buffer | null = null
   const event = (): Buffer => {
     bytes ??= Buffer.from(text)
     return bytes
   }
-  return { ...place, bytes: text.length, event, isLast: place.kind === 'end' }
+  return { ...position, bytes: text.length, event, isLast: position.kind === 'end' }
 }

@@ -47,7 +47,7 @@ export function createErrorHandler(logger: RestLogger): (error: unknown, context
   }
 }
 
-/** Answers other methods of a known path: 405 with `Allow`. Call it after the path's own routes. */
+/** Other methods of a known path get 405 with `Allow`. Call it after the path's own routes. */
 export function refuseOtherMethods(app: Hono<RestEnv>, path: string, methods: readonly string[]): void {
   const allow = methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', ')
   app.all(path, (context) => {
@@ -58,7 +58,7 @@ export function refuseOtherMethods(app: Hono<RestEnv>, path: string, methods: re
   })
 }
 
-/** The answer where there is no such path. */
+/** The response where there is no such path. */
 export function answerUnknownPath(context: Context): Response {
   return answerProblem(new TransientError('NOT_FOUND', `${context.req.path.slice(0, 200)} is no path of this API`))
 }

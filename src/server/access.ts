@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { NoteDeed } from '../access/session.js'
+import type { RecordAction } from '../access/session.js'
 import { createSessions, type Sessions } from '../access/sessions.js'
 import type { Verifier } from '../access/verifier.js'
 import { apiKeyVerifier } from '../access/verifiers/api-key.js'
@@ -20,7 +20,7 @@ const PURGE_MS = 3_600_000
 
 export interface Access {
   readonly sessions: Sessions
-  /** All services, unbound: for this process itself, never for a door. */
+  /** All services, unbound: for this process itself, never for an API. */
   readonly services: Services
 }
 
@@ -36,9 +36,9 @@ export async function openAccess(config: Config, { db, services: given, logger, 
   const audit = createAuditLog({ db, days: config.auditDays, logger })
   closing.add('audit', audit.close)
   const isConfigured = hasCredential(config)
-  const keys = createKeysService({ db, isConfigured, beforeDeed: audit.flush, onChanged: () => sessions.refresh() })
+  const keys = createKeysService({ db, isConfigured, beforeAction: audit.flush, onChanged: () => sessions.refresh() })
   const services: Services = { ...given, keys, audit }
-  const note: NoteDeed = ({ actor, keyId }, deed) => audit.note({ ...deed, actor, keyId, occurredAt: new Date() })
+  const note: RecordAction = ({ actor, keyId }, action) => audit.note({ ...action, actor, keyId, occurredAt: new Date() })
   const sessions = createSessions({
     ...{ services, note, logger, rateLimit: config.rateLimit },
     verifiers: verifiersOf(config, db),

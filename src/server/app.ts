@@ -4,13 +4,13 @@ import { cors } from 'hono/cors'
 import type { Logger } from 'pino'
 import type { Sessions } from '../access/sessions.js'
 import { TransientError } from '../core/errors.js'
-import type { GraphQLDoor } from '../graphql/door.js'
+import type { GraphQLEndpoint } from '../graphql/endpoint.js'
 import { createRestApp } from '../rest/app.js'
 import { limitBody } from '../rest/body-limit.js'
 import type { RestEnv } from '../rest/context.js'
-import { credentialOf, type Guard } from './guard.js'
 import type { Health } from './health.js'
 import type { Metrics } from './metrics.js'
+import { credentialOf, type OriginCheck } from './origin-check.js'
 import { addPages, graphiqlHeaders, isPageWanted, pageHeaders } from './pages.js'
 import { refuse } from './refusal.js'
 
@@ -27,25 +27,25 @@ const CORS = {
 export interface AppOptions {
   readonly sessions: Sessions
   readonly corsOrigins: readonly string[]
-  readonly guard: Guard
-  readonly graphql: GraphQLDoor
+  readonly originCheck: OriginCheck
+  readonly graphql: GraphQLEndpoint
   readonly metrics: Metrics
   readonly health: Health
   readonly logger: Logger
-  /** Aborted when the server stops: who waits is answered at once. */
+  /** Aborted when the server stops: waiting requests get their response at once. */
   readonly closing: AbortSignal
 }
 
-/** Everything that answers requests on the port: pages, GraphQL, REST, health and metrics, behind one guard and one session. */
+/** Everything that serves requests on the port: pages, GraphQL, REST, health and metrics, behind one origin check and one session. */
 export function createApp(options: AppOptions): Hono<RestEnv> {
-  const { guard, graphql, health, metrics, logger } = options
+  const { originCheck, graphql, health, metrics, logger } = options
   const app = new Hono<RestEnv>()
   app.onError((error, context) => refuse(context, error, logger))
   app.notFound((context) => refuse(context, unknownPath(context.req.path), logger))
 
   app.use(pageHeaders)
   app.use(async ({ env }, next) => {
-    guard.checkPlace(env.incoming)
+    originCheck.check(env.incoming)
     await next()
   })
   for (const name of ['live', 'ready'] as const) app.all(`/health/${name}`, () => health[name]())
@@ -69,7 +69,7 @@ export function createApp(options: AppOptions): Hono<RestEnv> {
   for (const path of ['/graphql', '/graphql/stream']) {
     app.use(path, limitBody())
     app.all(path, ({ req, var: { session }, env: { outgoing } }) =>
-      graphql.answer(req.raw, session, () => void outgoing.destroy()),
+      graphql.handle(req.raw, session, () => void outgoing.destroy()),
     )
   }
   app.get('/metrics', async ({ var: { session } }) => {
@@ -80,7 +80,7 @@ export function createApp(options: AppOptions): Hono<RestEnv> {
   return app
 }
 
-/** What answers until everything is open. */
+/** What serves requests until everything is open. */
 export function createStartingApp(logger: Logger): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>()
   app.use(pageHeaders)
@@ -90,7 +90,7 @@ export function createStartingApp(logger: Logger): Hono<{ Bindings: HttpBindings
   return app
 }
 
-/** Lets pages of the listed origins read answers; without a list no page of another origin can. No cookie is a credential here, so none is asked for. */
+/** Lets pages of the listed origins read responses; without a list no page of another origin can. No cookie is a credential here, so none is asked for. */
 function listedOrigins(origins: readonly string[]): MiddlewareHandler {
   const listed = cors({ ...CORS, origin: (origin) => origin })
   return (context, next) => (origins.includes(context.req.header('origin') ?? '') ? listed(context, next) : next())

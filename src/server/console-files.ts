@@ -25,7 +25,7 @@ interface Asset {
 
 /** The page, and what it loads, as they were when the first of them was asked for. */
 export interface ConsoleFiles {
-  /** Of index.html, with the nonce of its answer; null when the console is not built. */
+  /** Of index.html, with the nonce of its response; null when the console is not built. */
   page(nonce: string): string | null
   /** A hashed file; null when there is none of that name. */
   asset(path: string, isGzipAccepted: boolean): Promise<Response | null>

@@ -10,7 +10,7 @@ export interface Readiness {
 }
 
 /** A part that is silent this long is taken for gone: whoever asks shall know within 2 s, also of a frozen server. */
-const PATIENCE_MS = 1500
+const CHECK_TIMEOUT_MS = 1500
 
 interface HealthParts {
   readonly readiness: Readiness
@@ -27,7 +27,7 @@ export interface Health {
   /** `/health/live`: the process runs. */
   live(): Promise<Response>
   /**
-   * `/health/ready`: it may get requests, database and bus answer. It also says whether python steps are isolated and sensitive
+   * `/health/ready`: whether it may get requests: database and bus respond. It also says whether python steps are isolated and sensitive
    * values can be had: that is for people to know, and makes no process unready.
    */
   ready(): Promise<Response>
@@ -35,9 +35,9 @@ export interface Health {
 
 export function createHealth({ readiness, db, bus, isolation, encryption }: HealthParts): Health {
   return {
-    live: async () => answer(200, { status: 'live' }),
+    live: async () => respond(200, { status: 'live' }),
     async ready() {
-      if (!readiness.isOpen) return answer(503, { status: 'draining' })
+      if (!readiness.isOpen) return respond(503, { status: 'draining' })
       const [isDatabaseUp, isHealthy] = await Promise.all([
         isInTime(db.rows('SELECT 1').then(() => true)),
         isInTime(bus.health().then((state) => state.isHealthy)),
@@ -50,17 +50,17 @@ export function createHealth({ readiness, db, bus, isolation, encryption }: Heal
         python: isolation,
         encryption: encryption(),
       }
-      return answer(status === 'ready' ? 200 : 503, { status, ...checks })
+      return respond(status === 'ready' ? 200 : 503, { status, ...checks })
     },
   }
 }
 
 async function isInTime(check: Promise<boolean>): Promise<boolean> {
-  const answered = check.catch(() => false)
-  return Promise.race([answered, sleep(PATIENCE_MS, false, { ref: false })])
+  const result = check.catch(() => false)
+  return Promise.race([result, sleep(CHECK_TIMEOUT_MS, false, { ref: false })])
 }
 
-function answer(status: number, body: object): Response {
+function respond(status: number, body: object): Response {
   return new Response(JSON.stringify(body), {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },

@@ -18,7 +18,7 @@ interface KeysInUseParts {
 
 /**
  * Looks now and again which keys anything is encrypted with, as other servers may begin to use one that this one lacks, and says in the
- * log when it changes. Answers the state for `/health/ready`: `on`, `off` without keys, or the keys that are missing.
+ * log when it changes. Returns the state for `/health/ready`: `on`, `off` without keys, or the keys that are missing.
  */
 export async function watchKeysInUse({ db, keyRing, logger, closing }: KeysInUseParts): Promise<() => string> {
   let lost: readonly string[] = []

@@ -16,7 +16,7 @@ const CHECKING_MS = 2_000
 
 type Fetch = (request: Request, env: HttpBindings) => Response | Promise<Response>
 
-/** What answers on the port. */
+/** What serves the port. */
 export interface Opened {
   readonly fetch: Fetch
   readonly upgrade: Upgrade
@@ -28,7 +28,7 @@ export interface Opened {
 export interface Listener {
   readonly port: number
   readonly url: string
-  /** From here on requests are answered; until then with 503. */
+  /** From here on requests are served; until then they get 503. */
   open(opened: Opened): void
   /** No new connection, idle ones closed; what still runs after a second is cut off. */
   close(): Promise<void>
@@ -47,10 +47,10 @@ export async function listen({ host, port, logger }: ListenOptions): Promise<Lis
   const starting = createStartingApp(logger)
   // A peer that has gone without a word is found so where nothing is on its way to it; else `cutDeadPeers` finds it.
   const alive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
-  const answer: Fetch = (request, env) => (opened ?? starting).fetch(request, env)
+  const response: Fetch = (request, env) => (opened ?? starting).fetch(request, env)
   const server = createServer(
     { ...alive, connectionsCheckingInterval: CHECKING_MS },
-    getRequestListener(answer as Parameters<typeof getRequestListener>[0], {
+    getRequestListener(response as Parameters<typeof getRequestListener>[0], {
       errorHandler: refuseUnreadable,
       hostname: 'localhost',
     }),

@@ -5,7 +5,7 @@ import { systemClock } from '../core/clock.js'
 import { createSnowflake } from '../core/ids.js'
 import { createExecutionFeed } from '../executions/feed.js'
 import { createExecutionsService } from '../executions/service.js'
-import { createGraphQLDoor } from '../graphql/door.js'
+import { createGraphQLEndpoint } from '../graphql/endpoint.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
 import type { Services } from '../orchestrator/services.js'
@@ -18,12 +18,12 @@ import { createVariablesService } from '../variables/service.js'
 import { openAccess } from './access.js'
 import { createApp } from './app.js'
 import { type Closing, createClosing } from './closing.js'
-import { bearerOf, createGuard, credentialOf } from './guard.js'
 import { createHealth, type Readiness } from './health.js'
 import { watchKeysInUse } from './keys-in-use.js'
 import { listen } from './listener.js'
 import { createLogger } from './logger.js'
 import { createMetrics } from './metrics.js'
+import { bearerOf, createOriginCheck, credentialOf } from './origin-check.js'
 import { openLocalDatabase, openStorage } from './storage.js'
 import { createUpgrade } from './upgrade.js'
 
@@ -103,24 +103,24 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   })
 
   const readiness: Readiness = { isOpen: false }
-  const guard = createGuard({ ...config, sessions })
+  const originCheck = createOriginCheck({ ...config, sessions })
   const isolation = await trying
   const encryption = await watchKeysInUse({ db, keyRing, logger, closing })
   const health = createHealth({ readiness, db, bus, isolation, encryption })
-  const graphql = createGraphQLDoor({
+  const graphql = createGraphQLEndpoint({
     report: (id, fault) => logger.error({ err: fault, errorId: id }, 'a GraphQL operation failed'),
     authorize: (request, payload) =>
       sessions.find(bearerOf(payload['authorization'] ?? payload['Authorization']) ?? credentialOf(request)),
   })
   const stopping = new AbortController()
   const app = createApp({
-    ...{ sessions, guard, graphql, metrics, health, logger },
+    ...{ sessions, originCheck, graphql, metrics, health, logger },
     corsOrigins: config.corsOrigins,
     closing: stopping.signal,
   })
   listener.open({
     fetch: app.fetch,
-    upgrade: createUpgrade({ guard, graphql, logger }),
+    upgrade: createUpgrade({ originCheck, graphql, logger }),
     close() {
       stopping.abort()
       graphql.close()

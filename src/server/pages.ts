@@ -10,7 +10,7 @@ const SELF = "'self'"
 const NONE = ["'none'"]
 const POLICY = { imgSrc: [SELF, 'data:'], baseUri: NONE, frameAncestors: NONE }
 
-// Scripts come from the console's own files only. Styles too, but for the few that its libraries make at run time: these
+// Scripts come from the console's own files only. Styles too, except for the few that its libraries make at run time: these
 // carry the nonce of the page.
 const consoleHeaders = secureHeaders({
   ...HEADERS,
@@ -38,7 +38,7 @@ const NOT_BUILT = `<!doctype html>
 `
 
 /** The addresses that the console shows something at; its other paths are files. */
-const PLACES = /^\/(?:(?:executions|playbooks|playground|compare|explorer)(?:\/.*)?)?$/
+const PAGE_PATHS = /^\/(?:(?:executions|playbooks|playground|compare|explorer)(?:\/.*)?)?$/
 /** What programs ask for: whoever opens it in a browser sees what they would get. */
 const FOR_PROGRAMS = /^\/(?:api|metrics|health|assets)(?:\/|$)/
 
@@ -50,13 +50,13 @@ export function addPages(app: Hono<RestEnv>): void {
     files ??= readConsoleFiles()
     return (await files.asset(req.path, /\bgzip\b/.test(req.header('accept-encoding') ?? ''))) ?? next()
   })
-  app.get('*', (context, next) => (PLACES.test(context.req.path) ? consolePage(context, 200) : next()))
+  app.get('*', (context, next) => (PAGE_PATHS.test(context.req.path) ? consolePage(context, 200) : next()))
 }
 
 /** Headers of everything that people see: which scripts run in it, and who may frame it. */
 export const pageHeaders: MiddlewareHandler = (context, next) => {
   const { path } = context.req
-  const isSeen = isRead(context) && (PLACES.test(path) || path.startsWith('/assets/'))
+  const isSeen = isRead(context) && (PAGE_PATHS.test(path) || path.startsWith('/assets/'))
   return isSeen || isPageWanted(context) ? consoleHeaders(context, next) : next()
 }
 
@@ -70,7 +70,7 @@ function isRead({ req: { method } }: Context): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Whether somebody has opened an address in a browser that no program asks for: then the answer is for people. */
+/** Whether somebody has opened an address in a browser that no program asks for: then the response is for people. */
 export function isPageWanted(context: Context): boolean {
   const { req } = context
   return isRead(context) && !FOR_PROGRAMS.test(req.path) && (req.header('accept')?.includes('text/html') ?? false)

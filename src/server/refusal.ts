@@ -1,26 +1,26 @@
 import type { Context } from 'hono'
 import type { TransientError } from '../core/errors.js'
-import { answerJson } from '../graphql/answer.js'
 import { ClientError } from '../graphql/errors.js'
+import { jsonResponse } from '../graphql/response.js'
 import type { RestLogger } from '../rest/context.js'
 import { answerProblem, toClientError } from '../rest/problem.js'
 import { isPageWanted, refusalPage } from './pages.js'
 
-/** Refuses before any work, in the words of the door that was asked. */
+/** Refuses before any work, in the format of the API that was called. */
 export async function refuse(context: Context, thrown: unknown, logger: RestLogger): Promise<Response> {
   const error = toClientError(thrown, logger)
   const { path } = context.req
   const isGraphQL = path === '/graphql' || path === '/graphql/stream'
-  const answer = isPageWanted(context)
+  const response = isPageWanted(context)
     ? await refusalPage(context, error)
     : isGraphQL
-      ? answerJson({ errors: [asGraphQL(error)] })
+      ? jsonResponse({ errors: [asGraphQL(error)] })
       : answerProblem(error)
-  if (error.code === 'UNAUTHENTICATED') answer.headers.set('www-authenticate', 'Bearer')
+  if (error.code === 'UNAUTHENTICATED') response.headers.set('www-authenticate', 'Bearer')
   if (error.code === 'OVERLOADED' || error.code === 'RATE_LIMITED') {
-    answer.headers.set('retry-after', String(error.details['retryAfter'] ?? 1))
+    response.headers.set('retry-after', String(error.details['retryAfter'] ?? 1))
   }
-  return answer
+  return response
 }
 
 function asGraphQL({ message, code, status, details }: TransientError): ClientError {

@@ -2,24 +2,24 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import { TransientError } from '../core/errors.js'
-import type { GraphQLDoor } from '../graphql/door.js'
+import type { GraphQLEndpoint } from '../graphql/endpoint.js'
 import { toClientError } from '../rest/problem.js'
-import type { Guard } from './guard.js'
+import type { OriginCheck } from './origin-check.js'
 
 interface UpgradeOptions {
-  readonly guard: Guard
-  readonly graphql: GraphQLDoor
+  readonly originCheck: OriginCheck
+  readonly graphql: GraphQLEndpoint
   readonly logger: Logger
 }
 
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/** Hands WebSockets to GraphQL, behind the same guard as requests. */
-export function createUpgrade({ guard, graphql, logger }: UpgradeOptions): Upgrade {
+/** Hands WebSockets to GraphQL, behind the same origin check as requests. */
+export function createUpgrade({ originCheck, graphql, logger }: UpgradeOptions): Upgrade {
   return (request, socket, head) => {
     socket.on('error', () => socket.destroy())
     try {
-      guard.checkPlace(request)
+      originCheck.check(request)
       const path = (request.url ?? '/').split('?', 1)[0]
       if (path !== '/graphql') throw new TransientError('NOT_FOUND', 'WebSockets are taken at /graphql')
       graphql.upgrade(request, socket, head)

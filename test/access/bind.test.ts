@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { servicesFor } from '../../src/access/bind.js'
 import { createEnding } from '../../src/access/ending.js'
 import { POLICY } from '../../src/access/policy.js'
-import type { Deed } from '../../src/access/rule.js'
+import type { AuditAction } from '../../src/access/rule.js'
 import { TransientError } from '../../src/core/errors.js'
 import { createPrincipal, type Principal, ROLE_RIGHTS, ROLES, TASK_RIGHTS } from '../../src/core/principal.js'
 import type { Services } from '../../src/orchestrator/services.js'
@@ -17,7 +17,7 @@ const task = createPrincipal({
 
 /** Services that answer their arguments. */
 function openFor(principal: Principal) {
-  const deeds: Deed[] = []
+  const deeds: AuditAction[] = []
   const echo = (name: string) => ({ name, get: (_target: object, method: string) => echoed(name, method) })
   const services = new Proxy({}, { get: (_target, name: string) => new Proxy({}, echo(name)) }) as Services
   const ending = createEnding()

@@ -5,7 +5,7 @@ import { findLiveKey, liveKeyIds, touchKey } from '../../keys/store.js'
 import type { Verifier } from '../verifier.js'
 
 const TOUCH_MS = 60_000
-/** Compared with where there is no such key, so that the answer takes as long. */
+/** Compared with where there is no such key, so that the response takes as long. */
 const NO_HASH = '0'.repeat(64)
 
 /** The keys of `transient.api_key`. */

@@ -19,7 +19,7 @@ const MAX_LENGTH = 8_192
 const MAX_SUBJECT = 200
 const CLOCK_TOLERANCE_SECONDS = 5
 const KEYS_TIMEOUT_MS = 5_000
-/** What jose says of a timeout, and of an answer that is no JWKS. */
+/** What jose says of a timeout, and of a response that is no JWKS. */
 const UNREACHABLE = ['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC']
 
 /**

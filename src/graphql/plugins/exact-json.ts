@@ -1,13 +1,13 @@
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { TransientError } from '../../core/errors.js'
-import { answerEvents, answerJson, refusalOf } from '../answer.js'
 import type { CallerContext } from '../context.js'
 import { ClientError, type ToClientError } from '../errors.js'
 import { acceptedTypes, EVENTS_TYPE, GRAPHQL_TYPE, JSON_TYPE } from '../media.js'
 import { operationOfQuery, readOperation } from '../operation.js'
+import { eventResponse, jsonResponse, refusalOf } from '../response.js'
 import { messageOf } from '../result-stream.js'
 
-/** Reads requests and answers results of Yoga's HTTP handler as JSON that keeps every digit, or as server-sent events. */
+/** Reads requests and writes results of Yoga's HTTP handler as JSON that keeps every digit, or as server-sent events. */
 export function useExactJson(
   toClientError: ToClientError,
 ): Plugin<Record<string, unknown>, CallerContext & { readonly cut?: () => void }> {
@@ -25,17 +25,17 @@ export function useExactJson(
       const types = acceptedTypes(request.headers.get('accept'))
       const [type] = types
       const { cut } = serverContext as { readonly cut?: () => void }
-      if (isAsyncIterable(given)) return setResultProcessor(() => answerEvents(given, cut), EVENTS_TYPE)
+      if (isAsyncIterable(given)) return setResultProcessor(() => eventResponse(given, cut), EVENTS_TYPE)
       if (Array.isArray(given)) throw new TransientError('BAD_REQUEST', 'A batch is not accepted')
       // Yoga refuses some requests by itself.
       const result = given.errors ? { ...given, errors: given.errors.map(toClientError) } : given
       const isRefused = refusalOf(result)?.refused === 'request'
       if (type === EVENTS_TYPE && !isRefused) {
-        return setResultProcessor(() => answerEvents(only(messageOf(result)), cut), EVENTS_TYPE)
+        return setResultProcessor(() => eventResponse(only(messageOf(result)), cut), EVENTS_TYPE)
       }
       const json = types.find((one) => one !== EVENTS_TYPE)
-      if (json === undefined && !isRefused) return setResultProcessor(() => answerJson(notAcceptable()), JSON_TYPE)
-      setResultProcessor(() => answerJson(result, json), json ?? JSON_TYPE)
+      if (json === undefined && !isRefused) return setResultProcessor(() => jsonResponse(notAcceptable()), JSON_TYPE)
+      setResultProcessor(() => jsonResponse(result, json), json ?? JSON_TYPE)
     },
   }
 }

@@ -3,13 +3,13 @@ import { createHandler, type Request as StreamRequest, type Response as StreamRe
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { TransientError } from '../../core/errors.js'
 import { eventStream } from '../../core/event-stream.js'
-import { answerJson } from '../answer.js'
 import type { CallerContext } from '../context.js'
 import type { ToClientError } from '../errors.js'
 import { LIMITS } from '../limits.js'
 import { EVENTS_TYPE } from '../media.js'
 import { readOperation } from '../operation.js'
 import { type GraphQLServer, type Performed, perform } from '../perform.js'
+import { jsonResponse } from '../response.js'
 import { messageOf, ResultMessage } from '../result-stream.js'
 
 /** Says to which stream an operation belongs. */
@@ -123,7 +123,7 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
     return new Response(eventStream({ events: source, cut }), { headers })
   }
 
-  async function answer(request: Request, caller: Caller): Promise<Response> {
+  async function respond(request: Request, caller: Caller): Promise<Response> {
     const { name } = caller.session.principal
     const { method, url, headers } = request
     const asked: Asked = {
@@ -141,10 +141,10 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
     if (method === 'PUT' && streams.size >= MAX_STREAMS) {
       throw new TransientError('OVERLOADED', 'Too many event streams are open; close one first')
     }
-    const [body, { status, headers: answered = {} }] = await handler(asked)
+    const [body, { status, headers: responded = {} }] = await handler(asked)
     if (method === 'PUT' && status === 201) reserve(String(body), name, asked)
     if (isAsyncIterable(body)) return openStream(given ?? '', body as AsyncIterable<string>, caller)
-    return new Response(body as string | null, { status, headers: answered as Record<string, string> })
+    return new Response(body as string | null, { status, headers: responded as Record<string, string> })
   }
 
   return {
@@ -161,9 +161,9 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
     async onRequest({ request, serverContext, endResponse }) {
       if (request.method !== 'DELETE' && !isReservation(request) && tokenOf(request) === null) return
       try {
-        endResponse(await answer(request, serverContext as unknown as Caller))
+        endResponse(await respond(request, serverContext as unknown as Caller))
       } catch (error) {
-        endResponse(answerJson({ errors: [toClientError(error)] }))
+        endResponse(jsonResponse({ errors: [toClientError(error)] }))
       }
     },
   }

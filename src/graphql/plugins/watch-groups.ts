@@ -10,7 +10,7 @@ import {
   type ResultMessage,
   type ResultStream,
   streamResults,
-  type WatchPlace,
+  type WatchPosition,
 } from '../result-stream.js'
 import { isStream } from '../subscription.js'
 
@@ -27,18 +27,19 @@ export function useWatchGroups(toClientError: ToClientError): Plugin<GraphQLCont
       const operation = getOperationAST(args.document, args.operationName)
       if (takesEvents === false) return setResultAndStopExecution({ errors: [toClientError(notAcceptable())] })
 
-      async function open(given: ExecutionArgs, own: Partial<GraphQLContext> & { place: WatchPlace }): Promise<Opened> {
+      async function open(given: ExecutionArgs, own: Partial<GraphQLContext> & { position: WatchPosition }): Promise<Opened> {
         const contextValue = { ...(given.contextValue as GraphQLContext), ...own }
         const results: unknown = await subscribeFn({ ...given, contextValue })
-        if (isStream<ExecutionResult>(results)) return { stream: streamResults({ results, place: own.place, toClientError }) }
+        if (isStream<ExecutionResult>(results))
+          return { stream: streamResults({ results, position: own.position, toClientError }) }
         const { errors = [] } = results as ExecutionResult
         return { refused: { errors: errors.map(toClientError) } }
       }
 
       async function reopen(given: ExecutionArgs, after: number): Promise<ResultStream> {
-        const place = { after, event: null }
+        const position = { after, event: null }
         try {
-          const opened = await open(given, { place, signal: ALWAYS_THERE })
+          const opened = await open(given, { position, signal: ALWAYS_THERE })
           return opened.stream ?? failedStream(toClientError(opened.refused.errors?.[0]), after)
         } catch (error) {
           return failedStream(toClientError(error), after)
@@ -46,7 +47,7 @@ export function useWatchGroups(toClientError: ToClientError): Plugin<GraphQLCont
       }
 
       setSubscribeFn(async (given: ExecutionArgs) => {
-        const opened = await open(given, { place: { after: null, event: null } })
+        const opened = await open(given, { position: { after: null, event: null } })
         if (opened.stream === undefined) return opened.refused
         const group = operation && groupOf({ request: params, operation, viewer: session.id })
         if (!group) return iterateMessages(opened.stream)

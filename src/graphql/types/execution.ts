@@ -93,12 +93,12 @@ builder.subscriptionFields((t) => ({
     description:
       'The current state first, then the newest after every event, coalesced for a slow reader. An unknown execution is waited for.',
     args: { id: t.arg.id({ required: true }) },
-    subscribe: (_root, args, { services, place }) => {
+    subscribe: (_root, args, { services, position }) => {
       const id = parseExecutionId(args.id, 'id')
       return openPatientStream(
         (signal) => services.executions.watch(id, signal),
         ({ eventSeq }) => {
-          if (place) place.event = { kind: 'changed', revision: eventSeq }
+          if (position) position.event = { kind: 'changed', revision: eventSeq }
         },
       )
     },

@@ -37,7 +37,7 @@ const TaskErrorInput = builder.inputType('TaskErrorInput', {
     code: t.string({ required: true }),
     message: t.string({ required: true }),
     details: t.field({ type: 'JSON', description: 'An object: what stands in `this.error` beside code and message.' }),
-    data: t.field({ type: 'JSON', description: 'What the tool answered all the same.' }),
+    data: t.field({ type: 'JSON', description: 'What the tool returned all the same.' }),
   }),
 })
 
@@ -105,7 +105,7 @@ builder.mutationFields((t) => ({
   completeTask: t.field({
     type: CompleteTaskPayload,
     authScopes: { work: true },
-    description: "A duplicate answers accepted: false; another attempt's is CONFLICT. REST: POST /api/tasks/{id}/complete.",
+    description: "A duplicate returns accepted: false; another attempt's is CONFLICT. REST: POST /api/tasks/{id}/complete.",
     args: { input: t.arg({ type: CompleteTaskInput, required: true }) },
     resolve: (_root, { input: { taskId, ...report } }, { services }) =>
       services.orchestrator.complete({ taskId, ...readCompletion({ ...report } as JsonObject) }),

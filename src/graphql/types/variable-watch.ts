@@ -30,14 +30,14 @@ builder.subscriptionField('variableChanged', (t) =>
       types: t.arg({ type: [VariableTypeEnum] }),
       afterRevision: t.arg({ type: 'Revision' }),
     },
-    subscribe: (_root, { executionId, ...request }, { services, signal: caller, place }) => {
+    subscribe: (_root, { executionId, ...request }, { services, signal: caller, position }) => {
       const id = parseExecutionId(executionId)
-      const afterRevision = place?.after ?? request.afterRevision
+      const afterRevision = position?.after ?? request.afterRevision
       return openStream(
         caller(),
         (signal) => services.variables.watch({ ...request, afterRevision, executionId: id, signal }),
         (event) => {
-          if (place) place.event = event
+          if (position) position.event = event
         },
       )
     },

@@ -98,12 +98,12 @@ const DeleteVariablesPayload = builder
 
 function onlyOutcome(result: WriteResult): WriteOutcome {
   const [outcome] = result.outcomes
-  if (outcome === undefined) throw new Error('a write of one variable answered no outcome')
+  if (outcome === undefined) throw new Error('a write of one variable returned no outcome')
   return outcome
 }
 
 function writtenVariable(outcome: WriteOutcome) {
-  if (outcome.variable === null) throw new Error('a write that sets a variable answered none')
+  if (outcome.variable === null) throw new Error('a write that sets a variable returned none')
   return outcome.variable
 }
 

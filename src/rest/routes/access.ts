@@ -7,7 +7,7 @@ import type { JsonObject } from '../../core/json.js'
 import { parseTime } from '../../core/time.js'
 import type { ApiKeyRecord } from '../../keys/record.js'
 import { readJson } from '../body.js'
-import { actorOf, answerJson, type RestEnv, servicesOf } from '../context.js'
+import { actorOf, jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 import { flag, wholeNumber } from '../query.js'
 
@@ -18,30 +18,30 @@ const AUDIT_PATH = '/api/audit'
 
 /** Who calls; the keys of callers; what they did. */
 export function addAccessRoutes(app: Hono<RestEnv>): void {
-  app.get(ME_PATH, (context) => answerJson(callerBody(context) as JsonObject))
+  app.get(ME_PATH, (context) => jsonResponse(callerBody(context) as JsonObject))
   refuseOtherMethods(app, ME_PATH, ['GET'])
 
   app.get(KEYS_PATH, async (context) => {
     const keys = await servicesOf(context).keys.list()
-    return answerJson({ keys: keys.map((key) => keyBody(key) as JsonObject) })
+    return jsonResponse({ keys: keys.map((key) => keyBody(key) as JsonObject) })
   })
   app.post(KEYS_PATH, async (context) => {
     const { name, role, expires_at: expiresAt } = await readJson(context, createKeyRequest)
     const expiry = expiresAt == null ? null : new Date(expiresAt)
     const made = await servicesOf(context).keys.create({ name, role, expiresAt: expiry, actor: actorOf(context) })
     const body: CreateKeyResponse = { ...keyBody(made.key), secret: made.secret, closes_server: made.isFirst }
-    return answerJson(body as JsonObject, { status: 201 })
+    return jsonResponse(body as JsonObject, { status: 201 })
   })
   refuseOtherMethods(app, KEYS_PATH, ['GET', 'POST'])
 
   app.delete(KEY_PATH, async (context) => {
     const request = { id: context.req.param('id'), actor: actorOf(context), reopen: flag(context.req.query('reopen'), 'reopen') }
     const revoked = await servicesOf(context).keys.revoke(request)
-    return answerJson(keyBody(revoked) as JsonObject)
+    return jsonResponse(keyBody(revoked) as JsonObject)
   })
   refuseOtherMethods(app, KEY_PATH, ['DELETE'])
 
-  app.get(AUDIT_PATH, async (context) => answerJson((await auditBody(context)) as JsonObject))
+  app.get(AUDIT_PATH, async (context) => jsonResponse((await auditBody(context)) as JsonObject))
   refuseOtherMethods(app, AUDIT_PATH, ['GET'])
 }
 

@@ -6,7 +6,7 @@ import type { JsonObject } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import { executionBody } from '../bodies.js'
 import { readJson, readOptionalJson } from '../body.js'
-import { actorOf, answerJson, type RestEnv, servicesOf } from '../context.js'
+import { actorOf, jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 
 const EXECUTIONS_PATH = '/api/executions'
@@ -20,7 +20,7 @@ function idOf(context: Context): ExecutionId {
 
 function answerExecution(execution: ExecutionRecord, status = 200): Response {
   const headers = status === 201 ? { location: `${EXECUTIONS_PATH}/${execution.id}` } : {}
-  return answerJson(executionBody(execution) as JsonObject, { status, headers })
+  return jsonResponse(executionBody(execution) as JsonObject, { status, headers })
 }
 
 function idempotencyKeyOf(context: Context): string | null {

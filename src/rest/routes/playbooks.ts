@@ -3,7 +3,7 @@ import { registerPlaybookRequest } from '../../contract/playbooks.js'
 import type { JsonObject } from '../../core/json.js'
 import { playbookBody } from '../bodies.js'
 import { isJsonMediaType, mediaType, readJson, readText, unsupportedMediaType } from '../body.js'
-import { answerJson, type RestEnv, servicesOf } from '../context.js'
+import { jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 
 const YAML_MEDIA_TYPES = ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain']
@@ -20,7 +20,7 @@ async function sourceOf(context: Context): Promise<string> {
 export function addPlaybooksRoutes(app: Hono<RestEnv>): void {
   app.post(PLAYBOOKS_PATH, async (context) => {
     const playbook = await servicesOf(context).catalog.register(await sourceOf(context))
-    return answerJson(playbookBody(playbook) as JsonObject, { status: playbook.isNew ? 201 : 200 })
+    return jsonResponse(playbookBody(playbook) as JsonObject, { status: playbook.isNew ? 201 : 200 })
   })
   refuseOtherMethods(app, PLAYBOOKS_PATH, ['POST'])
 }

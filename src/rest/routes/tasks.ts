@@ -3,7 +3,7 @@ import { claimTaskRequest, heartbeatTaskRequest, readCompletion } from '../../co
 import type { JsonObject } from '../../core/json.js'
 import { taskBody } from '../bodies.js'
 import { readJson, readJsonBody } from '../body.js'
-import { answerJson, type RestEnv, servicesOf } from '../context.js'
+import { jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 
 const CLAIM_PATH = '/api/tasks/claim'
@@ -21,13 +21,13 @@ export function addTasksRoutes(app: Hono<RestEnv>): void {
       waitMs: waitMs ?? 0,
       signal: context.req.raw.signal,
     })
-    return answerJson(task === null ? null : (taskBody(task) as JsonObject))
+    return jsonResponse(task === null ? null : (taskBody(task) as JsonObject))
   })
   refuseOtherMethods(app, CLAIM_PATH, ['POST'])
 
   app.post(HEARTBEAT_PATH, async (context) => {
     const request = await readJson(context, heartbeatTaskRequest)
-    return answerJson(
+    return jsonResponse(
       taskBody(await servicesOf(context).orchestrator.heartbeat({ taskId: context.req.param('id'), ...request })) as JsonObject,
     )
   })
@@ -38,7 +38,7 @@ export function addTasksRoutes(app: Hono<RestEnv>): void {
       taskId: context.req.param('id'),
       ...(await readJson(context, heartbeatTaskRequest)),
     })
-    return answerJson({ released: true })
+    return jsonResponse({ released: true })
   })
   refuseOtherMethods(app, RELEASE_PATH, ['POST'])
 
@@ -48,7 +48,7 @@ export function addTasksRoutes(app: Hono<RestEnv>): void {
       taskId: context.req.param('id'),
       ...report,
     })
-    return answerJson({ accepted: isAccepted, revision })
+    return jsonResponse({ accepted: isAccepted, revision })
   })
   refuseOtherMethods(app, COMPLETE_PATH, ['POST'])
 }

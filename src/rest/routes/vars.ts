@@ -15,7 +15,7 @@ import { checkSourceStep } from '../../variables/validate.js'
 import { variableBody } from '../bodies.js'
 import { readJson } from '../body.js'
 import { entityTag, expectedVersion, isNotModified, type WriteConditions } from '../conditions.js'
-import { actorOf, answerJson, type RestEnv, servicesOf } from '../context.js'
+import { actorOf, jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { answerProblem, refuseOtherMethods } from '../problem.js'
 import { variableType } from '../query.js'
 
@@ -36,7 +36,7 @@ function conditionsOf(context: Context): WriteConditions {
   return { ifMatch: context.req.header('if-match'), ifNoneMatch: context.req.header('if-none-match') }
 }
 
-/** The seeds' five calls. `poll` answers the list's long-poll form; the event stream is a route of its own. */
+/** NoETL's five calls. `poll` serves the list's long-poll form; the event stream is a route of its own. */
 export function addVarsRoutes(app: Hono<RestEnv>, poll: (context: Context<RestEnv>) => Promise<Response>): void {
   app.get(LIST_PATH, (context) => (context.req.query('after_revision') === undefined ? list(context) : poll(context)))
   app.post(LIST_PATH, (context) => setVariables(context))
@@ -57,7 +57,7 @@ async function list(context: Context<RestEnv>): Promise<Response> {
     variables: Object.fromEntries(variables.map((variable) => [variable.name, variableBody(variable)])),
     count: variables.length,
   }
-  return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
+  return jsonResponse(body as JsonObject, { headers: { revision: String(revision) } })
 }
 
 async function readVariable(context: Context<RestEnv>): Promise<Response> {
@@ -67,7 +67,7 @@ async function readVariable(context: Context<RestEnv>): Promise<Response> {
   if (variable === null) return answerMissing(executionId, name)
   const headers = { etag: entityTag(variable.version) }
   if (isNotModified(context.req.header('if-none-match'), variable.version)) return new Response(null, { status: 304, headers })
-  return answerJson(valueBody(variable), { headers })
+  return jsonResponse(valueBody(variable), { headers })
 }
 
 /** A POST, as the audit keeps it, and no cache may. */
@@ -75,7 +75,7 @@ async function revealVariable(context: Context<RestEnv>): Promise<Response> {
   const executionId = executionIdOf(context)
   const name = nameOf(context)
   const variable = await servicesOf(context).variables.reveal(executionId, name)
-  return variable === null ? answerMissing(executionId, name) : answerJson(valueBody(variable))
+  return variable === null ? answerMissing(executionId, name) : jsonResponse(valueBody(variable))
 }
 
 function answerMissing(executionId: ExecutionId, name: string): Response {
@@ -122,7 +122,7 @@ async function setVariables(context: Context<RestEnv>): Promise<Response> {
     var_names: names,
   }
   const headers = { revision: String(revision), ...(single ? { etag: entityTag(single.version) } : {}) }
-  return answerJson(body as JsonObject, { headers })
+  return jsonResponse(body as JsonObject, { headers })
 }
 
 /** @throws TransientError VALIDATION for a name that is not written */
@@ -157,7 +157,7 @@ async function deleteVariable(context: Context<RestEnv>): Promise<Response> {
     var_name: name,
     deleted: outcomes[0]?.isChanged ?? false,
   }
-  return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
+  return jsonResponse(body as JsonObject, { headers: { revision: String(revision) } })
 }
 
 async function deleteVariables(context: Context<RestEnv>): Promise<Response> {
@@ -168,5 +168,5 @@ async function deleteVariables(context: Context<RestEnv>): Promise<Response> {
   }
   const { revision, deletedCount } = await servicesOf(context).variables.deleteAll(executionId, actorOf(context))
   const body: DeleteVariablesResponse = { execution_id: new LosslessNumber(executionId), deleted_count: deletedCount }
-  return answerJson(body as JsonObject, { headers: { revision: String(revision) } })
+  return jsonResponse(body as JsonObject, { headers: { revision: String(revision) } })
 }

@@ -8,7 +8,7 @@ import type { ChangeRecord } from '../../variables/record.js'
 import type { MessageStream } from '../../variables/watch/watch-group.js'
 import { createWatchGroups } from '../../variables/watch/watch-groups.js'
 import { changeBody } from '../bodies.js'
-import { answerText, type RestEnv, type RestLogger, servicesOf } from '../context.js'
+import { type RestEnv, type RestLogger, servicesOf, textResponse } from '../context.js'
 import { type EventMessage, eventMessages } from '../event-messages.js'
 import { toClientError } from '../problem.js'
 import { commaList, variableType, wholeNumber } from '../query.js'
@@ -94,7 +94,7 @@ export function createPoll(closing?: AbortSignal): (context: Context<RestEnv>) =
       .finally(() => abort())
     const text = texts.get(changes) ?? polledText(executionId, { revision, changes })
     if (changes.length > 0) texts.set(changes, text)
-    return answerText(text, { headers: { revision: String(revision) } })
+    return textResponse(text, { headers: { revision: String(revision) } })
   }
 }
 

@@ -9,8 +9,8 @@ const PING_MS = 12_000
 const OPENING = Buffer.from(':\n\n')
 const CLOSING = Buffer.from('event: complete\ndata:\n\n')
 
-/** Answers one result as JSON, every digit kept, with the status that GraphQL over HTTP gives it. */
-export function answerJson(result: ExecutionResult, type: MediaType = JSON_TYPE): Response {
+/** One result as a JSON response, every digit kept, with the status that GraphQL over HTTP gives it. */
+export function jsonResponse(result: ExecutionResult, type: MediaType = JSON_TYPE): Response {
   const { errors } = result
   const retry = errors?.some(({ extensions }) => extensions['code'] === 'OVERLOADED') ? { 'retry-after': '1' } : {}
   return new Response(stringifyResult(result), {
@@ -33,8 +33,8 @@ export function refusalOf({ data, errors }: ExecutionResult): ClientError | null
   return data === undefined && first instanceof ClientError ? first : null
 }
 
-/** Answers results as server-sent events (graphql-sse, distinct connections). `cut` ends the connection of a reader that takes nothing. */
-export function answerEvents(results: AsyncIterable<unknown>, cut?: () => void): Response {
+/** Results as server-sent events (graphql-sse, distinct connections). `cut` ends the connection of a reader that takes nothing. */
+export function eventResponse(results: AsyncIterable<unknown>, cut?: () => void): Response {
   const iterator = results[Symbol.asyncIterator]()
   const events = {
     async next() {

@@ -4,7 +4,7 @@ import { createSessions } from '../../src/access/sessions.js'
 import { settingKeyVerifier } from '../../src/access/verifiers/setting-key.js'
 import { ADMIN } from '../../src/core/principal.js'
 import type { Services } from '../../src/orchestrator/services.js'
-import { createGuard, credentialOf } from '../../src/server/guard.js'
+import { createOriginCheck, credentialOf } from '../../src/server/origin-check.js'
 
 const KEY = 'a-key-of-many-letters'
 const parts = {
@@ -16,8 +16,8 @@ const rest = { ...parts, taskTokens, logger: { warn: () => undefined } }
 const openSessions = createSessions({ ...rest, verifiers: [], isClosed: async () => false })
 const keyedSessions = createSessions({ ...rest, verifiers: [settingKeyVerifier(KEY, ADMIN)], isClosed: async () => true })
 await Promise.all([openSessions.refresh(), keyedSessions.refresh()])
-const open = createGuard({ sessions: openSessions, corsOrigins: [], allowInsecure: false, host: '127.0.0.1' })
-const keyed = createGuard({
+const open = createOriginCheck({ sessions: openSessions, corsOrigins: [], allowInsecure: false, host: '127.0.0.1' })
+const keyed = createOriginCheck({
   sessions: keyedSessions,
   corsOrigins: ['https://listed.example'],
   allowInsecure: false,
@@ -30,14 +30,14 @@ function request(headers: Record<string, string>): IncomingMessage {
 
 describe('without a key', () => {
   it.each(['localhost:4000', '127.0.0.1:4000', '[::1]:4000', 'LOCALHOST'])('the host %s may call', async (host) => {
-    expect(() => open.checkPlace(request({ host }))).not.toThrow()
+    expect(() => open.check(request({ host }))).not.toThrow()
     expect((await openSessions.authenticate(null)).principal.actor).toBe('api:anonymous')
   })
 
   it.each(['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io', '', 'localhost@evil.example', '0.0.0.0:4000'])(
     'the host "%s" may not',
     (host) => {
-      expect(() => open.checkPlace(request({ host }))).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }))
+      expect(() => open.check(request({ host }))).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }))
     },
   )
 
@@ -49,7 +49,7 @@ describe('without a key', () => {
     ['null', false],
     ['', false],
   ])('a page of "%s" may call: %s', (origin, isAllowed) => {
-    const check = () => open.checkPlace(request({ host: '127.0.0.1:4000', origin }))
+    const check = () => open.check(request({ host: '127.0.0.1:4000', origin }))
     if (isAllowed) expect(check).not.toThrow()
     else expect(check).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }))
   })
@@ -76,9 +76,9 @@ describe('with a key', () => {
   })
 
   it('any host may be named, but no foreign page may call', () => {
-    expect(() => keyed.checkPlace(request({ host: 'transient.example' }))).not.toThrow()
-    expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://transient.example' }))).not.toThrow()
-    expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://evil.example' }))).toThrow()
-    expect(() => keyed.checkPlace(request({ host: 'transient.example', origin: 'https://listed.example' }))).not.toThrow()
+    expect(() => keyed.check(request({ host: 'transient.example' }))).not.toThrow()
+    expect(() => keyed.check(request({ host: 'transient.example', origin: 'https://transient.example' }))).not.toThrow()
+    expect(() => keyed.check(request({ host: 'transient.example', origin: 'https://evil.example' }))).toThrow()
+    expect(() => keyed.check(request({ host: 'transient.example', origin: 'https://listed.example' }))).not.toThrow()
   })
 })

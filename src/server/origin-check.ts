@@ -3,26 +3,26 @@ import type { Sessions } from '../access/sessions.js'
 import { type Config, isLoopback } from '../config.js'
 import { TransientError } from '../core/errors.js'
 
-/** Says who may call (contract.md, "Who may call"). */
-export interface Guard {
+/** Refuses requests whose Host or Origin is foreign. */
+export interface OriginCheck {
   /** @throws TransientError FORBIDDEN when the host or the page that calls is foreign */
-  checkPlace(request: IncomingMessage): void
+  check(request: IncomingMessage): void
 }
 
-interface GuardSettings extends Pick<Config, 'allowInsecure' | 'host' | 'corsOrigins'> {
+interface OriginCheckSettings extends Pick<Config, 'allowInsecure' | 'host' | 'corsOrigins'> {
   readonly sessions: Pick<Sessions, 'isOpen'>
 }
 
 /** As it stands in the header: what a parser of addresses makes `127.0.0.1` of, like `evil.example@localhost` or `127.1`, is none. */
 const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
 
-/** Builds the guard from the settings. */
-export function createGuard({ sessions, allowInsecure, host, corsOrigins }: GuardSettings): Guard {
+/** Builds the check from the settings. */
+export function createOriginCheck({ sessions, allowInsecure, host, corsOrigins }: OriginCheckSettings): OriginCheck {
   // Playbooks run code. Without a credential only the address says who calls, and a name that an attacker's DNS points at
   // loopback must not pass for it.
   const isLocalOnly = (): boolean => sessions.isOpen && (isLoopback(host) || !allowInsecure)
 
-  function checkPlace({ headers, rawHeaders, socket }: IncomingMessage): void {
+  function check({ headers, rawHeaders, socket }: IncomingMessage): void {
     if (isLocalOnly() && (!LOCAL_HOST.test(headers.host ?? '') || isNamedTwice(rawHeaders))) {
       throw new TransientError(
         'FORBIDDEN',
@@ -38,10 +38,10 @@ export function createGuard({ sessions, allowInsecure, host, corsOrigins }: Guar
     if (!isOwn) throw new TransientError('FORBIDDEN', 'Pages of another origin may not call this server')
   }
 
-  return { checkPlace }
+  return { check }
 }
 
-/** The credential that a request shows. */
+/** The credential that a request carries. */
 export function credentialOf({ headers }: IncomingMessage): string | null {
   return bearerOf(headers.authorization) ?? (typeof headers['x-api-key'] === 'string' ? headers['x-api-key'] : null)
 }

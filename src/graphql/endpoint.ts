@@ -7,20 +7,20 @@ import { createClientErrors, type ReportFault } from './errors.js'
 import { acceptedTypes, EVENTS_TYPE } from './media.js'
 import { createPost, isPlainPost } from './post.js'
 import { createGraphQLServer } from './server.js'
-import { createWebSocketDoor } from './websocket.js'
+import { createWebSocketEndpoint } from './websocket.js'
 
-export interface GraphQLDoorOptions {
+export interface GraphQLEndpointOptions {
   readonly report: ReportFault
   /** Whose WebSocket it is, from its upgrade request and the payload of `connection_init`; null: closed with 4403. */
   authorize(request: IncomingMessage, payload: JsonObject): Promise<Session | null>
 }
 
 /** GraphQL on its transports. */
-export interface GraphQLDoor {
+export interface GraphQLEndpoint {
   /** GraphiQL, which everyone may see. */
   page(request: Request): Promise<Response>
   /** `cut` ends the connection of a reader that takes nothing. */
-  answer(request: Request, session: Session, cut: () => void): Promise<Response>
+  handle(request: Request, session: Session, cut: () => void): Promise<Response>
   /** Takes over an upgrade whose origin has been checked. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Sends those who watch over WebSockets away; they resume elsewhere. */
@@ -28,15 +28,15 @@ export interface GraphQLDoor {
 }
 
 /** Builds the transports on one Yoga server: plain POSTs in its envelope, everything else over HTTP by its own handler. */
-export function createGraphQLDoor({ report, authorize }: GraphQLDoorOptions): GraphQLDoor {
+export function createGraphQLEndpoint({ report, authorize }: GraphQLEndpointOptions): GraphQLEndpoint {
   const toClientError = createClientErrors(report)
   const yoga = createGraphQLServer(toClientError)
   const post = createPost({ yoga, toClientError })
-  const sockets = createWebSocketDoor({ yoga, toClientError, report, authorize })
+  const sockets = createWebSocketEndpoint({ yoga, toClientError, report, authorize })
 
   return {
     page: async (request) => yoga.fetch(request),
-    async answer(request, session, cut) {
+    async handle(request, session, cut) {
       if (isPlainPost(request)) return post(request, session, cut)
       const takesEvents = acceptedTypes(request.headers.get('accept')).includes(EVENTS_TYPE)
       return yoga.fetch(request, { ...contextOf(session, signalOf(request)), takesEvents, cut })
