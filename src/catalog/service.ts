@@ -179,9 +179,9 @@ function checkSize(source: string): void {
 function invalid(problems: readonly Problem[]): TransientError {
   const errors = problems.filter((problem) => problem.severity === 'error')
   const [first] = errors
-  const place = first === undefined ? '' : `: line ${first.line}, column ${first.column}: ${first.message}`
+  const location = first === undefined ? '' : `: line ${first.line}, column ${first.column}: ${first.message}`
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : ''
-  return new TransientError('PLAYBOOK_INVALID', `the playbook is not valid${place}${more}`, {
+  return new TransientError('PLAYBOOK_INVALID', `the playbook is not valid${location}${more}`, {
     details: {
       problems: problems.map(
         ({ severity, message, path, line, column }): JsonObject => ({ severity, message, path, line, column }),

@@ -87,7 +87,7 @@ export async function pageExecutions(
   }
 }
 
-/** The next executions in the order of their birth, with the key to go on from; null when there are no more. */
+/** The next executions in the order of creation, with the key to go on from; null when there are no more. */
 export async function readExecutionsAfter(
   sql: Sql,
   { after, limit, ...query }: Query & { readonly after: ExecutionKey | null; readonly limit: number },
@@ -102,7 +102,7 @@ export async function readExecutionsAfter(
   return { executions: rows.map(toExecution), next: last === undefined ? null : [last.created_text, String(last.id)] }
 }
 
-/** Those of the given executions that match, in the order of their birth. */
+/** Those of the given executions that match, in the order of creation. */
 export async function readMatching(
   sql: Sql,
   { ids, ...query }: Query & { readonly ids: readonly ExecutionId[] },

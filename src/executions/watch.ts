@@ -123,10 +123,10 @@ async function* readAll(
 ): AsyncGenerator<ExecutionRecord, void, undefined> {
   let after: Slice['next'] = null
   do {
-    const place: Slice['next'] = after
+    const position: Slice['next'] = after
     const read = (all?: AbortSignal) =>
-      readExecutionsAfter(db.reading(all), { filter, variableFilter, after: place, limit: BATCH })
-    const slice: Slice = await share(keyOf({ filter, after: place }), read, signal)
+      readExecutionsAfter(db.reading(all), { filter, variableFilter, after: position, limit: BATCH })
+    const slice: Slice = await share(keyOf({ filter, after: position }), read, signal)
     yield* inTurns(slice.executions.filter(isNews))
     after = slice.next
   } while (after !== null && !signal.aborted)
@@ -141,12 +141,12 @@ async function* inTurns(executions: readonly ExecutionRecord[]): AsyncGenerator<
 }
 
 /** What a read asks for, as text. */
-function keyOf({ filter, ...place }: { readonly filter: ExecutionFilter | null; readonly [key: string]: unknown }): string {
+function keyOf({ filter, ...position }: { readonly filter: ExecutionFilter | null; readonly [key: string]: unknown }): string {
   const times = {
     startedAfter: filter?.startedAfter?.toISOString() ?? null,
     startedBefore: filter?.startedBefore?.toISOString() ?? null,
   }
-  return stringifyJson({ ...place, filter: filter && { ...filter, ...times } } as JsonObject)
+  return stringifyJson({ ...position, filter: filter && { ...filter, ...times } } as JsonObject)
 }
 
 /** Says of each state whether it is newer than what was last sent of that execution. */

@@ -1,2 +1,2 @@
-/** What is shown in the place of a sensitive value. */
+/** What is shown instead of a sensitive value. */
 export const MASK = '********'

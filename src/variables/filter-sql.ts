@@ -15,7 +15,7 @@ export interface SqlCondition {
 /** Gives the placeholder of a further parameter. */
 type Bind = (parameter: SqlParameter) => string
 
-/** What PostgreSQL reads as a place in a list, and what RFC 6901 does. */
+/** What PostgreSQL reads as an index into a list, and what RFC 6901 does. */
 const LOOSE_INDEX = /^\s*[+-]?\d+$/
 const EXACT_INDEX = /^(0|[1-9]\d*)$/
 /** Keys of a pointer: each costs a look into every value. */
@@ -111,13 +111,13 @@ function checkContained(value: JsonValue): void {
 function targetSql(path: readonly string[], bind: Bind): string {
   if (path.length === 0) return 't.var_value'
   const target = `(t.var_value #> ${bind([...path])}::text[])`
-  // "#>" takes "-1", "+1" and "00" for places in a list; a JSON pointer takes them for keys of an object only.
-  const guards = path.flatMap((key, index) => {
+  // "#>" takes "-1", "+1" and "00" for indexes into a list; a JSON pointer takes them for keys of an object only.
+  const conditions = path.flatMap((key, index) => {
     if (!LOOSE_INDEX.test(key) || EXACT_INDEX.test(key)) return []
     const before = index === 0 ? 't.var_value' : `(t.var_value #> ${bind(path.slice(0, index))}::text[])`
     return [`jsonb_typeof(${before}) = 'object'`]
   })
-  return guards.length === 0 ? target : `(CASE WHEN ${guards.join(' AND ')} THEN ${target} END)`
+  return conditions.length === 0 ? target : `(CASE WHEN ${conditions.join(' AND ')} THEN ${target} END)`
 }
 
 interface Comparison {

@@ -9,7 +9,7 @@ import type { ListRequest } from '../requests.js'
 import { LISTED_COLUMNS, ListedVariable } from './listed.js'
 import { revisionOf, sourceAt } from './page-store.js'
 
-/** The columns after a variable's own, which the execution's row, the first of the answer, fills alone. */
+/** The columns after a variable's own, which the execution's row, the first of the result, fills alone. */
 const [REVISION, OLDEST, TOTAL] = [4, 11, 12]
 
 type VariablePage = Page<VariableRecord> & { revision: number }

@@ -68,7 +68,7 @@ export class ListedVariable implements VariableRecord {
   get accessedAtText(): string {
     return isoText(this.#text(9))
   }
-  /** Its place among those of its execution: a cursor must not fall between two rows of one millisecond. */
+  /** Its position among those of its execution: a cursor must not fall between two rows of one millisecond. */
   get position(): string[] {
     const created = this.#text(7)
     return [`${created.slice(0, 10)}T${created.slice(11, 19)}.${created.slice(20).padEnd(6, '0')}Z`, this.name]

@@ -43,7 +43,7 @@ export function sourceAt(executionId: ExecutionId, asOf: number | null): Source 
 }
 
 /**
- * The revision that the answer shows.
+ * The revision that the result shows.
  * @throws TransientError VALIDATION when `asOf` is beyond the present, REVISION_GONE when it is below what is kept
  */
 export function revisionOf(row: Counters | undefined, asOf: number | null): number {

@@ -23,7 +23,7 @@ export async function findOverLimit(sql: Sql, historyLimit: number): Promise<Exe
 /**
  * Moves the oldest revision of an execution up, so that at most `historyLimit` rows are newer. Readers obey that at once; the
  * rows go afterwards. Rows that are there never change, so they are counted without holding the execution, which is only locked
- * for the update itself: writers do not wait for the count. Answers whether it moved.
+ * for the update itself: writers do not wait for the count. Returns whether it moved.
  */
 export async function moveOldestRevision(db: Database, id: ExecutionId, historyLimit: number): Promise<boolean> {
   const where = { id: BigInt(id) }
@@ -63,7 +63,7 @@ async function saveOldest(tx: Sql, id: ExecutionId, oldestRevision: number): Pro
 }
 
 /**
- * Deletes the change log up to the oldest revision, but for each variable's latest row, from which the past after it is read.
+ * Deletes the change log up to the oldest revision, except for each variable's latest row, from which the past after it is read.
  */
 export async function deleteTrimmed(sql: Sql, id: ExecutionId): Promise<void> {
   await deleteInBatches(
@@ -84,7 +84,7 @@ export async function deleteIdempotencyKeys(sql: Sql, before: Date): Promise<voi
   await inBatches(async () => (await sql.prisma(({ idempotency }) => idempotency.deleteMany({ where, limit: BATCH }))).count)
 }
 
-/** Executions that ended, or were born by a write and left alone, before the time, and still hold something. */
+/** Executions that ended, or were created by a write and left alone, before the time, and still hold something. */
 export async function findExpired(sql: Sql, before: Date): Promise<ExecutionId[]> {
   const rows = await sql.prisma(({ execution }) => {
     const { revision } = execution.fields
@@ -109,7 +109,7 @@ export async function findExpired(sql: Sql, before: Date): Promise<ExecutionId[]
 }
 
 /**
- * Empties an expired execution, but for its row. A finished one can never be watched again; one that may be written again goes
+ * Empties an expired execution, except for its row. A finished one can never be watched again; one that may be written again goes
  * on at a revision that says so, and its variables' versions go on too. The rest goes afterwards, in batches.
  */
 export async function emptyExecution(db: Database, id: ExecutionId, before: Date): Promise<boolean> {
