@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { atMost, within } from './test/support/pace.js'
+import { pureSuites } from './test/support/suites.js'
 
-const SERVER_SUITES = ['test/e2e/**/*.test.ts', 'test/conformance/**/*.test.ts']
+const PURE = pureSuites()
+const PROCESSES = ['test/e2e/**/*.test.ts', 'test/conformance/**/*.test.ts']
 
 export default defineConfig({
   // Vite would take graphql's .mjs build for our files and Node its .js build for libraries: two realms of the same classes.
@@ -16,26 +18,31 @@ export default defineConfig({
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
     setupFiles: ['./test/support/every-file.ts'],
     expect: { poll: { timeout: within(20_000), interval: 10 } },
-    globalSetup: ['./test/support/generate.ts', './test/support/cluster.ts'],
+    globalSetup: ['./test/support/generate.ts'],
     projects: [
       {
         extends: true,
+        test: { name: 'unit', include: PURE, testTimeout: atMost(30_000), hookTimeout: atMost(60_000) },
+      },
+      {
+        extends: true,
         test: {
-          name: 'unit',
+          name: 'integration',
           include: ['test/**/*.test.ts'],
-          exclude: [...SERVER_SUITES, 'test/bench/**'],
+          exclude: [...PURE, ...PROCESSES, 'test/bench/**'],
           testTimeout: atMost(30_000),
           hookTimeout: atMost(60_000),
+          globalSetup: ['./test/support/cluster.ts'],
         },
       },
       {
         extends: true,
         test: {
           name: 'e2e',
-          include: SERVER_SUITES,
+          include: PROCESSES,
           testTimeout: atMost(120_000),
           hookTimeout: atMost(120_000),
-          globalSetup: ['./test/support/build.ts'],
+          globalSetup: ['./test/support/cluster.ts', './test/support/build.ts'],
         },
       },
     ],
