@@ -11,7 +11,7 @@ import { ensurePeers, peerVersion } from './support/peers.js'
 
 /**
  * `npm run bench:steps`: 100 executions of 20 steps each, beside BullMQ and DBOS; the embedded database beside PostgreSQL; what an
- * iteration costs as the list grows; the start on an existing folder. TEST_DATABASE_URL and BENCH_REDIS_URL name other servers.
+ * iteration costs as the list grows. TEST_DATABASE_URL and BENCH_REDIS_URL name other servers.
  */
 
 /** Three rounds of so short a load are too few: the ratio to BullMQ then moved between 0.92 and 1.11. */
@@ -162,16 +162,10 @@ async function main(): Promise<void> {
     body.push(...loops.flatMap((loop) => loop.body))
     const iterations = loops.length > 0 && { iterations: Math.max(...loops.map(({ growth }) => growth)) }
     for (const contender of [postgres, embedded]) await contender.end()
-    const again = await engine(null, folder)
-    body.push(`Start on the existing embedded folder: ${again.startedInSeconds.toFixed(2)} s until ready.`)
-    await again.end()
     const [{ version, fsync }] = settings
     const peers = [`BullMQ ${peerVersion('bullmq')}`, `DBOS ${peerVersion('@dbos-inc/dbos-sdk')}`]
     const versions = [`PostgreSQL ${version} (fsync ${fsync})`, ...peers]
-    report({
-      ...{ name: 'steps', command: 'npm run bench:steps', versions, body },
-      reached: { ...reached, ...iterations, start: again.startedInSeconds },
-    })
+    report({ ...{ name: 'steps', command: 'npm run bench:steps', versions, body }, reached: { ...reached, ...iterations } })
   } finally {
     for (const database of [ours, theirs]) await database.drop()
     await client.end()

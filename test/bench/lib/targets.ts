@@ -9,7 +9,7 @@ interface Target {
   readonly dream: number
   /** `at least`: a ratio to the yardstick. `at most`: times, or seconds, that must stay below. */
   readonly is: 'at least' | 'at most'
-  readonly unit: 'x' | ' s'
+  readonly unit: 'x' | ' s' | ' MiB'
 }
 
 const atLeast = { is: 'at least', unit: 'x' } as const
@@ -41,16 +41,28 @@ export const TARGETS = {
   bullmq: { benchmark: STEPS, yardstick: 'BullMQ', command: 'bench:steps', reach: 1, dream: 2, ...atLeast },
   dbos: { benchmark: STEPS, yardstick: 'DBOS', command: 'bench:steps', reach: 1, dream: 2, ...atLeast },
   embedded: {
-    ...{ benchmark: 'the same, embedded', yardstick: 'itself on PostgreSQL', command: 'bench:steps' },
-    ...{ reach: 0.3, dream: 0.5, ...atLeast },
+    ...{ benchmark: 'the same, on the PostgreSQL of its own', yardstick: 'itself on another', command: 'bench:steps' },
+    ...{ reach: 0.9, dream: 1, ...atLeast },
   },
   templates: {
     ...{ benchmark: '`{{ vars.counter + 1 }}`, compiled', yardstick: 'nunjucks, compiled', command: 'bench:templates' },
     ...{ reach: 5, dream: 10, ...atLeast },
   },
-  start: {
-    ...{ benchmark: 'start on an existing folder, until ready', yardstick: '–', command: 'bench:steps' },
+  firstStart: {
+    ...{ benchmark: 'start on a new folder, until ready', yardstick: '–', command: 'bench:start' },
     ...{ reach: 3, dream: 1.5, is: 'at most', unit: ' s' },
+  },
+  start: {
+    ...{ benchmark: 'start on an existing folder, until ready', yardstick: '–', command: 'bench:start' },
+    ...{ reach: 1.5, dream: 0.5, is: 'at most', unit: ' s' },
+  },
+  memory: {
+    ...{ benchmark: 'server and its PostgreSQL at rest', yardstick: '–', command: 'bench:start' },
+    ...{ reach: 250, dream: 150, is: 'at most', unit: ' MiB' },
+  },
+  databaseCpu: {
+    ...{ benchmark: 'processor time of a new database', yardstick: '–', command: 'bench:start' },
+    ...{ reach: 1, dream: 0.5, is: 'at most', unit: ' s' },
   },
   iterations: {
     ...{ benchmark: 'an iteration, of 100 and of 10,000 items', yardstick: 'its small case', command: 'bench:steps' },

@@ -13,7 +13,6 @@ export interface Measured extends RunReport {
 
 /** A process that runs flows when it is asked to. */
 export interface Contender {
-  readonly startedInSeconds: number
   run(request: EngineRequest): Promise<Measured>
   end(): Promise<void>
 }
@@ -23,11 +22,11 @@ interface Program {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly execArgv?: readonly string[]
-  /** The name of the processes that store its data; null: it is its own. */
-  readonly serverName: string | null
+  /** The name of the processes that store its data. */
+  readonly serverName: string
 }
 
-/** Our server, on PostgreSQL or (null) on the embedded database in a folder. */
+/** Our server, on a PostgreSQL that runs, or (null) on one of its own in a folder. */
 export function engine(
   databaseUrl: string | null,
   dataDir: string,
@@ -39,7 +38,7 @@ export function engine(
     env,
     // The first as `npm start` has it.
     execArgv: ['--max-semi-space-size=32', '--import', 'tsx', ...profile()],
-    serverName: databaseUrl === null ? null : 'postgres',
+    serverName: 'postgres',
   })
 }
 
@@ -59,15 +58,14 @@ function profile(): string[] {
 
 async function open({ file, args = [], env = {}, execArgv = [], serverName }: Program): Promise<Contender> {
   const child = fork(file, args, { env: { ...process.env, ...env }, execArgv: [...execArgv] })
-  const ready = await answer<{ startedInSeconds?: number }>(child)
+  await answer(child)
   return {
-    startedInSeconds: ready.startedInSeconds ?? 0,
     async run(request) {
-      const before = serverName === null ? 0 : cpuSecondsOf(serverName)
+      const before = cpuSecondsOf(serverName)
       const answered = answer<RunReport>(child)
       child.send(request)
       const report = await answered
-      return { ...report, serverCpuSeconds: serverName === null ? 0 : cpuSecondsOf(serverName) - before }
+      return { ...report, serverCpuSeconds: cpuSecondsOf(serverName) - before }
     },
     end() {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))

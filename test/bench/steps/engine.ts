@@ -27,9 +27,7 @@ function dist(file: string): string {
   return new URL(`../../../dist/${file}`, import.meta.url).href
 }
 
-const began = performance.now()
 const server = await startServer(loadConfig())
-const startedInSeconds = (performance.now() - began) / 1000
 const { catalog, orchestrator, executions } = server.services
 const paths = new Map<string, string>()
 
@@ -101,4 +99,4 @@ process.on('message', (request: EngineRequest | 'end') => {
   if (request === 'end') void server.close().then(() => process.disconnect())
   else void run(request).then((report) => process.send?.(report), fail)
 })
-process.send?.({ startedInSeconds })
+process.send?.('ready')
