@@ -1,3 +1,4 @@
+import { startTestServer, type TestServer } from '../support/server.js'
 import { COLUMNS, type Contender, contender, figure, measureAll, rowOf } from './lib/contender.js'
 import { type LoadRequest, runLoad } from './lib/load.js'
 import { findPgbench, runPgbench } from './lib/pgbench.js'
@@ -13,16 +14,21 @@ import { upsertStatement } from './lib/yardstick-sql.js'
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 5)
 
+const LOCAL = 'Transient on the PostgreSQL of its own'
 const THEIRS = `mutation ($input: WriteVariableInput!) {
-  writeVariable(input: $input) { result { id varName varValue varType revision version createdAt updatedAt } }
+  writeVariable(input: $input) {
+    result { executionId varName varValue varType sourceStep revision version accessCount createdAt updatedAt accessedAt }
+  }
 }`
 
-function contenders({ server, postgraphile, databaseUrl }: Stage): Contender[] {
+function contenders({ server, postgraphile, databaseUrl }: Stage, local: TestServer): Contender[] {
   const found: Contender[] = []
   const add = (name: string, connections: number, run: Contender['run']) => found.push(contender(name, connections, run))
-  const ours = (connections: number) => runLoad(upsertRequest(server.url, { connections, seconds: SECONDS }), server.pid())
+  const ours = (connections: number, { url, pid } = server) =>
+    runLoad(upsertRequest(url, { connections, seconds: SECONDS }), pid())
   const theirs = { query: THEIRS, input: '{"execution":"@execution","name":@name,"value":"@value"}' }
   add('Transient', 32, () => ours(32))
+  add(LOCAL, 32, () => ours(32, local))
   const program = findPgbench()
   if (program !== null) {
     const asked = { program, databaseUrl, clients: 32, seconds: SECONDS, ...DRAWN }
@@ -37,6 +43,7 @@ function contenders({ server, postgraphile, databaseUrl }: Stage): Contender[] {
     add('PostGraphile', 32, () => runLoad({ ...body, body: (body.body ?? '').replace('@name', '@number') }, postgraphile.pid))
   }
   add('Transient', 1, () => ours(1))
+  add(LOCAL, 1, () => ours(1, local))
   const bare: LoadRequest = {
     url: databaseUrl,
     path: '',
@@ -56,15 +63,18 @@ function reachedBy(all: readonly Contender[]) {
   )
   const [single, bare] = [all.find((one) => one.name === 'Transient' && one.connections === 1), all.at(-1)]
   const rate = figure(ours, 'perSecond')
+  const local = all.find((one) => one.name === LOCAL && one.connections === 32)
   return {
+    local: figure(local, 'perSecond') / rate,
     pgbench: rate / figure(pgbench, 'perSecond'),
     postgraphile: rate / figure(postgraphile, 'perSecond'),
     single: figure(single, 'p50') / figure(bare, 'p50'),
   }
 }
 
-function verdicts({ pgbench, postgraphile, single }: ReturnType<typeof reachedBy>): string {
+function verdicts({ pgbench, postgraphile, single, local }: ReturnType<typeof reachedBy>): string {
   return [
+    `- on the PostgreSQL of its own beside another: ${local.toFixed(2)} (to be reached: 0.9)`,
     `- beside pgbench: ${pgbench.toFixed(2)} (to be reached: 0.5)`,
     `- beside PostGraphile: ${postgraphile.toFixed(1)}x (to be reached: 6x)`,
     `- one connection, p50: ${single.toFixed(2)}x bare \`pg\` (to be reached: at most 2x)`,
@@ -73,8 +83,9 @@ function verdicts({ pgbench, postgraphile, single }: ReturnType<typeof reachedBy
 
 async function main(): Promise<void> {
   const stage = await openStage()
+  const local = await startTestServer({ env: { DATABASE_URL: '' } })
   try {
-    const all = contenders(stage)
+    const all = contenders(stage, local)
     await measureAll(all, ROUNDS)
     const versions = [stage.postgresVersion, ...(stage.postgraphile === null ? [] : [stage.postgraphile.version])]
     const reached = reachedBy(all)
@@ -87,6 +98,7 @@ async function main(): Promise<void> {
       body: [tableOf(columns, all.map(rowOf)), verdicts(reached)],
     })
   } finally {
+    await local.close()
     await stage.close()
   }
 }

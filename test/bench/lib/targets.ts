@@ -26,6 +26,14 @@ export const TARGETS = {
     ...{ benchmark: 'the same, 1 connection, p50', yardstick: 'bare `pg`', command: 'bench:mutations' },
     ...{ reach: 2, dream: 1.3, ...atMost },
   },
+  local: {
+    ...{
+      benchmark: 'the same, on the PostgreSQL of its own',
+      yardstick: 'itself on another, writes',
+      command: 'bench:mutations',
+    },
+    ...{ reach: 0.9, dream: 1, ...atLeast },
+  },
   list: {
     ...{ benchmark: 'the first 100 of 1,000 variables', yardstick: 'PostGraphile 5', command: 'bench:list' },
     ...{ reach: 2, dream: 4, ...atLeast },
