@@ -25,12 +25,12 @@ const STEPS = 'steps'
  * `synchronous_commit` and `full_page_writes` stay on.
  */
 const SETTINGS: Readonly<Record<string, string>> = {
-  shared_buffers: '64MB',
+  shared_buffers: '128MB',
   max_connections: '60',
   // Nothing is replicated, and a process for each kind of work is too many on a small machine.
   wal_level: 'minimal',
   max_wal_senders: '0',
-  max_wal_size: '512MB',
+  max_wal_size: '1GB',
   io_method: 'sync',
   max_parallel_workers_per_gather: '0',
   // Neither statements nor their values belong into a log.
