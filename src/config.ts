@@ -156,7 +156,7 @@ function origins(reader: Reader): string[] {
   for (const origin of given) {
     const isOrigin = /^https?:\/\//.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
     if (!isOrigin)
-      reader.fault(`CORS_ORIGINS: "${origin}" is no origin like https://console.example (scheme, host and port only)`)
+      reader.fault(`CORS_ORIGINS: "${origin}" is not an origin like https://console.example (scheme, host and port only)`)
   }
   return given
 }
@@ -196,7 +196,7 @@ function connections(reader: Reader): Map<string, string> {
   )
 }
 
-/** Host, port and database of a URL, spelt alike for alike databases; null when it is no PostgreSQL URL. */
+/** Host, port and database of a URL, spelt alike for alike databases; null when it is not a PostgreSQL URL. */
 function databaseIdentity(text: string): string | null {
   if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return null
   const url = new URL(text)

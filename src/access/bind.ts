@@ -24,7 +24,7 @@ export function servicesFor(services: Services, caller: Caller): Services {
     const service = services[name as keyof Services] as unknown as Record<string, Method>
     const methods = Object.entries(rules as Record<string, Rule>).map(([method, rule]) => {
       const call = service[method]
-      if (call === undefined) throw new Error(`the policy names ${name}.${method}, which is no method`)
+      if (call === undefined) throw new Error(`the policy names ${name}.${method}, which is not a method`)
       return [method, bindMethod(`${name}.${method}`, { call, rule, caller })] as const
     })
     return [name, Object.fromEntries(methods)] as const

@@ -7,7 +7,7 @@ export interface AuditAction {
   readonly action: string
   readonly executionId: ExecutionId | null
   readonly subject: string | null
-  /** How many variables it was about; 1 for what is no write. */
+  /** How many variables it was about; 1 for what is not a write. */
   readonly count: number
 }
 

@@ -19,7 +19,7 @@ export interface Session {
   admit(): void
 }
 
-/** What a caller did, and who it was. */
+/** Records what a caller did. */
 export type RecordAction = (principal: Principal, action: AuditAction) => void
 
 export interface SessionParts {

@@ -138,7 +138,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       await refresh()
       isBlind = false
     } catch (error) {
-      if (!isBlind) logger.warn({ reason: errorMessage(error) }, 'whether credentials are still good cannot be told now')
+      if (!isBlind) logger.warn({ reason: errorMessage(error) }, 'credentials cannot be checked at the moment')
       isBlind = true
     }
   }

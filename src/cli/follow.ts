@@ -100,7 +100,7 @@ export async function followExecution(options: FollowOptions): Promise<ShownExec
         return await steps.read()
       } catch (error) {
         if (abort.signal.aborted || !isRetryable(error) || (isTransientError(error) && error.code === 'INTERNAL')) throw error
-        if (failures === 1) view.note('the server did not say how the steps stand; asking again')
+        if (failures === 1) view.note('the server did not report the state of the steps; asking again')
         await pause(failures, abort.signal)
       }
     }

@@ -20,7 +20,7 @@ export function encryptionKeys(reader: Reader): EncryptionKeySetting[] {
     const key = Buffer.from(text, 'base64')
     if (rest.length > 0 || !/^[A-Za-z0-9_.-]{1,64}$/.test(id))
       fault('is not id:key, with an id of letters, digits, ".", "_", "-"')
-    else if (!BASE64.test(text) || key.length !== KEY_BYTES) fault(`("${id}") is no base64 of ${KEY_BYTES} bytes`)
+    else if (!BASE64.test(text) || key.length !== KEY_BYTES) fault(`("${id}") is not base64 of ${KEY_BYTES} bytes`)
     else if (keys.some((known) => known.id === id)) fault(`("${id}") has the id of an entry before it`)
     else keys.push({ id, key })
   }

@@ -33,7 +33,7 @@ export const textPart: CursorPart = isStorableText
 
 /**
  * The sort key of the row that a page begins after; null without a cursor.
- * @throws TransientError VALIDATION when the text is no cursor of a list that is sorted so
+ * @throws TransientError VALIDATION when the text is not a cursor of a list that is sorted so
  */
 export function readCursor(cursor: string | null | undefined, parts: readonly CursorPart[], field = 'after'): string[] | null {
   if (cursor === null || cursor === undefined) return null

@@ -83,7 +83,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
         stalled = setTimeout(() => {
           // A stream that fails would be logged by the HTTP adapter as a fault of ours.
           if (cut) cut()
-          else controller.error(new Error('the reader took nothing for too long'))
+          else controller.error(new Error('the reader received nothing for too long'))
           stop()
         }, stalledAfterMs)
         stalled.unref()

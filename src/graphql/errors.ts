@@ -46,7 +46,7 @@ export type ToClientError = (error: unknown) => ClientError
 /** Codes of others that clients look for: automatic persisted queries go on with the whole document at this one. */
 const KNOWN_CODES: ReadonlySet<unknown> = new Set(['PERSISTED_QUERY_NOT_SUPPORTED'])
 
-/** What is no TransientError and no fault of the request becomes INTERNAL, with an id to find it in the log. */
+/** What is not a TransientError and no fault of the request becomes INTERNAL, with an id to find it in the log. */
 export function createClientErrors(report: ReportFault): ToClientError {
   return (error) => {
     if (error instanceof ClientError) return error

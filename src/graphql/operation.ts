@@ -33,7 +33,7 @@ export function operationOfQuery(url: string): GraphQLParams {
   })
 }
 
-/** @throws TransientError BAD_REQUEST when it is no request of GraphQL over HTTP; GraphQLError when it names a stored document */
+/** @throws TransientError BAD_REQUEST when it is not a request of GraphQL over HTTP; GraphQLError when it names a stored document */
 export function checkOperation(body: JsonValue | undefined): GraphQLParams {
   if (!isJsonObject(body)) throw badRequest('The body must be one JSON object; a batch is not accepted')
   const unknown = Object.keys(body).find((key) => !KEYS.has(key))

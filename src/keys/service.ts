@@ -142,7 +142,7 @@ function wouldOpen({ name }: ApiKeyRecord): TransientError {
   return new TransientError(
     'CONFLICT',
     `${name}: this is the last key, and without one whoever reaches the server over loopback is admin. Make another admin’s before, ` +
-      'set ADMIN_KEY, or say that it shall be open again (reopen)',
+      'set ADMIN_KEY, or confirm that the server shall be open again (reopen)',
   )
 }
 

@@ -55,7 +55,7 @@ function visitPairs(node: Node, { walk, path, depth }: NodeContext): void {
     const name = keyText(key)
     const at = path === '' ? (name ?? '') : `${path}.${name ?? '?'}`
     const add = (message: string) => walk.source.log.add({ message, path: at, offset })
-    if (name === null) add('this key is no plain text: write a string')
+    if (name === null) add('this key is not plain text: write a string')
     else {
       if (FORBIDDEN_KEYS.has(name)) add(`"${name}" cannot be a key`)
       if (seen.has(name))
@@ -94,7 +94,7 @@ function checkScalar(node: Scalar, { walk, path }: NodeContext): void {
   const value = scalarValue(node)
   const add = (message: string, severity: 'error' | 'warning' = 'error') =>
     walk.source.log.add({ message, path, offset, severity })
-  if (value === undefined) return add(`${node.source} is no JSON value: write a number, or quote it`)
+  if (value === undefined) return add(`${node.source} is not a JSON value: write a number, or quote it`)
   if (typeof value === 'string' && value.includes('\0')) add('the character U+0000 cannot be stored')
   if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) add('half of a surrogate pair cannot be stored')
   const fault = numberFault(value)

@@ -12,7 +12,7 @@ export function nameFault(name: string, what: 'step' | 'variable' | 'element'): 
   const one = what === 'element' ? 'an element' : `a ${what}`
   const shown = name.length > 60 ? `${name.slice(0, 60)}...` : name
   if (!NAME.test(name)) {
-    return `"${shown}" is no name for ${one}: a letter or _ first, then letters, digits, _ or -, at most 255 in all`
+    return `"${shown}" is not a name for ${one}: a letter or _ first, then letters, digits, _ or -, at most 255 in all`
   }
   if (FORBIDDEN_KEYS.has(name)) return `"${name}" cannot be the name of ${one}`
   if ((RESERVED_NAMES as readonly string[]).includes(name)) {

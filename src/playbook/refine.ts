@@ -10,7 +10,7 @@ export interface RefineRequest {
   readonly stepName: string
   /** Every template of the step's own tool input: parameters, collection, options, timeout. */
   readonly input: readonly JsonValue[]
-  /** The names that an iterator's task assigns; null for a step that is no iterator. */
+  /** The names that an iterator's task assigns; null for a step that is not an iterator. */
   readonly taskVars: ReadonlySet<string> | null
 }
 

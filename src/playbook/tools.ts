@@ -82,7 +82,7 @@ function ownKind({ kind, at, tools, pool, names }: OwnKind): ToolDefinition | nu
   if (pool === null || !isCustomKind(kind)) return null
   const near = didYouMean(kind, [...tools.keys(), ITERATOR])
   if (near)
-    report(at, `"${kind}" is no tool of the server's${near} Otherwise a worker of pool "${pool}" has to serve it`, 'warning')
+    report(at, `"${kind}" is not a tool of the server's${near} Otherwise a worker of pool "${pool}" has to serve it`, 'warning')
   return customTool(kind, [...names.filter((name) => name !== 'kind'), 'args'])
 }
 

@@ -29,7 +29,7 @@ export function toClientError(error: unknown, logger: RestLogger): TransientErro
   if (isTransientError(error)) return error
   const id = randomUUID()
   logger.error({ err: error, errorId: id }, 'a REST request failed')
-  return new TransientError('INTERNAL', `something went wrong on the server; its log has it under ${id}`, { details: { id } })
+  return new TransientError('INTERNAL', `something went wrong on the server; see ${id} in its log`, { details: { id } })
 }
 
 function isConditional(context: Context): boolean {
@@ -51,7 +51,7 @@ export function createErrorHandler(logger: RestLogger): (error: unknown, context
 export function refuseOtherMethods(app: Hono<RestEnv>, path: string, methods: readonly string[]): void {
   const allow = methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', ')
   app.all(path, (context) => {
-    const error = new TransientError('BAD_REQUEST', `${context.req.method} is not possible on ${context.req.path}; ${allow} is`, {
+    const error = new TransientError('BAD_REQUEST', `${context.req.method} is not allowed on ${context.req.path}; ${allow} is`, {
       details: { allow },
     })
     return answerProblem(error, { status: METHOD_NOT_ALLOWED, headers: { allow } })
@@ -60,5 +60,5 @@ export function refuseOtherMethods(app: Hono<RestEnv>, path: string, methods: re
 
 /** The response where there is no such path. */
 export function answerUnknownPath(context: Context): Response {
-  return answerProblem(new TransientError('NOT_FOUND', `${context.req.path.slice(0, 200)} is no path of this API`))
+  return answerProblem(new TransientError('NOT_FOUND', `${context.req.path.slice(0, 200)} is not a path of this API`))
 }

@@ -5,14 +5,14 @@ import type { ToolOutcome } from '../tools/tool.js'
 import type { Completion } from './tasks.js'
 
 /**
- * What a worker reports of an attempt. A `run` is somebody else's program: what it gives that is no outcome, or no JSON,
+ * What a worker reports of an attempt. A `run` is somebody else's program: what it gives that is not an outcome, or no JSON,
  * fails the attempt, with a message that says where.
  */
 export function toCompletion(outcome: ToolOutcome, log: string): Completion {
   try {
     return { ...reportOf(outcome), log }
   } catch (error) {
-    const reason = error instanceof NotJsonError ? `the result is no JSON: ${error.message}` : errorMessage(error)
+    const reason = error instanceof NotJsonError ? `the result is not JSON: ${error.message}` : errorMessage(error)
     return { error: { code: 'TOOL_FAILED', message: reason }, log }
   }
 }
@@ -28,7 +28,7 @@ function reportOf(outcome: ToolOutcome): Completion {
     return { error: { code, message, ...said, ...(data === undefined ? {} : { data: toCheckedJson(data, 'data') }) }, ...more }
   } catch (fault) {
     // Why the attempt failed matters more than what it leaves.
-    return { error: { code, message: `${message} (what it leaves is no JSON: ${errorMessage(fault)})` }, ...more }
+    return { error: { code, message: `${message} (what it leaves is not JSON: ${errorMessage(fault)})` }, ...more }
   }
 }
 
@@ -39,7 +39,7 @@ interface Parts {
   readonly extras?: unknown
 }
 
-/** @throws TypeError for what is no outcome */
+/** @throws TypeError for what is not an outcome */
 function partsOf(outcome: unknown): Parts {
   if (typeof outcome === 'object' && outcome !== null && 'status' in outcome) {
     const isError =
@@ -54,5 +54,5 @@ function partsOf(outcome: unknown): Parts {
 function objectOf(value: unknown, name: string): JsonObject {
   const checked = toCheckedJson(value, name)
   if (isJsonObject(checked)) return checked
-  throw new NotJsonError(name, 'is no object')
+  throw new NotJsonError(name, 'is not an object')
 }

@@ -55,7 +55,7 @@ export interface Http {
   readonly url: string
   /**
    * One whole response.
-   * @throws UnreachableError, ResponseLostError; TransientError VALIDATION for a body that is no JSON; an abort rejects with the signal's reason
+   * @throws UnreachableError, ResponseLostError; TransientError VALIDATION for a body that is not JSON; an abort rejects with the signal's reason
    */
   send(request: HttpRequest & { readonly timeoutMs?: number }): Promise<HttpResponse>
   /** A response that goes on until it is complete, or the signal aborts. Throws as `send` does. */
@@ -104,7 +104,7 @@ function bodyText(body: unknown): string {
   try {
     return stringifyJson(toCheckedJson(body, 'body'))
   } catch (error) {
-    if (error instanceof NotJsonError) throw new TransientError('VALIDATION', `the request is no JSON: ${error.message}`)
+    if (error instanceof NotJsonError) throw new TransientError('VALIDATION', `the request is not JSON: ${error.message}`)
     throw new TransientError('TOO_LARGE', `the request cannot be written as one text: ${errorMessage(error)}`)
   }
 }

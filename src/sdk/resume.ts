@@ -47,7 +47,7 @@ export async function* resuming<T>(connection: Connection<T>): AsyncGenerator<T,
     let reason: unknown = new Error('the connection ended')
     const link = linkSignals([signal])
     const watchdog = createWatchdog(idleMs, () =>
-      link.abort(new UnreachableError(url, null, `nothing came from ${url} for ${idleMs / 1000} s`)),
+      link.abort(new UnreachableError(url, null, `nothing was received from ${url} for ${idleMs / 1000} s`)),
     )
     const messages = connect(link.signal, watchdog.start)
     try {

@@ -12,7 +12,7 @@ const DRAIN_MS = 7_000
 /**
  * A worker over the API (docs/protocol.md): claims tasks of a pool, keeps their leases with heartbeats, and reports how
  * they ended. It starts at once, and goes on through restarts of the server until it is drained.
- * @throws RangeError for a concurrency that is no whole number from 1 on
+ * @throws RangeError for a concurrency that is not a whole number from 1 on
  */
 export function createWorker(options: WorkerOptions): Worker {
   const { pool = 'default', concurrency = 1, run, signal, drainMs = DRAIN_MS, onEvent: emit = () => undefined } = options

@@ -73,7 +73,7 @@ export function createApp(options: AppOptions): Hono<RestEnv> {
     )
   }
   app.get('/metrics', async ({ var: { session } }) => {
-    if (!session.principal.rights.has('read')) throw new TransientError('FORBIDDEN', 'The metrics need the right "read"')
+    if (!session.principal.rights.has('read')) throw new TransientError('FORBIDDEN', 'Reading the metrics needs the right "read"')
     return new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } })
   })
   app.route('/', createRestApp({ logger, closing: options.closing }))
@@ -99,6 +99,6 @@ function listedOrigins(origins: readonly string[]): MiddlewareHandler {
 function unknownPath(path: string): TransientError {
   return new TransientError(
     'NOT_FOUND',
-    `${path.slice(0, 200)} is no path of this server; it has /, /graphql, /api, /health/live, /health/ready and /metrics`,
+    `${path.slice(0, 200)} is not a path of this server; it has /, /graphql, /api, /health/live, /health/ready and /metrics`,
   )
 }

@@ -87,7 +87,7 @@ function createDatabaseLog({ databaseUrl, dataDir }: Pick<Config, 'databaseUrl' 
     onChange(isAnswering: boolean): void {
       if (!isAnswering) return
       told.clear()
-      logger.info({ database }, 'the database answers again')
+      logger.info({ database }, 'the database responds again')
     },
   }
 }

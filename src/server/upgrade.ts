@@ -21,7 +21,7 @@ export function createUpgrade({ originCheck, graphql, logger }: UpgradeOptions):
     try {
       originCheck.check(request)
       const path = (request.url ?? '/').split('?', 1)[0]
-      if (path !== '/graphql') throw new TransientError('NOT_FOUND', 'WebSockets are taken at /graphql')
+      if (path !== '/graphql') throw new TransientError('NOT_FOUND', 'WebSockets are served at /graphql')
       graphql.upgrade(request, socket, head)
     } catch (error) {
       const { status, message } = toClientError(error, logger)

@@ -22,7 +22,7 @@ export class TemplateFault extends Error {
 
 /**
  * The clock stopped an evaluation that its budgets allow: the machine was busy, and the template may be innocent. No
- * TransientError, so that it is no step's error: whoever evaluates rolls back and tries once more.
+ * TransientError, so that it is not a step's error: whoever evaluates rolls back and tries once more.
  */
 export class EvaluationTimeout extends Error {
   constructor() {

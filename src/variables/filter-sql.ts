@@ -25,7 +25,7 @@ const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 /**
  * A condition on the alias `t` with the columns of `noetl.transient`. Everything from outside is bound, never spliced.
  * `nextParameter` is the number of the first placeholder that is free.
- * @throws TransientError VALIDATION for a path that is no JSON pointer, text that cannot be stored, or a list that is too long
+ * @throws TransientError VALIDATION for a path that is not a JSON pointer, text that cannot be stored, or a list that is too long
  */
 export function variableFilterSql(filter: VariableFilter, nextParameter: number): SqlCondition {
   const parameters: SqlParameter[] = []

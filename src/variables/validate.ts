@@ -58,7 +58,7 @@ export function checkCounter(value: number, field: string): number {
 
 /**
  * The canonical form of a decimal text: as `jsonb` would print it.
- * @throws TransientError VALIDATION when it is no number, has over 1,000 digits, or an exponent that no double holds
+ * @throws TransientError VALIDATION when it is not a number, has over 1,000 digits, or an exponent that no double holds
  */
 export function storableNumber(text: string, field = 'value'): number | LosslessNumber {
   const canonical = canonicalNumber(text)

@@ -57,7 +57,7 @@ describe('roles', () => {
       for (const [method, rule] of Object.entries(rules)) {
         const call = (services as unknown as Record<string, Record<string, (...args: unknown[]) => unknown>>)[name]?.[method]
         const isAllowed = ROLE_RIGHTS[role].some((right) => right === rule.right)
-        // What it does with these arguments is no matter here.
+        // What it does with these arguments does not matter here.
         const attempt = async () =>
           call?.({ signal: new AbortController().signal, outcomes: [], writes: [] }, new AbortController().signal)
         const code = await attempt().then(
@@ -134,7 +134,7 @@ describe('the end of a session', () => {
     await expect(async () => services.variables.read(OWN, 'a')).rejects.toBe(gone)
   })
 
-  it('a reader who leaves is no error', async () => {
+  it('a reader who leaves is not an error', async () => {
     const { services } = openFor(createPrincipal({ name: 'v', actor: 'api:v', role: 'viewer' }))
     const abort = new AbortController()
     const watch = services.variables.watch({ executionId: OWN, signal: abort.signal })

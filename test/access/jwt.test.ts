@@ -74,7 +74,7 @@ describe.each([
     ['its time not come', () => make({ claims: { nbf: Math.floor(Date.now() / 1000) + 600 } })],
     ['no role', () => make({ claims: { role: 'root' } })],
     ['no subject', () => make({ claims: { sub: '' } })],
-    ['a subject that is no name', () => make({ claims: { sub: 'ann\nadmin' } })],
+    ['a subject that is not a name', () => make({ claims: { sub: 'ann\nadmin' } })],
     ['executions as numbers', () => make({ claims: { executions: [123] } })],
     ['executions that are none', () => make({ claims: { executions: '507861119290048685' } })],
     [

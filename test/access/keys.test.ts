@@ -68,7 +68,7 @@ describeDatabase('API keys', (open) => {
     await expect.poll(used).toBeInstanceOf(Date)
   })
 
-  it.each(['tr_aaaaaaaaaaaa_', 'nothing', ''])('"%s" is no key', async (start) => {
+  it.each(['tr_aaaaaaaaaaaa_', 'nothing', ''])('"%s" is not a key', async (start) => {
     const text = start === 'tr_aaaaaaaaaaaa_' ? start + 'x'.repeat(43) : start
     await expect(one.sessions.authenticate(text)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   })

@@ -22,7 +22,7 @@ describe('a rate', () => {
     expect(taken()).toBe(20)
   })
 
-  it('0 is no limit', () => {
+  it('0 means no limit', () => {
     const take = createRate(0)
     for (let count = 0; count < 10_000; count += 1) take()
   })

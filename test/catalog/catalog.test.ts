@@ -117,7 +117,7 @@ describeDatabase('catalog', (open) => {
     expect(await catalog.find('bad')).toBeNull()
   })
 
-  test('what is no playbook at all is PLAYBOOK_INVALID, what is too large TOO_LARGE', async () => {
+  test('what is not a playbook at all is PLAYBOOK_INVALID, what is too large TOO_LARGE', async () => {
     for (const source of ['', 'a: [', '42', 'null', 'a\0b', playbook('x', '# \0'), playbook('"x\\0y"')]) {
       await expect(catalog.register(source)).rejects.toMatchObject({ code: 'PLAYBOOK_INVALID' })
     }

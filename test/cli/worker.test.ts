@@ -12,8 +12,8 @@ it.each([
   [['--pool', 'a.b'], /--pool: "a.b" may hold letters/],
   [['--concurrency', '0'], /--concurrency: not from 1 to 1000/],
   [['--concurrency', 'many'], /"many" is not a whole number/],
-  [['--url', 'nonsense'], /"nonsense" is no URL of a server, such as/],
-  [['--url', 'ftp://127.0.0.1'], /is no URL of a server/],
+  [['--url', 'nonsense'], /"nonsense" is not a URL of a server, such as/],
+  [['--url', 'ftp://127.0.0.1'], /is not a URL of a server/],
   [['--alive-file', '/no/such/folder/file'], /cannot be written/],
 ])('transient worker %j is refused before anything is claimed', async (args, message) => {
   await expect(run('worker', ...args)).rejects.toThrow(message)

@@ -46,7 +46,7 @@ it.each([
   ['a revoked proxy', revoked(), 'result cannot be read'],
   ['501 levels', nested(502), 'is nested more than 500 levels deep'],
   ['100,000 levels', deep(100_000), 'is nested more than 500 levels deep'],
-])('%s is no JSON, and the message says where', (_, value, message) => {
+])('%s is not JSON, and the message says where', (_, value, message) => {
   expect(() => toCheckedJson(value, 'result')).toThrow(NotJsonError)
   expect(() => toCheckedJson(value, 'result')).toThrow(message)
 })
@@ -77,7 +77,7 @@ it.each([
   expect(stringifyJson(toCheckedJson(value, 'result'))).toBe(text)
 })
 
-/** The same object beside itself is no cycle. */
+/** The same object beside itself is not a cycle. */
 function sharedTwice(): unknown {
   const shared = { a: 1 }
   return [shared, shared]

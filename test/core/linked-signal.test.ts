@@ -31,7 +31,7 @@ it('aborts when its time is up, whatever was collected before', async () => {
   expect(await ended).toMatchObject({ name: 'TimeoutError' })
 })
 
-it('a time longer than a timer holds is no time at once', async () => {
+it('a time that is longer than a timer can be does not end at once', async () => {
   const { signal, release } = linkSignals([], { timeoutMs: 2 ** 40 })
   await sleep(20)
   expect(signal.aborted).toBe(false)

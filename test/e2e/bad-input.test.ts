@@ -53,8 +53,8 @@ describe('a playbook that is none', () => {
     `apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: bad\nworkflow:\n${workflow}`
   const cases: [string, string, (string | RegExp)[]][] = [
     ['not YAML', 'a: [1, 2', [/line|:\d/]],
-    ['YAML that is no mapping', 'just text', [/line|:1/]],
-    ['YAML that is no playbook', 'colour: blue\n', ['workflow']],
+    ['YAML that is not a mapping', 'just text', [/line|:1/]],
+    ['YAML that is not a playbook', 'colour: blue\n', ['workflow']],
     ['an unknown tool', playbook('- step: start\n  tool: pyhton\n  code: "x = 1"\n'), ['pyhton', 'python', /\b7\b/]],
     ['a missing step', playbook('- step: start\n  next: nowhere\n'), ['nowhere', /\b7\b/]],
     ['an unknown key', playbook('- step: start\n  nxet: end\n'), ['nxet', 'next', /\b7\b/]],
@@ -243,7 +243,7 @@ describe('a request that is wrong', () => {
     ],
     ['a huge exponent', 'POST', vars, '{"variables": {"a": 1e400}}', { status: 422, code: 'VALIDATION', says: ['a'] }],
     [
-      'an id that is no integer',
+      'an id that is not an integer',
       'GET',
       '/api/vars/abc',
       undefined,
@@ -282,7 +282,7 @@ describe('a request that is wrong', () => {
     await expectNothingChanged()
   })
 
-  it('a body that is no JSON by its type', async () => {
+  it('a body that is not JSON by its type', async () => {
     const answer = await server.rest('POST', vars, 'a=1', { 'content-type': 'application/x-www-form-urlencoded' })
     expectProblem(answer, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' })
     await expectNothingChanged()
@@ -296,7 +296,7 @@ describe('a request that is wrong', () => {
 
   const upsert = (input: string): string => `mutation { upsertVariable(input: { ${input} }) { revision } }`
   const operations: [string, string, string][] = [
-    ['an id that is no integer', upsert('executionId: "abc", name: "a", value: 1'), 'VALIDATION'],
+    ['an id that is not an integer', upsert('executionId: "abc", name: "a", value: 1'), 'VALIDATION'],
     ['an id beyond 64 bits', upsert('executionId: "9223372036854775808", name: "a", value: 1'), 'VALIDATION'],
     ['a bad name', upsert(`executionId: "${ID}", name: "a b", value: 1`), 'VALIDATION'],
     ['no value', upsert(`executionId: "${ID}", name: "a"`), 'VALIDATION'],

@@ -21,7 +21,7 @@ workflow:
     counter: "{{ vars.counter * 2 }}"
 `
 const FAILING = COUNTER.replace('cli_counter', 'cli_failing').replace('vars.counter * 2', 'vars.nothing')
-/** 3 iterations, of which those whose element is no number from 1 on fail. */
+/** 3 iterations, of which those whose element is not a number from 1 on fail. */
 const LOOP = `apiVersion: noetl.io/v1
 kind: Playbook
 metadata: {name: cli_loop}

@@ -156,7 +156,7 @@ it('SIGTERM finishes what runs and claims nothing more', async () => {
   expect((await server.execution(second)).status).toBe('RUNNING')
 })
 
-it('a result that is no JSON fails the attempt, and says where: it is not tried until the lease is lost', async () => {
+it('a result that is not JSON fails the attempt, and says where: it is not tried until the lease is lost', async () => {
   const client = createClient({ url: server.url, key: KEY })
   const result: Record<string, unknown> = { rows: [{ id: 1 }] }
   result['rows'] = [{ id: 1, of: result }]
@@ -174,7 +174,7 @@ it('a result that is no JSON fails the attempt, and says where: it is not tried 
     const ended = await server.untilEnded(await server.startExecution(path))
     expect(ended).toMatchObject({
       status: 'FAILED',
-      error: { code: 'TOOL_FAILED', message: 'the result is no JSON: result.rows[0].of contains itself' },
+      error: { code: 'TOOL_FAILED', message: 'the result is not JSON: result.rows[0].of contains itself' },
     })
     expect(runs).toBe(1)
     await until(() => worker.running === 0, 'the worker is free again')

@@ -107,7 +107,7 @@ describe('ids that are none of ours', () => {
     ['a very long number', '9'.repeat(10_000)],
     ['an execution that is not there', '399'],
     ['another type', encodeCursor(['Task', '304', 'v'])],
-    ['a type of the schema that is no node', encodeCursor(['VariableChange', '304', 'v'])],
+    ['a type of the schema that is not a node', encodeCursor(['VariableChange', '304', 'v'])],
     ['an execution in the form of others', encodeCursor(['Execution', '304', ''])],
     ['a variable that is not there', encodeCursor(['Variable', '304', 'w'])],
     ['a name that nothing can have', encodeCursor(['Variable', '304', 'a b'])],

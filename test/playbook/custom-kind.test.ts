@@ -27,7 +27,7 @@ it.each([
   ['without a pool', { tool: { kind: 'pdf_report' } }, /^error: unknown tool "pdf_report": .* or name the "pool"/],
   ["in the server's own pool", { pool: 'default', tool: { kind: 'pdf_report' } }, /^error: unknown tool "pdf_report"/],
   ['that the server calls its own tasks', { pool: 'p', tool: { kind: 'join' } }, /^error: unknown tool "join"/],
-  ['that is no name', { pool: 'p', tool: { kind: 'a b' } }, /^error: unknown tool "a b"/],
+  ['that is not a name', { pool: 'p', tool: { kind: 'a b' } }, /^error: unknown tool "a b"/],
   [
     'of a known one, misspelt',
     { pool: 'p', tool: { kind: 'https', code: 'x' } },

@@ -240,7 +240,7 @@ describe('steps', () => {
       'bad names',
       steps('- step: 1a\n  next: [vars, constructor]\n- step: vars\n- step: constructor'),
       [
-        'error 5:9 workflow[0].step | "1a" is no name for a step',
+        'error 5:9 workflow[0].step | "1a" is not a name for a step',
         'error 7:9 workflow[1].step | "vars" is reserved',
         'error 8:9 workflow[2].step | "constructor" cannot be',
       ],
@@ -451,8 +451,8 @@ describe('vars', () => {
       inStep('vars: {result: 1, 9x: 2, "": 4}'),
       [
         'error 6:10 workflow[0].vars.result | is reserved',
-        'error 6:21 workflow[0].vars.9x | is no name for a variable',
-        'error 6:28 workflow[0].vars. | is no name for a variable',
+        'error 6:21 workflow[0].vars.9x | is not a name for a variable',
+        'error 6:28 workflow[0].vars. | is not a name for a variable',
       ],
     ],
     ['a list', inStep('vars: [x]'), ['error 6:9 workflow[0].vars | not a list']],

@@ -109,7 +109,7 @@ describeDatabase('REST playbooks, executions and tasks', (open) => {
     })
   })
 
-  it('answers what does not exist, and what is no id', async () => {
+  it('answers what does not exist, and what is not an id', async () => {
     expect(await start({ path: 'no/such' })).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } })
     expect(await rest.call('GET', `/api/executions/${newId()}`)).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } })
     expect(await rest.call('GET', '/api/executions/abc')).toMatchObject({

@@ -29,15 +29,15 @@ it.each([
 })
 
 it.each([
-  ['a cycle', { status: 'success', data: cycle }, 'the result is no JSON: result.self contains itself'],
-  ['a function', { status: 'success', data: () => 1 }, 'the result is no JSON: result is a function'],
-  ['an extra', { status: 'success', data: 1, extras: { at: Number.NaN } }, /^the result is no JSON: extras\.at is NaN/],
-  ['extras that are a list', { status: 'success', data: 1, extras: [1] }, 'the result is no JSON: extras is no object'],
-  ['what a failure leaves', failure('mine', cycle), 'mine (what it leaves is no JSON: data.self contains itself)'],
+  ['a cycle', { status: 'success', data: cycle }, 'the result is not JSON: result.self contains itself'],
+  ['a function', { status: 'success', data: () => 1 }, 'the result is not JSON: result is a function'],
+  ['an extra', { status: 'success', data: 1, extras: { at: Number.NaN } }, /^the result is not JSON: extras\.at is NaN/],
+  ['extras that are a list', { status: 'success', data: 1, extras: [1] }, 'the result is not JSON: extras is not an object'],
+  ['what a failure leaves', failure('mine', cycle), 'mine (what it leaves is not JSON: data.self contains itself)'],
   [
     'details that are a text',
     { status: 'error', error: { code: 'TOOL_FAILED', message: 'mine', details: 'x' } },
-    'mine (what it leaves is no JSON: error.details is no object)',
+    'mine (what it leaves is not JSON: error.details is not an object)',
   ],
   ['an error as message', { status: 'error', error: { code: 'TOOL_FAILED', message: new Error('inner') } }, 'inner'],
   ['nothing', undefined, NO_OUTCOME],

@@ -141,7 +141,7 @@ describe('the addresses of the console', () => {
     expect(answer.headers.get('content-type')).toContain('json')
   })
 
-  it('a write to the page is no address', async () => {
+  it('a write to the page is not an address', async () => {
     expect((await fetch(server.url, { method: 'POST', headers: { 'x-api-key': KEY } })).status).toBe(404)
   })
 })

@@ -4,7 +4,7 @@ import { within } from './pace.js'
 export interface RestAnswer {
   readonly status: number
   readonly headers: Headers
-  /** The parsed body, or its text where it is no JSON. */
+  /** The parsed body, or its text where it is not JSON. */
   readonly body: unknown
 }
 

@@ -20,7 +20,7 @@ function thrown(template: string, backstop: { elapsedMs: () => number; isLastTry
 }
 
 describe('the clock behind the budgets', () => {
-  it('stops an evaluation of more than a second, at first with an error that is no template error', () => {
+  it('stops an evaluation of more than a second, at first with an error that is not a template error', () => {
     const error = thrown(LONG, { ...clock(1001), isLastTry: false })
     expect(error).toBeInstanceOf(EvaluationTimeout)
     expect(isTransientError(error)).toBe(false)

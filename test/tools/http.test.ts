@@ -92,9 +92,9 @@ describe('http', () => {
     ['/packed?coding=gzip,br&cut=4', /is cut off: its br ends too early/],
     ['/packed?coding=compress', /has the content-encoding "compress", which cannot be decoded here \(gzip, deflate, br.* can\)/],
     ['/packed?coding=gzip,%20exi', /has the content-encoding "exi"/],
-    ['/bad-json', /^TOOL_FAILED: the answer of GET .*\/bad-json calls itself application\/json and is no JSON: ./],
-    ['/bytes?type=text/json&hex=7b', /calls itself text\/json and is no JSON/],
-    ['/bytes?type=application/hal+json&hex=4e614e', /is no JSON/],
+    ['/bad-json', /^TOOL_FAILED: the answer of GET .*\/bad-json calls itself application\/json and is not JSON: ./],
+    ['/bytes?type=text/json&hex=7b', /calls itself text\/json and is not JSON/],
+    ['/bytes?type=application/hal+json&hex=4e614e', /is not JSON/],
     ['/bytes?type=application/json&hex=22e922', /says that it is in utf-8, and has bytes that are none/],
     ['/bytes?type=text/plain;charset=utf-8&hex=e9', /says that it is in utf-8/],
     ['/bytes?type=text/plain;charset=shift_jis&hex=ff', /says that it is in shift_jis/],
@@ -137,7 +137,7 @@ describe('http', () => {
 
   it('says in the log that a text without a charset was taken for windows-1252', async () => {
     expect(await http.data(at('/bytes?type=text/csv&hex=e980'))).toBe('é€')
-    expect(http.log()).toBe("warning: the answer's text/csv without a charset that is no UTF-8 was read as windows-1252\n")
+    expect(http.log()).toBe("warning: the answer's text/csv without a charset that is not UTF-8 was read as windows-1252\n")
     await http.data(at('/text'))
     expect(http.log()).toBe('')
   })
@@ -318,7 +318,7 @@ describe('http', () => {
     ['a body that stalls', at('/drip', { timeout: 0.2 }), /^TIMEOUT/],
     ['over 10 MiB', at('/big'), /over the limit of 10 MiB/],
     ['over 10 MiB unpacked', at('/bomb'), /over the limit of 10 MiB/],
-    ['no URL', { endpoint: 'users' }, /endpoint: "users" is no http or https URL/],
+    ['no URL', { endpoint: 'users' }, /endpoint: "users" is not an http or https URL/],
     ['another scheme', { endpoint: 'file:///etc/passwd' }, /no http or https URL/],
     ['a header with a line break', at('/echo', { headers: { a: 'x\ny' } }), /headers\.a/],
     ['a method that is none', at('/echo', { method: 'G T' }), /method/],

@@ -41,7 +41,7 @@ describe('python', { timeout: within(120_000) }, () => {
     ['plain code sees the context', { code: 'result = context["workload"]["name"]' }, '"w"'],
     ['libs', { code: 'result = m.sqrt(16)', libs: { m: 'math' } }, '4.0'],
     ['idempotency key', { code: 'def main(idempotency_key): return idempotency_key' }, '"1:step:1:0"'],
-    ['an arg named main that is no function', { code: 'result = main', args: { main: 3 } }, '3'],
+    ['an arg named main that is not a function', { code: 'result = main', args: { main: 3 } }, '3'],
     [
       'big integers',
       { code: 'def main(n): return [n, n + 1]', args: { n: '@' } },

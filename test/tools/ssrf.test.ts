@@ -48,7 +48,7 @@ const SPELLINGS = [
   ...['239.255.255.250', '240.0.0.1', '255.255.255.255', 'public.example@127.0.0.1', '127.0.0.1:80@[::1]'],
 ]
 const REFUSED =
-  /^TOOL_FAILED: .* address, which http steps may not reach|is this server itself|is no http or https URL|: the name (is unknown|cannot be resolved)/
+  /^TOOL_FAILED: .* address, which http steps may not reach|is this server itself|is not an http or https URL|: the name (is unknown|cannot be resolved)/
 
 describe('an http step of a server with a credential', () => {
   let location = ''

@@ -75,7 +75,7 @@ describe('foldChangeSet: what is refused', () => {
     expect(failure(() => fold([set('a', value)])).code).toBe('VALIDATION')
   })
 
-  it('an increment of what is no number, by what is no number, or to more than 1,000 digits', () => {
+  it('an increment of what is not a number, by what is not a number, or to more than 1,000 digits', () => {
     expect(failure(() => fold([increment('a', '1')], { present: there('a', 'text') })).code).toBe('VALIDATION')
     expect(failure(() => fold([increment('a', 'one')])).code).toBe('VALIDATION')
     const long = new LosslessNumber('9'.repeat(1000))

@@ -77,7 +77,7 @@ describeDatabase('pages of variables', (open) => {
     }
   })
 
-  it('refuses what is no pointer, no id, no text', async () => {
+  it('refuses what is not a pointer, no id, no text', async () => {
     const long = Array.from({ length: 251 }, (_, index) => String(index))
     const endless: VariableFilter[] = [
       { name: { in: long } },

@@ -228,7 +228,7 @@ describeDatabase('a watch', (open) => {
     expect(await waiting).toMatchObject({ revision: 3, changes: [{ name: 'b', revision: 3 }] })
   })
 
-  it('refuses what is no revision', async () => {
+  it('refuses what is not a revision', async () => {
     const id = newId()
     for (const afterRevision of [-1, 1.5, Number.NaN]) {
       await expect(openWatch(service, { executionId: id, afterRevision }).until(() => false)).rejects.toMatchObject({

@@ -19,7 +19,7 @@ const MAX_LENGTH = 8_192
 const MAX_SUBJECT = 200
 const CLOCK_TOLERANCE_SECONDS = 5
 const KEYS_TIMEOUT_MS = 5_000
-/** What jose says of a timeout, and of a response that is no JWKS. */
+/** What jose says of a timeout, and of a response that is not a JWKS. */
 const UNREACHABLE = ['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC']
 
 /**
@@ -54,7 +54,7 @@ function keysOf({ keys }: JwtConfig): JWTVerifyGetKey {
   return ({ alg }) => importSPKI(keys.text, alg)
 }
 
-/** The issuer's published keys, kept for a while by jose. That they cannot be had is no fault of a token. */
+/** The issuer's published keys, kept for a while by jose. A failure to fetch them is not the token's fault. */
 function published(url: string): JWTVerifyGetKey {
   const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: KEYS_TIMEOUT_MS })
   return async (header, token) => {
@@ -63,7 +63,7 @@ function published(url: string): JWTVerifyGetKey {
     } catch (error) {
       const isAnswer = error instanceof errors.JOSEError && !UNREACHABLE.includes(error.code)
       if (isAnswer) throw error
-      throw new TransientError('OVERLOADED', 'The keys of the issuer cannot be had now', { cause: error })
+      throw new TransientError('OVERLOADED', 'The keys of the issuer cannot be fetched at the moment', { cause: error })
     }
   }
 }

@@ -192,5 +192,5 @@ function expiryOf(text: string): string {
 function timeOf(text: string, option: string): string {
   const time = parseTime(text)
   if (time !== null) return time.toISOString()
-  throw new UsageError(`${option}: "${text}" is no time like 2027-01-31T00:00:00Z`)
+  throw new UsageError(`${option}: "${text}" is not a time like 2027-01-31T00:00:00Z`)
 }

@@ -73,7 +73,7 @@ async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
   const { connections, credentials, python, pythonSandbox, pythonMemoryMib, allowHosts } = loadToolConfig()
   const server = URL.canParse(url) ? new URL(url) : null
   if (server === null || !/^https?:$/.test(server.protocol)) {
-    throw new UsageError(`--url: "${url}" is no URL of a server, such as http://127.0.0.1:4000`)
+    throw new UsageError(`--url: "${url}" is not a URL of a server, such as http://127.0.0.1:4000`)
   }
   const isLocal = isLoopback(server.hostname)
   return createToolbox({

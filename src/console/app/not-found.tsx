@@ -10,7 +10,7 @@ export function NotFound() {
     <Page title="Nothing is here">
       <Empty title="There is no such page">
         <Text c="dimmed" size="sm">
-          <code>{pathname}</code> is no address of the console.{' '}
+          <code>{pathname}</code> is not an address of the console.{' '}
           <Anchor component={Link} to="/executions" size="sm" underline="always">
             Go to the executions
           </Anchor>

@@ -29,7 +29,7 @@ builder.queryField('node', (t) =>
     type: NodeInterface,
     authScopes: { known: true },
     nullable: true,
-    description: 'Whatever has this id. Counts no read. Null when there is none, and for what is no id.',
+    description: 'Whatever has this id. Counts no read. Null when there is none, and for what is not an id.',
     args: { id: t.arg.id({ required: true }) },
     resolve: (_root, { id }, context) => findNode(id, context),
   }),

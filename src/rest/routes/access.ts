@@ -95,12 +95,12 @@ async function auditBody(context: Context<RestEnv>): Promise<AuditResponse> {
   }
 }
 
-/** @throws TransientError VALIDATION when it is no time */
+/** @throws TransientError VALIDATION when it is not a time */
 function timeOf(text: string | undefined, field: string): Date | null {
   if (text === undefined) return null
   const time = parseTime(text)
   if (time !== null) return time
-  throw new TransientError('VALIDATION', `${field}: "${text.slice(0, 40)}" is no time like 2026-01-31T12:00:00Z`, {
+  throw new TransientError('VALIDATION', `${field}: "${text.slice(0, 40)}" is not a time like 2026-01-31T12:00:00Z`, {
     details: { field },
   })
 }

@@ -22,7 +22,7 @@ function isBelow(bytes: number, limit: bigint): boolean {
 function fileSize(bytes: number, isBinary: boolean): string {
   const base = isBinary ? 1024 : 1000
   if (bytes === 1) return '1 Byte'
-  if (bytes === -Infinity) return fail('filesizeformat: an infinite number is no size')
+  if (bytes === -Infinity) return fail('filesizeformat: an infinite number is not a size')
   if (bytes < base) return `${BigInt(Math.trunc(bytes))} Bytes`
   const units = isBinary
     ? ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB']

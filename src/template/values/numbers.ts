@@ -177,7 +177,7 @@ function floorDivision(left: number, right: number): { readonly quotient: number
 function floatPower(left: number, right: number): Value {
   const result = left ** right
   if (Number.isNaN(result) && !Number.isNaN(left) && !Number.isNaN(right))
-    return fail('the root of a negative number is no number')
+    return fail('the root of a negative number is not a number')
   const isOverflow = !Number.isFinite(result) && Number.isFinite(left) && Number.isFinite(right)
   return isOverflow ? fail('the result is too large for a float') : float(result)
 }

@@ -42,7 +42,7 @@ const HINT = 'the setting ALLOW_HOSTS may open it'
 export function createAddressPolicy({ allowHosts, isLoopbackOpen, ownPort }: AddressPolicyOptions): AddressPolicy {
   const rules = allowHosts.map(parseRule)
   return ({ host, port, address }) => {
-    if (!ipaddr.isValid(address)) return `${host} is no address that can be checked`
+    if (!ipaddr.isValid(address)) return `${host} is not an address that can be checked`
     const ip = innermost(ipaddr.process(address))
     const isOwn = port === ownPort && (ip.range() === 'loopback' || ip.range() === 'unspecified')
     const matching = rules.filter((rule) => isMatch(rule, host.toLowerCase(), port, ip))

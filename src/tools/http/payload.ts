@@ -80,7 +80,7 @@ async function multipart(payload: JsonObject): Promise<RequestBody> {
   return { body: Buffer.from(await encodedForm.arrayBuffer()), type: encodedForm.headers.get('content-type') }
 }
 
-/** A field `{filename, content}` is a file; `encoding: base64` where the content is no text. */
+/** A field `{filename, content}` is a file; `encoding: base64` where the content is not text. */
 function fileOf(field: string, value: JsonValue): File | null {
   if (!isJsonObject(value) || typeof value.filename !== 'string' || value.content === undefined) return null
   const { filename, content, content_type: type = 'application/octet-stream', encoding = null } = value

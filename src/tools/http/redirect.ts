@@ -18,7 +18,7 @@ export function follow({ current, statusCode, headers, secretHeaders }: Redirect
   if (![301, 302, 303, 307, 308].includes(statusCode) || location === '') return null
   const url = URL.canParse(location, current.url) ? new URL(location, current.url) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new BadInput(`${current.url.origin} redirects to an address that is no http or https URL`)
+    throw new BadInput(`${current.url.origin} redirects to an address that is not an http or https URL`)
   }
   url.username = ''
   url.password = ''

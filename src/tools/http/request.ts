@@ -19,7 +19,7 @@ export async function buildRequest(input: JsonObject, idempotencyKey: string): P
   const method = (
     typeof input.method === 'string' && input.method !== '' ? input.method : payload === null ? 'GET' : 'POST'
   ).toUpperCase()
-  if (!/^[A-Z][A-Z-]*$/.test(method)) throw new BadInput(`method: "${method.slice(0, 40)}" is no HTTP method`)
+  if (!/^[A-Z][A-Z-]*$/.test(method)) throw new BadInput(`method: "${method.slice(0, 40)}" is not an HTTP method`)
   const url = urlOf(input.endpoint ?? null)
   addQuery(url, input.params ?? null)
   const headers: Record<string, string> = {
@@ -37,7 +37,7 @@ function urlOf(endpoint: JsonValue): URL {
   const text = typeof endpoint === 'string' ? endpoint.trim() : ''
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new BadInput(`endpoint: ${stringifyJson(endpoint).slice(0, 200)} is no http or https URL`)
+    throw new BadInput(`endpoint: ${stringifyJson(endpoint).slice(0, 200)} is not an http or https URL`)
   }
   url.hash = ''
   return url
@@ -73,7 +73,7 @@ function headersOf(value: JsonValue): Record<string, string> {
   for (const [name, item] of Object.entries(value)) {
     if (item === null) continue
     const text = Array.isArray(item) ? item.map(plainText).join(', ') : plainText(item)
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw new BadInput(`headers: "${name.slice(0, 60)}" is no header name`)
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw new BadInput(`headers: "${name.slice(0, 60)}" is not a header name`)
     if (/[^\t\x20-\x7e\x80-\xff]/.test(text))
       throw new BadInput(`headers.${name}: the value has characters that a header cannot hold`)
     headers[name.toLowerCase()] = text

@@ -71,7 +71,7 @@ function parseDeclaredJson(text: string, type: string): Body {
   try {
     return { ...NO_BODY, data: parseJson(text) }
   } catch (error) {
-    return { ...NO_BODY, data: text, fault: `calls itself ${type} and is no JSON: ${errorMessage(error)}` }
+    return { ...NO_BODY, data: text, fault: `calls itself ${type} and is not JSON: ${errorMessage(error)}` }
   }
 }
 
@@ -93,7 +93,7 @@ function parseUnlabelled(bytes: Buffer, type: string): Body | null {
   } catch (error) {
     if (!(error instanceof NoText) || !/^text\/|[/-]csv$/.test(type)) throw error
     const text = decodeText(bytes, 'windows-1252')
-    const note = `${type} without a charset that is no UTF-8 was read as windows-1252`
+    const note = `${type} without a charset that is not UTF-8 was read as windows-1252`
     return BINARY.test(text) ? null : { ...NO_BODY, data: text, note }
   }
 }

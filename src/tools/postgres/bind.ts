@@ -131,7 +131,7 @@ function holeBinding(context: HoleContext): Binding | null {
   if (token.type === 'hole') assertApart(tokens, index, first, options)
   else assertText(token, first, options)
   const isQuoted = token.type === 'string'
-  // A literal that is one whole template is that value: null is no text, a list or an object is bound as it is without quotes.
+  // A literal that is one whole template is that value: null is not text, a list or an object is bound as it is without quotes.
   const isWhole = token.type === 'hole' || unquote(token) === HOLE
   const value = isWhole ? first.value(isQuoted) : literalText(token, holes)
   assertNoList(context, { value, source, isJoined: isWhole && first.isJoined && String(value).includes(',') })

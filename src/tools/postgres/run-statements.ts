@@ -222,7 +222,7 @@ function ownTypeOf({ value, type, isLiteral }: Binding): string {
   return type ?? (isLiteral ? 'text' : ownType(value))
 }
 
-/** The text of a list is no value of its elements: it would be compared with them, and found nowhere. */
+/** The text of a list is not a value of its elements: it would be compared with them, and found nowhere. */
 function checkedPlan({ bindings }: Statement, plan: BindingPlan): BindingPlan {
   for (const [index, { value, source, position }] of bindings.entries()) {
     const isComposite = Array.isArray(value) || isJsonObject(value)

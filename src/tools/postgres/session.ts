@@ -43,7 +43,7 @@ export function faultOf(error: unknown): SqlFault {
   const given = new Map(Object.entries(error))
   const inner = error instanceof AggregateError ? error.errors[0] : null
   const message = error.message || (inner instanceof Error ? inner.message : 'no connection')
-  // Errors of the network have codes, too: ECONNRESET is no SQLSTATE.
+  // Errors of the network have codes, too: ECONNRESET is not an SQLSTATE.
   const code = String(given.get('code') ?? '')
   const fields = FAULT_FIELDS.flatMap((name) => {
     const value = given.get(name)

@@ -108,7 +108,7 @@ def memory_of(pid):
 
 
 def is_memory_shared():
-    """Whether any process maps shared memory that is no file; where one may not look, it does."""
+    """Whether any process maps shared memory that is not a file; where one may not look, it does."""
     for pid in processes():
         try:
             with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as file:

@@ -61,15 +61,15 @@ function unavailable(reason: 'missing' | 'refused', pythonPath: string): ToolOut
   }
   return failed(
     'TOOL_FAILED',
-    'python steps run only isolated here (PYTHON_SANDBOX=required), which needs Linux, bubblewrap and leave to make namespaces',
+    'python steps run only isolated here (PYTHON_SANDBOX=required), which needs Linux, bubblewrap and permission to create namespaces',
   )
 }
 
 function outcomeOf(end: CallEnd, { pythonPath, pythonMemoryMib }: ToolEnvironment): ToolOutcome {
   if (end.exit === 'missing') return unavailable('missing', pythonPath)
   if (end.exit === 'lost')
-    return failed('TOOL_FAILED', 'the Python process that runs the calls ended unexpectedly; it starts anew with the next call')
-  if (end.exit === 'fork') return failed('TOOL_FAILED', `no process could be made for the call: ${end.result}`)
+    return failed('TOOL_FAILED', 'the Python process that runs the calls ended unexpectedly; it starts again with the next call')
+  if (end.exit === 'fork') return failed('TOOL_FAILED', `no process could be started for the call: ${end.result}`)
   if (end.exit === 'limit') return failed('TOOL_FAILED', 'the result is over the limit of 1 MiB')
   if (end.exit === 'memory') {
     return failed('TOOL_FAILED', `the code used more than ${pythonMemoryMib} MiB of memory (the setting PYTHON_MEMORY_MB)`)

@@ -119,7 +119,7 @@ function filterOf(executionId: ExecutionId, { names, types }: Pick<WatchRequest,
   checkListed(names, 'names', MAX_NAMES)
   checkListed(types, 'types')
   if (names && !names.every(isStorableText)) {
-    throw new TransientError('VALIDATION', 'names: holds a text that is no variable name', { details: { field: 'names' } })
+    throw new TransientError('VALIDATION', 'names: contains a text that is not a variable name', { details: { field: 'names' } })
   }
   return { executionId, names: names ?? null, types: types ?? null }
 }
