@@ -68,7 +68,7 @@ function generate(source) {
   }
 }
 
-/** Another process may do the same at this moment: whose client stays is all the same. */
+/** Another process may do the same at this moment: it does not matter whose client stays. */
 function putInPlace(made, stamp) {
   for (let tries = 1; ; tries += 1) {
     rmSync(CLIENT, { recursive: true, force: true })

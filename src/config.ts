@@ -124,7 +124,7 @@ function checkTogether(config: Config, fault: (message: string) => void): void {
   if (!isLoopback(config.host) && !hasCredential(config) && !config.allowInsecure) {
     fault(
       `HOST: ${config.host} can be reached from other machines, and playbooks run code. Set ADMIN_KEY (or ADMIN_KEY_FILE) so that ` +
-        'every caller needs a key, or HOST=127.0.0.1; ALLOW_INSECURE=1 listens without a key all the same',
+        'every caller needs a key, or HOST=127.0.0.1; ALLOW_INSECURE=1 listens without a key anyway',
     )
   }
   const own = config.databaseUrl === null ? null : databaseIdentity(config.databaseUrl)

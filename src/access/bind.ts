@@ -5,11 +5,11 @@ import { type Ending, untilEnding } from './ending.js'
 import { POLICY } from './policy.js'
 import type { AuditAction, Rule } from './rule.js'
 
-/** On whose behalf services are called. */
+/** Who the services are called for. */
 export interface Caller {
   readonly principal: Principal
   readonly ending: Ending
-  /** Told of what the caller did, after it was done. */
+  /** Called with what the caller did, after it was done. */
   readonly note: (action: AuditAction) => void
 }
 
@@ -17,7 +17,7 @@ type Method = (...args: readonly unknown[]) => unknown
 
 /**
  * The same services, where every call is checked against the policy first, carries the caller's name, and ends with
- * the caller's session. The doors get nothing else, so that none can forget.
+ * the caller's session. The APIs get nothing else, so that none can forget the check.
  */
 export function servicesFor(services: Services, caller: Caller): Services {
   const bound = Object.entries(POLICY).map(([name, rules]) => {

@@ -4,7 +4,7 @@ import { ANONYMOUS } from '../core/principal.js'
 import { createSession, type Session, type SessionParts } from './session.js'
 import type { Verified, Verifier } from './verifier.js'
 
-/** Turns what requests show into sessions, and ends these when a credential is revoked or expires. */
+/** Turns the credentials of requests into sessions, and ends these when a credential is revoked or expires. */
 export interface Sessions {
   /** While no credential exists: who reaches the server over loopback is admin. */
   readonly isOpen: boolean
@@ -31,7 +31,7 @@ interface Entry {
   readonly session: Session
   readonly verifier: Verifier
   readonly verified: Verified
-  /** When it was last known to be good, and when it was last shown. */
+  /** When it was last known to be good, and when it was last used. */
   checkedAt: number
   usedAt: number
 }

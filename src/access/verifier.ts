@@ -15,6 +15,6 @@ export interface Verifier {
   verify(given: string): Promise<Verified | null>
   /** Those that are still good; asked every other second for all that are in use. Absent: only time ends them. */
   stillGood?(held: readonly Verified[]): Promise<readonly Verified[]>
-  /** Told at each use. */
+  /** Called at each use. */
   used?(held: Verified): void
 }

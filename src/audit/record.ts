@@ -19,7 +19,7 @@ export interface NewAuditEntry {
   readonly occurredAt: Date
   /** `api:<key name>`, `jwt:<subject>` or `step:<name>`. */
   readonly actor: string
-  /** The API key that was shown. */
+  /** The API key that was presented. */
   readonly keyId: string | null
   readonly action: string
   readonly executionId: ExecutionId | null
@@ -43,6 +43,6 @@ export interface AuditRequest {
   readonly until?: Date | null | undefined
   readonly first?: number | null | undefined
   readonly after?: string | null | undefined
-  /** Aborted when whoever asks has left. */
+  /** Aborted when the caller has left. */
   readonly signal?: AbortSignal | undefined
 }

@@ -28,14 +28,14 @@ interface AuditOptions {
 }
 
 const GATHER_MS = 250
-/** Who writes variables stands in the change log from the first moment: more of them may become one entry. */
+/** The change log names the writer of variables at once: more of them may become one entry. */
 const GATHER_WRITES_MS = 2_000
 /** What is kept while the database is away; beyond, the oldest are lost, and the log says so. */
 const MAX_GATHERED = 50_000
 
 /**
  * The audit over the database. Variable writes of one caller to one execution within two seconds are one entry with their
- * count: each single one stands in the change log anyhow, and one row more for each would be a good part of what a write costs.
+ * count: the change log has each single one anyway, and one row more for each would be a good part of what a write costs.
  */
 export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
   let gathered = new Map<string, NewAuditEntry>()

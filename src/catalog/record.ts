@@ -8,7 +8,7 @@ export interface PlaybookRecord {
   readonly registeredAt: Date
 }
 
-/** What a registration came to. */
+/** The result of a registration. */
 export interface RegisteredPlaybook extends PlaybookRecord {
   /** false: the latest version has this very source, and nothing was written. */
   readonly isNew: boolean

@@ -15,7 +15,7 @@ import { findPlaybook, findVersions, insertNextVersion, pagePlaybooks, pageVersi
 export interface PageRequest {
   readonly first?: number | null | undefined
   readonly after?: string | null | undefined
-  /** Aborted when whoever asks has left. */
+  /** Aborted when the caller has left. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -25,7 +25,7 @@ export const executionResponse = z.object({
   /** As text: here, unlike under /api/vars, 64-bit ids are strings. */
   id: z.string(),
   status: z.enum(EXECUTION_STATUSES),
-  /** null for an execution born by a write. */
+  /** null for an execution created by a write. */
   path: z.string().nullable(),
   version: z.number().nullable(),
   workload: jsonValue,

@@ -43,7 +43,7 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code)
 }
 
-/** The error that a problem body tells of; for a client. Anything else than a problem becomes INTERNAL with the status. */
+/** The error that a problem body describes; for a client. Anything but a problem becomes INTERNAL with the status. */
 export function fromProblem(body: JsonValue, status: number): TransientError {
   const problem = problemBody.safeParse(body)
   if (!problem.success || !isErrorCode(problem.data.code)) {

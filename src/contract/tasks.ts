@@ -27,7 +27,7 @@ export const heartbeatTaskRequest = z.strictObject({ attempt: z.int().min(1), to
 export type HeartbeatTaskRequest = z.infer<typeof heartbeatTaskRequest>
 
 /**
- * POST /api/tasks/{id}/complete; an `error` and a `result` exclude each other. `extras` stand in `this` beside its own keys,
+ * POST /api/tasks/{id}/complete; an `error` and a `result` exclude each other. `extras` go into `this` beside its own keys,
  * an error's `details` in `this.error`.
  */
 export const completeTaskRequest = heartbeatTaskRequest.extend({

@@ -16,7 +16,7 @@ export class NotJsonError extends TypeError {
 }
 
 /**
- * What a program gave, as plain JSON. Nothing becomes something else in silence, as `JSON.stringify` has it with functions,
+ * What a program gave, as plain JSON. Nothing silently becomes something else, as `JSON.stringify` has it with functions,
  * NaN or a Map; only properties that are undefined are left out.
  * @throws NotJsonError that calls the value by `path`
  */

@@ -69,7 +69,7 @@ export interface PageRequest {
   readonly after?: string | null | undefined
   /** false: nobody asks for the total, so it is not counted. */
   readonly isCounted?: boolean
-  /** Aborted when whoever asks has left: then it is not read to the end. */
+  /** Aborted when the caller has left: then it is not read to the end. */
   readonly signal?: AbortSignal | undefined
 }
 

@@ -64,7 +64,7 @@ export class UndecidedCommit extends TransientError {
   }
 }
 
-/** Whether what failed so may have happened all the same, and must not be repeated blindly. */
+/** Whether what failed so may have happened anyway, and must not be repeated blindly. */
 export function isUndecided(error: unknown): boolean {
   return error instanceof UndecidedCommit
 }

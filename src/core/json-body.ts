@@ -17,7 +17,7 @@ export function parseJsonBody(text: string): JsonValue {
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * A body as text: a byte that is not UTF-8 must not turn into another character in silence.
+ * A body as text: a byte that is not UTF-8 must not silently turn into another character.
  * @throws TransientError BAD_REQUEST, also when the connection is cut before the body is there whole
  */
 export async function readBodyText(request: Pick<Request, 'arrayBuffer'>): Promise<string> {

@@ -39,7 +39,7 @@ export interface Principal {
   readonly executions: readonly ExecutionId[] | null
   /** The only task that exists for this caller; null: every one. */
   readonly taskId: string | null
-  /** The API key that was shown. */
+  /** The API key that was presented. */
   readonly keyId: string | null
   /** When the credential ends; null: it does not by itself. */
   readonly expiresAt: Date | null
@@ -56,8 +56,8 @@ export function createPrincipal({ rights, ...given }: Named & { readonly rights?
 /** Who calls a server that has no credential: anyone on this machine. */
 export const ANONYMOUS = createPrincipal({ name: 'anonymous', actor: 'api:anonymous', role: 'admin' })
 
-/** Who shows ADMIN_KEY. */
+/** The bearer of ADMIN_KEY. */
 export const ADMIN = createPrincipal({ name: 'admin', actor: 'api:admin', role: 'admin' })
 
-/** Who shows WORKER_KEY: it may work, and nothing else. */
+/** The bearer of WORKER_KEY: may work, and nothing else. */
 export const WORKER = createPrincipal({ name: 'worker', actor: 'api:worker', role: 'worker' })

@@ -1,6 +1,6 @@
 /** A flag that wakes the one who waits for it: many calls of `set` before a wait are one. */
 export interface WakeUp {
-  /** Before reading what the flag tells of: from now on nothing is missed. */
+  /** Before reading what the flag announces: from now on nothing is missed. */
   clear(): void
   set(): void
   /** Until it is set, at once if it was since `clear`, or the time is over; false when the signal has aborted. */

@@ -14,7 +14,7 @@ export interface ExecutionError {
 export interface ExecutionRecord {
   readonly id: ExecutionId
   readonly status: ExecutionStatus
-  /** null for an execution born by a write. */
+  /** null for an execution created by a write. */
   readonly playbookPath: string | null
   readonly playbookVersion: number | null
   /** Where parts of it are sensitive, there is the mask: here, in `payload` and in `inherited`. */

@@ -34,7 +34,7 @@ export interface ExecutionsService {
   iterationCounts(id: ExecutionId): Promise<IterationCounts | null>
   /**
    * The current state first, then the newest after every event, coalesced for a slow reader. Ends when the execution has; an
-   * unknown one is waited for, as it may be born by a write.
+   * unknown one is waited for, as it may be created by a write.
    */
   watch(id: ExecutionId, signal: AbortSignal): AsyncGenerator<ExecutionRecord, void, undefined>
   /** The same over all executions that match: their current state first, newest last, then each that changes. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { GraphQLError, type GraphQLErrorOptions, type GraphQLFormattedError } from 'graphql'
 import { isTransientError, type TransientError } from '../core/errors.js'
 
-/** Told of every fault of ours, with the id that the client got. */
+/** Called with every fault of ours, with the id that the client got. */
 export type ReportFault = (id: string, fault: unknown) => void
 
 /** What an error refuses, where nothing ran: over HTTP each has a status of its own. */

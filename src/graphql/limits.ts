@@ -3,7 +3,7 @@ import { GraphQLError } from 'graphql'
 import { inputCosts } from './input-cost.js'
 import { type Measure, measureDocument } from './measure.js'
 
-/** The limits of contract.md, the same on every transport. */
+/** The limits of documents and messages, the same on every transport. */
 export const LIMITS = {
   depth: 10,
   introspectionDepth: 16,

@@ -46,7 +46,7 @@ interface KeysOptions {
   readonly db: Database
   /** Whether an admin may come in without any key of the table (ADMIN_KEY, JWT). */
   readonly isConfigured: boolean
-  /** Before anything: what the audit has gathered is written, so that it stands there in order. */
+  /** Before anything: what the audit has gathered is written, so that entries are in order. */
   readonly beforeAction?: () => Promise<void>
   /** After the commit: the sessions of this process look at once. */
   readonly onChanged: () => Promise<void>

@@ -1,4 +1,4 @@
-// By Prisma's client. SQL by hand are a lock, for which it has no word; `findLiveKey`, which whoever has no key can have asked as often as he likes: through
+// By Prisma's client. SQL by hand are a lock, for which it has no word; `findLiveKey`, which callers without a key can trigger as often as they like: through
 // Prisma it takes four times the processor time (decision 24); and `hasUnrevokedKey`, which the start asks: it does not wait for that client.
 import type { Role } from '../core/principal.js'
 import type { Sql } from '../db/database.js'

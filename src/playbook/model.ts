@@ -56,7 +56,7 @@ export interface VarEntry {
   readonly at: string
 }
 
-/** Entries in the order of evaluation, after the two refinements of playbooks.md ("vars", When). */
+/** Entries in the order of evaluation, after the two refinements of docs/playbooks.md ("vars"). */
 export interface VarsBlock {
   readonly before: readonly VarEntry[]
   readonly after: readonly VarEntry[]

@@ -34,7 +34,7 @@ export interface ParseOptions {
 }
 
 /**
- * Parses a playbook, YAML 1.2 or JSON, in any dialect of playbooks.md into the one model. Never throws for bad input:
+ * Parses a playbook, YAML 1.2 or JSON, in any dialect of docs/playbooks.md into the one model. Never throws for bad input:
  * all problems come back at once, with line and column, and `playbook` is null when one of them is an error.
  */
 export function parsePlaybook(source: string, options: ParseOptions): ParseReport {

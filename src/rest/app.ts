@@ -16,7 +16,7 @@ export interface RestOptions {
 }
 
 /**
- * Everything under `/api`, with its own responses to unknown paths, other methods and errors (contract.md, "REST").
+ * Everything under `/api`, with its own responses to unknown paths, other methods and errors.
  * Mount it at the root: its paths begin with `/api`.
  */
 export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {

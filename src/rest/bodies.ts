@@ -7,7 +7,7 @@ import type { ExecutionRecord } from '../executions/record.js'
 import type { ClaimedTask } from '../orchestrator/orchestrator.js'
 import type { ChangeRecord, VariableRecord } from '../variables/record.js'
 
-/** Only where there is something to say: elsewhere the bodies are the seeds'. */
+/** Only where there is something to say: elsewhere the bodies are as NoETL documents them. */
 function sensitivityOf({ sealed }: Pick<VariableRecord, 'sealed'>): { sensitive?: true } {
   return sealed === null ? {} : { sensitive: true }
 }

@@ -17,7 +17,7 @@ export interface RotateRequest {
 
 export interface Rotation {
   readonly keyId: string
-  /** Rows that were sealed anew by this call. */
+  /** Rows that this call re-encrypted. */
   readonly rotated: number
   /** Nothing that can be opened is left under another key. */
   readonly isDone: boolean
@@ -25,7 +25,7 @@ export interface Rotation {
   readonly lostKeys: readonly string[]
 }
 
-/** Seals what is sealed with an older key anew with the newest. It keeps no state: what is left is what has another key. */
+/** Re-encrypts with the newest key what is encrypted with an older one. It keeps no state: what is left is what has another key. */
 export interface RotationService {
   /** A part of it. @throws TransientError VALIDATION without the key that is asked for, or when it is not the first */
   rotate(request: RotateRequest): Promise<Rotation>

@@ -1,4 +1,4 @@
-// By hand: it steps through indexes over an expression, takes only rows that nobody holds, and is the same for six tables; Prisma's client says none of it.
+// By hand: it steps through indexes over an expression, takes only rows that nobody has locked, and is the same for six tables; Prisma cannot express this.
 import type { Sql } from '../db/database.js'
 import { executionPlace, idempotencyPlace, type Place, runPlace, taskPlace, variablePlace } from '../sealing/place.js'
 
@@ -15,7 +15,7 @@ interface Row {
 
 interface SealedTable {
   readonly name: string
-  /** What its places are made of, under the names of a `Row`. */
+  /** What its locations are made of, under the names of a `Row`. */
   readonly columns: string
   readonly placeOf: (row: Row) => Place
 }
@@ -80,7 +80,7 @@ interface ResealRequest {
 }
 
 /**
- * Seals up to `limit` rows anew, inside the caller's transaction. Rows that a writer holds at the moment are left for the next
+ * Re-encrypts up to `limit` rows, inside the caller's transaction. Rows that a writer has locked are left for the next
  * time, so that neither ever waits for the other's whole batch.
  */
 export async function resealRows(tx: Sql, { keyId, limit, reseal }: ResealRequest): Promise<number> {

@@ -24,10 +24,10 @@ export class UnreachableError extends Error {
   }
 }
 
-/** The request was sent, and no whole response came: it may have been done all the same. */
+/** The request was sent, and no whole response came: it may have been carried out. */
 export class ResponseLostError extends UnreachableError {
   constructor(url: string, cause: unknown, reason: string) {
-    super(url, cause, `the server at ${url} ${reason}: what was asked may have been done all the same`)
+    super(url, cause, `the server at ${url} ${reason}: the request may have been carried out`)
     this.name = 'ResponseLostError'
   }
 }

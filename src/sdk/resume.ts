@@ -21,7 +21,7 @@ export interface Connection<T> {
   readonly signal?: AbortSignal | undefined
   /** A connection that is silent for longer counts as dead. */
   readonly idleMs: number
-  /** Told before each wait for the next connection. */
+  /** Called before each wait for the next connection. */
   readonly onDisconnect?: ((reason: unknown, delayMs: number) => void) | undefined
 }
 

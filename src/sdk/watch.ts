@@ -16,7 +16,7 @@ const EXECUTION_IDLE_MS = 40_000
 
 export interface WatchControls {
   readonly signal?: AbortSignal | undefined
-  /** Told of every lost connection, and how long until the next. */
+  /** Called with every lost connection, and how long until the next. */
   readonly onDisconnect?: ((reason: unknown, delayMs: number) => void) | undefined
 }
 

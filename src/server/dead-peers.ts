@@ -34,7 +34,7 @@ export function createDeadPeerRule(): (now: number, seen: Retransmissions) => st
 }
 
 /**
- * Cuts connections whose peer has gone without a word while something was on its way to it, within 30 s: an event stream has no
+ * Cuts connections whose peer has silently disappeared while something was on its way to it, within 30 s: an event stream has no
  * pings, and TCP itself would try for a quarter of an hour. Where the kernel's table cannot be read, nothing is cut.
  */
 export function cutDeadPeers(server: Server): void {

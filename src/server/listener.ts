@@ -45,7 +45,7 @@ interface ListenOptions extends Pick<Config, 'host' | 'port'> {
 export async function listen({ host, port, logger }: ListenOptions): Promise<Listener> {
   let opened: Opened | null = null
   const starting = createStartingApp(logger)
-  // A peer that has gone without a word is found so where nothing is on its way to it; else `cutDeadPeers` finds it.
+  // A peer that has silently disappeared is found so where nothing is on its way to it; else `cutDeadPeers` finds it.
   const alive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
   const response: Fetch = (request, env) => (opened ?? starting).fetch(request, env)
   const server = createServer(

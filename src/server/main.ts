@@ -42,7 +42,7 @@ export interface RunningServer {
 
 export interface ServerOptions {
   readonly logger?: Logger
-  /** Told when this process must not go on: another one took its place. */
+  /** Called when this process must not go on: another one took its place. */
   readonly onFatal?: (error: Error) => void
 }
 

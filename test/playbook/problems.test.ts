@@ -57,7 +57,7 @@ describe('the document', () => {
       [
         'error 4:15 workload.a | U+0000',
         'error 4:24 workload.b | surrogate',
-        'error 4:37 workload.c | no JSON value',
+        'error 4:37 workload.c | not a JSON value',
         'error 4:46 workload.d | exponent',
       ],
     ],

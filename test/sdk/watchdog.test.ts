@@ -81,7 +81,7 @@ it('a connection that is silent after its first message counts as dead, however 
     if (seen.length === 3) break
   }
   expect(seen).toEqual(['first of 1', 'second of 1', 'first of 2'])
-  expect(lost).toEqual([new UnreachableError('http://there', null, 'nothing came from http://there for 0.2 s')])
+  expect(lost).toEqual([new UnreachableError('http://there', null, 'nothing was received from http://there for 0.2 s')])
 })
 
 it('the time that a reader takes over a message is no silence', async () => {
@@ -118,6 +118,6 @@ it.each([
   expect(await aborted).toMatchObject({ message: 'left' })
   const late = await limited
   expect(late).toBeInstanceOf(ResponseLostError)
-  expect(late).toMatchObject({ message: expect.stringMatching(/gave no answer within 1 s: .* may have been done/) })
+  expect(late).toMatchObject({ message: expect.stringMatching(/gave no answer within 1 s: .* may have been carried out/) })
   await until(() => connected() === 0, 'the connections are closed')
 })

@@ -62,7 +62,7 @@ describe('ENCRYPTION_KEYS', () => {
   })
 
   it.each([
-    ['no-key', /entry 1 is not id:key|no base64/],
+    ['no-key', /entry 1 is not id:key|not base64/],
     [`${encryptionKeys('a')},b:c2hvcnQ=`, /entry 2 \("b"\) is not base64 of 32 bytes/],
     [encryptionKeys('a', 'a'), /entry 2 \("a"\) has the id of an entry before it/],
     [`a b:${testKey('a').key.toString('base64')}`, /entry 1 is not id:key/],

@@ -303,7 +303,7 @@ describe('http', () => {
     expect((await echo({ auth, headers: { 'x-other': '1' } }, away)).headers).not.toHaveProperty('x-key')
     expect(await http.error(at('/loop'))).toMatch(/more than 5 redirects/)
     expect(await http.error(at('/to-metadata'))).toMatch(/169\.254\.169\.254 is a link-local/)
-    expect(await http.error(at('/to-file'))).toMatch(/no http or https URL/)
+    expect(await http.error(at('/to-file'))).toMatch(/not an http or https URL/)
   })
 
   const failures: [string, JsonObject, RegExp][] = [
@@ -319,7 +319,7 @@ describe('http', () => {
     ['over 10 MiB', at('/big'), /over the limit of 10 MiB/],
     ['over 10 MiB unpacked', at('/bomb'), /over the limit of 10 MiB/],
     ['no URL', { endpoint: 'users' }, /endpoint: "users" is not an http or https URL/],
-    ['another scheme', { endpoint: 'file:///etc/passwd' }, /no http or https URL/],
+    ['another scheme', { endpoint: 'file:///etc/passwd' }, /not an http or https URL/],
     ['a header with a line break', at('/echo', { headers: { a: 'x\ny' } }), /headers\.a/],
     ['a method that is none', at('/echo', { method: 'G T' }), /method/],
   ]

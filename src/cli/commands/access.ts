@@ -144,14 +144,14 @@ async function rotateKeys({ client, format, say, printOne }: CommandContext, to:
       continue
     }
     if (format === 'table')
-      say(`${total} values are encrypted anew with the key "${keyId}"; no other key of this server is in use`)
+      say(`${total} values were re-encrypted with the key "${keyId}"; no other key of this server is in use`)
     else printOne({ key_id: keyId, rotated: total, lost_keys: [...lostKeys] })
     if (lostKeys.length === 0) return
     throw new TransientError('INTERNAL', `values remain under keys that the server does not have: ${lostKeys.join(', ')}`)
   }
   throw new TransientError(
     'CONFLICT',
-    `${total} values are encrypted anew, but others stay under another key: a transaction holds them, or a process has another first key in ENCRYPTION_KEYS; restart that with the new one first, then run this again`,
+    `${total} values were re-encrypted, but others stay under another key: a transaction holds them, or a process has another first key in ENCRYPTION_KEYS; restart that with the new one first, then run this again`,
   )
 }
 

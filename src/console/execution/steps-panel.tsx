@@ -116,7 +116,7 @@ function Graph({ head, playbook, fault, steps, areStepsRead, variables, chosen, 
     return (
       <Empty title="No playbook runs here">
         <Text size="sm" c="dimmed">
-          This execution was born by a write through the API: it has variables, and no steps.
+          This execution was created by a write through the API: it has variables, and no steps.
         </Text>
       </Empty>
     )

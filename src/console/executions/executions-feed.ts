@@ -97,7 +97,7 @@ export function createExecutionsFeed(filter: ExecutionFilter): ExecutionsFeed {
     else if (filter.variables) doubt(row)
   }
 
-  /** Whether its variables match, only the server knows: the subscription tells of it soon, or it does not. */
+  /** Whether its variables match, only the server knows: the subscription reports it soon, or it does not. */
   function doubt({ id, revision }: ExecutionRowFragment): void {
     doubted.set(id, revision)
     again ??= setTimeout(() => {

@@ -78,7 +78,7 @@ const exactExchange: Exchange = () => (operations) =>
     }),
   )
 
-/** What is shown is either asked for anew or followed by a subscription, so nothing is cached. */
+/** What is shown is either read again or followed by a subscription, so nothing is cached. */
 export const client = new Client({
   url: '/graphql',
   exchanges: [exactExchange],

@@ -33,7 +33,7 @@ export function useRead<Data, Input extends Record<string, unknown>>(
   const [answer, setAnswer] = useState<Answer<Data> | null>(null)
   const key = variables === null ? null : stringifyJson(variables as JsonValue)
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the variables; turn and credential ask anew
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the variables; turn and credential ask again
   useEffect(() => {
     if (key === null || variables === null) return
     let isOver = false

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'react'
 const REST_MS = 250
 
 /**
- * A text that one types, shown at once. Its home, such as the address, gets it when one rests: a page that is drawn anew at each
+ * A text that one types, shown at once. Its home, such as the address, gets it when one rests: a page that is redrawn at each
  * key would be slow, and browsers slow down pages that change their address often. A change from there takes precedence.
  */
 export function useTyped(given: string, onRest: (text: string) => void): [string, (text: string) => void] {

@@ -5,7 +5,7 @@ import { FORBIDDEN, holdLink, openSocket, untilRetry } from './link.js'
 
 export interface Following<Result, Input> {
   readonly document: TypedDocumentNode<Result, Input>
-  /** Asked for each connection anew: it contains the position to go on from. */
+  /** Asked again for each connection: it contains the position to go on from. */
   readonly variables: () => Input
   readonly onData: (data: Result) => void
   /** Whether nothing more can come: then the server's end of the subscription is the end. By default it is only a pause. */

@@ -42,7 +42,7 @@ export function createSocket({ onOpen, onClose }: SocketListeners): Client {
         clearTimeout(pong)
         onClose((event as CloseEvent).code)
       },
-      // A line that died without a word counts as closed half a ping later.
+      // A line that silently broke counts as closed half a ping later.
       ping: (isReceived) => {
         if (!isReceived) pong = setTimeout(() => client.terminate(), PING_MS / 2)
       },

@@ -6,7 +6,7 @@ interface Feed<View> extends Pick<Store<View>, 'get' | 'subscribe'> {
   stop(): void
 }
 
-/** What a feed shows; it lives as long as the component shows this key, and starts anew after a login. */
+/** What a feed shows; it lives as long as the component shows this key, and starts again after a login. */
 export function useFeed<View>(create: (key: string) => Feed<View>, key: string): View {
   return useFeedHandle<View, Feed<View>>(create, key)[0]
 }

@@ -56,7 +56,7 @@ export function RepairForm({ head, steps }: RepairFormProps) {
     <Stack gap="sm">
       <Text size="sm" c="dimmed">
         This execution stays as it is. The new one has the same playbook version and workload
-        {from === null ? ', and begins anew.' : `, and goes on from ${from} with variables and results as they were before it.`}
+        {from === null ? ', and begins again.' : `, and goes on from ${from} with variables and results as they were before it.`}
       </Text>
       <Group align="flex-end" gap="sm" grow>
         <Select

@@ -16,7 +16,7 @@ interface OvertakenProps {
   readonly onBegin: () => Promise<void>
 }
 
-/** Somebody else was faster: both values, and what one can do. To be mounted anew when the variable changes once more. */
+/** Somebody else was faster: both values, and what one can do. To be mounted again when the variable changes once more. */
 export function Overtaken({ id, name, draft, onRebase, onBegin }: OvertakenProps) {
   const { data, fault } = useRead(VariableValueDocument, { id, name })
   const now = data?.variables.nodes[0]

@@ -24,7 +24,7 @@ export async function remove({ id, name, base }: Removal): Promise<Fault | null>
   return fault
 }
 
-/** Puts it back as it was, unless somebody has created it anew; returns what went wrong, or null. */
+/** Puts it back as it was, unless somebody has created it again; returns what went wrong, or null. */
 export async function undoRemoval({ id, name, base }: Removal): Promise<Fault | null> {
   const parsed = parseDraft(base.text)
   const value = 'value' in parsed ? parsed.value : null

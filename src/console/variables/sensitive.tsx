@@ -18,7 +18,7 @@ interface SensitiveProps {
 
 type Shown = { readonly value: JsonValue } | 'asked' | null
 
-/** An encrypted value: shown after one has confirmed it, to who may, until one hides it or it changes. To be mounted anew with each version. */
+/** An encrypted value: shown after one has confirmed it, to who may, until one hides it or it changes. To be mounted again with each version. */
 export function Sensitive({ id, name, asOf }: SensitiveProps) {
   const me = useMe()
   const [shown, setShown] = useState<Shown>(null)

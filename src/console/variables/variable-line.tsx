@@ -16,7 +16,7 @@ interface VariableLineProps {
 /** A change flashes for so long after the page saw it. */
 const FLASH_MS = 1_600
 
-/** One variable. A row that changes is mounted anew, by its key, so that its flash begins again. */
+/** One variable. A row that changes is mounted again, by its key, so that its flash begins again. */
 export const VariableLine = memo(function VariableLine({ row, top, index, isChosen, onChoose }: VariableLineProps) {
   const isFresh = row.seenAt > 0 && performance.now() - row.seenAt < FLASH_MS
   return (

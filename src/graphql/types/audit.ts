@@ -12,7 +12,7 @@ const AuditEntryType = builder.objectRef<AuditEntry>('AuditEntry').implement({
     id: t.id({ extensions: PLAIN, resolve: ({ seq }) => encodeCursor(['AuditEntry', seq]) }),
     occurredAt: t.expose('occurredAt', { type: 'DateTime' }),
     actor: t.exposeString('actor'),
-    keyId: t.exposeString('keyId', { nullable: true, description: 'The API key that was shown.' }),
+    keyId: t.exposeString('keyId', { nullable: true, description: 'The API key that was presented.' }),
     action: t.exposeString('action', { description: 'execution.started, variables.written, key.revoked, …: docs/security.md.' }),
     executionId: t.exposeID('executionId', { nullable: true }),
     subject: t.exposeString('subject', { nullable: true, description: 'What else it was about: a playbook, a key, a variable.' }),

@@ -20,7 +20,7 @@ export const ExecutionErrorType = builder.objectRef<ExecutionError>('ExecutionEr
 
 export const ExecutionType = builder.objectRef<ExecutionRecord>('Execution')
 ExecutionType.implement({
-  description: 'One run of one playbook version, or one born by a write (no playbook).',
+  description: 'One run of one playbook version, or one created by a write (no playbook).',
   interfaces: [NodeInterface],
   fields: (t) => ({
     id: t.exposeID('id'),

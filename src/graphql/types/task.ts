@@ -37,7 +37,7 @@ const TaskErrorInput = builder.inputType('TaskErrorInput', {
     code: t.string({ required: true }),
     message: t.string({ required: true }),
     details: t.field({ type: 'JSON', description: 'An object: what stands in `this.error` beside code and message.' }),
-    data: t.field({ type: 'JSON', description: 'What the tool returned all the same.' }),
+    data: t.field({ type: 'JSON', description: 'What the tool returned nevertheless.' }),
   }),
 })
 

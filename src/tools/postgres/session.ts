@@ -37,7 +37,7 @@ export class SqlFault extends Error {
   }
 }
 
-/** An error of a driver as the fault that it tells of. */
+/** An error of a driver as the fault that it describes. */
 export function faultOf(error: unknown): SqlFault {
   if (!(error instanceof Error)) return new SqlFault(errorMessage(error), '')
   const given = new Map(Object.entries(error))
