@@ -17,16 +17,16 @@ import type { Path } from 'graphql/jsutils/Path.js'
 import { type Printer, PrintFault } from './printer.js'
 import { ResultText } from './result-text.js'
 
-const TWIN = '__text'
+const SUFFIX = '__text'
 
 /** The name of the field that returns as text what `name` returns as objects. */
 export function textFieldName(name: string): string {
-  return `${name}${TWIN}`
+  return `${name}${SUFFIX}`
 }
 
 /** What a field is called for clients, text field or not. */
 export function publicNameOf(name: string): string {
-  return name.endsWith(TWIN) ? name.slice(0, -TWIN.length) : name
+  return name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name
 }
 
 /**

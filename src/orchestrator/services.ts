@@ -7,7 +7,7 @@ import type { VariablesService } from '../variables/service.js'
 import type { Orchestrator } from './orchestrator.js'
 import type { Playground } from './playground.js'
 
-/** What the server does. The doors (GraphQL, REST) get it bound to a caller, with every call checked (src/access). */
+/** What the server does. The APIs (GraphQL, REST) get it bound to a caller, with every call checked (src/access). */
 export interface Services {
   readonly variables: VariablesService
   readonly executions: ExecutionsService

@@ -17,11 +17,11 @@ const task = createPrincipal({
 
 /** Services that answer their arguments. */
 function openFor(principal: Principal) {
-  const deeds: AuditAction[] = []
+  const actions: AuditAction[] = []
   const echo = (name: string) => ({ name, get: (_target: object, method: string) => echoed(name, method) })
   const services = new Proxy({}, { get: (_target, name: string) => new Proxy({}, echo(name)) }) as Services
   const ending = createEnding()
-  return { ending, deeds, services: servicesFor(services, { principal, ending, note: (deed) => void deeds.push(deed) }) }
+  return { ending, actions, services: servicesFor(services, { principal, ending, note: (action) => void actions.push(action) }) }
 }
 
 function echoed(name: string, method: string) {
@@ -105,17 +105,17 @@ describe('a caller bound to one execution and task', () => {
 describe('what a call carries', () => {
   const editor = createPrincipal({ name: 'ann', actor: 'api:ann', role: 'editor' })
 
-  it('the caller is written into it, whatever the door said', async () => {
+  it('the caller is written into it, whatever the API said', async () => {
     const { services } = openFor(editor)
     expect(await services.orchestrator.cancel(OWN, 'why', 'system')).toMatchObject({ args: [OWN, 'why', 'api:ann'] })
   })
 
-  it('deeds are noted after they were done; reads, and what changed nothing, are not', async () => {
-    const { services, deeds } = openFor(editor)
+  it('actions are recorded after they were done; reads, and what changed nothing, are not', async () => {
+    const { services, actions } = openFor(editor)
     await services.orchestrator.cancel(OWN, null, '')
     await services.orchestrator.cancel(OWN, 'again', '')
     await services.variables.read(OWN, 'a')
-    expect(deeds).toEqual([{ action: 'execution.cancelled', executionId: OWN, subject: null, count: 1 }])
+    expect(actions).toEqual([{ action: 'execution.cancelled', executionId: OWN, subject: null, count: 1 }])
   })
 })
 

@@ -152,7 +152,7 @@ describe("a task's token", () => {
 })
 
 describe('limits of a caller', () => {
-  it('too many requests are RATE_LIMITED on every door, for this caller only', async () => {
+  it('too many requests are RATE_LIMITED in every API, for this caller only', async () => {
     const [fast, slow] = [(await createKey('viewer')).secret, (await createKey('viewer')).secret]
     const socket = await connect(server.url, { authorization: `Bearer ${fast}` })
     const answers = await Promise.all(Array.from({ length: 60 }, () => send('GET', '/api/me', fast)))

@@ -46,7 +46,7 @@ describeDatabase(`a canary through ${PLAYBOOKS * DERIVATIONS} random derivations
     for (const { source, count, path } of randomSources('sensitive: [workload.key]')) {
       const { execution } = await engine.run(source, { key: CANARY })
       const vars = await engine.variables.values(execution.id)
-      // Where rendering itself failed, the variable holds the wordless error instead, which is not a secret.
+      // Where rendering itself failed, the variable holds the error without a message instead, which is not a secret.
       masked += Array.from({ length: count }, (_, n) => vars[`d${n}`]).filter((value) => value === '********').length
       const again = await engine.orchestrator.rerun({ id: execution.id, fromStep: 's0', actor: 'api:test' })
       await engine.ended(again.id)

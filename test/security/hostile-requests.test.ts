@@ -169,7 +169,7 @@ describe('keys that would reach a prototype', () => {
     expect(errors).toEqual([])
   })
 
-  it.each(POISON)('%s is refused as a workload, a value and a deeper value, over both doors', async (poison) => {
+  it.each(POISON)('%s is refused as a workload, a value and a deeper value, over both APIs', async (poison) => {
     const before = Object.getOwnPropertyNames(Object.prototype)
     for (const workload of [poison, `{"a": ${poison}}`, `{"a": [${poison}]}`]) {
       const start = await server.ask(

@@ -27,7 +27,7 @@ const playbook = (path: string, rest = ''): string =>
     source: `apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: n, path: ${path}}\nworkflow: [{step: start${rest}}]\n`,
   })
 
-describe('a key that an object has twice is refused at every door, whatever digits stand beside it', () => {
+describe('a key that an object has twice is refused in every API, whatever digits stand beside it', () => {
   const UPSERT = 'mutation ($input: UpsertVariableInput!) { upsertVariable(input: $input) { revision } }'
 
   it.each(['1', '1.10', '123456789012345678901234567890'])('%s', async (number) => {
@@ -53,10 +53,10 @@ describe('a key that an object has twice is refused at every door, whatever digi
   })
 })
 
-describe('a report of an attempt means the same at both doors', () => {
+describe('a report of an attempt means the same in both APIs', () => {
   const COMPLETE = 'mutation ($input: CompleteTaskInput!) { completeTask(input: $input) { accepted revision } }'
 
-  /** A task that somebody holds, and an answer to a report about it from each door: `{accepted, revision}` or the code. */
+  /** A leased task, and the response of each API to a report about it: `{accepted, revision}` or the code. */
   async function heldTask(): Promise<JsonObject> {
     await rest('POST', '/api/playbooks', playbook('test/far', ', pool: far, tool: {kind: python, code: "x = 1"}'))
     await rest('POST', '/api/executions', '{"path":"test/far"}')
@@ -77,7 +77,7 @@ describe('a report of an attempt means the same at both doors', () => {
     const answer = await server.ask(COMPLETE, JSON.stringify({ input: { taskId: id, attempt, token, ...report } }))
     return (answer.data?.['completeTask'] ?? codesOf(answer)[0] ?? null) as JsonValue
   }
-  const DOORS = [overRest, overGraphQL]
+  const APIS = [overRest, overGraphQL]
 
   const refused: [string, JsonObject, string][] = [
     ['a result and an error', { result: 1, error: { code: 'TOOL_FAILED', message: 'm' } }, 'VALIDATION'],
@@ -93,7 +93,7 @@ describe('a report of an attempt means the same at both doors', () => {
   ]
   it.each(refused)('%s is refused', async (_title, report, code) => {
     const task = await heldTask()
-    for (const complete of DOORS) expect(await complete(task, report)).toBe(code)
+    for (const complete of APIS) expect(await complete(task, report)).toBe(code)
     expect(await overRest(task, { result: 1 }), 'and the task is still held').toMatchObject({ accepted: true })
   })
 
@@ -106,14 +106,14 @@ describe('a report of an attempt means the same at both doors', () => {
     ['a result that cannot be stored', { result: '\0' }],
   ]
   it.each(taken)('%s is taken, once', async (_title, report) => {
-    for (const [first, second] of [DOORS, [...DOORS].reverse()]) {
+    for (const [first, second] of [APIS, [...APIS].reverse()]) {
       const task = await heldTask()
       expect(await first?.(task, report)).toMatchObject({ accepted: true })
       expect(await first?.(task, report)).toMatchObject({ accepted: false })
       expect(await second?.(task, report)).toMatchObject({ accepted: false })
       const ended = async () => (await rest('GET', `/api/executions/${task['execution_id']}`)).body['status']
       await expect.poll(ended, { timeout: within(20_000) }).not.toBe('running')
-      for (const complete of DOORS) expect(await complete(task, report)).toMatchObject({ accepted: false })
+      for (const complete of APIS) expect(await complete(task, report)).toMatchObject({ accepted: false })
     }
   })
 

@@ -12,7 +12,7 @@ afterAll(async () => {
   await listener?.close()
 })
 
-it('while the server starts every door says OVERLOADED in its own words', async () => {
+it('while the server starts every API says OVERLOADED in its own format', async () => {
   const rest = await fetch(`${listener.url}/api/vars/5`)
   expect(rest.status).toBe(503)
   expect(rest.headers.get('retry-after')).toBe('1')

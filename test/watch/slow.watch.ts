@@ -91,7 +91,7 @@ describe('readers that take nothing', () => {
     for (const client of closing) expect((await client.closed).code).toBe(1013)
   })
 
-  it('are cut off after 30 s over server-sent events, on both doors', async (context) => {
+  it('are cut off after 30 s over server-sent events, in both APIs', async (context) => {
     if (backend === null) return context.skip()
     const { server } = backend
     const { port } = new URL(server.url)

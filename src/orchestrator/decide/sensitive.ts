@@ -102,7 +102,7 @@ export function guardedBy<T>(
   try {
     return { value: evaluate(), isSensitive: true }
   } catch (error) {
-    throw isTransientError(error) ? wordless(error, at) : error
+    throw isTransientError(error) ? withoutMessage(error, at) : error
   }
 }
 
@@ -114,7 +114,7 @@ function faultOf(name: string, unreadable: Sensitive['unreadable']): TransientEr
 }
 
 /** What went wrong with a sensitive value may quote it, or tell its kind or length. */
-export function wordless({ code }: TransientError, at: string): TransientError {
+export function withoutMessage({ code }: TransientError, at: string): TransientError {
   return new TransientError(code, `${at}: ${MASK} (it reads something sensitive, so what is wrong with it is not shown)`, {
     details: { at },
   })

@@ -184,7 +184,7 @@ class Room:
             self.confinement.groups.enter(self.group)
 
     def enter(self, network):
-        """Closes the door behind the process that will run the code. Returns whether it has no network."""
+        """Locks in the process that will run the code. Returns whether it has no network."""
         is_closed = self.confinement.is_network_closed
         if network is False and not is_closed:
             raise child.CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")

@@ -15,11 +15,11 @@ export interface MessageStream<M> {
   close(): void
 }
 
-/** What a group holds for its members: at most so much, and always at least the newest message. */
+/** What a group buffers for its members: at most so much, and always at least the newest message. */
 const BUFFERED_MESSAGES = 256
 const BUFFERED_BYTES = 1024 * 1024
 /** How long the buffer may stay full because of some members while others have taken everything. */
-const PATIENCE_MS = 100
+const MAX_FULL_MS = 100
 
 interface Slot<M> {
   readonly message: M
@@ -30,7 +30,7 @@ interface Slot<M> {
 /** `left`: the member was too slow, and goes on alone from the last revision it took. */
 export type Taken<M> = { readonly message: M } | 'left' | 'over'
 
-export interface Seat<M> {
+export interface Membership<M> {
   take(): Promise<Taken<M>>
   /** Null where nothing is there yet. */
   takeNow(): Taken<M> | null
@@ -38,8 +38,8 @@ export interface Seat<M> {
 }
 
 export interface WatchGroup<M> {
-  /** A place for a member that has everything up to the position; null where the buffer does not continue from there. */
-  join(position: number): Seat<M> | null
+  /** A membership for whoever has everything up to the position; null where the buffer does not continue from there. */
+  join(position: number): Membership<M> | null
 }
 
 interface GroupOptions<M> {
@@ -107,7 +107,7 @@ export function createWatchGroup<M extends Positioned>(options: GroupOptions<M>)
 
   /** Where nobody is faster there is nothing to stop: the wait has no end then. */
   async function untilOldestIsFree(): Promise<void> {
-    const endsAt = performance.now() + PATIENCE_MS
+    const endsAt = performance.now() + MAX_FULL_MS
     while (!isOver && (slots[0]?.pending ?? 0) > 0) {
       const isEveryone = slots[0]?.pending === members
       const left = endsAt - performance.now()
@@ -135,7 +135,7 @@ export function createWatchGroup<M extends Positioned>(options: GroupOptions<M>)
     for (const slot of slots) slot.pending -= late
   }
 
-  function join(at: number): Seat<M> | null {
+  function join(at: number): Membership<M> | null {
     if (isOver || at < floor || at > head) return null
     const index = slots.findIndex(({ message }) => message.revision > at)
     let cursor = index === -1 ? base + slots.length : base + index
@@ -189,7 +189,7 @@ export function createWatchGroup<M extends Positioned>(options: GroupOptions<M>)
     }
   }
 
-  // The founder joins before the first message can arrive.
+  // The first member joins before the first message can arrive.
   queueMicrotask(() => void pump())
   return { join }
 }

@@ -1,4 +1,11 @@
-import { createWatchGroup, type MessageStream, type Positioned, type Seat, type Taken, type WatchGroup } from './watch-group.js'
+import {
+  createWatchGroup,
+  type Membership,
+  type MessageStream,
+  type Positioned,
+  type Taken,
+  type WatchGroup,
+} from './watch-group.js'
 
 export interface Grouping<M> {
   /** Streams with the same key say the same from any position on. */
@@ -12,7 +19,7 @@ export interface Grouping<M> {
 }
 
 export interface WatchGroups<M> {
-  /** A stream that reads alone until it has caught up with its group, or founds one. */
+  /** A stream that reads alone until it has caught up with its group, or starts one. */
   watch(grouping: Grouping<M>): MessageStream<M>
   /** How many groups there are. */
   readonly size: number
@@ -22,13 +29,17 @@ export interface WatchGroups<M> {
 export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
   const groups = new Map<string, WatchGroup<M>>()
 
-  /** A seat in the group; where there is no group, one is founded on the stream given. */
-  function sit({ key, isNewestOnly = false }: Grouping<M>, position: number, own: MessageStream<M>): Seat<M> | null {
+  /** Joins the group; where there is none, starts one on the stream given. */
+  function joinOrStart(
+    { key, isNewestOnly = false }: Grouping<M>,
+    position: number,
+    own: MessageStream<M>,
+  ): Membership<M> | null {
     const existing = groups.get(key)
     if (existing !== undefined) {
-      const seat = existing.join(position)
-      if (seat !== null) own.close()
-      return seat
+      const membership = existing.join(position)
+      if (membership !== null) own.close()
+      return membership
     }
     const group = createWatchGroup<M>({
       source: own,
@@ -43,7 +54,7 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
 
   function watch(grouping: Grouping<M>): MessageStream<M> {
     let own: MessageStream<M> | null = grouping.own
-    let seat: Seat<M> | null = null
+    let membership: Membership<M> | null = null
     let position: number | null = null
     let isClosed = false
 
@@ -55,8 +66,8 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
     /** Joins the group once this one has come as far. */
     function joinGroup(): void {
       if (own === null || position === null) return
-      seat = sit(grouping, position, own)
-      if (seat !== null) own = null
+      membership = joinOrStart(grouping, position, own)
+      if (membership !== null) own = null
     }
 
     /** What a stream that was opened again, or a group that is behind, says once more. */
@@ -68,10 +79,10 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
     async function takeNext(): Promise<M | null> {
       while (!isClosed) {
         joinGroup()
-        const taken = await (seat?.take() ?? takeAlone())
+        const taken = await (membership?.take() ?? takeAlone())
         if (taken === 'over' || isClosed) return null
         if (taken === 'left') {
-          seat = null
+          membership = null
           own = await grouping.open(position ?? 0)
           if (isClosed) own.close()
         } else if (!isRepeated(taken.message)) {
@@ -84,7 +95,7 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
 
     function takeReady(): M | null {
       while (!isClosed) {
-        const taken = seat?.takeNow() ?? null
+        const taken = membership?.takeNow() ?? null
         if (taken === null || typeof taken === 'string') return null
         if (isRepeated(taken.message)) continue
         position = taken.message.revision
@@ -100,7 +111,7 @@ export function createWatchGroups<M extends Positioned>(): WatchGroups<M> {
         if (isClosed) return
         isClosed = true
         own?.close()
-        seat?.close()
+        membership?.close()
       },
     }
   }

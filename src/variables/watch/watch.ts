@@ -21,13 +21,13 @@ const MAX_NAMES = 1_000
 
 export interface WatchDependencies {
   readonly sql: Sql
-  /** Who stands at the same place with the same filter reads on together, through whatever door. */
+  /** Watchers at the same position with the same filter share their reads, through whichever API. */
   readonly share: SharedCalls
   readonly feed: ExecutionFeed
 }
 
 /**
- * The six guarantees of docs/contract.md ("Watch"): ordered, unique, reliable, atomic, resumable, bookmarkable. Changes are
+ * The six guarantees of docs/watch.md: ordered, unique, reliable, atomic, resumable, bookmarkable. Changes are
  * pulled from the change log by revision, as fast as the reader takes them; hints only wake.
  * @throws TransientError VALIDATION, and REVISION_GONE also later, when a slow reader falls behind what is kept
  */
