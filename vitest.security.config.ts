@@ -13,7 +13,7 @@ export default defineConfig({
       'test/access/**/*.test.ts',
       'test/security/**/*.test.ts',
       'test/security/**/*.security.ts',
-      'test/e2e/guard.test.ts',
+      'test/e2e/origin-check.test.ts',
       'test/server/origin-check.test.ts',
       'test/graphql/websocket.test.ts',
       'test/tools/address-policy.test.ts',

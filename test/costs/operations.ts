@@ -1,4 +1,4 @@
-/** What the guards watch: the operations that callers repeat most. */
+/** What the cost tests watch: the operations that callers repeat most. */
 export const OPERATIONS = {
   write: `mutation ($id: ID!, $value: JSON) { upsertVariable(input: { executionId: $id, name: "counter", value: $value }) {
     variable { id name value type revision version createdAt updatedAt } } }`,

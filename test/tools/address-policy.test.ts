@@ -35,7 +35,7 @@ const CASES: [string, number, boolean, boolean][] = [
   ['255.255.255.255', 80, false, false],
 ]
 
-describe('the guard of the http tool', () => {
+describe('the address policy of the http tool', () => {
   it.each(CASES)('%s port %i: loopback server %s, public server %s', (address, port, onLocal, onPublic) => {
     expect(createAddressPolicy(LOCAL)({ host: address, port, address }) === null).toBe(onLocal)
     expect(createAddressPolicy(PUBLIC)({ host: address, port, address }) === null).toBe(onPublic)

@@ -13,7 +13,7 @@ const OPEN = '127.0.0.9'
 const PRIVATE = ['127.0.0.1', '10.0.0.1', '192.168.1.1', '169.254.169.254', '100.100.100.200', '0.0.0.0']
 
 describe('a resolver that answers otherwise when it is asked again', () => {
-  const guard = createAddressPolicy({ allowHosts: [OPEN], isLoopbackOpen: false, ownPort: null })
+  const policy = createAddressPolicy({ allowHosts: [OPEN], isLoopbackOpen: false, ownPort: null })
   let names: NameServer
   let open: Server
   let victim: Server
@@ -41,7 +41,7 @@ describe('a resolver that answers otherwise when it is asked again', () => {
   })
 
   /** What a step would get: the body, or what went wrong in words. */
-  async function get(agent = createAgent({ policy: guard, isCertificateChecked: true, lookup: names.lookup })): Promise<string> {
+  async function get(agent = createAgent({ policy, isCertificateChecked: true, lookup: names.lookup })): Promise<string> {
     const url = new URL(`http://rebind.example:${port}/`)
     try {
       return await (await request(url, { dispatcher: agent, signal: AbortSignal.timeout(within(5_000)) })).body.text()
@@ -61,7 +61,7 @@ describe('a resolver that answers otherwise when it is asked again', () => {
 
   it('every connection of an agent is checked anew', async () => {
     names.answerWith([OPEN], ['127.0.0.1'], [OPEN], ['127.0.0.1'])
-    const agent = createAgent({ policy: guard, isCertificateChecked: true, lookup: names.lookup })
+    const agent = createAgent({ policy, isCertificateChecked: true, lookup: names.lookup })
     const answers = [await get(agent), await get(agent), await get(agent), await get(agent)]
     expect(answers.map((answer) => (answer === 'open' ? 'open' : 'refused'))).toEqual(['open', 'refused', 'open', 'refused'])
     expect(stolen).toBe(0)

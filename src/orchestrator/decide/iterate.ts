@@ -15,7 +15,7 @@ import {
 } from '../../template/index.js'
 import { layersOf } from './context.js'
 import { requireNumber } from './numbers.js'
-import { guardedBy } from './sensitive.js'
+import { trackSensitiveReads } from './sensitive.js'
 import { checkStorable, storableText } from './storable.js'
 import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
 
@@ -40,7 +40,7 @@ export interface LoopPlan {
 export function planLoop(snapshot: Snapshot, loop: Loop): LoopPlan {
   const reads = readsOf(loop, layersOf(snapshot))
   const unreadable = snapshot.sensitive?.unreadable
-  const plan = guardedBy(reads, { at: `${snapshot.step.at}.loop`, unreadable }, () => planElements(snapshot, loop))
+  const plan = trackSensitiveReads(reads, { at: `${snapshot.step.at}.loop`, unreadable }, () => planElements(snapshot, loop))
   return { ...plan.value, isSensitive: plan.isSensitive }
 }
 

@@ -11,7 +11,7 @@ import { decide, failure } from './decide.js'
 import { giveUp, isGivenUp } from './give-up.js'
 import { joinLoop, planLoop } from './iterate.js'
 import { requireNumber } from './numbers.js'
-import { type Guarded, guarded, guardedBy } from './sensitive.js'
+import { type TrackedResult, trackSensitive, trackSensitiveReads } from './sensitive.js'
 import { checkStorable } from './storable.js'
 import type { Command, Decision, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite, type VarsResult } from './vars.js'
@@ -142,7 +142,7 @@ function argsOf(parameters: JsonObject): JsonObject {
 }
 
 /** A call that was rendered from something sensitive is sensitive, with all that the tool makes of it. */
-function renderCall(snapshot: Snapshot, written: ToolCall): Guarded<{ kind: string; input: JsonObject }> {
+function renderCall(snapshot: Snapshot, written: ToolCall): TrackedResult<{ kind: string; input: JsonObject }> {
   const { step, run } = snapshot
   const call = effectiveCall(snapshot, written)
   const definition = definitionOf(call.kind)
@@ -150,7 +150,7 @@ function renderCall(snapshot: Snapshot, written: ToolCall): Guarded<{ kind: stri
   const layers = layersOf(snapshot)
   const reads = readsOf(call, definition, layers)
   const at = `${step.at}.tool`
-  const rendered = guardedBy(reads, { at, unreadable: snapshot.sensitive?.unreadable }, () => {
+  const rendered = trackSensitiveReads(reads, { at, unreadable: snapshot.sensitive?.unreadable }, () => {
     const context = createContext(layers)
     const input = definition.render(call.parameters, {
       tree: (value, path) => renderTree(value, context, `${at}.${path}`),
@@ -206,7 +206,7 @@ function timeoutOf(snapshot: Snapshot, limits: Limits): number {
   if (written === null) return limits.stepTimeoutMs
   const layers = layersOf(snapshot)
   const at = `${step.at}.timeout`
-  const { value } = guarded({ template: written, layers, at, unreadable: snapshot.sensitive?.unreadable }, () =>
+  const { value } = trackSensitive({ template: written, layers, at, unreadable: snapshot.sensitive?.unreadable }, () =>
     requireNumber(renderTree(written, createContext(layers), at), at, TIMEOUT_RULE),
   )
   return Math.min(Math.ceil(value * 1000), MAX_TIMEOUT_MS)

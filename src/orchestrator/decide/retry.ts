@@ -8,7 +8,7 @@ import type { Envelope } from './context.js'
 import { layersOf } from './context.js'
 import { requireNumber } from './numbers.js'
 import type { RouteTrace } from './routing.js'
-import { guarded, guardedCondition, isStepFault } from './sensitive.js'
+import { isStepFault, trackSensitive, trackSensitiveCondition } from './sensitive.js'
 import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
 import { asStepFault } from './vars.js'
@@ -64,8 +64,8 @@ interface RetryNumber {
 function retryNumber({ step, sensitive }: Snapshot, { name, written, layers }: RetryNumber): number {
   if (typeof written === 'number') return written
   const at = `${step.at}.retry.${name}`
-  const guard = { template: written, layers, at, unreadable: sensitive?.unreadable }
-  return guarded(guard, () => requireNumber(renderTree(written, createContext(layers), at), at, RETRY_RULES[name])).value
+  const tracked = { template: written, layers, at, unreadable: sensitive?.unreadable }
+  return trackSensitive(tracked, () => requireNumber(renderTree(written, createContext(layers), at), at, RETRY_RULES[name])).value
 }
 
 /** Fractions of a second are allowed; half a millisecond is not kept. */
@@ -77,8 +77,8 @@ function isRetryWanted({ step, sensitive }: Snapshot, { when }: RetryRule, layer
   if (when === null) return true
   const at = `${step.at}.retry.when`
   try {
-    const guard = { template: when, layers, at, unreadable: sensitive?.unreadable }
-    return guardedCondition(guard, () => evaluateCondition(when, createContext(layers), at)).value
+    const tracked = { template: when, layers, at, unreadable: sensitive?.unreadable }
+    return trackSensitiveCondition(tracked, () => evaluateCondition(when, createContext(layers), at)).value
   } catch (error) {
     if (!isStepFault(error)) throw error
     return { at, when, event: null, outcome: storableText(error.message) }

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../core/json.js'
 import type { Target, Transition } from '../../playbook/model.js'
 import { MASK } from '../../sealing/mask.js'
 import { type ContextLayers, createContext, evaluateCondition, renderTree } from '../../template/index.js'
-import { guarded, guardedCondition, isStepFault, type Sensitive } from './sensitive.js'
+import { isStepFault, type Sensitive, trackSensitive, trackSensitiveCondition } from './sensitive.js'
 import { checkStorable, storableText } from './storable.js'
 
 export interface RoutingRequest {
@@ -67,7 +67,7 @@ function renderTarget(
   const { layers, unreadable } = request
   const where = `${at}.args`
   try {
-    const { value, isSensitive } = guarded({ template, layers, at: where, unreadable }, () =>
+    const { value, isSensitive } = trackSensitive({ template, layers, at: where, unreadable }, () =>
       checkStorable(renderTree(template, context, where) as JsonObject, where),
     )
     return { step, args: value, isSensitive }
@@ -121,8 +121,10 @@ function holds(
 ): boolean {
   const when = transition.when ?? ''
   try {
-    const guard = { template: when, layers, at: `${transition.at}.when`, unreadable: request.unreadable }
-    const { value, isSensitive } = guardedCondition(guard, () => evaluateCondition(when, createContext(layers), guard.at))
+    const tracked = { template: when, layers, at: `${transition.at}.when`, unreadable: request.unreadable }
+    const { value, isSensitive } = trackSensitiveCondition(tracked, () =>
+      evaluateCondition(when, createContext(layers), tracked.at),
+    )
     trace.push({ at: transition.at, when, event, outcome: isSensitive ? MASK : value })
     return value
   } catch (error) {

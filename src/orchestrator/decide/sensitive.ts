@@ -65,12 +65,12 @@ export function opened<T extends JsonValue>(
   }
 }
 
-export interface Guarded<T> {
+export interface TrackedResult<T> {
   readonly value: T
   readonly isSensitive: boolean
 }
 
-interface GuardedTemplate {
+interface TrackedTemplate {
   readonly template: JsonValue
   readonly layers: ContextLayers
   readonly at: string
@@ -79,23 +79,26 @@ interface GuardedTemplate {
 
 /**
  * Evaluates what a template says. What comes of one that reads something sensitive is sensitive, as is whatever goes wrong with it.
- * @throws TransientError of the evaluation, without its words where they may tell; INTERNAL for a value whose key is lost
+ * @throws TransientError of the evaluation, without its message where that may show something; INTERNAL for a value whose key is lost
  */
-export function guarded<T>(guard: GuardedTemplate, evaluate: () => T): Guarded<T> {
-  return guardedBy(sensitiveReads(guard.template, guard.layers), guard, evaluate)
+export function trackSensitive<T>(tracked: TrackedTemplate, evaluate: () => T): TrackedResult<T> {
+  return trackSensitiveReads(sensitiveReads(tracked.template, tracked.layers), tracked, evaluate)
 }
 
 /** The same for a condition, which may be a bare expression. */
-export function guardedCondition<T>(guard: GuardedTemplate & { readonly template: string }, evaluate: () => T): Guarded<T> {
-  return guardedBy(sensitiveReadsOfCondition(guard.template, guard.layers), guard, evaluate)
+export function trackSensitiveCondition<T>(
+  tracked: TrackedTemplate & { readonly template: string },
+  evaluate: () => T,
+): TrackedResult<T> {
+  return trackSensitiveReads(sensitiveReadsOfCondition(tracked.template, tracked.layers), tracked, evaluate)
 }
 
 /** The same where it is known what is read. */
-export function guardedBy<T>(
+export function trackSensitiveReads<T>(
   reads: readonly string[],
-  { at, unreadable }: Pick<GuardedTemplate, 'at' | 'unreadable'>,
+  { at, unreadable }: Pick<TrackedTemplate, 'at' | 'unreadable'>,
   evaluate: () => T,
-): Guarded<T> {
+): TrackedResult<T> {
   if (reads.length === 0) return { value: evaluate(), isSensitive: false }
   const fault = unreadable && reads.map((name) => faultOf(name, unreadable)).find((found) => found !== undefined)
   if (fault) throw fault

@@ -6,7 +6,14 @@ import { tooLarge, VARIABLE_LIMITS } from '../../variables/limits.js'
 import type { VariableWrite } from '../../variables/record.js'
 import { storableValue } from '../../variables/validate.js'
 import { type Envelope, iterationVars, layersOf, OUTCOME_NAMES } from './context.js'
-import { type Guarded, guarded, isStepFault, type Sensitive, type SensitiveFault, withSensitive } from './sensitive.js'
+import {
+  isStepFault,
+  type Sensitive,
+  type SensitiveFault,
+  type TrackedResult,
+  trackSensitive,
+  withSensitive,
+} from './sensitive.js'
 import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
 
@@ -61,7 +68,7 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient, ...
   }
   for (const { name, value: template, at } of entries) {
     try {
-      const rendered = guarded({ template, layers, at, unreadable }, () => {
+      const rendered = trackSensitive({ template, layers, at, unreadable }, () => {
         const value = renderTree(template, createContext(layers), at)
         checkValue({ name, at }, value, snapshot.backstop?.budget)
         return withoutShared(value, layers.vars)
@@ -144,7 +151,7 @@ export function mergeWrites(...groups: readonly (readonly VariableWrite[])[]): V
 }
 
 /** A variable that the iterator itself keeps; sensitive where its collection is. */
-export function stateWrite({ step: { name } }: Snapshot, suffix: string, kept: Guarded<JsonValue>): VariableWrite {
+export function stateWrite({ step: { name } }: Snapshot, suffix: string, kept: TrackedResult<JsonValue>): VariableWrite {
   const { value, isSensitive } = kept
   const write = { operation: 'set', name: `${name}_${suffix}`, value, type: 'iterator_state', sourceStep: name } as const
   return isSensitive ? { ...write, isSensitive } : write

@@ -5,7 +5,7 @@ import { forgetEnsured } from '../../tasks/store.js'
 import { sensitiveReads } from '../../template/index.js'
 import { layersOf } from '../decide/context.js'
 import { endingTemplates } from '../decide/needs.js'
-import { guardedBy } from '../decide/sensitive.js'
+import { trackSensitiveReads } from '../decide/sensitive.js'
 import type { Snapshot } from '../decide/types.js'
 import { sensitiveVariables } from '../decide/vars.js'
 import type { OrchestratorLogger } from '../dependencies.js'
@@ -22,7 +22,7 @@ export function requireKeys(snapshot: Snapshot, keyRing: KeyRing): void {
   const { step } = snapshot
   const templates = endingTemplates(step)
   try {
-    guardedBy(
+    trackSensitiveReads(
       sensitiveReads(templates, layersOf(snapshot)),
       { at: step.at, unreadable: snapshot.sensitive?.unreadable },
       () => null,

@@ -2,7 +2,7 @@ import { isTransientError, type TransientError } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json.js'
 import type { Playbook } from '../../playbook/model.js'
 import { type Backstop, type ContextLayers, createContext, renderTree } from '../../template/index.js'
-import { guarded } from '../decide/sensitive.js'
+import { trackSensitive } from '../decide/sensitive.js'
 import { checkStorable } from '../decide/storable.js'
 import { withoutShared } from '../decide/vars.js'
 import { workloadKeys } from './sealed-input.js'
@@ -39,7 +39,7 @@ export function renderWorkload({ playbook, payload, sensitive: named, env, backs
     // One workload that grows: a copy for each of its keys would take time that grows with their square.
     const layers = { workload, builtins, backstop, ...secrets }
     try {
-      const { value, isSensitive } = guarded({ template, layers, at, unreadable: undefined }, () =>
+      const { value, isSensitive } = trackSensitive({ template, layers, at, unreadable: undefined }, () =>
         withoutShared(checkStorable(renderTree(template, createContext(layers), at), at), workload),
       )
       workload[key] = value

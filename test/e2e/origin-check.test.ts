@@ -58,7 +58,7 @@ describe('without a credential', () => {
     expect(answer.body).toContain('FORBIDDEN')
   })
 
-  it('REST is guarded alike, before any work', async () => {
+  it('REST is checked alike, before any work', async () => {
     const id = '507861119290048688'
     const refused = await server.rest('POST', `/api/vars/${id}`, { variables: { a: 1 } }, { origin: 'https://evil.example' })
     expect(refused.status).toBe(403)
