@@ -108,11 +108,11 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   async function ask(verifier: Verifier): Promise<void> {
-    const held = [...entries].filter(([, entry]) => entry.verifier === verifier)
-    if (held.length === 0 || verifier.stillGood === undefined) return
+    const known = [...entries].filter(([, entry]) => entry.verifier === verifier)
+    if (known.length === 0 || verifier.stillGood === undefined) return
     const askedAt = Date.now()
-    const good = new Set(await verifier.stillGood(held.map(([, { verified }]) => verified)))
-    for (const [id, entry] of held) {
+    const good = new Set(await verifier.stillGood(known.map(([, { verified }]) => verified)))
+    for (const [id, entry] of known) {
       if (good.has(entry.verified)) entry.checkedAt = askedAt
       else end(id, entry, 'The credential was revoked or is over')
     }

@@ -14,7 +14,7 @@ export interface Verifier {
   /** null: not good. @throws when that cannot be told now */
   verify(given: string): Promise<Verified | null>
   /** Those that are still good; asked every other second for all that are in use. Absent: only time ends them. */
-  stillGood?(held: readonly Verified[]): Promise<readonly Verified[]>
+  stillGood?(known: readonly Verified[]): Promise<readonly Verified[]>
   /** Called at each use. */
-  used?(held: Verified): void
+  used?(known: Verified): void
 }

@@ -80,7 +80,7 @@ export function createClient(options: ClientOptions): TransientClient {
 }
 
 /**
- * A client for the variables of one task's execution, while the task is held: what it writes is written by the task's
+ * A client for the variables of one task's execution, while the task is leased: what it writes is written by the task's
  * step. Its credential is the task's token, so that a worker needs no right to write.
  */
 export function createTaskClient({ url }: Pick<ClientOptions, 'url'>, task: Pick<WorkerTask, 'token'>): TransientClient {

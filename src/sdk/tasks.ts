@@ -9,7 +9,7 @@ import { TransientError } from '../core/errors.js'
 import { type JsonObject, type JsonValue, parseJson } from '../core/json.js'
 import { type Http, ResponseLostError, responseError } from './http.js'
 
-/** A task that this worker holds. */
+/** A task that this worker has leased. */
 export type WorkerTask = TaskResponse
 
 export interface ClaimOptions {

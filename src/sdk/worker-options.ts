@@ -2,10 +2,10 @@ import type { ToolCallContext, ToolOutcome } from '../tools/tool.js'
 import type { ClientOptions } from './http.js'
 import type { TaskCalls, WorkerTask } from './tasks.js'
 
-/** What became of a task that this worker held. */
+/** What became of a task of this worker. */
 export type WorkerEvent =
   | { readonly type: 'claimed' | 'completed' | 'released'; readonly task: WorkerTask }
-  /** Its lease is another's, or the task was withdrawn: the tool is stopped and its result dropped. */
+  /** The lease is lost to another worker, or the task was withdrawn: the tool is stopped and its result dropped. */
   | { readonly type: 'lost'; readonly task: WorkerTask }
   /** The server did not answer or could not serve; the worker tries again. */
   | { readonly type: 'waiting'; readonly task: WorkerTask | null; readonly error: unknown }
@@ -15,7 +15,7 @@ export type RunTask = (task: WorkerTask, call: ToolCallContext) => Promise<ToolO
 export interface WorkerSettings {
   /** The steps whose `pool` this is; `default` where they name none. */
   readonly pool?: string
-  /** Tasks held at once; never more are claimed. */
+  /** Tasks leased at once; never more are claimed. */
   readonly concurrency?: number
   /** 1 to 200 characters; host, process and a random part where absent. */
   readonly workerId?: string
@@ -35,10 +35,10 @@ export type WorkerOptions = WorkerSettings & (ClientOptions | { readonly client:
 
 export interface Worker {
   readonly id: string
-  /** How many tasks it holds now. */
+  /** How many tasks it has now. */
   readonly running: number
   /** Resolves when the worker was drained; rejects when the server refuses it for good (a wrong key or pool). */
   readonly done: Promise<void>
-  /** Stops claiming, and finishes or gives back what it holds. */
+  /** Stops claiming, and finishes or gives back what it has. */
   drain(): Promise<void>
 }

@@ -21,17 +21,17 @@ export function createWorker(options: WorkerOptions): Worker {
   const id = options.workerId ?? `${hostname().slice(0, 100)}-${process.pid}-${randomUUID().slice(0, 8)}`
   const draining = new AbortController()
   const halting = new AbortController()
-  const held = new Set<string>()
+  const leased = new Set<string>()
   let fault: { readonly error: unknown } | null = null
 
-  /** One slot: it claims only when it is free, so that the worker never holds more than it can run. */
+  /** One slot: it claims only when it is free, so that the worker never has more than it can run. */
   async function work(): Promise<void> {
     let failures = 0
     while (!draining.signal.aborted) {
       try {
         const task = await calls.claim({ pool, workerId: id, waitMs: CLAIM_WAIT_MS, signal: draining.signal })
         failures = 0
-        if (task) await hold(task)
+        if (task) await runTask(task)
       } catch (error) {
         if (draining.signal.aborted) return
         if (!isRetryable(error)) {
@@ -46,13 +46,13 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
-  async function hold(task: WorkerTask): Promise<void> {
-    held.add(task.id)
+  async function runTask(task: WorkerTask): Promise<void> {
+    leased.add(task.id)
     emit({ type: 'claimed', task })
     try {
       await runLeasedTask({ calls, run, emit, halt: halting.signal }, task)
     } finally {
-      held.delete(task.id)
+      leased.delete(task.id)
     }
   }
 
@@ -76,7 +76,7 @@ export function createWorker(options: WorkerOptions): Worker {
   return {
     id,
     get running() {
-      return held.size
+      return leased.size
     },
     done,
     drain() {

@@ -57,7 +57,7 @@ export function createMetrics(db: Database): Metrics {
   })
   new Gauge({
     name: 'transient_task_lag_seconds',
-    help: 'How long the oldest due task that no worker holds has waited, by pool',
+    help: 'How long the oldest due task that no worker has claimed has waited, by pool',
     labelNames: ['pool'],
     registers,
     async collect() {

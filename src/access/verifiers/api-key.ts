@@ -22,10 +22,10 @@ export function apiKeyVerifier(db: Database): Verifier {
       const { name, role, expiresAt } = found.key
       return { principal: createPrincipal({ name, actor: `api:${name}`, role, keyId: id, expiresAt }), proof: id }
     },
-    async stillGood(held) {
-      const live = await liveKeyIds(db, [...new Set(held.map(({ proof }) => proof))])
+    async stillGood(known) {
+      const live = await liveKeyIds(db, [...new Set(known.map(({ proof }) => proof))])
       for (const id of touchedAt.keys()) if (!live.has(id)) touchedAt.delete(id)
-      return held.filter(({ proof }) => live.has(proof))
+      return known.filter(({ proof }) => live.has(proof))
     },
     used({ proof: id }) {
       const now = Date.now()

@@ -8,7 +8,7 @@ import type { Verified, Verifier } from '../verifier.js'
 
 /** What a claimed task's `token` may be used for besides its heartbeats: the variables of its execution. */
 export function taskTokenVerifier(db: Database): Verifier {
-  async function held(tokens: readonly string[]): Promise<Map<string, HeldTask>> {
+  async function leasedTasks(tokens: readonly string[]): Promise<Map<string, HeldTask>> {
     const keys = tokens.map(taskOfToken).filter((key): key is TaskKey => key !== null)
     const tasks = keys.length === 0 ? [] : await listHeldTasks(db, keys)
     const byId = new Map(tasks.map((task) => [formatTaskId(task), task]))
@@ -24,11 +24,11 @@ export function taskTokenVerifier(db: Database): Verifier {
   return {
     recognises: (given) => taskOfToken(given) !== null,
     async verify(given) {
-      const task = (await held([given])).get(given)
+      const task = (await leasedTasks([given])).get(given)
       return task === undefined ? null : verified(task)
     },
     async stillGood(all) {
-      const good = await held(all.map(({ proof }) => proof))
+      const good = await leasedTasks(all.map(({ proof }) => proof))
       return all.filter(({ proof }) => good.has(proof))
     },
   }

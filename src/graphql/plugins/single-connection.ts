@@ -69,7 +69,7 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
   }
 
   /** A reader that is behind is waited for, before more is kept for it. */
-  async function hold(request: Asked, result: ExecutionResult | ResultMessage): Promise<ExecutionResult> {
+  async function waitForReader(request: Asked, result: ExecutionResult | ResultMessage): Promise<ExecutionResult> {
     const { text } = result instanceof ResultMessage ? result : messageOf(result)
     const token = tokenOf(request.raw) ?? ''
     while ((streams.get(token)?.pending ?? 0) > BUFFERED) {
@@ -151,7 +151,7 @@ export function useSingleConnection(toClientError: ToClientError): Plugin<Record
     onYogaInit({ yoga }) {
       handler = createHandler<Request, Caller>({
         onSubscribe: (request, params) => run(yoga as unknown as GraphQLServer, request, params) as never,
-        onNext: (_context, request, result) => hold(request, result as ExecutionResult) as never,
+        onNext: (_context, request, result) => waitForReader(request, result as ExecutionResult) as never,
         onComplete: (_context, request) => {
           const stream = streams.get(tokenOf(request.raw) ?? '')
           if (stream) stream.operations -= 1

@@ -6,7 +6,7 @@ import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 
 const TaskType = builder.objectRef<ClaimedTask>('Task').implement({
-  description: 'One unit of work that a worker holds.',
+  description: 'One unit of work that a worker has leased.',
   fields: (t) => ({
     id: t.exposeID('id'),
     executionId: t.exposeID('executionId'),
@@ -62,7 +62,7 @@ const CompleteTaskPayload = builder
     }),
   })
 
-/** What a worker holds its task by, checked as it is over REST. @throws TransientError VALIDATION */
+/** What proves a worker's lease, checked as it is over REST. @throws TransientError VALIDATION */
 function ticketOf({ taskId, ...ticket }: TaskTicket): TaskTicket {
   return { taskId, ...parseShape(heartbeatTaskRequest, { ...ticket }) }
 }

@@ -146,7 +146,7 @@ class Parent:
         if pid == 0:
             self.forget()
             if self.confinement.has_namespaces:
-                hold(self.confinement, user, own_group, payload, (result_write, log_write), status_write)
+                supervise(self.confinement, user, own_group, payload, (result_write, log_write), status_write)
             child.run(payload, (result_write, log_write), confine.Room(self.confinement, user, parent_pid, group=own_group))
         for fd in (result_write, log_write, status_write):
             os.close(fd)
@@ -233,7 +233,7 @@ class Parent:
                 return
 
 
-def hold(confinement, user, own_group, payload, pipes, status_fd):
+def supervise(confinement, user, own_group, payload, pipes, status_fd):
     """The first process of a call: makes its room, and ends all that is in it when the code has ended. Never returns."""
     told = "fork unknown"
     try:
