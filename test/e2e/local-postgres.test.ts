@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -119,6 +119,7 @@ describe('a server with a PostgreSQL of its own', () => {
       'create table if not exists t (i int);\ncopy t from stdin',
       `select ${Array.from({ length: 100_000 }, () => '1').join('+')} as n`,
       'create or replace function deep(n int) returns int language sql as $f$ select deep(n + 1) $f$;\nselect deep(1)',
+      "do $d$ declare a text := repeat('x', 900000000); b text := a || 'b'; c text := b || 'c'; begin perform length(c); end $d$",
     ]
     const steps = queries.map((query, index) => ({
       step: `bad${index}`,
@@ -144,8 +145,29 @@ describe('a server with a PostgreSQL of its own', () => {
       failed1: 'TOOL_FAILED',
       failed2: 'TOOL_FAILED',
       failed3: 'TOOL_FAILED',
+      failed4: 'TOOL_FAILED',
       one: 1,
     })
+  })
+
+  it('has flushed a lone write before it is answered', { timeout: within(60_000) }, async (context) => {
+    server = await startTestServer()
+    await write(0)
+    const tracer = await traceFlushes(databasePid(server))
+    if (tracer === null) {
+      console.warn('SKIPPED: strace is not here, or may not look, so nobody sees what is flushed')
+      return context.skip()
+    }
+    const writes: { readonly from: number; readonly to: number }[] = []
+    for (let turn = 1; turn <= 20; turn += 1) {
+      const from = Date.now()
+      expect((await write(turn)).status).toBe(200)
+      writes.push({ from, to: Date.now() })
+    }
+    const flushes = await tracer.stop()
+    // The clocks are the same one; it is read in whole milliseconds here.
+    const unflushed = writes.filter(({ from, to }) => !flushes.some((at) => at >= from && at <= to + 1))
+    expect(unflushed).toEqual([])
   })
 
   it('tells a second server on its folder which process has it', { timeout: within(60_000) }, async () => {
@@ -155,6 +177,33 @@ describe('a server with a PostgreSQL of its own', () => {
     expect(output).toMatch(new RegExp(`in use by transient .+:${server.pid()}: stop that process`))
   })
 })
+
+/** Watches the calls that flush a file's data, of a database and of all its processes; null where that cannot be done. */
+async function traceFlushes(postmaster: number): Promise<{ stop(): Promise<number[]> } | null> {
+  const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, 'utf8').trim().split(' ')
+  const pids = [String(postmaster), ...children].flatMap((pid) => ['-p', pid])
+  const strace = spawn('strace', ['-f', '-ttt', '-e', 'trace=fdatasync', ...pids], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let output = ''
+  strace.stderr.setEncoding('utf8').on('data', (text) => {
+    output += text
+  })
+  const ended = new Promise<void>((resolve) => {
+    strace.once('error', () => resolve())
+    strace.once('close', () => resolve())
+  })
+  const isAttached = until(() => output.split(' attached').length > pids.length / 2, 'strace is attached', 10_000)
+  if (!(await Promise.race([isAttached.then(() => true), ended.then(() => false)]).catch(() => false))) return null
+  return {
+    async stop() {
+      strace.kill('SIGINT')
+      await ended
+      return output
+        .split('\n')
+        .filter((line) => line.includes('fdatasync'))
+        .map((line) => 1000 * Number(/\d+\.\d+/.exec(line)?.[0]))
+    },
+  }
+}
 
 function isMounted(folder: string): boolean {
   try {
