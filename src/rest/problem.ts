@@ -36,12 +36,22 @@ function isConditional(context: Context): boolean {
   return context.req.header('if-match') !== undefined || context.req.header('if-none-match') !== undefined
 }
 
+interface FailedRequest {
+  readonly thrown: unknown
+  readonly env: RestEnv['Bindings']
+  readonly logger: RestLogger
+}
+
+/** The same for a request, which may have been cut off: then nobody reads the response, and nothing of ours went wrong. */
+export function errorOfRequest({ thrown, env, logger }: FailedRequest): TransientError {
+  const isCutOff = env.incoming?.errored || env.outgoing?.destroyed
+  return isCutOff ? new TransientError('BAD_REQUEST', 'the request was cut off') : toClientError(thrown, logger)
+}
+
 /** Turns whatever a route throws into a problem. */
 export function createErrorHandler(logger: RestLogger): (error: unknown, context: Context<RestEnv>) => Response {
   return (thrown, context) => {
-    // Whoever asked is gone, or was cut off for being slow: nobody reads this, and nothing of ours went wrong.
-    if (context.env.outgoing?.destroyed) return answerProblem(new TransientError('BAD_REQUEST', 'the request was cut off'))
-    const error = toClientError(thrown, logger)
+    const error = errorOfRequest({ thrown, env: context.env, logger })
     const isPrecondition = error.code === 'CONFLICT' && isConditional(context)
     return answerProblem(error, isPrecondition ? { status: PRECONDITION_FAILED } : {})
   }

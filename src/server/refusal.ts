@@ -3,12 +3,12 @@ import type { TransientError } from '../core/errors.js'
 import { ClientError } from '../graphql/errors.js'
 import { jsonResponse } from '../graphql/response.js'
 import type { RestLogger } from '../rest/context.js'
-import { answerProblem, toClientError } from '../rest/problem.js'
+import { answerProblem, errorOfRequest } from '../rest/problem.js'
 import { isPageWanted, refusalPage } from './pages.js'
 
 /** Refuses before any work, in the format of the API that was called. */
 export async function refuse(context: Context, thrown: unknown, logger: RestLogger): Promise<Response> {
-  const error = toClientError(thrown, logger)
+  const error = errorOfRequest({ thrown, env: context.env, logger })
   const { path } = context.req
   const isGraphQL = path === '/graphql' || path === '/graphql/stream'
   const response = isPageWanted(context)

@@ -166,8 +166,8 @@ describe('a server with a PostgreSQL of its own', () => {
     }
     const flushes = await tracer.stop()
     // The clocks are the same one; it is read in whole milliseconds here.
-    const unflushed = writes.filter(({ from, to }) => !flushes.some((at) => at >= from && at <= to + 1))
-    expect(unflushed).toEqual([])
+    const late = writes.filter(({ from, to }) => !flushes.some((at) => at >= from && at <= to + 1))
+    expect(late).toEqual([])
   })
 
   it('tells a second server on its folder which process has it', { timeout: within(60_000) }, async () => {

@@ -1,4 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process'
 import { ROUTES } from '../access/operations.js'
 import { connect } from '../graphql/socket.js'
 import type { TestServer } from '../support/server.js'
@@ -6,13 +5,6 @@ import { everythingOf, rootFields } from './selection.js'
 
 /** What stood in one place, under its name. */
 export type Found = Record<string, string>
-
-export const HAS_PG_DUMP = spawnSync('pg_dump', ['--version']).status === 0
-
-/** The whole database as `pg_dump` writes it. */
-export function dumpDatabase(url: string): string {
-  return execFileSync('pg_dump', ['--dbname', url], { encoding: 'utf8', maxBuffer: 512 * 1024 * 1024 })
-}
 
 /** What a root field of a query is given to read one execution. A new field must be added: the test tells. */
 const ARGUMENTS: Readonly<Record<string, (id: string, path: string) => string>> = {

@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type InProcessServer, startInProcess } from '../graphql/server.js'
 import { connect, openSocket } from '../graphql/socket.js'
@@ -87,7 +88,7 @@ describe('the end', () => {
     expect((await client.closed).code).toBe(1001)
     await expect(fetch(ending.url)).rejects.toThrow()
     expect(ending.log()).toContain(`listening on ${ending.url}`)
-    expect(ending.log()).not.toContain('"level":50')
+    expect(ending.log()).not.toContain('"level":"error"')
   })
 
   it('a port that is taken is named, and nothing stays open', async () => {
@@ -95,6 +96,24 @@ describe('the end', () => {
     await expect(startInProcess({ PORT: port })).rejects.toThrow(`127.0.0.1:${port}`)
   })
 })
+
+it.each(['/graphql', '/api/vars/5'])(
+  'a body in chunks of which no more comes is not an error of the server: %s',
+  async (path) => {
+    const running = await startInProcess()
+    const socket = createConnection(Number(new URL(running.url).port), '127.0.0.1')
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`,
+    )
+    await new Promise((resolve) => setTimeout(resolve, within(100)))
+    socket.resetAndDestroy()
+    await new Promise((resolve) => setTimeout(resolve, within(100)))
+    expect((await fetch(`${running.url}/health/live`)).status).toBe(200)
+    await running.close()
+    expect(running.log()).toContain('listening on')
+    expect(running.log()).not.toContain('"level":"error"')
+  },
+)
 
 it('a long-poll is answered when the server stops, not cut off', async () => {
   const stopping = await startInProcess()

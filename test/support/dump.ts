@@ -1,4 +1,15 @@
 import type { Database } from '../../src/db/database.js'
+import { openDatabase } from '../../src/db/index.js'
+
+/** The same by a connection of its own. */
+export async function dumpOfUrl(url: string): Promise<string> {
+  const db = await openDatabase(url)
+  try {
+    return await dumpOf(db)
+  } finally {
+    await db.close()
+  }
+}
 
 /** Every row of every table of the product as text. */
 export async function dumpOf(db: Database): Promise<string> {
