@@ -8,6 +8,7 @@ const FLOORS = [
   ['playbook'],
   ['contract'],
   ['db', 'bus'],
+  ['commit'],
   ['audit'],
   ['keys', 'rotation'],
   ['catalog'],

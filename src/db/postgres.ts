@@ -14,10 +14,11 @@ const CONNECT_TIMEOUT_MS = 15_000
 /**
  * UTC, because Prisma's adapter takes every timestamp for UTC; generic plans, because planning costs more than our
  * statements, and none of them runs long enough to be worth compiling; pages cost much the same wherever they are, on today's disks, so that small
- * tables, too, are looked into by their indexes: such a plan stays good when they grow; a transaction that was left open loses its locks.
+ * tables, too, are looked into by their indexes: such a plan stays good when they grow; a transaction that was left open loses its locks. READ
+ * COMMITTED, whatever a database or a role has for its default: whoever waited for a lock must see what was written meanwhile.
  */
 const SESSION_OPTIONS =
-  '-c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1 -c jit=off -c idle_in_transaction_session_timeout=120s'
+  '-c TimeZone=UTC -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1 -c jit=off -c idle_in_transaction_session_timeout=120s -c default_transaction_isolation=read\\ committed'
 
 /** What one statement may take, and how many run at once. Reads whose cost a caller decides leave the other connections to everybody. */
 const WORK = { connections: 16, options: `${SESSION_OPTIONS} -c statement_timeout=30s` }

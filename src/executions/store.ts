@@ -1,9 +1,11 @@
 // By hand: each statement here is in the way of every write or step, or of a watch, and most of them lock, which Prisma's client cannot say. What callers
 // read of single executions is in `record-store.ts`.
+import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
 import type { Sql, SqlParameter } from '../db/database.js'
+import { sqlState } from '../db/errors.js'
 import type { ExecutionError, ExecutionRecord } from './record.js'
 
 /** The columns of an `ExecutionRow`. */
@@ -110,26 +112,65 @@ export async function lockExecution(tx: Sql, id: ExecutionId): Promise<Execution
   return row === undefined ? null : toExecution(row)
 }
 
+/** Until so many variables, their count is compared with each write; beyond, with one in so many. */
+const COUNTED = { always: 100, otherwise: 64 }
+
+/** Of an execution: whether rows of its variables were inserted or deleted by plain SQL, so that its counters are not what is there. */
+export function isDrifted({ id, count, seq }: { readonly id: string; readonly count: string; readonly seq: string }): string {
+  const isCounted = `(${count} <= ${COUNTED.always} OR ${seq} % ${COUNTED.otherwise} = 0)`
+  return `(${isCounted} AND ${count} <> (SELECT count(*) FROM noetl.transient v WHERE v.execution_id = ${id}))`
+}
+
+/** Of a row of `transient.execution`. */
+export const IS_DRIFTED = `${isDrifted({ id: 'execution.id', count: 'variable_count', seq: 'event_seq' })} AS is_drifted`
+
+/** How long a transaction waits for what others have locked: one of many executions hardly, as all of them wait with it. */
+const LOCK_TIMEOUT = { alone: '10s', together: '30ms' }
+
+/** An expression that sets that time for the rest of the transaction. */
+export function lockTimeout(isAlone: boolean): string {
+  return `set_config('lock_timeout', '${isAlone ? LOCK_TIMEOUT.alone : LOCK_TIMEOUT.together}', true)`
+}
+
+/** Whether a statement waited too long for what somebody else has locked. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === '55P03'
+}
+
+/** What a caller is told whose execution was locked all the time. */
+export function explainLock(error: unknown): unknown {
+  if (!isLockTimeout(error)) return error
+  const message = `the execution, or a variable of it, has been locked by somebody else for ${LOCK_TIMEOUT.alone}: nothing was written; try again in a moment`
+  return new TransientError('OVERLOADED', message, { cause: error })
+}
+
 /**
- * The statement that locks executions ($1, an array) in the order of their ids, so that two transactions never wait for each other. Without
- * `isPatient` those that others hold are left out. Each is looked up by its key, whatever the planner takes the table's size for.
+ * The statement that locks executions ($1, an array) in the order of their ids, so that two transactions never wait for each other. Unless
+ * `isAlone`, those that others have locked are left out. Each is looked up by its key, whatever the planner takes the table's size for.
  */
-export function lockedExecutions(columns: string, isPatient: boolean): string {
-  return `SELECT e.* FROM (SELECT DISTINCT id FROM unnest($1::bigint[]) AS n(id) ORDER BY id) k
+export function lockedExecutions(columns: string, isAlone: boolean): string {
+  return `SELECT e.* FROM (SELECT id, ${lockTimeout(isAlone)} AS wait FROM (SELECT DISTINCT id FROM unnest($1::bigint[]) AS n(id)) n ORDER BY id) k
     CROSS JOIN LATERAL (
-      SELECT ${columns} FROM transient.execution WHERE id = k.id FOR NO KEY UPDATE ${isPatient ? '' : 'SKIP LOCKED'}
+      SELECT ${columns} FROM transient.execution WHERE id = k.id FOR NO KEY UPDATE ${isAlone ? '' : 'SKIP LOCKED'}
     ) e`
+}
+
+/** A locked execution without what never changes after its start. */
+export interface LockedState extends ExecutionRecord {
+  readonly isDrifted: boolean
 }
 
 /**
  * Several, in the order of their ids, without what never changes after the start (workload, payload, inherited, sealed: null here), which may
- * be large. Without `isPatient` those that others hold are left out.
+ * be large. Unless `isAlone`, those that others have locked are left out.
  */
-export async function lockExecutionStates(tx: Sql, ids: readonly ExecutionId[], isPatient: boolean): Promise<ExecutionRecord[]> {
-  return (await tx.rows<ExecutionRow>(lockedExecutions(STATE_COLUMNS, isPatient), ids)).map(toExecution)
+export async function lockExecutionStates(tx: Sql, ids: readonly ExecutionId[], isAlone: boolean): Promise<LockedState[]> {
+  const text = lockedExecutions(`${STATE_COLUMNS}, ${IS_DRIFTED}`, isAlone)
+  const rows = await tx.rows<ExecutionRow & { readonly is_drifted: boolean }>(text, ids)
+  return rows.map((row) => ({ ...toExecution(row), isDrifted: row.is_drifted }))
 }
 
-/** The same for a write that may be the execution's birth: without a playbook it is running from its first variable on. */
+/** The same for a write that may begin the execution: without a playbook it is running from its first variable on. */
 export async function lockOrCreateExecution(tx: Sql, id: ExecutionId): Promise<ExecutionRecord> {
   const existing = await lockExecution(tx, id)
   if (existing !== null) return existing

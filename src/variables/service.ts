@@ -7,10 +7,8 @@ import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { type JsonValue, stringifyJson } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import { isStorableText } from '../core/text.js'
-import type { Database, Sql } from '../db/database.js'
+import type { Database } from '../db/database.js'
 import { createExecutionFeed, type ExecutionFeed } from '../executions/feed.js'
-import type { ExecutionRecord } from '../executions/record.js'
-import { appendEvents, lockExecution, updateExecution } from '../executions/store.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { variablePlace } from '../sealing/place.js'
 import type { VariableFilter } from './filter.js'
@@ -23,9 +21,7 @@ import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest
 import { findVariable } from './store.js'
 import { checkVariableName } from './validate.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
-import { type AppliedChangeSet, applyDeleteAll } from './write/delete-all.js'
-import { checkRunning, hintOf } from './write/write-draft.js'
-import { createWriteQueue, notify } from './write/write-queue.js'
+import { createWriter } from './write/write.js'
 
 export type * from './requests.js'
 
@@ -78,7 +74,7 @@ export interface VariablesOptions {
 export function createVariablesService(options: VariablesOptions): VariablesService {
   const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }) } = options
   const countedRead = createReadQueue({ sql: db, clock })
-  const queuedWrite = createWriteQueue({ db, bus, clock, keyRing })
+  const writer = createWriter({ db, bus, clock, keyRing })
   const listed = createBatcher<ListRequest, Page<VariableRecord> & { readonly revision: number }>({
     groupOf: ({ executionId: _, signal: __, ...rest }) => stringifyJson(rest as unknown as JsonValue),
     load: (requests, signal) => variablePages(db.reading(signal), requests),
@@ -115,21 +111,16 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
     write: async (request) => {
       checkListed(request.writes, 'variables', VARIABLE_LIMITS.variableCount)
       for (const { name } of request.writes) checkStorableName(name)
-      return queuedWrite({ ...request, executionId: parseExecutionId(request.executionId) })
+      return writer.push({ ...request, executionId: parseExecutionId(request.executionId) })
     },
 
     async deleteAll(executionId, actor) {
-      const id = parseExecutionId(executionId)
-      const { execution, deletedCount, revision } = await db.transaction(async (tx) => {
-        const locked = await lockExecution(tx, id)
-        if (locked === null) return { execution: null, deletedCount: 0, revision: 0 }
-        checkRunning(locked)
-        const applied = await applyDeleteAll(tx, { execution: locked, actor, now: clock.now(), keyRing })
-        const saved = await commit({ tx, locked, actor, applied })
-        return { execution: saved.execution, deletedCount: applied.changes.length, revision: applied.execution.revision }
+      const { revision, outcomes } = await writer.push({
+        executionId: parseExecutionId(executionId),
+        writes: 'delete all',
+        actor,
       })
-      if (execution !== null) notify(bus, [hintOf(execution)])
-      return { revision, deletedCount }
+      return { revision, deletedCount: outcomes.length }
     },
 
     watch: (request) => watchVariables(watching, request),
@@ -147,22 +138,4 @@ function revealed(variable: VariableRecord, keyRing: KeyRing): VariableRecord {
 /** Before any SQL sees it: a text that no database can hold is no name, not even one taken over. */
 function checkStorableName(name: string): void {
   if (!isStorableText(name)) checkVariableName(name)
-}
-
-interface CommitRequest {
-  readonly tx: Sql
-  readonly locked: ExecutionRecord
-  readonly actor: string
-  readonly applied: AppliedChangeSet
-}
-
-/** Saves counters and event. `execution` is null when nothing changed, and nobody needs a hint. */
-async function commit({ tx, locked, actor, applied }: CommitRequest) {
-  if (applied.changes.length === 0) return { execution: null, applied }
-  const { id: executionId, eventSeq: before } = locked
-  const { revision } = applied.execution
-  const events = [{ name: 'variables.changed', data: { actor, count: applied.changes.length } }]
-  const eventSeq = await appendEvents(tx, { executionId, eventSeq: before, revision, events })
-  await updateExecution(tx, executionId, { ...applied.execution, eventSeq })
-  return { execution: { ...locked, ...applied.execution, eventSeq }, applied }
 }

@@ -96,21 +96,11 @@ export async function findVariable(sql: Sql, executionId: ExecutionId, name: str
   return row ? toVariable(row) : null
 }
 
-/**
- * The named variables (all without `names`) of a locked execution. The rows are locked too, in key order, so that no
- * counted read slips between their access counts and the write.
- */
-export async function lockVariables(
-  tx: Sql,
-  executionId: ExecutionId,
-  names: readonly string[] | null,
-): Promise<Map<string, VariableRecord>> {
+/** All variables of a locked execution. The rows are locked too, in key order, so that nobody slips in between what is read and the write. */
+export async function lockVariables(tx: Sql, executionId: ExecutionId): Promise<Map<string, VariableRecord>> {
   const rows = await tx.rows<VariableRow>(
-    `SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t
-     WHERE t.execution_id = $1::bigint ${names === null ? '' : 'AND t.var_name = ANY($2::text[])'}
-     ORDER BY t.var_name FOR NO KEY UPDATE`,
+    `SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t WHERE t.execution_id = $1::bigint ORDER BY t.var_name FOR NO KEY UPDATE`,
     executionId,
-    ...(names === null ? [] : [names]),
   )
   return new Map(rows.map((row) => [row.var_name, toVariable(row)]))
 }

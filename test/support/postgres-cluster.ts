@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectionUrl } from '../../src/db/local/address.js'
@@ -14,6 +14,10 @@ export interface PostgresCluster {
   /** `immediate`: as if it had crashed; all connections break. */
   stop(mode: 'fast' | 'immediate'): Promise<void>
   start(): Promise<void>
+  /** Keeps its files as they are now; it is stopped for a moment. */
+  keepFiles(): Promise<void>
+  /** It dies, and what was kept goes on in its place: as when a replica that lagged takes over, or a backup is restored. */
+  goBack(): Promise<void>
   close(): Promise<void>
 }
 
@@ -38,7 +42,23 @@ export async function startPostgresCluster({ settings = [] }: ClusterOptions = {
     await running?.stop()
     running = null
   }
+  const kept = join(root, 'kept')
+  const restart = async (mode: 'fast' | 'immediate', change: () => void): Promise<void> => {
+    await stop(mode)
+    change()
+    running = await start()
+  }
   return {
+    keepFiles: () =>
+      restart('fast', () => {
+        rmSync(kept, { recursive: true, force: true })
+        cpSync(cluster.data, kept, { recursive: true })
+      }),
+    goBack: () =>
+      restart('immediate', () => {
+        rmSync(cluster.data, { recursive: true })
+        cpSync(kept, cluster.data, { recursive: true })
+      }),
     url: connectionUrl({ kind: 'port', port }, { user: 'transient', password: cluster.password, database: 'postgres' }),
     pid: () => running?.pid ?? 0,
     stop,

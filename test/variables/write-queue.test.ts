@@ -8,7 +8,7 @@ import { findExecution, lockExecution } from '../../src/executions/store.js'
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
 import type { VariableWrite } from '../../src/variables/record.js'
 import type { VariablesService } from '../../src/variables/service.js'
-import { createWriteQueue } from '../../src/variables/write/write-queue.js'
+import { createWriter } from '../../src/variables/write/write.js'
 import { describeDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { createService, increment, newId, remove, set, write } from './support.js'
@@ -131,7 +131,7 @@ describeDatabase('writes that share a transaction', (open) => {
   })
 
   it('beyond what may wait is told to come back, and nobody who waited is harmed', async () => {
-    const queue = createWriteQueue({
+    const queue = createWriter({
       db,
       bus: createMemoryBus({ onError: () => undefined }),
       clock: systemClock,
@@ -140,18 +140,20 @@ describeDatabase('writes that share a transaction', (open) => {
     })
     const id = newId()
     const answers = await Promise.allSettled(
-      Array.from({ length: 30 }, (_, index) => queue({ executionId: id, writes: [set(`v${index}`, index)], actor: 'api:test' })),
+      Array.from({ length: 30 }, (_, index) =>
+        queue.push({ executionId: id, writes: [set(`v${index}`, index)], actor: 'api:test' }),
+      ),
     )
     expect(answers.map(({ status }) => status)).toEqual([...Array(20).fill('fulfilled'), ...Array(10).fill('rejected')])
     expect(answers.at(-1)).toMatchObject({ reason: { code: 'OVERLOADED' } })
     expect((await service.all(id)).revision).toBe(20)
-    await expect(queue({ executionId: id, writes: [set('later', 1)], actor: 'api:test' })).resolves.toMatchObject({
+    await expect(queue.push({ executionId: id, writes: [set('later', 1)], actor: 'api:test' })).resolves.toMatchObject({
       revision: 21,
     })
   })
 
   it('a change set larger than what may wait is alone in the queue, not refused for ever', async () => {
-    const queue = createWriteQueue({
+    const queue = createWriter({
       db,
       bus: createMemoryBus({ onError: () => undefined }),
       clock: systemClock,
@@ -159,7 +161,7 @@ describeDatabase('writes that share a transaction', (open) => {
       maxWaiting: 2,
     })
     const writes = ['a', 'b', 'c'].map((name) => set(name, 1))
-    await expect(queue({ executionId: newId(), writes, actor: 'api:test' })).resolves.toMatchObject({ revision: 1 })
+    await expect(queue.push({ executionId: newId(), writes, actor: 'api:test' })).resolves.toMatchObject({ revision: 1 })
   })
 
   it('one bad row among 200 good ones fails alone, in one transaction', async () => {

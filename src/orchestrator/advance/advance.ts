@@ -1,14 +1,13 @@
 import { TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import type { Sql, Transaction } from '../../db/database.js'
-import type { ExecutionRecord } from '../../executions/record.js'
-import { lockExecutionStates } from '../../executions/store.js'
+import { type LockedState, lockExecutionStates } from '../../executions/store.js'
 import type { Step } from '../../playbook/model.js'
 import { isMissingKey, NO_KEYS } from '../../sealing/key-ring.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { forgetEnsured } from '../../tasks/store.js'
 import type { Backstop } from '../../template/index.js'
-import { EVERYTHING, type Phase, reachOf } from '../decide/needs.js'
+import { EVERYTHING, type Phase, type Reach, reachOf } from '../decide/needs.js'
 import { prepare } from '../decide/prepare.js'
 import type { Decision, Rejection, Snapshot } from '../decide/types.js'
 import type { ChainLimits, OrchestratorDependencies } from '../dependencies.js'
@@ -16,7 +15,7 @@ import type { KnownExecution } from '../run/lookup.js'
 import { applyDecision, visitTask } from './apply.js'
 import { createDraft, type Draft, snapshotOf, taskKeyText } from './draft.js'
 import { writeDrafts } from './flush-store.js'
-import { loadReach } from './load.js'
+import { loadReach, loadTotals } from './load.js'
 import { loadWork, type Work } from './load-store.js'
 import { loadIterationResults } from './result-store.js'
 
@@ -60,8 +59,11 @@ export interface AdvanceOptions {
   readonly decide: (snapshot: Snapshot, rejection: Rejection | null) => Decision
 }
 
-/** `busy`: the execution is another transaction's at the moment, or has to be written first; nothing was done. */
+/** `busy`: the execution, or a variable of it, is another transaction's at the moment, or has to be written first; nothing was done. */
 export type AdvanceAnswer = { readonly value: unknown } | { readonly error: TransientError } | 'busy'
+
+/** A variable that nobody foresaw is another transaction's: all is rolled back, and each execution is waited for alone. */
+export class VariableBusy extends Error {}
 
 export interface AdvanceResult {
   /** One per request. */
@@ -71,7 +73,8 @@ export interface AdvanceResult {
 
 export interface Batch {
   readonly requests: readonly AdvanceRequest<unknown>[]
-  readonly isPatient: boolean
+  /** All are of one execution, which is waited for. */
+  readonly isAlone: boolean
   readonly backstop: Backstop
 }
 
@@ -80,9 +83,9 @@ export interface Batch {
  * decision opens and no worker is needed for is decided at once too.
  */
 export async function advanceBatch(tx: Transaction, deps: AdvanceDependencies, batch: Batch): Promise<AdvanceResult> {
-  const { requests, isPatient } = batch
+  const { requests, isAlone } = batch
   const ids = [...new Set(requests.map((request) => request.key.executionId))]
-  const locked = new Map((await lockExecutionStates(tx, ids, isPatient)).map((execution) => [execution.id, execution]))
+  const locked = new Map((await lockExecutionStates(tx, ids, isAlone)).map((execution) => [execution.id, execution]))
   const mine = requests.filter((request) => locked.has(request.key.executionId))
   const work = new Map<string, Work>()
   if (mine.length > 0) {
@@ -102,9 +105,9 @@ export async function advanceBatch(tx: Transaction, deps: AdvanceDependencies, b
       await new Promise(setImmediate)
       turnAt = performance.now()
     }
-    if (!draft) answers.push(isPatient ? { error: unknown(request.key) } : 'busy')
+    if (!draft) answers.push(isAlone ? { error: unknown(request.key) } : 'busy')
     else if (draft.ending || (answers.length > 0 && performance.now() - began > BATCH_MS)) answers.push('busy')
-    else answers.push(await takeTurn(tx, { deps, request, draft, work, forgotten, until }))
+    else answers.push(await takeTurn(tx, { deps, request, draft, work, forgotten, until, isAlone }))
   }
   if (forgotten.length > 0) await forgetEnsured(tx, forgotten)
   await writeDrafts(tx, [...drafts.values()])
@@ -118,7 +121,7 @@ function unknown(key: TaskKey): TransientError {
 interface Opening {
   readonly batch: Batch
   readonly deps: AdvanceDependencies
-  readonly locked: ReadonlyMap<ExecutionId, ExecutionRecord>
+  readonly locked: ReadonlyMap<ExecutionId, LockedState>
   readonly work: ReadonlyMap<string, Work>
 }
 
@@ -145,9 +148,14 @@ async function openDrafts(tx: Sql, { batch, deps, locked, work }: Opening): Prom
       draft.iterations.set(found.run.run, await loadIterationResults(tx, found.run, draft.keyRing))
     }
     const step = stepOf(draft, found.task)
-    if (step) wanted.push({ draft, reach: reachOf(draft.playbook, step, phase) })
+    // Joining an iterator ends its step.
+    if (step) wanted.push({ draft, reach: reachOf(draft.playbook, step, found.task.kind === 'join' ? 'end' : phase) })
   }
-  await loadReach(tx, wanted)
+  for (const id of await loadReach(tx, wanted, batch.isAlone)) drafts.delete(id)
+  await loadTotals(
+    tx,
+    [...drafts.values()].filter(({ execution: { id } }) => locked.get(id)?.isDrifted === true),
+  )
   return drafts
 }
 
@@ -164,9 +172,10 @@ interface TurnRequest {
   readonly forgotten: TaskKey[]
   /** When chains end: what they would do next becomes a task. */
   readonly until: number
+  readonly isAlone: boolean
 }
 
-async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until }: TurnRequest): Promise<AdvanceAnswer> {
+async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until, isAlone }: TurnRequest): Promise<AdvanceAnswer> {
   const found = work.get(formatTaskId(request.key))
   // Requests of this batch that came before may have changed it.
   const task = draft.tasks.get(taskKeyText(request.key)) ?? null
@@ -180,7 +189,7 @@ async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until 
     leaseUntil: found?.leaseUntil ?? new Date(0),
     forget: () => forgotten.push(request.key),
     async advance(current, options) {
-      const done = await advanceTask(tx, { deps, draft, task: current, options, isVirtual: false })
+      const done = await advanceTask(tx, { deps, draft, task: current, options, isVirtual: false, isAlone })
       for (let next = draft.chain.shift(); next; next = draft.chain.shift()) {
         // After a fault each step is decided in a transaction of its own, so that it falls on the one whose it is.
         if (performance.now() > until || current.faults > 0) {
@@ -188,7 +197,8 @@ async function takeTurn(tx: Sql, { deps, request, draft, work, forgotten, until 
           continue
         }
         try {
-          await advanceTask(tx, { deps, draft, task: virtualTask(draft, next.run), options: preparing(deps), isVirtual: true })
+          const task = virtualTask(draft, next.run)
+          await advanceTask(tx, { deps, draft, task, options: preparing(deps), isVirtual: true, isAlone })
         } catch (error) {
           if (!isMissingKey(error)) throw error
           draft.newTasks.push(visitTask({ ...draft, step: next.step }, next.run))
@@ -236,6 +246,7 @@ interface TaskAdvance {
   readonly task: TaskRecord
   readonly options: AdvanceOptions
   readonly isVirtual: boolean
+  readonly isAlone: boolean
 }
 
 function inTime<T>(decide: () => T): T {
@@ -246,18 +257,29 @@ function inTime<T>(decide: () => T): T {
   return decided
 }
 
-async function advanceTask(tx: Sql, { deps, draft, task, options, isVirtual }: TaskAdvance) {
-  if (isVirtual) await loadFor(tx, draft, task)
+async function advanceTask(tx: Sql, { deps, draft, task, options, isVirtual, isAlone }: TaskAdvance) {
+  const load = async (reach: Reach) => {
+    const busy = await loadReach(tx, [{ draft, reach }], isAlone)
+    if (busy.size > 0) throw new VariableBusy()
+  }
+  // Where a step was reached that was not foreseen when the batch was loaded: after an attempt that could not begin.
+  const step = isVirtual ? stepOf(draft, task) : null
+  if (step) await load(reachOf(draft.playbook, step, 'prepare'))
   let snapshot = snapshotOf(draft, task)
   if (!snapshot) throw new Error(`task ${formatTaskId(task)} belongs to no run`)
   const decide = (about: Snapshot, rejection: Rejection | null) => inTime(() => options.decide(about, rejection))
   let decision = decide(snapshot, null)
   if (failsAsUndefined(decision)) {
-    await loadReach(tx, [{ draft, reach: { ...EVERYTHING, written: new Set() } }])
+    await load({ ...EVERYTHING, written: new Set() })
     snapshot = snapshotOf(draft, task) ?? snapshot
     decision = decide(snapshot, null)
   }
-  await loadWrites(tx, draft, decision)
+  // What the decision writes and nobody foresaw, as after an attempt that could not begin: what it read of that may have changed before it was locked.
+  for (let written = unforeseen(draft, decision); written.size > 0; written = unforeseen(draft, decision)) {
+    await load({ vars: new Set(), steps: new Set(), written })
+    snapshot = snapshotOf(draft, task) ?? snapshot
+    decision = decide(snapshot, null)
+  }
   const current = snapshot
   const decideOn = (rejection: Rejection | null) => (rejection === null ? decision : decide(current, rejection))
   const { clock, newId, chain } = deps
@@ -267,16 +289,8 @@ async function advanceTask(tx: Sql, { deps, draft, task, options, isVirtual }: T
   return { decision: stood, snapshot: current }
 }
 
-/** Where a step was reached that was not foreseen when the batch was loaded: after an attempt that could not begin. */
-async function loadFor(tx: Sql, draft: Draft, task: TaskRecord): Promise<void> {
-  const step = stepOf(draft, task)
-  if (step) await loadReach(tx, [{ draft, reach: reachOf(draft.playbook, step, 'prepare') }])
-}
-
-/** What a decision writes and nobody foresaw: after an attempt that could not begin. */
-async function loadWrites(tx: Sql, draft: Draft, { writes }: Decision): Promise<void> {
-  const written = new Set(writes.map((write) => write.name).filter((name) => !draft.loaded.written.has(name)))
-  if (written.size > 0) await loadReach(tx, [{ draft, reach: { vars: new Set(), steps: new Set(), written } }])
+function unforeseen(draft: Draft, { writes }: Decision): Set<string> {
+  return new Set(writes.map(({ name }) => name).filter((name) => !draft.loaded.written.has(name)))
 }
 
 /** Whether a decision fails the attempt for an undefined name: it is then made again with everything loaded, for its suggestions. */

@@ -1,10 +1,11 @@
+import type { ExecutionId } from '../../core/ids.js'
 import type { JsonObject } from '../../core/json.js'
 import type { Sql } from '../../db/database.js'
 import { MASK } from '../../sealing/mask.js'
 import { variablePlace } from '../../sealing/place.js'
 import type { StepValue } from '../../template/index.js'
 import { type LoadedValue, loadValues, loadValuesOf } from '../../variables/read/values-store.js'
-import { loadVariablesOf, type VariableKey } from '../../variables/write/batch-store.js'
+import { countVariables, lockVariablesOf, type VariableKey } from '../../variables/write/load-store.js'
 import { stepValue } from '../decide/context.js'
 import type { Reach } from '../decide/needs.js'
 import { opened, type SensitiveFault, withSensitive } from '../decide/sensitive.js'
@@ -18,24 +19,40 @@ export interface Wanted {
   readonly reach: Reach
 }
 
-/** Loads the variables and results that decisions may look at, of many executions at once; what is loaded already is left out. */
-export async function loadReach(tx: Sql, wanted: readonly Wanted[]): Promise<void> {
+/**
+ * Loads the variables and results that decisions may look at, of many executions at once; what is loaded already is left out. Those that may be
+ * written are locked; unless `isAlone`, executions of which somebody else has locked one are answered.
+ */
+export async function loadReach(tx: Sql, wanted: readonly Wanted[], isAlone: boolean): Promise<ReadonlySet<ExecutionId>> {
   const byId = new Map(wanted.map(({ draft }) => [draft.execution.id, draft]))
   const draftOf = (id: string): Draft => byId.get(id) as Draft
-  await loadWritten(
-    tx,
-    keysOf(wanted, ({ draft, reach }) => missing(draft.loaded.written, reach.written)),
-    draftOf,
-  )
+  const written = keysOf(wanted, ({ draft, reach }) => missing(draft.loaded.written, reach.written))
+  const busy = await loadWritten(tx, { keys: written, draftOf, isAlone })
   await loadRead(tx, wanted, draftOf)
   await loadSteps(tx, wanted, draftOf)
+  return busy
+}
+
+/** Puts the counters of drafts right whose variables somebody has inserted or deleted by SQL. */
+export async function loadTotals(tx: Sql, drafts: readonly Draft[]): Promise<void> {
+  if (drafts.length === 0) return
+  const totals = await countVariables(
+    tx,
+    drafts.map(({ execution }) => execution.id),
+  )
+  for (const draft of drafts) draft.execution = { ...draft.execution, ...totals.get(draft.execution.id) }
 }
 
 type DraftOf = (id: string) => Draft
 
-async function loadWritten(tx: Sql, keys: readonly VariableKey[], draftOf: DraftOf): Promise<void> {
-  if (keys.length === 0) return
-  const { variables, tombstones } = await loadVariablesOf(tx, keys)
+interface Writing {
+  readonly keys: readonly VariableKey[]
+  readonly draftOf: DraftOf
+  readonly isAlone: boolean
+}
+
+async function loadWritten(tx: Sql, { keys, draftOf, isAlone }: Writing): Promise<ReadonlySet<ExecutionId>> {
+  const { variables, tombstones, busy } = await lockVariablesOf(tx, keys, isAlone)
   for (const variable of variables) draftOf(variable.executionId).variables.present.set(variable.name, variable)
   keepRead(variables, draftOf)
   for (const { executionId, name, version } of tombstones) draftOf(executionId).variables.tombstones.set(name, version)
@@ -44,6 +61,7 @@ async function loadWritten(tx: Sql, keys: readonly VariableKey[], draftOf: Draft
     loaded.written.add(name)
     if (loaded.vars !== 'all') loaded.vars.add(name)
   }
+  return busy
 }
 
 async function loadRead(tx: Sql, wanted: readonly Wanted[], draftOf: DraftOf): Promise<void> {

@@ -92,7 +92,7 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
     )
       return null
     const [inserted] = await insertBirths(tx, [birth])
-    const changes = birth.changes.map((change) => ({ ...change, isBorn: true }))
+    const changes = birth.changes.map((change) => ({ ...change, isCreated: true, replaced: null }))
     if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing })
     return inserted ?? null
   })

@@ -43,6 +43,20 @@ export function checkKept(afterRevision: number, oldestRevision: number): void {
   )
 }
 
+/**
+ * Revisions go back when a replica that lagged takes over, or a backup is restored: what comes next has numbers that were sent already.
+ * @throws TransientError REVISION_GONE with `oldestRevision`, when the execution stands before a revision that it had
+ */
+export async function checkNotSetBack(sql: Sql, executionId: ExecutionId, had: number): Promise<void> {
+  const { revision, oldestRevision } = await findPosition(sql, executionId)
+  if (revision >= had) return
+  throw new TransientError(
+    'REVISION_GONE',
+    `the database has lost what came after revision ${revision}: ${had} was reached before; list again, and watch from the list's revision`,
+    { details: { oldestRevision } },
+  )
+}
+
 export interface PullRequest {
   readonly executionId: ExecutionId
   readonly after: number
@@ -56,6 +70,8 @@ export interface Pulled {
   readonly sets: readonly ChangeSetRecord[]
   /** Everything up to here was looked at; null when there is nothing after `after`. */
   readonly upTo: number | null
+  /** Where the execution stood; null where there is none. */
+  readonly revision: number | null
 }
 
 /**
@@ -63,7 +79,9 @@ export interface Pulled {
  * @throws TransientError REVISION_GONE
  */
 export async function pullChanges(sql: Sql, { executionId, after, names, types }: PullRequest): Promise<Pulled> {
-  const rows = await sql.rows<ChangeRow & { readonly oldest_revision: bigint | null; readonly up_to: bigint | null }>(
+  const rows = await sql.rows<
+    ChangeRow & { readonly oldest_revision: bigint | null; readonly now_at: bigint | null; readonly up_to: bigint | null }
+  >(
     `WITH ahead AS (
        SELECT h.revision, ${textSize('h.value')} + ${textSize('h.previous_value')} AS bytes
        FROM noetl.transient_history h WHERE h.execution_id = $1::bigint AND h.revision > $2::bigint
@@ -72,7 +90,7 @@ export async function pullChanges(sql: Sql, { executionId, after, names, types }
        SELECT COALESCE(max(revision) FILTER (WHERE total <= ${AHEAD_BYTES}), min(revision)) AS up_to
        FROM (SELECT revision, sum(bytes) OVER (ORDER BY revision) AS total FROM ahead) summed
      )
-     SELECT e.oldest_revision, reach.up_to, page.*
+     SELECT e.oldest_revision, e.revision AS now_at, reach.up_to, page.*
      FROM reach LEFT JOIN transient.execution e ON e.id = $1::bigint
      LEFT JOIN LATERAL (
        SELECT ${CHANGE_COLUMNS} FROM noetl.transient_history h
@@ -88,7 +106,12 @@ export async function pullChanges(sql: Sql, { executionId, after, names, types }
   checkKept(after, Number(rows[0]?.oldest_revision ?? 0))
   const upTo = rows[0]?.up_to ?? null
   const changes = rows.filter((row) => row.revision !== null).map((row) => toChange(executionId, row))
-  return { changes, sets: byRevision(changes), upTo: upTo === null ? null : Number(upTo) }
+  const revision = rows[0]?.now_at ?? null
+  return {
+    ...{ changes, sets: byRevision(changes) },
+    upTo: upTo === null ? null : Number(upTo),
+    revision: revision === null ? null : Number(revision),
+  }
 }
 
 function byRevision(changes: readonly ChangeRecord[]): ChangeSetRecord[] {

@@ -10,7 +10,7 @@ import type { ExecutionFeed } from '../../executions/feed.js'
 import type { ChangeRecord } from '../record.js'
 import type { PollRequest, WatchEvent, WatchRequest } from '../requests.js'
 import { checkCounter } from '../validate.js'
-import { checkKept, findPosition, type Pulled, type PullRequest, pullChanges } from './watch-store.js'
+import { checkKept, checkNotSetBack, findPosition, type Pulled, type PullRequest, pullChanges } from './watch-store.js'
 
 /** Five seconds are promised; the rest is for the way. */
 const BOOKMARK_MS = 4_000
@@ -29,7 +29,7 @@ export interface WatchDependencies {
 /**
  * The six guarantees of docs/watch.md: ordered, unique, reliable, atomic, resumable, bookmarkable. Changes are
  * pulled from the change log by revision, as fast as the reader takes them; hints only wake.
- * @throws TransientError VALIDATION, and REVISION_GONE also later, when a slow reader falls behind what is kept
+ * @throws TransientError VALIDATION, and REVISION_GONE also later, when a slow reader falls behind what is kept, or the database is set back
  */
 export async function* watchVariables(
   deps: WatchDependencies,
@@ -47,6 +47,7 @@ export async function* watchVariables(
     const start = await findPosition(deps.sql, executionId)
     let cursor = given ?? start.revision
     checkKept(cursor, start.oldestRevision)
+    let isReached = cursor <= start.revision
     let sentAt = performance.now()
     yield { kind: 'subscribed', executionId, revision: cursor, changes: [] }
     while (!signal.aborted) {
@@ -58,6 +59,10 @@ export async function* watchVariables(
         sentAt = performance.now()
         yield { kind: 'changed', executionId, revision, changes }
       }
+      const standsAt = pulled?.revision ?? null
+      // A pull that others began may be from before: it is looked at once more.
+      if (isReached && standsAt !== null && standsAt < cursor) await checkNotSetBack(deps.sql, executionId, cursor)
+      if (upTo !== null) isReached = true
       cursor = upTo ?? cursor
       if (performance.now() - sentAt >= BOOKMARK_MS) {
         sentAt = performance.now()

@@ -5,7 +5,7 @@ import type { KeyRing } from '../../sealing/key-ring.js'
 import { MASK } from '../../sealing/mask.js'
 import { variablePlace } from '../../sealing/place.js'
 import { keyOf } from '../key.js'
-import type { StoredChange } from './variables-draft.js'
+import type { StoredChange } from './draft.js'
 
 /** Rows that are sealed in one statement. */
 const BATCH = 1_000
@@ -19,17 +19,17 @@ interface PlainRow {
 }
 
 /** Hides the earlier values of variables that become sensitive: those of this batch, and all that the change log has. */
-export async function concealEarlier(tx: Sql, changes: readonly StoredChange[], keyRing: KeyRing): Promise<StoredChange[]> {
+export async function redactEarlier(tx: Sql, changes: readonly StoredChange[], keyRing: KeyRing): Promise<StoredChange[]> {
   const keys = new Map<string, StoredChange>()
   for (const change of changes) if (change.isBecomingSensitive) keys.set(keyOf(change.executionId, change.name), change)
   const names = JSON.stringify([...keys.values()].map(({ executionId, name }) => ({ execution_id: executionId, name })))
-  await concealHistory(tx, names, keyRing)
-  await concealVariables(tx, names, keyRing)
-  return concealWritten(changes, keyRing)
+  await redactHistory(tx, names, keyRing)
+  await redactVariables(tx, names, keyRing)
+  return redactWritten(changes, keyRing)
 }
 
 /** Changes of this batch that came before the one that made their variable sensitive. */
-function concealWritten(changes: readonly StoredChange[], keyRing: KeyRing): StoredChange[] {
+function redactWritten(changes: readonly StoredChange[], keyRing: KeyRing): StoredChange[] {
   const hidden = new Set<string>()
   return changes
     .toReversed()
@@ -44,7 +44,7 @@ function concealWritten(changes: readonly StoredChange[], keyRing: KeyRing): Sto
     .toReversed()
 }
 
-async function concealHistory(tx: Sql, names: string, keyRing: KeyRing): Promise<void> {
+async function redactHistory(tx: Sql, names: string, keyRing: KeyRing): Promise<void> {
   for (;;) {
     const rows = await tx.rows<PlainRow>(
       `SELECT h.execution_id, h.var_name AS name, h.revision, h.seq, h.value::text AS value
@@ -65,7 +65,7 @@ async function concealHistory(tx: Sql, names: string, keyRing: KeyRing): Promise
   }
 }
 
-async function concealVariables(tx: Sql, names: string, keyRing: KeyRing): Promise<void> {
+async function redactVariables(tx: Sql, names: string, keyRing: KeyRing): Promise<void> {
   const rows = await tx.rows<PlainRow>(
     `SELECT t.execution_id, t.var_name AS name, t.revision, 0 AS seq, t.var_value::text AS value
      FROM json_to_recordset($1::json) AS k(execution_id bigint, name text)

@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { ExecutionId } from '../../core/ids.js'
 import type { VariableRecord, VariableWrite } from '../record.js'
-import type { LockedExecution } from './batch-store.js'
-import { newDraft, type WriteDraft } from './write-draft.js'
+import { type LockedExecution, newDraft, type QueuedWrite, type WriteDraft } from './draft.js'
 
 /** What all of it may take, about. */
 const MAX_BYTES = 32 * 1024 * 1024
@@ -29,39 +28,49 @@ export interface RememberedDraft extends WriteDraft {
 
 /**
  * What the writes of this process know of executions, so that the next one need not ask. It may be out of date: whoever writes over it
- * lets PostgreSQL compare the row (optimistic concurrency control, Kung and Robinson, ACM Transactions on Database Systems 6(2), 1981).
+ * lets PostgreSQL compare the rows (optimistic concurrency control, Kung and Robinson, ACM Transactions on Database Systems 6(2), 1981).
  */
-export interface Memory {
+export interface RememberedExecutions {
   /** null unless all is remembered that these writes are folded over. What is taken is forgotten until it is put back. */
-  take(executionId: ExecutionId, writes: readonly VariableWrite[]): RememberedDraft | null
+  take(executionId: ExecutionId, requests: readonly QueuedWrite[]): RememberedDraft | null
   /** A draft that was taken, when it was written by this transaction. */
   putBack(draft: RememberedDraft, transaction: string): void
-  /** A draft that was taken was out of date. */
-  miss(executionId: ExecutionId): void
+  /** A draft that was taken was out of date, or locked by somebody. */
+  miss(draft: RememberedDraft): void
   /** What transactions that locked and loaded have left, when they committed. `created`: the executions that began with them. */
   learn(drafts: readonly WriteDraft[], created: ReadonlySet<ExecutionId>): void
+  /** The connection was lost: what is at its other end next may be another server. */
+  forgetAll(): void
 }
 
-export function createMemory(): Memory {
+export function createRememberedExecutions(): RememberedExecutions {
   const executions = new LRUCache<ExecutionId, Remembered>({ maxSize: MAX_BYTES, sizeCalculation: sizeOf })
   const misses = new LRUCache<ExecutionId, number>({ max: MAX_MISSED, ttl: MISSES_MS })
   const missesOf = (id: ExecutionId) => misses.get(id) ?? 0
+  /** By whom the rows of missed executions were written. */
+  const missed = new LRUCache<ExecutionId, string>({ max: MAX_MISSED, ttl: MISSES_MS })
 
   function learnOne(draft: WriteDraft, isWhole: boolean): void {
-    const { present, tombstones } = draft
-    const { id, writtenBy, transaction } = draft.execution
-    const known = executions.get(id)
+    const { present, tombstones, execution } = draft
+    const { id, known, transaction } = execution
+    const before = executions.get(id)
     executions.delete(id)
+    const writer = missed.get(id)
+    missed.delete(id)
+    if (writer !== undefined && writer !== known.writtenBy) misses.set(id, missesOf(id) + 1)
     if (missesOf(id) >= MISSES || !isMemorable(draft)) return
-    const execution = draft.changes.length > 0 ? asWritten(draft, transaction) : draft.execution
-    const isSame = known !== undefined && known.execution.writtenBy === writtenBy
-    executions.set(id, isSame ? merged(known, draft, execution) : { execution, present, tombstones, isWhole })
+    const after = draft.changes.length > 0 ? asWritten(draft, transaction) : execution
+    const isSame =
+      before !== undefined &&
+      before.execution.known.writtenBy === known.writtenBy &&
+      before.execution.known.server === known.server
+    executions.set(id, isSame ? merged(before, draft, after) : { execution: after, present, tombstones, isWhole })
   }
 
   return {
-    take(executionId, writes) {
+    take(executionId, requests) {
       const known = executions.get(executionId)
-      if (known === undefined || !writes.every((write) => isKnown(known, write))) return null
+      if (known === undefined || !requests.every(({ writes }) => isKnown(known, writes))) return null
       executions.delete(executionId)
       const { present, tombstones, isWhole } = known
       return { ...newDraft(known.execution), present, tombstones, isWhole }
@@ -70,10 +79,11 @@ export function createMemory(): Memory {
       const { present, tombstones, isWhole, execution } = draft
       executions.set(execution.id, { execution: asWritten(draft, transaction), present, tombstones, isWhole })
     },
-    miss: (executionId) => void misses.set(executionId, missesOf(executionId) + 1),
+    miss: ({ execution: { id, known } }) => void missed.set(id, known.writtenBy),
     learn(drafts, created) {
       for (const draft of drafts) learnOne(draft, created.has(draft.execution.id))
     },
+    forgetAll: () => executions.clear(),
   }
 }
 
@@ -82,9 +92,14 @@ function sizeOf({ execution, present, tombstones }: Remembered): number {
 }
 
 /** What deletes and what is secret is folded over what PostgreSQL has. */
-function isKnown({ present, tombstones, isWhole }: Remembered, write: VariableWrite): boolean {
-  if (write.operation === 'delete' || (write.operation === 'set' && write.isSensitive === true)) return false
-  return isWhole || present.has(write.name) || tombstones.has(write.name)
+function isKnown({ present, tombstones, isWhole }: Remembered, writes: readonly VariableWrite[] | 'delete all'): boolean {
+  if (writes === 'delete all') return false
+  return writes.every(
+    (write) =>
+      write.operation !== 'delete' &&
+      !(write.operation === 'set' && write.isSensitive === true) &&
+      (isWhole || present.has(write.name) || tombstones.has(write.name)),
+  )
 }
 
 function isMemorable({ execution, present }: WriteDraft): boolean {
@@ -93,7 +108,8 @@ function isMemorable({ execution, present }: WriteDraft): boolean {
 }
 
 function asWritten({ execution }: WriteDraft, transaction: string): LockedExecution {
-  return { ...execution, writtenBy: transaction, knownSeq: execution.eventSeq }
+  const { eventSeq: seq, variableCount: count, known } = execution
+  return { ...execution, known: { ...known, writtenBy: transaction, seq, count } }
 }
 
 /** The row was as remembered, so that what was loaded only adds to it. */
