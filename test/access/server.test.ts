@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Role } from '../../src/core/principal.js'
 import type { CreatedKey } from '../../src/keys/service.js'
-import { type InProcessServer, startInProcess } from '../graphql/server.js'
+import { codesOf, type InProcessServer, startInProcess } from '../graphql/server.js'
 import { connect, type TestSocket } from '../graphql/socket.js'
 import { within } from '../support/pace.js'
 
@@ -214,5 +214,71 @@ describe('the audit', () => {
     const asked = await server.post(JSON.stringify({ query }), { authorization: `Bearer ${KEY}` })
     expect(asked.data?.['audit']).toMatchObject({ nodes: [{ actor: 'api:admin', subject: `${key.id} (${key.name}, author)` }] })
     expect((await send('GET', '/api/audit?since=yesterday', KEY)).status).toBe(422)
+  })
+
+  it('has no entry for what was refused or changed nothing, through any API', async () => {
+    const [author, repeating, refused, viewer] = [
+      await createKey('author'),
+      await createKey('author'),
+      await createKey('author'),
+      await createKey('viewer'),
+    ]
+    const [id, empty] = ['507861119290048778', '507861119290048779']
+    const playbook = { source: STEP.replaceAll('remote', 'audited-once') }
+    const start = `mutation { startExecution(input: {path: "audited-once", idempotencyKey: "once"}) { id } }`
+    const query = (given: string, text: string) =>
+      server.post(JSON.stringify({ query: text }), { authorization: `Bearer ${given}` })
+    const statusOf = async (sent: Promise<Sent>) => (await sent).status
+    const actionsOf = async ({ key: { name } }: CreatedKey) => {
+      const { body } = await send('GET', `/api/audit?actor=api:${name}`, KEY)
+      return (body['entries'] as Record<string, unknown>[]).map(({ action }) => action).sort()
+    }
+
+    const { secret } = author
+    await send('POST', `/api/vars/${id}`, secret, { variables: { kept: 1 } })
+    await send('POST', '/api/playbooks', secret, playbook)
+    const begun = await query(secret, start)
+    const { id: execution } = Object(begun.data?.['startExecution']) as { readonly id: string }
+    await send('POST', `/api/executions/${execution}/cancel`, secret)
+    expect(await actionsOf(author)).toEqual([
+      'execution.cancelled',
+      'execution.started',
+      'playbook.registered',
+      'variables.written',
+    ])
+
+    const again = repeating.secret
+    expect(await statusOf(send('POST', '/api/playbooks', again, playbook))).toBe(200)
+    expect((await query(again, start)).data).toEqual({ startExecution: { id: execution } })
+    expect(await statusOf(send('POST', `/api/executions/${execution}/cancel`, again))).toBe(200)
+    expect((await query(again, `mutation { cancelExecution(id: "${execution}") { id } }`)).errors).toEqual([])
+    expect(await statusOf(send('DELETE', `/api/vars/${id}/never-there`, again))).toBe(200)
+    expect(await statusOf(send('DELETE', `/api/vars/${empty}`, again))).toBe(200)
+    const nothing = `mutation {
+      one: deleteVariable(input: {executionId: "${id}", name: "never-there"}) { deleted }
+      all: deleteVariables(executionId: "${empty}") { deletedCount }
+    }`
+    expect((await query(again, nothing)).data).toEqual({ one: { deleted: false }, all: { deletedCount: 0 } })
+    expect(await actionsOf(repeating)).toEqual([])
+
+    const no = refused.secret
+    const stale = `{executionId: "${id}", variables: [{name: "new", value: 1}, {name: "kept", value: 2, expectedVersion: 7}]}`
+    expect(codesOf(await query(no, `mutation { upsertVariables(input: ${stale}) { revision } }`))).toEqual(['CONFLICT'])
+    expect(await statusOf(send('POST', `/api/vars/${id}`, no, { variables: { '': 1 } }))).toBe(422)
+    expect(await statusOf(send('POST', `/api/vars/${execution}`, no, { variables: { late: 1 } }))).toBe(409)
+    expect(await statusOf(send('POST', '/api/executions', no, { path: 'nowhere' }))).toBe(404)
+    expect(await statusOf(send('POST', '/api/keys', no, { name: 'mine', role: 'admin' }))).toBe(403)
+    expect(await statusOf(send('POST', `/api/vars/${id}`, viewer.secret, { variables: { kept: 3 } }))).toBe(403)
+    expect(codesOf(await query(viewer.secret, start))).toEqual(['FORBIDDEN'])
+    expect(await actionsOf(refused)).toEqual([])
+    expect(await actionsOf(viewer)).toEqual([])
+
+    // Of several in one document the one that was carried out has an entry, and the one that was refused has none.
+    const both = `mutation {
+      done: upsertVariable(input: {executionId: "${id}", name: "done", value: 1}) { variable { name } }
+      late: upsertVariable(input: {executionId: "${execution}", name: "late", value: 1}) { variable { name } }
+    }`
+    expect(codesOf(await query(no, both))).toEqual(['EXECUTION_FINISHED'])
+    expect(await actionsOf(refused)).toEqual(['variables.written'])
   })
 })
