@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { createBatcher } from '../core/batcher.js'
 import type { Page } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
@@ -8,7 +9,6 @@ import { parsePlaybook } from '../playbook/index.js'
 import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import type { ToolDefinition } from '../tools/tool.js'
-import { createModelCache } from './model-cache.js'
 import type { PlaybookRecord, RegisteredPlaybook } from './record.js'
 import { findPlaybook, findVersions, insertNextVersion, pagePlaybooks, pageVersions } from './store.js'
 
@@ -57,7 +57,8 @@ const MAX_VERSION = 2 ** 31 - 1
 
 /** The catalog over the database. */
 export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOptions): CatalogService {
-  const models = createModelCache(MODEL_CACHE_BYTES)
+  /** Parsed playbooks, by the bytes of their sources, of which a model's are a multiple. */
+  const models = new LRUCache<string, Playbook>({ maxSize: MODEL_CACHE_BYTES })
   const findVersion = createBatcher<{ readonly path: string; readonly version: number }, PlaybookRecord | null>({
     groupOf: () => '',
     load: async (versions) => (await findVersions(db, versions)).map((playbook) => () => playbook),
@@ -120,7 +121,7 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
       const made = models.get(key)
       if (made !== undefined) return made
       const model = modelOf(report(source, true))
-      models.set(key, { model, bytes: Buffer.byteLength(source) })
+      models.set(key, model, { size: Buffer.byteLength(source) })
       return model
     },
     list: async (page) => pagePlaybooks(db.reading(page.signal), page),
