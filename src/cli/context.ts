@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { loadClientConfig } from '../config.js'
 import type { JsonObject, JsonValue } from '../core/json.js'
+import { snakeCase } from '../core/text.js'
 import { createClient, type TransientClient } from '../sdk/client.js'
 import { FORMATS, type Format, formatOne, formatRows, printable } from './output.js'
 import { parseWord } from './value.js'
@@ -56,9 +57,5 @@ type PlainValue = JsonValue | undefined | readonly PlainValue[] | { readonly [ke
 
 /** A record of the client as the command line prints it: keys in snake_case, as in REST. */
 export function snakeKeys(record: { readonly [key: string]: PlainValue }): JsonObject {
-  const entries = Object.entries(record).map(([key, value]) => [
-    key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    value ?? null,
-  ])
-  return Object.fromEntries(entries) as JsonObject
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [snakeCase(key), value ?? null])) as JsonObject
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode, TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
+import { camelCase, snakeCase } from '../core/text.js'
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json'
 
@@ -28,7 +29,7 @@ function renameKeys(value: JsonValue, rename: (key: string) => string): JsonValu
 
 /** The body of REST's response to an error; the keys of its details in snake_case. */
 export function toProblem(error: TransientError, status: number = error.status): JsonObject {
-  const details = renameKeys(error.details, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+  const details = renameKeys(error.details, snakeCase)
   return {
     ...(details as JsonObject),
     type: `urn:transient:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
@@ -50,8 +51,6 @@ export function fromProblem(body: JsonValue, status: number): TransientError {
     return new TransientError('INTERNAL', `the server answered with status ${status} and no problem that this client knows`)
   }
   const { type: _type, title: _title, status: _status, code, detail, ...rest } = problem.data
-  const details = renameKeys(rest as JsonObject, (key) =>
-    key.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase()),
-  )
+  const details = renameKeys(rest as JsonObject, camelCase)
   return new TransientError(code as ErrorCode, detail, { details: details as JsonObject })
 }

@@ -1,17 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type RetryPolicy, retryDelayMs } from '../core/backoff.js'
-import { ERRORS, isTransientError } from '../core/errors.js'
+import { type Backoff, jitteredDelayMs } from '../core/backoff.js'
 import { linkSignals } from '../core/linked-signal.js'
 import { UnreachableError } from './http.js'
+import { isRetryable } from './retry-delay.js'
 
-const RECONNECT: RetryPolicy = {
-  maxAttempts: Number.POSITIVE_INFINITY,
-  initialDelayMs: 500,
-  backoffMultiplier: 2,
-  maxDelayMs: 30_000,
-}
-/** After this many failures the delay no longer grows, and the power need not either. */
-const MAX_EXPONENT = 12
+/** So that a restarted server is not met by all its readers at once. */
+const BACKOFF: Backoff = { initialDelayMs: 500, backoffMultiplier: 2, maxDelayMs: 30_000 }
 
 export interface Connection<T> {
   /** The server, for messages. */
@@ -25,13 +19,9 @@ export interface Connection<T> {
   readonly onDisconnect?: ((reason: unknown, delayMs: number) => void) | undefined
 }
 
-function isFinal(error: unknown): boolean {
-  return isTransientError(error) && !ERRORS[error.code].isRetryable
-}
-
 /** Between 0.25 and 30 s: doubling, of which a random half, so that a restarted server is not met by all its readers at once. */
 export function reconnectDelayMs(failures: number): number {
-  return retryDelayMs(RECONNECT, Math.min(failures, MAX_EXPONENT)) * (0.5 + Math.random() / 2)
+  return jitteredDelayMs(BACKOFF, failures)
 }
 
 /**
@@ -66,7 +56,7 @@ export async function* resuming<T>(connection: Connection<T>): AsyncGenerator<T,
       }
     } catch (error) {
       if (signal?.aborted) return
-      if (!hasConnected || isFinal(error)) throw error
+      if (!hasConnected || !isRetryable(error)) throw error
       reason = error
     } finally {
       link.abort()
