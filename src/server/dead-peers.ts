@@ -35,7 +35,7 @@ export function createDeadPeerRule(): (now: number, seen: Retransmissions) => st
 
 /**
  * Cuts connections whose peer has silently disappeared while something was on its way to it, within 30 s: an event stream has no
- * pings, and TCP itself would try for a quarter of an hour. Where the kernel's table cannot be read, nothing is cut.
+ * pings, and TCP itself would try for a quarter of an hour (decision 27). Where the kernel's table cannot be read, nothing is cut.
  */
 export function cutDeadPeers(server: Server): void {
   const sockets = new Set<Socket>()
