@@ -6,19 +6,48 @@ import { appendEvents, lockExecution, updateExecution } from '../executions/stor
 import type { TaskRecord } from '../tasks/record.js'
 import { withdrawTasks } from '../tasks/store.js'
 import { endRuns } from './advance/run-store.js'
+import type { AfterCommit } from './after-commit.js'
 import { storableText } from './decide/storable.js'
+import type { OrchestratorDependencies } from './dependencies.js'
+import type { ChangedExecution } from './orchestrator.js'
 
-export interface Cancelled {
+interface Cancelled {
   readonly execution: ExecutionRecord
   readonly withdrawn: readonly TaskRecord[]
   readonly isChanged: boolean
 }
 
-/**
- * Ends an execution on request: nothing of it is offered or written any more. Cancelling a cancelled one returns it.
- * @throws TransientError NOT_FOUND; EXECUTION_FINISHED when it completed or failed
- */
-export async function cancelExecution(
+export interface Cancelling {
+  /**
+   * Ends an execution on request: nothing of it is offered or written any more. Cancelling a cancelled one returns it.
+   * @throws TransientError NOT_FOUND; EXECUTION_FINISHED when it completed or failed
+   */
+  cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution>
+  /** Ends a child that nobody waits for any more, unless it has ended. */
+  cancelOrphan(id: ExecutionId): Promise<void>
+}
+
+type CancelDependencies = Pick<OrchestratorDependencies, 'db' | 'clock'> & Pick<AfterCommit, 'publish'>
+
+export function createCancel({ db, clock, publish }: CancelDependencies): Cancelling {
+  async function cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution> {
+    const { execution, withdrawn, isChanged } = await cancelExecution(db, { id, reason, actor, now: clock.now() })
+    if (isChanged) await publish({ execution, withdrawn })
+    return { ...execution, isChanged }
+  }
+  return {
+    cancel,
+    async cancelOrphan(id) {
+      try {
+        await cancel(id, 'the parent execution ended', 'system')
+      } catch (error) {
+        if (!(error instanceof TransientError) || (error.code !== 'EXECUTION_FINISHED' && error.code !== 'NOT_FOUND')) throw error
+      }
+    },
+  }
+}
+
+async function cancelExecution(
   db: Database,
   { id, reason, actor, now }: { id: ExecutionId; reason: string | null; actor: string; now: Date },
 ): Promise<Cancelled> {

@@ -4,8 +4,9 @@ import type { Database } from '../../db/database.js'
 import { explainLock, isLockTimeout } from '../../executions/store.js'
 import { EvaluationTimeout } from '../../template/index.js'
 import { isInsertedMeanwhile } from '../../variables/write/load-store.js'
+import type { AfterCommit } from '../after-commit.js'
 import { type AdvanceDependencies, type AdvanceRequest, advanceBatch, VariableBusy } from './advance.js'
-import { type Effects, effectsOf } from './draft.js'
+import { committedOf } from './draft.js'
 
 /** Tasks in one transaction, at most. */
 const MAX_TASKS = 32
@@ -13,28 +14,26 @@ const MAX_TRANSACTIONS = 2
 /** So often a transaction is tried again in which somebody else inserts, by SQL, what was not there. */
 const MAX_TRIES = 20
 
-export interface AdvanceQueueDependencies extends AdvanceDependencies {
+export interface AdvanceQueueDependencies extends AdvanceDependencies, Pick<AfterCommit, 'publish'> {
   readonly db: Database
   readonly elapsedMs?: (() => number) | undefined
-  /** After the commit. */
-  readonly settle: (effects: Effects) => Promise<void>
 }
 
 export type Advance = <T>(request: AdvanceRequest<T>) => Promise<T>
 
-/** Group commit of steps. What was committed is announced, and each caller answered after that. */
+/** Group commit of steps. What was committed is published, and each caller answered after that. */
 export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
-  const { db, settle, elapsedMs = () => performance.now() } = deps
+  const { db, publish, elapsedMs = () => performance.now() } = deps
 
   async function commit(requests: readonly AdvanceRequest<unknown>[], { isAlone }: { isAlone: boolean }) {
     const { answers, drafts } = await withAnotherTry(isAlone, (isLastTry) =>
       db.transaction((tx) => advanceBatch(tx, deps, { requests, isAlone, backstop: { elapsedMs, isLastTry } })),
     )
-    const settled = new Map<ExecutionId, Promise<void>>()
-    for (const [id, draft] of drafts) if (draft.execution !== draft.before) settled.set(id, settle(effectsOf(draft)))
+    const published = new Map<ExecutionId, Promise<void>>()
+    for (const [id, draft] of drafts) if (draft.execution !== draft.before) published.set(id, publish(committedOf(draft)))
     return answers.map((answer, index): Outcome<unknown> => {
       if (answer === 'busy' || 'error' in answer) return answer
-      return { ...answer, after: settled.get(requests[index]?.key.executionId ?? '') }
+      return { ...answer, after: published.get(requests[index]?.key.executionId ?? '') }
     })
   }
 

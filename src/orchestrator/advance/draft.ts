@@ -8,6 +8,7 @@ import type { TaskKey, TaskRecord } from '../../tasks/record.js'
 import type { NewTask } from '../../tasks/store.js'
 import { type Backstop, createBudget, type StepValue } from '../../template/index.js'
 import { createVariablesDraft, type VariablesDraft } from '../../variables/write/draft.js'
+import type { Committed } from '../after-commit.js'
 import { effectiveCall } from '../decide/prepare.js'
 import type { Sensitive } from '../decide/sensitive.js'
 import type { EventDraft, IterationResult, RunState, Snapshot, ToolCallPlan } from '../decide/types.js'
@@ -91,19 +92,6 @@ export interface Draft {
   withdrawn: readonly TaskRecord[]
 }
 
-/** What is done after the commit: idempotent or lossy, all of it. */
-export interface Effects {
-  readonly execution: ExecutionRecord
-  readonly tasks: readonly NewTask[]
-  readonly withdrawn: readonly TaskRecord[]
-  /** Tasks that now wait for a child execution. */
-  readonly waiting: readonly TaskRecord[]
-  /** Revisions that were made. */
-  readonly changeSets: number
-  /** Visits and iterations that are over. */
-  readonly ended: readonly EndedStep[]
-}
-
 /** A tool that a worker is to run now. */
 export interface Begun {
   readonly task: TaskRecord
@@ -165,7 +153,8 @@ export function newVisit(executionId: ExecutionId, { run, step, args, isSensitiv
   }
 }
 
-export function effectsOf(draft: Draft): Effects {
+/** For what is done after the commit. */
+export function committedOf(draft: Draft): Committed {
   const { execution, before, withdrawn, waiting, newTasks } = draft
   const ended = [...draft.runChanges.values()].flatMap(({ state, finishedSeq }): EndedStep[] => {
     const step = draft.playbook.steps.find(({ name }) => name === state.step)

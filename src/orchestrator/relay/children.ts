@@ -1,11 +1,14 @@
 import { isTransientError, TransientError } from '../../core/errors.js'
+import type { ExecutionId } from '../../core/ids.js'
 import { isJsonObject, type JsonObject } from '../../core/json.js'
+import { isFinished } from '../../core/status.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import { findExecution } from '../../executions/store.js'
 import { isMissingKey, NO_KEYS } from '../../sealing/key-ring.js'
-import { formatTaskId, type TaskKey, type TaskRecord } from '../../tasks/record.js'
+import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { findTask, noteFault } from '../../tasks/store.js'
 import { loadFinalResult } from '../advance/result-store.js'
+import { type Committed, followUp } from '../after-commit.js'
 import { failure } from '../decide/decide.js'
 import { isGivenUp } from '../decide/give-up.js'
 import { SENSITIVE_ARGS } from '../decide/prepare.js'
@@ -13,16 +16,18 @@ import type { Outcome } from '../decide/types.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { Attempts } from '../run/attempts.js'
 import { inputOf } from '../run/sealed-task.js'
-import { type Begun, beginExecution, type StartDependencies } from '../start/start.js'
+import { beginExecution, type StartDependencies } from '../start/start.js'
 
 export interface Children {
   /** Starts the child that a waiting task was given, or ends the task when it has ended. Safe to repeat at any time. */
   resume(key: TaskKey): Promise<void>
+  /** Goes on with children: starts those that are waited for, cancels those that nobody waits for, and tells the parent of one that ended. */
+  afterCommit(committed: Committed): Promise<void>
 }
 
-interface ChildrenDependencies extends StartDependencies, Pick<OrchestratorDependencies, 'catalog'> {
-  readonly attempts: () => Attempts
-  readonly announce: (begun: Begun) => Promise<void>
+interface ChildrenDependencies extends StartDependencies, Pick<OrchestratorDependencies, 'catalog' | 'logger'> {
+  readonly attempts: Attempts
+  readonly cancelOrphan: (id: ExecutionId) => Promise<void>
 }
 
 /** In whose place the decision puts what it says of a task that was given up. */
@@ -40,7 +45,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
     const path = typeof input['path'] === 'string' ? input['path'] : ''
     const record = await deps.catalog.get(path, versionOf(input))
     const playbook = await deps.catalog.model(record.path, record.version)
-    const begun = await beginExecution(deps, {
+    await beginExecution(deps, {
       id: childId,
       playbook,
       path: record.path,
@@ -49,7 +54,6 @@ export function createChildren(deps: ChildrenDependencies): Children {
       sensitiveKeys: Array.isArray(sensitive) ? sensitive.map(String) : [],
       parent: { id: parent.id, taskId: formatTaskId(task), depth: parent.depth + 1 },
     })
-    await deps.announce(begun)
   }
 
   async function resume(key: TaskKey): Promise<void> {
@@ -69,7 +73,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
       if (!isTransientError(error) || error.code === 'OVERLOADED') throw error
       outcome = failure({ code: 'TOOL_FAILED', message: error.message })
     }
-    if (outcome) await deps.attempts().completeWaiting(key, outcome)
+    if (outcome) await deps.attempts.completeWaiting(key, outcome)
   }
 
   async function childOutcome(child: ExecutionRecord): Promise<Outcome> {
@@ -80,7 +84,15 @@ export function createChildren(deps: ChildrenDependencies): Children {
     return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras }
   }
 
-  return { resume }
+  async function afterCommit({ execution, waiting, withdrawn }: Committed): Promise<void> {
+    const { logger, cancelOrphan } = deps
+    for (const task of waiting) await followUp(logger, () => resume(task))
+    for (const { childId } of withdrawn) if (childId) await followUp(logger, () => cancelOrphan(childId))
+    const { parentTaskId } = execution
+    if (isFinished(execution.status) && parentTaskId) await followUp(logger, () => resume(parseTaskId(parentTaskId)))
+  }
+
+  return { resume, afterCommit }
 }
 
 function versionOf(input: JsonObject): number | null {

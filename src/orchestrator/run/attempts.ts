@@ -8,8 +8,8 @@ import { mintTaskToken } from '../../tasks/token.js'
 import type { AdvanceRequest } from '../advance/advance.js'
 import { createAdvanceQueue } from '../advance/advance-queue.js'
 import { changeTask } from '../advance/apply.js'
-import type { Effects } from '../advance/draft.js'
 import { loadRun } from '../advance/run-store.js'
+import type { AfterCommit } from '../after-commit.js'
 import { decide, failure } from '../decide/decide.js'
 import { giveUp, isGivenUp } from '../decide/give-up.js'
 import { prepare } from '../decide/prepare.js'
@@ -21,10 +21,8 @@ import type { ExecutionLookup } from './lookup.js'
 import { createMissingKeys, requireKeys } from './missing-keys.js'
 import { inputOf } from './sealed-task.js'
 
-export interface AttemptsDependencies extends OrchestratorDependencies {
+export interface AttemptsDependencies extends OrchestratorDependencies, Pick<AfterCommit, 'publish'> {
   readonly lookup: ExecutionLookup
-  /** After the commit: dispatch, hint, resume a parent, stop withdrawn tools. */
-  readonly settle: (effects: Effects) => Promise<void>
 }
 
 export interface Worker {

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskRef } from '../../bus/bus.js'
 import { errorMessage, isTransientError } from '../../core/errors.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
-import { parseTaskId } from '../../tasks/record.js'
+import { formatTaskId, parseTaskId } from '../../tasks/record.js'
 import { boundLog } from '../../tools/index.js'
+import type { Committed } from '../after-commit.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { ClaimedTask, CompleteRequest } from '../orchestrator.js'
 import type { Attempts } from './attempts.js'
@@ -20,6 +21,8 @@ export interface EmbeddedWorker {
   handle(task: TaskRef): Promise<void>
   /** Kills the tool of a task that was withdrawn. */
   abort(taskId: string): void
+  /** Kills the tools of tasks that were withdrawn. */
+  afterCommit(committed: Committed): void
   /** Somebody else may have withdrawn a task: looks whether it is still held here, and kills its tool where it is not. */
   recheck(taskId: string): void
   /** Resolves when nothing runs any more; kills what still runs after `graceMs`. */
@@ -121,6 +124,9 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
     },
     abort(taskId) {
       running.get(taskId)?.controller.abort()
+    },
+    afterCommit({ withdrawn }) {
+      for (const task of withdrawn) running.get(formatTaskId(task))?.controller.abort()
     },
     recheck(taskId) {
       running.get(taskId)?.beat()

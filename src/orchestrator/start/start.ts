@@ -7,12 +7,12 @@ import { readExecution } from '../../executions/record-store.js'
 import type { Playbook } from '../../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../../sealing/key-ring.js'
 import { runPlace } from '../../sealing/place.js'
-import type { NewTask } from '../../tasks/store.js'
 import { type Backstop, createBudget, EvaluationTimeout } from '../../template/index.js'
 import type { VariableWrite } from '../../variables/record.js'
 import { writeChanges } from '../../variables/write/change-store.js'
 import { foldChangeSet } from '../../variables/write/fold.js'
 import { visitTask } from '../advance/apply.js'
+import type { AfterCommit } from '../after-commit.js'
 import { jobOf } from '../decide/context.js'
 import { forbiddenKey, unstorableReason } from '../decide/storable.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
@@ -53,15 +53,15 @@ export interface Beginning {
 
 export interface Begun {
   readonly execution: ExecutionRecord
-  readonly tasks: readonly NewTask[]
   /** false: it was begun before, with the same idempotency key. */
   readonly isNew: boolean
 }
 
-export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs' | 'keyRing'> & {
-  /** Those that come at the same time share a statement. */
-  readonly insert: InsertBirth
-}
+export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs' | 'keyRing'> &
+  Pick<AfterCommit, 'publish'> & {
+    /** Those that come at the same time share a statement. */
+    readonly insert: InsertBirth
+  }
 
 /**
  * Creates an execution with its first task, in one transaction. Idempotent by the execution's id, and by the
@@ -78,7 +78,11 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
   if (beginning.playbook.sensitive.length > 0) keyRing.checkKeys(`a playbook with "sensitive" (${path})`)
   const birth = planBirth(deps, beginning)
   const tasks = birth.task ? [birth.task] : []
-  if (key === null && birth.changes.length === 0) return { execution: await deps.insert(birth), tasks, isNew: true }
+  if (key === null && birth.changes.length === 0) {
+    const execution = await deps.insert(birth)
+    await deps.publish({ execution, tasks })
+    return { execution, isNew: true }
+  }
   const execution = await deps.db.transaction(async (tx) => {
     if (
       key !== null &&
@@ -96,7 +100,9 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
     if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing })
     return inserted ?? null
   })
-  return execution ? { execution, tasks, isNew: true } : beginExecution(deps, beginning)
+  if (execution === null) return beginExecution(deps, beginning)
+  await deps.publish({ execution, tasks })
+  return { execution, isNew: true }
 }
 
 /** An empty key would look like none; a longer one would not fit its index. */
@@ -114,7 +120,7 @@ async function repeatedStart(
   const given = openPayload(known, keyRing)
   const isSame = known.path === path && known.version === requestedVersion && isSameJson(given, payload)
   const execution = isSame ? await readExecution(db, known.executionId) : null
-  if (execution) return { execution, tasks: [], isNew: false }
+  if (execution) return { execution, isNew: false }
   const message = `the idempotency key "${idempotencyKey}" was used with another path, version or workload`
   throw new TransientError('CONFLICT', message, { details: { executionId: known.executionId } })
 }
