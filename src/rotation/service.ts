@@ -45,7 +45,7 @@ export function createRotationService({ db, keyRing }: { db: Database; keyRing: 
             resealRows(tx, {
               keyId: old,
               limit: batch,
-              reseal: (sealed, place) => keyRing.seal(keyRing.open(sealed, place), place),
+              reseal: (sealed, location) => keyRing.seal(keyRing.open(sealed, location), location),
             }),
           )
           rotated += count

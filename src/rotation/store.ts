@@ -1,6 +1,13 @@
 // By hand: it steps through indexes over an expression, takes only rows that nobody has locked, and is the same for six tables; Prisma cannot express this.
 import type { Sql } from '../db/database.js'
-import { executionPlace, idempotencyPlace, type Place, runPlace, taskPlace, variablePlace } from '../sealing/place.js'
+import {
+  executionLocation,
+  idempotencyLocation,
+  type Location,
+  runLocation,
+  taskLocation,
+  variableLocation,
+} from '../sealing/location.js'
 
 /** A row that holds something sealed. */
 interface Row {
@@ -17,12 +24,12 @@ interface SealedTable {
   readonly name: string
   /** What its locations are made of, under the names of a `Row`. */
   readonly columns: string
-  readonly placeOf: (row: Row) => Place
+  readonly locationOf: (row: Row) => Location
 }
 
 const ofVariable = {
   columns: 'execution_id, var_name AS name, revision',
-  placeOf: (row: Row) => variablePlace(String(row.execution_id), row.name, Number(row.revision)),
+  locationOf: (row: Row) => variableLocation(String(row.execution_id), row.name, Number(row.revision)),
 }
 
 /** Every table with a column `sealed`. */
@@ -32,22 +39,22 @@ const TABLES: readonly SealedTable[] = [
   {
     name: 'transient.execution',
     columns: 'id AS execution_id',
-    placeOf: (row) => executionPlace(String(row.execution_id)),
+    locationOf: (row) => executionLocation(String(row.execution_id)),
   },
   {
     name: 'transient.step_run',
     columns: 'execution_id, run',
-    placeOf: (row) => runPlace(String(row.execution_id), row.run),
+    locationOf: (row) => runLocation(String(row.execution_id), row.run),
   },
   {
     name: 'transient.task',
     columns: 'execution_id, run, attempt',
-    placeOf: (row) => taskPlace(String(row.execution_id), row.run, row.attempt),
+    locationOf: (row) => taskLocation(String(row.execution_id), row.run, row.attempt),
   },
   {
     name: 'transient.idempotency',
     columns: 'execution_id',
-    placeOf: (row) => idempotencyPlace(String(row.execution_id)),
+    locationOf: (row) => idempotencyLocation(String(row.execution_id)),
   },
 ]
 
@@ -76,7 +83,7 @@ interface ResealRequest {
   readonly keyId: string
   readonly limit: number
   /** What a row's text becomes. */
-  readonly reseal: (sealed: string, place: Place) => string
+  readonly reseal: (sealed: string, location: Location) => string
 }
 
 /**
@@ -85,7 +92,7 @@ interface ResealRequest {
  */
 export async function resealRows(tx: Sql, { keyId, limit, reseal }: ResealRequest): Promise<number> {
   let count = 0
-  for (const { name, columns, placeOf } of TABLES) {
+  for (const { name, columns, locationOf } of TABLES) {
     if (count >= limit) break
     const rows = await tx.rows<Row>(
       `SELECT ctid::text AS ctid, sealed, ${columns} FROM ${name}
@@ -93,11 +100,11 @@ export async function resealRows(tx: Sql, { keyId, limit, reseal }: ResealReques
       keyId,
     )
     if (rows.length === 0) continue
-    const changes = rows.map((row) => ({ place: row.ctid, before: row.sealed, after: reseal(row.sealed, placeOf(row)) }))
+    const changes = rows.map((row) => ({ location: row.ctid, before: row.sealed, after: reseal(row.sealed, locationOf(row)) }))
     // In a partitioned table two rows may have the same ctid; no two have the same ciphertext.
     await tx.run(
-      `UPDATE ${name} t SET sealed = c.after FROM json_to_recordset($1::json) AS c(place text, before text, after text)
-       WHERE t.ctid = c.place::tid AND t.sealed = c.before`,
+      `UPDATE ${name} t SET sealed = c.after FROM json_to_recordset($1::json) AS c(location text, before text, after text)
+       WHERE t.ctid = c.location::tid AND t.sealed = c.before`,
       JSON.stringify(changes),
     )
     count += rows.length

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { TransientError } from '../core/errors.js'
 import { type JsonValue, parseJson, stringifyJson } from '../core/json.js'
-import type { Place } from './place.js'
+import type { Location } from './location.js'
 
 const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
@@ -26,15 +26,15 @@ export interface KeyRing {
   /** The ids, the first one's first; none: this process has no keys. */
   readonly ids: readonly string[]
   /**
-   * A value as `<key id>:<base64>`. It opens with the same place only: moved to another row it is worthless.
+   * A value as `<key id>:<base64>`. It opens with the same location only: moved to another row it is worthless.
    * @throws MissingKey (VALIDATION) without keys
    */
-  seal(value: JsonValue, place: Place): string
+  seal(value: JsonValue, location: Location): string
   /**
    * What was sealed.
-   * @throws MissingKey (INTERNAL) that names the key, when it is not in the ring; TransientError INTERNAL that names the place, when it was sealed for another one
+   * @throws MissingKey (INTERNAL) that names the key, when it is not in the ring; TransientError INTERNAL that names the location, when it was sealed for another one
    */
-  open(sealed: string, place: Place): JsonValue
+  open(sealed: string, location: Location): JsonValue
   /** @throws TransientError VALIDATION without keys */
   checkKeys(what: string): void
 }
@@ -46,17 +46,17 @@ export function createKeyRing(keys: readonly EncryptionKey[]): KeyRing {
 
   return {
     ids: keys.map(({ id }) => id),
-    seal(value, place) {
+    seal(value, location) {
       if (first === undefined) throw withoutKeys('a sensitive value')
-      return `${first.id}:${encrypt(first.key, stringifyJson(value), place).toString('base64')}`
+      return `${first.id}:${encrypt(first.key, stringifyJson(value), location).toString('base64')}`
     },
-    open(sealed, place) {
+    open(sealed, location) {
       const end = sealed.indexOf(':')
       const id = sealed.slice(0, end)
       const key = byId.get(id)
-      if (key === undefined) throw lostKey(id, place)
-      const plain = decrypt(key, Buffer.from(sealed.slice(end + 1), 'base64'), place)
-      if (plain === null) throw damaged(id, place)
+      if (key === undefined) throw lostKey(id, location)
+      const plain = decrypt(key, Buffer.from(sealed.slice(end + 1), 'base64'), location)
+      if (plain === null) throw damaged(id, location)
       return parseJson(plain)
     },
     checkKeys(what) {
@@ -73,18 +73,18 @@ export function sealedSize(sealed: string): number {
   return Buffer.byteLength(sealed.slice(sealed.indexOf(':') + 1), 'base64') - NONCE_BYTES - TAG_BYTES
 }
 
-function encrypt(key: Buffer, plain: string, place: Place): Buffer {
+function encrypt(key: Buffer, plain: string, location: Location): Buffer {
   const nonce = randomBytes(NONCE_BYTES)
   const cipher = createCipheriv(ALGORITHM, key, nonce)
-  cipher.setAAD(Buffer.from(JSON.stringify(place)))
+  cipher.setAAD(Buffer.from(JSON.stringify(location)))
   return Buffer.concat([nonce, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()])
 }
 
-/** null when key, text and place do not belong together. */
-function decrypt(key: Buffer, box: Buffer, place: Place): string | null {
+/** null when key, text and location do not belong together. */
+function decrypt(key: Buffer, box: Buffer, location: Location): string | null {
   if (box.length < NONCE_BYTES + TAG_BYTES) return null
   const decipher = createDecipheriv(ALGORITHM, key, box.subarray(0, NONCE_BYTES))
-  decipher.setAAD(Buffer.from(JSON.stringify(place)))
+  decipher.setAAD(Buffer.from(JSON.stringify(location)))
   decipher.setAuthTag(box.subarray(-TAG_BYTES))
   try {
     const start = decipher.update(box.subarray(NONCE_BYTES, -TAG_BYTES))
@@ -99,17 +99,17 @@ function withoutKeys(what: string): TransientError {
   return new MissingKey('VALIDATION', message, { details: { field: 'sensitive' } })
 }
 
-function lostKey(keyId: string, place: Place): TransientError {
-  const message = `${shown(place)} is encrypted with the key "${keyId}", which this server does not have (ENCRYPTION_KEYS)`
+function lostKey(keyId: string, location: Location): TransientError {
+  const message = `${shown(location)} is encrypted with the key "${keyId}", which this server does not have (ENCRYPTION_KEYS)`
   return new MissingKey('INTERNAL', message, { details: { keyId } })
 }
 
-function damaged(keyId: string, place: Place): TransientError {
-  const message = `${shown(place)} does not open with the key "${keyId}": the key is another one, or the row was changed`
+function damaged(keyId: string, location: Location): TransientError {
+  const message = `${shown(location)} does not open with the key "${keyId}": the key is another one, or the row was changed`
   return new TransientError('INTERNAL', message, { details: { keyId } })
 }
 
-function shown([kind, executionId, ...rest]: Place): string {
+function shown([kind, executionId, ...rest]: Location): string {
   const which = rest.length === 0 ? '' : ` ${JSON.stringify(rest[0])}`
   return kind === 'execution' ? `what execution ${executionId} was given` : `${kind}${which} of execution ${executionId}`
 }

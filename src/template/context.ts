@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../core/json.js'
 import { findFunction } from './functions.js'
 import type { NameSource } from './run.js'
-import { type Backstop, type ContextLayers, type ContextValue, StepValue } from './types.js'
+import { type ContextLayers, type ContextValue, type EvaluationLimits, StepValue } from './types.js'
 import type { Value } from './values/values.js'
 
 /** What templates read. Made once per change of its layers; making it copies nothing. */
@@ -9,7 +9,7 @@ export interface TemplateContext extends NameSource {
   readonly layers: ContextLayers
 }
 
-const SYSTEM_BACKSTOP: Backstop = { elapsedMs: () => performance.now(), isLastTry: true }
+const SYSTEM_LIMITS: EvaluationLimits = { elapsedMs: () => performance.now(), isLastTry: true }
 const EMPTY: Readonly<Record<string, never>> = {}
 
 type Layer = Readonly<Record<string, ContextValue>>
@@ -34,7 +34,7 @@ export function createContext(layers: ContextLayers): TemplateContext {
       yield* ['vars', 'workload', 'results']
     },
     now: () => layers.now ?? new Date(),
-    backstop: layers.backstop ?? SYSTEM_BACKSTOP,
+    evaluationLimits: layers.evaluationLimits ?? SYSTEM_LIMITS,
   }
 }
 

@@ -7,10 +7,10 @@ export { sensitiveReads, sensitiveReadsOfCondition } from './sensitive.js'
 export { isMarkedSql, splitTemplate, type TemplatePart } from './split.js'
 export { compileCondition, compileTemplate, type Template } from './template.js'
 export {
-  type Backstop,
   type Budget,
   type ContextLayers,
   type ContextValue,
+  type EvaluationLimits,
   type References,
   type SensitiveNames,
   StepValue,

@@ -82,7 +82,7 @@ function evaluate<T>({ template, context, at, finish, compile = compileTemplate 
   try {
     return spending(run, () => finish(run, compiled.evaluate(run)))
   } catch (error) {
-    throw faultOf(error, { source: compiled.source, at, ...run.at, suggests: maySuggest(context.backstop.budget) })
+    throw faultOf(error, { source: compiled.source, at, ...run.at, suggests: maySuggest(context.evaluationLimits.budget) })
   }
 }
 

@@ -26,7 +26,7 @@ export function createBudget(): Budget {
 }
 
 export function createRun(context: NameSource): Run {
-  const { budget } = context.backstop
+  const { budget } = context.evaluationLimits
   const steps = Math.min(MAX_STEPS, budget?.steps ?? MAX_STEPS)
   return {
     context,
@@ -46,7 +46,7 @@ export function createRun(context: NameSource): Run {
 
 /** Runs an evaluation, and takes what it cost from the budget that it shares with others. */
 export function spending<T>(run: Run, evaluate: () => T): T {
-  const { budget } = run.context.backstop
+  const { budget } = run.context.evaluationLimits
   const { steps, allocation } = run
   if (budget === undefined) return evaluate()
   try {
@@ -69,16 +69,16 @@ export function chargeSteps(run: Run, count: number): void {
 }
 
 function checkBudget(run: Run): void {
-  const { backstop } = run.context
+  const { evaluationLimits } = run.context
   if (!(run.steps >= 0)) {
-    if ((backstop.budget?.steps ?? MAX_STEPS) < MAX_STEPS) forbidTogether()
+    if ((evaluationLimits.budget?.steps ?? MAX_STEPS) < MAX_STEPS) forbidTogether()
     forbid(`the template takes too many steps (limit ${MAX_STEPS})`)
   }
-  const now = backstop.elapsedMs()
+  const now = evaluationLimits.elapsedMs()
   run.checkAt = Math.max(0, run.steps - CLOCK_STEPS)
   run.startedAtMs ??= now
   if (now - run.startedAtMs <= MAX_CLOCK_MS) return
-  if (!backstop.isLastTry) throw new EvaluationTimeout()
+  if (!evaluationLimits.isLastTry) throw new EvaluationTimeout()
   forbid(`the template takes more than ${MAX_CLOCK_MS} ms`)
 }
 
@@ -86,7 +86,7 @@ function checkBudget(run: Run): void {
 export function chargeText(run: Run, length: number): void {
   run.allocation -= length
   if (!(run.allocation >= 0)) {
-    if ((run.context.backstop.budget?.allocation ?? MAX_ALLOCATION) < MAX_ALLOCATION) forbidTogether()
+    if ((run.context.evaluationLimits.budget?.allocation ?? MAX_ALLOCATION) < MAX_ALLOCATION) forbidTogether()
     forbid(`the template makes too much text or data (limit ${MAX_ALLOCATION} characters)`)
   }
 }

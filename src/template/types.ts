@@ -28,7 +28,7 @@ export interface ContextLayers {
   /** What `now()` gives; the system's clock where absent. */
   readonly now?: Date
   /** The clock behind the budgets; the system's, failing at once, where absent. */
-  readonly backstop?: Backstop
+  readonly evaluationLimits?: EvaluationLimits
 }
 
 /** Of each layer the names whose values are sensitive. */
@@ -41,7 +41,7 @@ export interface SensitiveNames {
 }
 
 /** The last resort of one evaluation: the budgets decide long before, unless the machine itself hangs. */
-export interface Backstop {
+export interface EvaluationLimits {
   /** Milliseconds of a clock that never goes back. */
   readonly elapsedMs: () => number
   /** Whether the template fails with TEMPLATE_FORBIDDEN; before the last try it is an EvaluationTimeout. */

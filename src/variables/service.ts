@@ -10,7 +10,7 @@ import { isStorableText } from '../core/text.js'
 import type { Database } from '../db/database.js'
 import { createExecutionFeed, type ExecutionFeed } from '../executions/feed.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
-import { variablePlace } from '../sealing/place.js'
+import { variableLocation } from '../sealing/location.js'
 import type { VariableFilter } from './filter.js'
 import { VARIABLE_LIMITS } from './limits.js'
 import { variablePages } from './read/list-store.js'
@@ -132,7 +132,7 @@ function revealed(variable: VariableRecord, keyRing: KeyRing): VariableRecord {
   const { executionId, name, revision, sealed } = variable
   return sealed === null
     ? variable
-    : { ...variable, view: 'revealed', value: keyRing.open(sealed, variablePlace(executionId, name, revision)) }
+    : { ...variable, view: 'revealed', value: keyRing.open(sealed, variableLocation(executionId, name, revision)) }
 }
 
 /** Before any SQL sees it: a text that no database can hold is no name, not even one taken over. */

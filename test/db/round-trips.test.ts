@@ -103,7 +103,7 @@ describe('round trips to PostgreSQL', () => {
     await expect(db.alone(PARENT, 31)).rejects.toSatisfy((error) => sqlState(error) === '23505' && !isUndecided(error))
   })
 
-  test('a write takes one where its execution is remembered, however many share it; else two, and three at its birth', async () => {
+  test('a write takes one where its execution is remembered, however many share it; else two, and three for a new one', async () => {
     const service = createService(db)
     const ids = Array.from({ length: 20 }, newId)
     expect(await tripsOf(() => write(service, ids[0] as string, set('a', 1)))).toBe(3)

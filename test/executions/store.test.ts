@@ -81,7 +81,7 @@ describeDatabase('execution store', (open) => {
     expect(await db.transaction((tx) => lockExecution(tx, '404'))).toBeNull()
   })
 
-  test('a write gives birth to an execution that is running and has no playbook; once, however many write', async () => {
+  test('a write creates an execution that is running and has no playbook; once, however many write', async () => {
     const born = await Promise.all(Array.from({ length: 5 }, () => db.transaction((tx) => lockOrCreateExecution(tx, '41'))))
     expect(new Set(born.map(({ createdAt }) => createdAt.getTime())).size).toBe(1)
     expect(born[0]).toMatchObject({

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config.js'
 import { jsonSize, LosslessNumber, parseJson, stringifyJson } from '../../src/core/json.js'
 import { createKeyRing, NO_KEYS, sealedSize } from '../../src/sealing/key-ring.js'
-import { variablePlace } from '../../src/sealing/place.js'
+import { variableLocation } from '../../src/sealing/location.js'
 import { encryptionKeys, keyRingOf, testKey } from '../support/keys.js'
 
-const PLACE = variablePlace('507861119290048685', 'token', 3)
+const PLACE = variableLocation('507861119290048685', 'token', 3)
 
 describe('the key ring', () => {
   it('opens what it sealed, with every digit, and never the same text twice', () => {
@@ -29,11 +29,11 @@ describe('the key ring', () => {
     const ring = keyRingOf('one')
     const sealed = ring.seal('x', PLACE)
     const others = [
-      variablePlace('1', 'token', 3),
-      variablePlace('507861119290048685', 'tokem', 3),
-      variablePlace('507861119290048685', 'token', 4),
+      variableLocation('1', 'token', 3),
+      variableLocation('507861119290048685', 'tokem', 3),
+      variableLocation('507861119290048685', 'token', 4),
     ]
-    for (const place of others) expect(() => ring.open(sealed, place)).toThrow(/does not open/)
+    for (const location of others) expect(() => ring.open(sealed, location)).toThrow(/does not open/)
     const flipped = Buffer.from(sealed.slice(4), 'base64')
     flipped[14] = (flipped[14] ?? 0) ^ 1
     expect(() => ring.open(`one:${flipped.toString('base64')}`, PLACE)).toThrow(/does not open/)

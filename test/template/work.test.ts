@@ -29,7 +29,7 @@ const VARS: JsonObject = {
 }
 
 /** The clock stands still: what ends an evaluation is what it was charged. */
-const context = createContext({ vars: VARS, backstop: { elapsedMs: () => 0, isLastTry: true } })
+const context = createContext({ vars: VARS, evaluationLimits: { elapsedMs: () => 0, isLastTry: true } })
 
 interface Ended {
   readonly outcome: string

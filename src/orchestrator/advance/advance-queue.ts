@@ -27,7 +27,7 @@ export function createAdvanceQueue(deps: AdvanceQueueDependencies): Advance {
 
   async function commit(requests: readonly AdvanceRequest<unknown>[], { isAlone }: { isAlone: boolean }) {
     const { answers, drafts } = await withAnotherTry(isAlone, (isLastTry) =>
-      db.transaction((tx) => advanceBatch(tx, deps, { requests, isAlone, backstop: { elapsedMs, isLastTry } })),
+      db.transaction((tx) => advanceBatch(tx, deps, { requests, isAlone, evaluationLimits: { elapsedMs, isLastTry } })),
     )
     const published = new Map<ExecutionId, Promise<void>>()
     for (const [id, draft] of drafts) if (draft.execution !== draft.before) published.set(id, publish(committedOf(draft)))

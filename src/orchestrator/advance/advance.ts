@@ -6,7 +6,7 @@ import type { Step } from '../../playbook/model.js'
 import { isMissingKey, NO_KEYS } from '../../sealing/key-ring.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { forgetEnsured } from '../../tasks/store.js'
-import type { Backstop } from '../../template/index.js'
+import type { EvaluationLimits } from '../../template/index.js'
 import { EVERYTHING, type Phase, type Reach, reachOf } from '../decide/needs.js'
 import { prepare } from '../decide/prepare.js'
 import type { Decision, Rejection, Snapshot } from '../decide/types.js'
@@ -75,7 +75,7 @@ export interface Batch {
   readonly requests: readonly AdvanceRequest<unknown>[]
   /** All are of one execution, which is waited for. */
   readonly isAlone: boolean
-  readonly backstop: Backstop
+  readonly evaluationLimits: EvaluationLimits
 }
 
 /**
@@ -136,7 +136,12 @@ async function openDrafts(tx: Sql, { batch, deps, locked, work }: Opening): Prom
       drafts.get(execution.id) ??
       createDraft({
         ...{ playbook: known.playbook, execution: { ...execution, ...known.input }, env: deps.env },
-        ...{ backstop: batch.backstop, keyRing: deps.keyRing ?? NO_KEYS, declared: known.declared, sensitive: known.sensitive },
+        ...{
+          evaluationLimits: batch.evaluationLimits,
+          keyRing: deps.keyRing ?? NO_KEYS,
+          declared: known.declared,
+          sensitive: known.sensitive,
+        },
         liveVisits: found?.liveVisits ?? 0,
       })
     drafts.set(execution.id, draft)

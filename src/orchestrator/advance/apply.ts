@@ -1,6 +1,6 @@
 import { asStored, type JsonObject } from '../../core/json.js'
 import type { Step } from '../../playbook/model.js'
-import { variablePlace } from '../../sealing/place.js'
+import { variableLocation } from '../../sealing/location.js'
 import { SYSTEM_POOL, type TaskRecord } from '../../tasks/record.js'
 import type { NewTask } from '../../tasks/store.js'
 import { keepFolded } from '../../variables/write/draft.js'
@@ -80,7 +80,7 @@ function keepValues(draft: Draft, changes: readonly FoldedChange[]): void {
   const open: { kind: 'vars'; name: string }[] = []
   for (const { executionId, name, revision, value, sealed } of changes) {
     const isSensitive = sealed !== null && sealed !== ''
-    const plain = isSensitive ? draft.keyRing.open(sealed, variablePlace(executionId, name, revision)) : value
+    const plain = isSensitive ? draft.keyRing.open(sealed, variableLocation(executionId, name, revision)) : value
     values[name] = asStored(plain)
     ;(isSensitive ? secret : open).push({ kind: 'vars', name })
   }

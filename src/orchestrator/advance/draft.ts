@@ -6,7 +6,7 @@ import type { Playbook, Step } from '../../playbook/model.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
 import type { TaskKey, TaskRecord } from '../../tasks/record.js'
 import type { NewTask } from '../../tasks/store.js'
-import { type Backstop, createBudget, type StepValue } from '../../template/index.js'
+import { createBudget, type EvaluationLimits, type StepValue } from '../../template/index.js'
 import { createVariablesDraft, type VariablesDraft } from '../../variables/write/draft.js'
 import type { Committed } from '../after-commit.js'
 import { effectiveCall } from '../decide/prepare.js'
@@ -60,7 +60,7 @@ export interface Draft {
   execution: ExecutionRecord
   readonly before: ExecutionRecord
   readonly env: JsonObject
-  readonly backstop: Backstop
+  readonly evaluationLimits: EvaluationLimits
   readonly keyRing: KeyRing
   /** Names that the playbook declares sensitive. */
   readonly declared: ReadonlySet<string>
@@ -99,7 +99,8 @@ export interface Begun {
   readonly call: ToolCallPlan
 }
 
-interface NewDraft extends Pick<Draft, 'playbook' | 'execution' | 'env' | 'backstop' | 'keyRing' | 'declared' | 'sensitive'> {
+interface NewDraft
+  extends Pick<Draft, 'playbook' | 'execution' | 'env' | 'evaluationLimits' | 'keyRing' | 'declared' | 'sensitive'> {
   readonly liveVisits: number
 }
 
@@ -119,13 +120,13 @@ export function taskKeyText({ run, attempt }: Pick<TaskKey, 'run' | 'attempt'>):
 
 /** What a decision about a task may look at. null when its run, or the run's step, is not there. */
 export function snapshotOf(draft: Draft, task: TaskRecord): Snapshot | null {
-  const { playbook, execution, env, backstop, vars, steps, sensitive } = draft
+  const { playbook, execution, env, evaluationLimits, vars, steps, sensitive } = draft
   const run = draft.runs.get(task.run)
   const step = playbook.steps.find((candidate) => candidate.name === run?.step)
   if (!run || !step) return null
   return {
     ...{ playbook, step, execution, task, run, env, vars, steps, sensitive },
-    backstop: { ...backstop, budget: createBudget() },
+    evaluationLimits: { ...evaluationLimits, budget: createBudget() },
     parent: run.parentRun === null ? null : (draft.runs.get(run.parentRun) ?? null),
     workload: (execution.workload ?? {}) as JsonObject,
     payload: (execution.payload ?? {}) as JsonObject,

@@ -2,7 +2,7 @@
 import { stringifyJson } from '../../core/json.js'
 import type { Transaction } from '../../db/database.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
-import { taskPlace } from '../../sealing/place.js'
+import { taskLocation } from '../../sealing/location.js'
 import { newTaskRow, withdrawTasks } from '../../tasks/store.js'
 import { writeChanges } from '../../variables/write/change-store.js'
 import { type Draft, type RunChange, type TaskChange, taskKeyText } from './draft.js'
@@ -149,7 +149,7 @@ function taskRow({ runs, keyRing }: Draft, { task, leaseMs, timeoutMs }: TaskCha
       child_id: task.childId,
     },
     input: isNew ? stringifyJson(isHidden ? {} : input) : null,
-    sealed: isHidden ? keyRing.seal(input, taskPlace(executionId, run, attempt)) : null,
+    sealed: isHidden ? keyRing.seal(input, taskLocation(executionId, run, attempt)) : null,
   }
 }
 

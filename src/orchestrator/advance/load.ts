@@ -1,8 +1,8 @@
 import type { ExecutionId } from '../../core/ids.js'
 import type { JsonObject } from '../../core/json.js'
 import type { Sql } from '../../db/database.js'
+import { variableLocation } from '../../sealing/location.js'
 import { MASK } from '../../sealing/mask.js'
-import { variablePlace } from '../../sealing/place.js'
 import type { StepValue } from '../../template/index.js'
 import { type LoadedValue, loadValues, loadValuesOf } from '../../variables/read/values-store.js'
 import { countVariables, lockVariablesOf, type VariableKey } from '../../variables/write/load-store.js'
@@ -95,7 +95,7 @@ function keepRead(values: readonly LoadedValue[], draftOf: DraftOf): void {
     found.set(draft, kept)
     kept.vars[name] = value
     if (sealed === null) continue
-    const { value: plain, fault } = opened(() => draft.keyRing.open(sealed, variablePlace(executionId, name, revision)))
+    const { value: plain, fault } = opened(() => draft.keyRing.open(sealed, variableLocation(executionId, name, revision)))
     kept.vars[name] = plain
     kept.sensitive.push({ kind: 'vars', name, fault })
   }

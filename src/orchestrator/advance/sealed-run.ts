@@ -2,8 +2,8 @@ import { isTransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import type { ExecutionError } from '../../executions/record.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
+import { runLocation } from '../../sealing/location.js'
 import { MASK } from '../../sealing/mask.js'
-import { runPlace } from '../../sealing/place.js'
 import { shownError } from '../decide/sensitive.js'
 import type { RunState } from '../decide/types.js'
 
@@ -27,13 +27,13 @@ export function columnsOf(run: RunState, keyRing: KeyRing): RunColumns {
     envelope: envelope && shownEnvelope(envelope),
     error: error && shownError(error, true),
     log: log === null ? null : MASK,
-    sealed: keyRing.seal(hidden, runPlace(run.executionId, run.run)),
+    sealed: keyRing.seal(hidden, runLocation(run.executionId, run.run)),
   }
 }
 
 /** The column of an iteration's row before it has begun. */
 export function sealItem(visit: RunState, run: number, item: JsonValue, keyRing: KeyRing): string {
-  return keyRing.seal({ args: visit.args, item }, runPlace(visit.executionId, run))
+  return keyRing.seal({ args: visit.args, item }, runLocation(visit.executionId, run))
 }
 
 /** Times and outcome; what the tool said is hidden. */
@@ -62,7 +62,7 @@ export function hiddenOf(sealed: string, { executionId, run }: Pick<RunState, 'e
     envelope = null,
     error = null,
     log = null,
-  } = keyRing.open(sealed, runPlace(executionId, run)) as JsonObject
+  } = keyRing.open(sealed, runLocation(executionId, run)) as JsonObject
   return {
     args: args as JsonObject,
     item,

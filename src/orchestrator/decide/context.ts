@@ -90,7 +90,7 @@ export function layersOf(snapshot: Snapshot, more: MoreLayers = {}): ContextLaye
       more.envelope && run.iteration === null ? { ...snapshot.steps, ...ownResult(snapshot, more.envelope) } : snapshot.steps,
     workload: snapshot.workload,
     builtins: { ...run.args, execution_id: execution.id, job: jobOf(execution), env: snapshot.env, payload: snapshot.payload },
-    ...(snapshot.backstop ? { backstop: snapshot.backstop } : {}),
+    ...(snapshot.evaluationLimits ? { evaluationLimits: snapshot.evaluationLimits } : {}),
   }
 }
 

@@ -4,7 +4,7 @@ import type { StepStatus } from '../../core/status.js'
 import type { ExecutionError, ExecutionRecord, StepRunRecord } from '../../executions/record.js'
 import type { Playbook, Step } from '../../playbook/model.js'
 import type { TaskRecord } from '../../tasks/record.js'
-import type { Backstop, StepValue } from '../../template/index.js'
+import type { EvaluationLimits, StepValue } from '../../template/index.js'
 import type { VariableWrite } from '../../variables/record.js'
 import type { Sensitive } from './sensitive.js'
 
@@ -51,7 +51,7 @@ export interface Snapshot {
   /** What the setting TEMPLATE_ENV lets templates read. */
   readonly env: JsonObject
   /** The clock behind the templates' budgets. */
-  readonly backstop?: Backstop
+  readonly evaluationLimits?: EvaluationLimits
   readonly steps: Readonly<Record<string, StepValue>>
   /** What of all these is sensitive; null or left out: nothing. */
   readonly sensitive?: Sensitive | null

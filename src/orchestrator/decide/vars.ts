@@ -70,7 +70,7 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient, ...
     try {
       const rendered = trackSensitive({ template, layers, at, unreadable }, () => {
         const value = renderTree(template, createContext(layers), at)
-        checkValue({ name, at }, value, snapshot.backstop?.budget)
+        checkValue({ name, at }, value, snapshot.evaluationLimits?.budget)
         return withoutShared(value, layers.vars)
       })
       if (

@@ -89,7 +89,7 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
     })
   }
 
-  /** A finished tool's result is worth some patience with the database. */
+  /** A finished tool's result is worth waiting for the database. */
   async function deliver(report: CompleteRequest): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {

@@ -1,7 +1,7 @@
 import { isTransientError, type TransientError } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json.js'
 import type { Playbook } from '../../playbook/model.js'
-import { type Backstop, type ContextLayers, createContext, renderTree } from '../../template/index.js'
+import { type ContextLayers, createContext, type EvaluationLimits, renderTree } from '../../template/index.js'
 import { trackSensitive } from '../decide/sensitive.js'
 import { checkStorable } from '../decide/storable.js'
 import { withoutShared } from '../decide/vars.js'
@@ -13,7 +13,7 @@ interface WorkloadRequest {
   /** What is sensitive: `workload.<key>`, and other names. */
   readonly sensitive: readonly string[]
   readonly env: JsonObject
-  readonly backstop: Backstop
+  readonly evaluationLimits: EvaluationLimits
   readonly job: JsonObject
 }
 
@@ -28,7 +28,14 @@ export interface RenderedWorkload {
  * What is given at start over the playbook's workload, key by key at the top; values of the playbook that are templates
  * are rendered once, top to bottom, unless they are replaced.
  */
-export function renderWorkload({ playbook, payload, sensitive: named, env, backstop, job }: WorkloadRequest): RenderedWorkload {
+export function renderWorkload({
+  playbook,
+  payload,
+  sensitive: named,
+  env,
+  evaluationLimits,
+  job,
+}: WorkloadRequest): RenderedWorkload {
   const workload: JsonObject = { ...playbook.workload, ...payload }
   const sensitive = [...named]
   let secrets = sensitiveLayer(sensitive)
@@ -37,7 +44,7 @@ export function renderWorkload({ playbook, payload, sensitive: named, env, backs
   for (const [key, template] of own) {
     const at = `workload.${key}`
     // One workload that grows: a copy for each of its keys would take time that grows with their square.
-    const layers = { workload, builtins, backstop, ...secrets }
+    const layers = { workload, builtins, evaluationLimits, ...secrets }
     try {
       const { value, isSensitive } = trackSensitive({ template, layers, at, unreadable: undefined }, () =>
         withoutShared(checkStorable(renderTree(template, createContext(layers), at), at), workload),

@@ -6,7 +6,7 @@ import type { ExecutionRecord } from '../../executions/record.js'
 import { readExecution } from '../../executions/record-store.js'
 import type { Playbook } from '../../playbook/model.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
-import { variablePlace } from '../../sealing/place.js'
+import { variableLocation } from '../../sealing/location.js'
 import { VARIABLE_LIMITS } from '../../variables/limits.js'
 import { allVariables } from '../../variables/read/page-store.js'
 import type { VariableWrite } from '../../variables/record.js'
@@ -105,7 +105,7 @@ async function startingPoint(
     const { name, type, sourceStep, sealed, revision } = variable
     const write = { operation: 'set', name, type, sourceStep } as const
     if (sealed === null) return { ...write, value: variable.value }
-    return { ...write, value: keyRing.open(sealed, variablePlace(execution.id, name, revision)), isSensitive: true }
+    return { ...write, value: keyRing.open(sealed, variableLocation(execution.id, name, revision)), isSensitive: true }
   })
   const older = (execution.inherited ?? {}) as JsonObject
   const sensitive = [...kept, ...point.sensitiveSteps.map((name) => `results.${name}`)]

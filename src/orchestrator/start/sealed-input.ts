@@ -1,8 +1,8 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
+import { executionLocation, idempotencyLocation } from '../../sealing/location.js'
 import { MASK } from '../../sealing/mask.js'
-import { executionPlace, idempotencyPlace } from '../../sealing/place.js'
 import { opened, type Sensitive, withSensitive } from '../decide/sensitive.js'
 
 /** What of an execution never changes after its start. */
@@ -38,7 +38,7 @@ export function sealInput(id: string, input: Input, { sensitive, keyRing }: Seal
     workload: masked(input.workload, keys, MASK),
     payload: masked(input.payload, keys, MASK),
     inherited: masked(input.inherited, stepNames(sensitive), { result: MASK, envelope: null }),
-    sealed: keyRing.seal(hidden, executionPlace(id)),
+    sealed: keyRing.seal(hidden, executionLocation(id)),
   }
 }
 
@@ -58,7 +58,8 @@ export function openInput(execution: ExecutionRecord, keyRing: KeyRing): OpenedI
   const { id, workload, payload, inherited, sealed } = execution
   const declared = new Set(execution.sensitive)
   if (declared.size === 0) return { workload, payload, inherited, declared, sensitive: null }
-  const { value, fault } = sealed === null ? NOTHING_SEALED : opened(() => keyRing.open(sealed, executionPlace(id)) as JsonObject)
+  const { value, fault } =
+    sealed === null ? NOTHING_SEALED : opened(() => keyRing.open(sealed, executionLocation(id)) as JsonObject)
   const hidden = value === MASK ? {} : value
   const sensitive = withSensitive(null, [
     ...workloadKeys(execution.sensitive).map((name) => ({ kind: 'workload', name, fault }) as const),
@@ -96,7 +97,7 @@ export function sealPayload(
 ): { readonly payload: JsonObject; readonly sealed: string | null } {
   const isPlain = Object.keys(picked(payload, workloadKeys(sensitive))).length === 0
   if (isPlain) return { payload, sealed: null }
-  return { payload: {}, sealed: keyRing.seal(payload, idempotencyPlace(id)) }
+  return { payload: {}, sealed: keyRing.seal(payload, idempotencyLocation(id)) }
 }
 
 /** @throws TransientError INTERNAL when its key is lost */
@@ -104,5 +105,5 @@ export function openPayload(
   { executionId, payload, sealed }: { readonly executionId: string; readonly payload: JsonValue; readonly sealed: string | null },
   keyRing: KeyRing,
 ): JsonValue {
-  return sealed === null ? payload : keyRing.open(sealed, idempotencyPlace(executionId))
+  return sealed === null ? payload : keyRing.open(sealed, idempotencyLocation(executionId))
 }

@@ -6,8 +6,8 @@ import type { ExecutionRecord } from '../../executions/record.js'
 import { readExecution } from '../../executions/record-store.js'
 import type { Playbook } from '../../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../../sealing/key-ring.js'
-import { runPlace } from '../../sealing/place.js'
-import { type Backstop, createBudget, EvaluationTimeout } from '../../template/index.js'
+import { runLocation } from '../../sealing/location.js'
+import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
 import type { VariableWrite } from '../../variables/record.js'
 import { writeChanges } from '../../variables/write/change-store.js'
 import { foldChangeSet } from '../../variables/write/fold.js'
@@ -17,10 +17,10 @@ import { jobOf } from '../decide/context.js'
 import { forbiddenKey, unstorableReason } from '../decide/storable.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { StartRequest } from '../orchestrator.js'
-import { type Birth, insertBirths, jsonText } from './birth-store.js'
+import { insertNewExecutions, jsonText, type NewExecution } from './new-execution-store.js'
 import { renderWorkload } from './render-workload.js'
 import { openPayload, sealInput, sealPayload } from './sealed-input.js'
-import type { InsertBirth } from './start-queue.js'
+import type { InsertExecution } from './start-queue.js'
 import { claimIdempotencyKey, findIdempotent, type IdempotentRow } from './start-store.js'
 
 const MAX_KEY_LENGTH = 255
@@ -60,7 +60,7 @@ export interface Begun {
 export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs' | 'keyRing'> &
   Pick<AfterCommit, 'publish'> & {
     /** Those that come at the same time share a statement. */
-    readonly insert: InsertBirth
+    readonly insert: InsertExecution
   }
 
 /**
@@ -76,10 +76,10 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
   if (known) return repeatedStart(deps, known, beginning)
   const { keyRing = NO_KEYS } = deps
   if (beginning.playbook.sensitive.length > 0) keyRing.checkKeys(`a playbook with "sensitive" (${path})`)
-  const birth = planBirth(deps, beginning)
-  const tasks = birth.task ? [birth.task] : []
-  if (key === null && birth.changes.length === 0) {
-    const execution = await deps.insert(birth)
+  const planned = planExecution(deps, beginning)
+  const tasks = planned.task ? [planned.task] : []
+  if (key === null && planned.changes.length === 0) {
+    const execution = await deps.insert(planned)
     await deps.publish({ execution, tasks })
     return { execution, isNew: true }
   }
@@ -91,12 +91,12 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
         executionId: id,
         path,
         version,
-        ...sealPayload(id, { payload, sensitive: birth.origin.sensitive, keyRing }),
+        ...sealPayload(id, { payload, sensitive: planned.origin.sensitive, keyRing }),
       }))
     )
       return null
-    const [inserted] = await insertBirths(tx, [birth])
-    const changes = birth.changes.map((change) => ({ ...change, isCreated: true, replaced: null }))
+    const [inserted] = await insertNewExecutions(tx, [planned])
+    const changes = planned.changes.map((change) => ({ ...change, isCreated: true, replaced: null }))
     if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing })
     return inserted ?? null
   })
@@ -126,7 +126,7 @@ async function repeatedStart(
 }
 
 /** What the execution is born with: its first visit and task, or, where its workload cannot be rendered, its failure. */
-function planBirth(deps: StartDependencies, beginning: Beginning): Birth {
+function planExecution(deps: StartDependencies, beginning: Beginning): NewExecution {
   const { id, playbook, path, version, payload, parent, rerun } = beginning
   const now = deps.clock.now()
   const job = jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now })
@@ -137,7 +137,9 @@ function planBirth(deps: StartDependencies, beginning: Beginning): Birth {
   ]
   const rendered = rerun?.workload
     ? { workload: rerun.workload, sensitive: named, fault: null }
-    : withSecondTry(deps, (backstop) => renderWorkload({ playbook, payload, sensitive: named, env: deps.env, backstop, job }))
+    : withSecondTry(deps, (evaluationLimits) =>
+        renderWorkload({ playbook, payload, sensitive: named, env: deps.env, evaluationLimits, job }),
+      )
   const { workload, sensitive, fault } = rendered
   const input = sealInput(
     id,
@@ -150,12 +152,12 @@ function planBirth(deps: StartDependencies, beginning: Beginning): Birth {
     ...{ rerunOf: rerun?.of ?? null, sensitive: [...new Set(sensitive)], ...input },
   }
   const texts = { workload: jsonText(input.workload), payload: jsonText(input.payload) }
-  return { origin, texts, ...(fault ? failedBirth(fault, now) : openBirth(deps, beginning, now)) }
+  return { origin, texts, ...(fault ? planFailed(fault, now) : planOpen(deps, beginning, now)) }
 }
 
-type Outset = Omit<Birth, 'origin' | 'texts'>
+type Outset = Omit<NewExecution, 'origin' | 'texts'>
 
-function openBirth({ keyRing = NO_KEYS }: StartDependencies, { id, playbook, rerun }: Beginning, now: Date): Outset {
+function planOpen({ keyRing = NO_KEYS }: StartDependencies, { id, playbook, rerun }: Beginning, now: Date): Outset {
   const first = rerun?.step ?? playbook.startStep
   const step = playbook.steps.find((candidate) => candidate.name === first)
   if (!step) throw new TransientError('VALIDATION', `the playbook has no step "${first}"`, { details: { field: 'fromStep' } })
@@ -178,10 +180,10 @@ function openBirth({ keyRing = NO_KEYS }: StartDependencies, { id, playbook, rer
 function firstArgs(id: ExecutionId, rerun: Beginning['rerun'], keyRing: KeyRing): { args: JsonObject; sealed: string | null } {
   const { args = {}, isArgsSensitive = false } = rerun ?? {}
   if (!isArgsSensitive) return { args, sealed: null }
-  return { args: {}, sealed: keyRing.seal({ args }, runPlace(id, 1)) }
+  return { args: {}, sealed: keyRing.seal({ args }, runLocation(id, 1)) }
 }
 
-function failedBirth(fault: TransientError, now: Date): Outset {
+function planFailed(fault: TransientError, now: Date): Outset {
   const { code, message } = fault
   return {
     ...{ status: 'failed', error: { code, message, step: null, attempt: null }, finishedAt: now, changes: [] },
@@ -194,7 +196,10 @@ function failedBirth(fault: TransientError, now: Date): Outset {
 }
 
 /** The clock stops an evaluation only when it does so twice: the machine may have hung. */
-function withSecondTry<T>({ elapsedMs = () => performance.now() }: StartDependencies, evaluate: (backstop: Backstop) => T): T {
+function withSecondTry<T>(
+  { elapsedMs = () => performance.now() }: StartDependencies,
+  evaluate: (evaluationLimits: EvaluationLimits) => T,
+): T {
   try {
     return evaluate({ elapsedMs, isLastTry: false, budget: createBudget() })
   } catch (error) {

@@ -1,5 +1,5 @@
 import { isLosslessNumber, type LosslessNumber } from '../../core/json.js'
-import { type Backstop, StepValue } from '../types.js'
+import { type EvaluationLimits, StepValue } from '../types.js'
 
 /** Base of every value that only exists inside the engine: none has members but those its own table names. */
 export abstract class Special {}
@@ -113,7 +113,7 @@ export interface NameSource {
   names(): Iterable<string>
   /** What `now()` gives. */
   now(): Date
-  readonly backstop: Backstop
+  readonly evaluationLimits: EvaluationLimits
 }
 
 export interface Scope {

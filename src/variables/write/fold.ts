@@ -3,8 +3,8 @@ import { TransientError } from '../../core/errors.js'
 import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '../../core/json.js'
 import type { VariableType } from '../../core/status.js'
 import { type KeyRing, sealedSize } from '../../sealing/key-ring.js'
+import { variableLocation } from '../../sealing/location.js'
 import { MASK } from '../../sealing/mask.js'
-import { variablePlace } from '../../sealing/place.js'
 import { tooLarge, VARIABLE_LIMITS, type VariableLimits } from '../limits.js'
 import type { ChangeRecord, VariableRecord, VariableWrite } from '../record.js'
 import type { WriteOutcome } from '../requests.js'
@@ -158,8 +158,8 @@ function sealTarget(
   { target, sealing: { execution, keyRing, revision } }: { readonly target: Target; readonly sealing: Sealing },
 ): Target {
   const isKept = target.value === MASK && before !== null && before.sealed !== null
-  const plain = isKept ? keyRing.open(before.sealed, variablePlace(execution.id, name, before.revision)) : target.value
-  return { ...target, value: MASK, sealed: keyRing.seal(plain, variablePlace(execution.id, name, revision)) }
+  const plain = isKept ? keyRing.open(before.sealed, variableLocation(execution.id, name, before.revision)) : target.value
+  return { ...target, value: MASK, sealed: keyRing.seal(plain, variableLocation(execution.id, name, revision)) }
 }
 
 /** UTF-8 length of the value as compact JSON, behind the mask, too. */

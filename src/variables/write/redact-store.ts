@@ -2,8 +2,8 @@
 import { parseJson } from '../../core/json.js'
 import type { Sql } from '../../db/database.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
+import { variableLocation } from '../../sealing/location.js'
 import { MASK } from '../../sealing/mask.js'
-import { variablePlace } from '../../sealing/place.js'
 import { keyOf } from '../key.js'
 import type { StoredChange } from './draft.js'
 
@@ -39,7 +39,7 @@ function redactWritten(changes: readonly StoredChange[], keyRing: KeyRing): Stor
       if (change.isBecomingSensitive) hidden.add(key)
       if (change.sealed !== null || !hidden.has(key)) return change
       if (operation === 'delete') return { ...change, sealed: '' }
-      return { ...change, value: MASK, sealed: keyRing.seal(value, variablePlace(executionId, name, revision)) }
+      return { ...change, value: MASK, sealed: keyRing.seal(value, variableLocation(executionId, name, revision)) }
     })
     .toReversed()
 }
@@ -85,7 +85,7 @@ function sealedRows(rows: readonly PlainRow[], keyRing: KeyRing): string {
   return JSON.stringify(
     rows.map(({ execution_id: id, name, revision, seq, value }) => ({
       ...{ execution_id: String(id), name, revision: Number(revision), seq },
-      sealed: value === null ? '' : keyRing.seal(parseJson(value), variablePlace(String(id), name, Number(revision))),
+      sealed: value === null ? '' : keyRing.seal(parseJson(value), variableLocation(String(id), name, Number(revision))),
     })),
   )
 }

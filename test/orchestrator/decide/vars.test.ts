@@ -27,7 +27,7 @@ function evaluate(count: number, { template, isLenient = false, isSensitive = fa
     at: `vars.v${index}`,
   }))
   const names = entries.map(({ name }) => name)
-  const more = { backstop: { ...CLOCK, budget: createBudget() } }
+  const more = { evaluationLimits: { ...CLOCK, budget: createBudget() } }
   const execution = isSensitive ? { sensitive: names } : {}
   const snapshot = snapshotOf({ steps: '- step: start', execution, more })
   return evaluateVars({ entries, snapshot, vars: {}, envelope: null, isSensitive: false, isLenient })

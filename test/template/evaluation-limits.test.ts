@@ -10,9 +10,9 @@ function clock(stepMs: number): { elapsedMs: () => number; looks: () => number }
   return { elapsedMs: () => stepMs * ++looks, looks: () => looks }
 }
 
-function thrown(template: string, backstop: { elapsedMs: () => number; isLastTry: boolean }): unknown {
+function thrown(template: string, evaluationLimits: { elapsedMs: () => number; isLastTry: boolean }): unknown {
   try {
-    renderTemplate(template, createContext({ backstop }))
+    renderTemplate(template, createContext({ evaluationLimits }))
   } catch (error) {
     return error
   }
@@ -26,7 +26,7 @@ describe('the clock behind the budgets', () => {
     expect(isTransientError(error)).toBe(false)
   })
 
-  it('is TEMPLATE_FORBIDDEN with a place at the last try, and without a backstop of its own', () => {
+  it('is TEMPLATE_FORBIDDEN with a place at the last try, and without a evaluationLimits of its own', () => {
     const error = thrown(`a\n${LONG}`, { ...clock(1001), isLastTry: true })
     expect(error).toMatchObject({ code: 'TEMPLATE_FORBIDDEN', details: { line: 2 } })
   })

@@ -23,7 +23,7 @@ type Origin = Pick<
 >
 
 /** All of a new execution, before any of it is written. */
-export interface Birth
+export interface NewExecution
   extends Pick<ExecutionRecord, 'status' | 'error' | 'finishedAt' | 'revision' | 'variableCount' | 'variableBytes'> {
   readonly origin: Origin
   /** As JSON; null for null. */
@@ -37,7 +37,7 @@ export interface Birth
 }
 
 /** New executions with their first events, visit and task: one statement, and so all of them or none. */
-const INSERT_BIRTHS = `
+const INSERT_EXECUTIONS = `
 WITH event AS (
   INSERT INTO transient.event (execution_id, seq, revision, name, data)
   SELECT execution_id, seq, revision, name, data::jsonb
@@ -62,25 +62,25 @@ FROM json_to_recordset($1::json) AS x (id bigint, status text, playbook_path tex
   sealed text, finished_at timestamptz)
 RETURNING ${STATE_COLUMNS}`
 
-/** Inserts new executions; answers them in the same order. */
-export async function insertBirths(sql: Sql, births: readonly Birth[]): Promise<ExecutionRecord[]> {
-  const visits = births.flatMap(({ origin, visit, events }) =>
+/** Inserts new executions; returns them in the same order. */
+export async function insertNewExecutions(sql: Sql, executions: readonly NewExecution[]): Promise<ExecutionRecord[]> {
+  const visits = executions.flatMap(({ origin, visit, events }) =>
     visit ? [{ id: origin.id, ...visit, openedSeq: events.length }] : [],
   )
   const rows = await sql.rows<ExecutionRow>(
-    INSERT_BIRTHS,
-    JSON.stringify(births.map(executionRow)),
-    JSON.stringify(births.flatMap(eventRows)),
+    INSERT_EXECUTIONS,
+    JSON.stringify(executions.map(executionRow)),
+    JSON.stringify(executions.flatMap(eventRows)),
     JSON.stringify(
       visits.map(({ id, step, args, sealed, openedSeq }) => ({
         ...{ execution_id: id, step, sealed, opened_seq: openedSeq },
         args: Object.keys(args).length === 0 ? null : stringifyJson(args),
       })),
     ),
-    JSON.stringify(births.flatMap(({ task }) => (task ? [newTaskRow(task)] : []))),
+    JSON.stringify(executions.flatMap(({ task }) => (task ? [newTaskRow(task)] : []))),
   )
   const inserted = new Map(rows.map((row) => [String(row.id), toExecution(row)]))
-  return births.map(({ origin: { id, workload, payload, inherited } }) => {
+  return executions.map(({ origin: { id, workload, payload, inherited } }) => {
     const execution = inserted.get(id)
     if (!execution) throw new Error(`execution ${id} was not inserted`)
     return { ...execution, workload: asStored(workload), payload: asStored(payload), inherited: asStored(inherited) }
@@ -92,7 +92,7 @@ export function jsonText(value: JsonValue): string | null {
   return value === null ? null : stringifyJson(value)
 }
 
-function executionRow({ origin, texts, visit, events, changes, ...state }: Birth) {
+function executionRow({ origin, texts, visit, events, changes, ...state }: NewExecution) {
   return {
     ...{ id: origin.id, playbook_path: origin.playbookPath, playbook_version: origin.playbookVersion },
     ...{ workload: texts.workload, payload: texts.payload, inherited: jsonText(origin.inherited) },
@@ -105,7 +105,7 @@ function executionRow({ origin, texts, visit, events, changes, ...state }: Birth
   }
 }
 
-function eventRows({ origin, events, revision }: Birth) {
+function eventRows({ origin, events, revision }: NewExecution) {
   return events.map(({ name, data }, index) => ({
     ...{ execution_id: origin.id, seq: index + 1, revision, name },
     data: data === null ? null : stringifyJson(data),
