@@ -3,9 +3,9 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth'
 import { TransientError } from '../core/errors.js'
 import type { JsonValue, LosslessNumber } from '../core/json.js'
 import { RIGHTS, type Right } from '../core/principal.js'
-import type { GraphQLContext } from './context.js'
+import { publicNameOf } from './printer.js'
+import type { GraphQLContext } from './request.js'
 import { RIGHTS_PLUGIN } from './rights-plugin.js'
-import { publicNameOf } from './text-schema.js'
 
 export interface SchemaTypes {
   Context: GraphQLContext
@@ -14,7 +14,7 @@ export interface SchemaTypes {
   AuthScopes: Record<Right | 'known', boolean>
   Scalars: {
     DateTime: { Input: Date; Output: Date }
-    // A decimal that a JavaScript number would round arrives with its digits (exact-numbers.ts).
+    // A decimal that a JavaScript number would round arrives with its digits (scalars.ts).
     Float: { Input: number | LosslessNumber; Output: number }
     ID: { Input: string; Output: string }
     JSON: { Input: JsonValue; Output: JsonValue }

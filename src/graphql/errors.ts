@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { GraphQLError, type GraphQLErrorOptions, type GraphQLFormattedError } from 'graphql'
+import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { isTransientError, type TransientError } from '../core/errors.js'
 
 /** Called with every fault of ours, with the id that the client got. */
@@ -92,4 +93,16 @@ function messageOf(error: unknown, known: TransientError): string {
 function isFaultOfRequest(error: GraphQLError): boolean {
   const { originalError } = error
   return originalError === undefined || (originalError instanceof GraphQLError && isFaultOfRequest(originalError))
+}
+
+/** Gives the errors of results their codes, and hides what clients may not see. Those of subscriptions: `watch-groups.ts`. */
+export function useClientErrors(toClientError: ToClientError): Plugin {
+  return {
+    onExecute: () => ({
+      onExecuteDone({ result, setResult }) {
+        if (isAsyncIterable(result) || !result.errors) return
+        setResult({ ...result, errors: result.errors.map(toClientError) })
+      },
+    }),
+  }
 }

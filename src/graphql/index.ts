@@ -15,7 +15,7 @@ import './types/variable.js'
 import './types/variable-watch.js'
 import './types/variable-writes.js'
 import { builder } from './builder.js'
-import { withExactNumbers } from './exact-numbers.js'
+import { withExactNumbers } from './scalars.js'
 
 /** The schema that schema.graphql prints. */
 export const schema = withExactNumbers(builder.toSchema({ sortSchema: false }))

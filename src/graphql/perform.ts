@@ -1,6 +1,6 @@
 import { type ExecutionResult, getOperationAST } from 'graphql'
 import type { GraphQLParams, YogaServerInstance } from 'graphql-yoga'
-import type { CallerContext } from './context.js'
+import type { CallerContext } from './request.js'
 import type { ResultMessage } from './result-stream.js'
 
 /** The GraphQL server: its plugins see every operation, whatever the transport. */

@@ -1,11 +1,9 @@
 import { isAsyncIterable } from 'graphql-yoga'
 import type { Session } from '../access/session.js'
-import { contextOf, signalOf } from './context.js'
 import type { ToClientError } from './errors.js'
-import { acceptedTypes, EVENTS_TYPE, GRAPHQL_TYPE, JSON_TYPE } from './media.js'
-import { readOperation } from './operation.js'
 import { type GraphQLServer, perform } from './perform.js'
 import { TOKEN_HEADER } from './plugins/single-connection.js'
+import { acceptedTypes, contextOf, EVENTS_TYPE, GRAPHQL_TYPE, JSON_TYPE, readOperation, signalOf } from './request.js'
 import { eventResponse, jsonResponse } from './response.js'
 
 interface PostOptions {

@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql'
 import { eventStream } from '../core/event-stream.js'
 import { ClientError } from './errors.js'
-import { EVENTS_TYPE, JSON_TYPE, type MediaType } from './media.js'
+import { EVENTS_TYPE, JSON_TYPE, type MediaType } from './request.js'
 import { stringifyResult } from './result.js'
 import { messageOf, ResultMessage } from './result-stream.js'
 

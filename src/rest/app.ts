@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { limitBody } from './body-limit.js'
+import { limitBody } from './body.js'
 import type { RestEnv, RestLogger } from './context.js'
 import { answerUnknownPath, createErrorHandler } from './problem.js'
 import { addAccessRoutes } from './routes/access.js'

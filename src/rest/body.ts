@@ -1,4 +1,5 @@
-import type { Context } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import type { z } from 'zod'
 import { parseShape } from '../contract/shape.js'
 import { TransientError } from '../core/errors.js'
@@ -48,4 +49,24 @@ export async function readOptionalJson<Schema extends z.ZodObject>(context: Cont
   if (text.trim() === '') return parseShape(schema, {})
   if (!isJsonMediaType(type)) throw unsupportedMediaType(type, ['application/json'])
   return parseShape(schema, parseJsonBody(text))
+}
+
+export const MAX_BODY_BYTES = 1024 * 1024
+
+/** A body over 1 MiB is refused, whether its length is announced or it comes in chunks. Throws TransientError TOO_LARGE. */
+export function limitBody(): MiddlewareHandler {
+  const chunked = bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => tooLarge(MAX_BODY_BYTES + 1) })
+  return (context, next) => {
+    // Hono's own look at a body makes a whole Request of what is often never read. What has no length is in chunks, or there is none;
+    // of the rest Node gives no more than was announced.
+    if (context.req.header('transfer-encoding') !== undefined) return chunked(context, next)
+    const announced = Number(context.req.header('content-length') ?? 0)
+    return announced > MAX_BODY_BYTES ? tooLarge(announced) : next()
+  }
+}
+
+function tooLarge(size: number): never {
+  throw new TransientError('TOO_LARGE', `The body has ${size} bytes or more, over the limit of ${MAX_BODY_BYTES}`, {
+    details: { limit: MAX_BODY_BYTES, size },
+  })
 }

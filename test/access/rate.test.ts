@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRate } from '../../src/access/rate.js'
+import { createRate } from '../../src/access/session.js'
 
 describe('a rate', () => {
   it('lets through so many a second, twice as many at once, and says when to come again', () => {

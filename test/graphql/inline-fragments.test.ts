@@ -1,8 +1,8 @@
 import { buildSchema, execute, parse, print, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { inlineFragments } from '../../src/graphql/inline-fragments.js'
+import { createTextPlanner } from '../../src/graphql/plugins/plain-selections.js'
 import { stringifyResult } from '../../src/graphql/result.js'
-import { createTextPlanner } from '../../src/graphql/text-plan.js'
 import { createRandom } from '../support/random.js'
 
 const schema = buildSchema(`

@@ -1,10 +1,10 @@
 import { type DocumentNode, type FieldNode, GraphQLError, type GraphQLSchema, getOperationAST, Kind, visit } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { LRUCache } from 'lru-cache'
-import type { GraphQLContext } from '../context.js'
 import type { ToClientError } from '../errors.js'
 import { hasListVariable } from '../input-cost.js'
 import { findOverLimits } from '../limits.js'
+import type { GraphQLContext } from '../request.js'
 
 /** All the texts that are kept, and the longest of them, in characters. */
 const MAX_TOTAL = 4 * 1024 * 1024

@@ -1,9 +1,15 @@
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { TransientError } from '../../core/errors.js'
-import type { CallerContext } from '../context.js'
 import { ClientError, type ToClientError } from '../errors.js'
-import { acceptedTypes, EVENTS_TYPE, GRAPHQL_TYPE, JSON_TYPE } from '../media.js'
-import { operationOfQuery, readOperation } from '../operation.js'
+import {
+  acceptedTypes,
+  type CallerContext,
+  EVENTS_TYPE,
+  GRAPHQL_TYPE,
+  JSON_TYPE,
+  operationOfQuery,
+  readOperation,
+} from '../request.js'
 import { eventResponse, jsonResponse, refusalOf } from '../response.js'
 import { messageOf } from '../result-stream.js'
 

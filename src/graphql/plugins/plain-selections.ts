@@ -1,8 +1,23 @@
-import { type DocumentNode, type ExecutionArgs, type FieldNode, type GraphQLSchema, visit } from 'graphql'
+import {
+  type DocumentNode,
+  defaultFieldResolver,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type FieldNode,
+  type GraphQLField,
+  GraphQLNonNull,
+  type GraphQLSchema,
+  Kind,
+  type SelectionNode,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { createProgress, resultOf } from '../carried-out.js'
-import type { GraphQLContext } from '../context.js'
-import { createTextPlanner } from '../text-plan.js'
+import { inlineFragments } from '../inline-fragments.js'
+import { createPrinter, type Printer, textFieldName, withTextFields } from '../printer.js'
+import type { GraphQLContext, Progress } from '../request.js'
+import { rememberSelection } from '../selection.js'
 
 /**
  * Executes documents whose plain selections are printed at once rather than resolved field by field, and keeps what a document's
@@ -43,4 +58,98 @@ function asksForSchema(document: DocumentNode): boolean {
     },
   })
   return isFound
+}
+
+/** How a valid document is executed. */
+export interface TextPlanner {
+  /** For execution alone: results go through `resultOf`. */
+  readonly schema: GraphQLSchema
+  /** The document with each field whose whole selection is plain replaced by its text field: then one leaf is resolved instead of all below. */
+  plan(document: DocumentNode): DocumentNode
+}
+
+/** Plans documents of one schema; its own schema has the text fields. */
+export function createTextPlanner(schema: GraphQLSchema): TextPlanner {
+  const printers = new WeakMap<FieldNode, Printer>()
+
+  function plan(document: DocumentNode): DocumentNode {
+    const inlined = inlineFragments(schema, document)
+    if (inlined === null) return document
+    const types = new TypeInfo(schema)
+    return visit(
+      inlined,
+      visitWithTypeInfo(types, {
+        OperationDefinition: ({ operation }) => (operation === 'subscription' ? false : undefined),
+        // What stands in one may be merged with what stands in another, once it is known which of them hold.
+        InlineFragment: () => false,
+        Field: (node, _key, siblings) => {
+          const [parent, field] = [types.getParentType(), types.getFieldDef()]
+          if (!parent || !field || !node.selectionSet || parent.name.startsWith('__')) return undefined
+          if (isMerged(node, siblings as readonly SelectionNode[])) return false
+          const printer = createPrinter(field.type, node, `${parent.name}.${field.name}`)
+          if (printer === null) return undefined
+          const textField = asTextField(node)
+          rememberSelection(textField, node)
+          printers.set(textField, printer)
+          return textField
+        },
+      }),
+    )
+  }
+
+  const planned = withTextFields(schema, (node) => printers.get(node))
+  keepCarriedOut(planned)
+  return { schema: planned, plan }
+}
+
+function asTextField({ selectionSet: _, ...node }: FieldNode): FieldNode {
+  const name = { kind: Kind.NAME, value: textFieldName(node.name.value) } as const
+  return { ...node, alias: node.alias ?? node.name, name }
+}
+
+/** Whether graphql-js may make one of a field and of what stands beside it. */
+function isMerged(node: FieldNode, siblings: readonly SelectionNode[]): boolean {
+  const key = (node.alias ?? node.name).value
+  return siblings.some((other) => other !== node && (other.kind !== Kind.FIELD || (other.alias ?? other.name).value === key))
+}
+
+export function createProgress(): Progress {
+  return { isStopped: false, required: new Set() }
+}
+
+/**
+ * For a schema that is used for execution alone: a mutation that is refused leaves the results before it, so that they can be reported.
+ * Changes the types of the schema given; `resultOf` makes of a result what the real types allow.
+ */
+export function keepCarriedOut(schema: GraphQLSchema): void {
+  for (const field of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+    if (!(field.type instanceof GraphQLNonNull)) continue
+    field.type = field.type.ofType
+    field.resolve = required(field.resolve ?? defaultFieldResolver)
+  }
+}
+
+type Resolve = NonNullable<GraphQLField<unknown, { readonly progress: Progress }>['resolve']>
+
+function required(resolve: Resolve): Resolve {
+  return async (source, args, context, info) => {
+    const { progress } = context
+    progress.required.add(String(info.path.key))
+    if (progress.isStopped) return null
+    try {
+      return await resolve(source, args, context, info)
+    } catch (error) {
+      progress.isStopped = true
+      throw error
+    }
+  }
+}
+
+/** The result as the schema has it: with `data: null` when a mutation whose field is not nullable was refused, and what was carried out before it beside the errors. */
+export function resultOf(result: ExecutionResult, { required }: Progress): ExecutionResult {
+  const { data } = result
+  if (!data || ![...required].some((key) => data[key] === null)) return result
+  const completed = Object.entries(data).filter(([, value]) => value !== null)
+  if (completed.length === 0) return { ...result, data: null }
+  return { ...result, data: null, extensions: { ...result.extensions, completed: Object.fromEntries(completed) } }
 }

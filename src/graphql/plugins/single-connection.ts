@@ -3,12 +3,10 @@ import { createHandler, type Request as StreamRequest, type Response as StreamRe
 import { isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { TransientError } from '../../core/errors.js'
 import { eventStream } from '../../core/event-stream.js'
-import type { CallerContext } from '../context.js'
 import type { ToClientError } from '../errors.js'
 import { LIMITS } from '../limits.js'
-import { EVENTS_TYPE } from '../media.js'
-import { readOperation } from '../operation.js'
 import { type GraphQLServer, type Performed, perform } from '../perform.js'
+import { type CallerContext, EVENTS_TYPE, readOperation } from '../request.js'
 import { jsonResponse } from '../response.js'
 import { messageOf, ResultMessage } from '../result-stream.js'
 

@@ -1,9 +1,9 @@
 import { type ExecutionArgs, type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { createWatchGroups } from '../../variables/watch/watch-groups.js'
-import { ALWAYS_THERE, type GraphQLContext } from '../context.js'
 import type { ToClientError } from '../errors.js'
 import { groupOf } from '../group-key.js'
+import { ALWAYS_THERE, type GraphQLContext } from '../request.js'
 import {
   failedStream,
   iterateMessages,

@@ -4,7 +4,7 @@ import { isTransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { VariableRecord } from '../../variables/record.js'
 import { builder } from '../builder.js'
-import type { GraphQLContext } from '../context.js'
+import type { GraphQLContext } from '../request.js'
 
 const typenames = new WeakMap<object, 'Execution' | 'Playbook' | 'Variable'>()
 

@@ -2,8 +2,8 @@ import type { ObjectRef } from '@pothos/core'
 import type { GraphQLResolveInfo } from 'graphql'
 import type { Page, PageRequest } from '../../core/cursor.js'
 import { builder } from '../builder.js'
-import type { GraphQLContext } from '../context.js'
 import { PLAIN } from '../printer.js'
+import type { GraphQLContext } from '../request.js'
 import { isSelected } from '../selection.js'
 
 type Types = typeof builder.$inferSchemaTypes

@@ -16,10 +16,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseJson, stringifyJson } from '../../src/core/json.js'
 import { createClientErrors } from '../../src/graphql/errors.js'
 import { useDocuments } from '../../src/graphql/plugins/documents.js'
+import { createTextPlanner } from '../../src/graphql/plugins/plain-selections.js'
 import { PLAIN } from '../../src/graphql/printer.js'
 import { stringifyResult } from '../../src/graphql/result.js'
 import { RIGHTS_PLUGIN } from '../../src/graphql/rights-plugin.js'
-import { createTextPlanner } from '../../src/graphql/text-plan.js'
 import { type InProcessServer, startInProcess } from './server.js'
 
 let server: InProcessServer

@@ -1,8 +1,61 @@
+import { setMaxListeners } from 'node:events'
 import { GraphQLError } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
+import { LRUCache } from 'lru-cache'
+import type { Session } from '../access/session.js'
 import { TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import { parseJsonBody, readBodyText } from '../core/json-body.js'
+import type { Services } from '../orchestrator/services.js'
+import type { WatchPosition } from './result-stream.js'
+
+/** What the transports give along with an operation. */
+export interface CallerContext {
+  /** Who calls. */
+  readonly session: Session
+  /** The session's: every call is checked. */
+  readonly services: Services
+  /** What change log and audit say of the caller. */
+  readonly actor: string
+  /** Aborted when the caller has left: what is still read for it need not be. Most operations never ask for it. */
+  readonly signal: () => AbortSignal
+  /** False where the response is one JSON text: nothing can be watched there. */
+  readonly takesEvents?: boolean
+}
+
+/** How far the mutations of one document have come. */
+export interface Progress {
+  /** A mutation whose field is not nullable was refused: those after it are not carried out. */
+  isStopped: boolean
+  /** The keys of mutations whose fields are not nullable. */
+  readonly required: Set<string>
+}
+
+/** What every resolver gets. */
+export interface GraphQLContext extends CallerContext {
+  /** What was asked; variables hold every digit (core/json). */
+  readonly params: GraphQLParams
+  /** How far the document's mutations have come. */
+  readonly progress?: Progress
+  /** Of a subscription: where it goes on, and how far it came. */
+  readonly position?: WatchPosition
+}
+
+export function contextOf(session: Session, signal: () => AbortSignal): CallerContext {
+  return { session, services: session.services, actor: session.principal.actor, signal }
+}
+
+/** The signal of a request, or of anything else that has a signal which as many listen to as there are reads at the same time. */
+export function signalOf(caller: { readonly signal: AbortSignal }): () => AbortSignal {
+  return () => {
+    const { signal } = caller
+    setMaxListeners(0, signal)
+    return signal
+  }
+}
+
+/** Of what many callers share, or nobody waits for. */
+export const ALWAYS_THERE = signalOf(new AbortController())
 
 const KEYS = new Set(['query', 'variables', 'operationName', 'extensions'])
 
@@ -75,4 +128,44 @@ function isJsonType(header: string | null): boolean {
     .map((part) => part.trim())
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.replaceAll('"', '')
   return type === 'application/json' && (charset === undefined || charset === 'charset=utf-8')
+}
+
+export const JSON_TYPE = 'application/json'
+export const GRAPHQL_TYPE = 'application/graphql-response+json'
+export const EVENTS_TYPE = 'text/event-stream'
+
+export type MediaType = typeof JSON_TYPE | typeof GRAPHQL_TYPE | typeof EVENTS_TYPE
+
+/** The media types that an Accept header allows, the best first. None given: application/json. */
+export function acceptedTypes(header: string | null): readonly MediaType[] {
+  const known = KNOWN.get(header ?? '')
+  if (known !== undefined) return known
+  const types = parse(header ?? '')
+  KNOWN.set(header ?? '', types)
+  return types
+}
+
+/** Clients send the same few headers again and again. */
+const KNOWN = new LRUCache<string, readonly MediaType[]>({ max: 100 })
+
+function parse(header: string): MediaType[] {
+  if (header.trim() === '') return [JSON_TYPE]
+  const ranges = header
+    .toLowerCase()
+    .split(',')
+    .map((range) => {
+      const [type = '', ...parameters] = range.split(';').map((part) => part.trim())
+      const quality = Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1)
+      return { type, quality }
+    })
+    .filter(({ quality }) => quality > 0)
+    .sort((left, right) => right.quality - left.quality)
+  return [...new Set(ranges.flatMap(({ type }) => matching(type)))]
+}
+
+function matching(range: string): MediaType[] {
+  if (range === '*/*') return [JSON_TYPE, GRAPHQL_TYPE, EVENTS_TYPE]
+  if (range === 'application/*') return [JSON_TYPE, GRAPHQL_TYPE]
+  if (range === 'text/*') return [EVENTS_TYPE]
+  return [JSON_TYPE, GRAPHQL_TYPE, EVENTS_TYPE].filter((type): type is MediaType => type === range)
 }
