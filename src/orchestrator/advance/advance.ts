@@ -136,12 +136,8 @@ async function openDrafts(tx: Sql, { batch, deps, locked, work }: Opening): Prom
       drafts.get(execution.id) ??
       createDraft({
         ...{ playbook: known.playbook, execution: { ...execution, ...known.input }, env: deps.env },
-        ...{
-          evaluationLimits: batch.evaluationLimits,
-          keyRing: deps.keyRing ?? NO_KEYS,
-          declared: known.declared,
-          sensitive: known.sensitive,
-        },
+        ...{ evaluationLimits: batch.evaluationLimits, keyRing: deps.keyRing ?? NO_KEYS },
+        ...{ declared: known.declared, sensitive: known.sensitive },
         liveVisits: found?.liveVisits ?? 0,
       })
     drafts.set(execution.id, draft)
