@@ -41,8 +41,8 @@ export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): P
   const found = await rowsByKey<EventRow>(sql, {
     ...keyed,
     text: `SELECT seq, revision, name, step, run, attempt, data::text AS data, occurred_at FROM transient.event
-      WHERE ${scope} AND seq > $${keyed.keyTypes.length + 1}::bigint ORDER BY seq LIMIT ${size + 1}`,
-    rest: [after?.[0] ?? '0'],
+      WHERE ${scope} AND seq > $${keyed.keyTypes.length + 1}::bigint ORDER BY seq LIMIT $${keyed.keyTypes.length + 2}::integer`,
+    rest: [after?.[0] ?? '0', size + 1],
   })
   return queries.map(({ executionId }, index) => () => {
     const rows = found[index] ?? []

@@ -136,8 +136,8 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
   const found = await rowsByKey<StepRow>(sql, {
     ...keyed,
     text: `SELECT ${STEP_COLUMNS} FROM transient.step_run
-      WHERE ${scope} AND ${order} > $${keyed.keyTypes.length + 1}::integer ORDER BY ${order} LIMIT ${size + 1}`,
-    rest: [after?.[0] ?? '-1'],
+      WHERE ${scope} AND ${order} > $${keyed.keyTypes.length + 1}::integer ORDER BY ${order} LIMIT $${keyed.keyTypes.length + 2}::integer`,
+    rest: [after?.[0] ?? '-1', size + 1],
   })
   return found.map((rows, index) => () => {
     const shown = rows.slice(0, size)

@@ -15,8 +15,7 @@ import { createDispatcher } from './run/dispatch.js'
 import { createExecutionLookup } from './run/lookup.js'
 import { createEmbeddedWorker, embeddedWorkerId } from './run/worker.js'
 import { planRerun } from './start/rerun.js'
-import { beginExecution, payloadOf } from './start/start.js'
-import { createStartQueue } from './start/start-queue.js'
+import { beginExecution, createStartQueue, payloadOf } from './start/start.js'
 
 /** Work of the orchestrator's own holds no worker, and what comes at the same time shares a transaction. */
 const SYSTEM_CONCURRENCY = 64

@@ -225,19 +225,8 @@ function preparing({ limits, clock }: AdvanceDependencies): AdvanceOptions {
 function virtualTask(draft: Draft, run: number): TaskRecord {
   return {
     ...{ executionId: draft.execution.id, run, attempt: 1, pool: SYSTEM_POOL, kind: 'step', status: 'open' },
-    ...{
-      notBefore: new Date(0),
-      leaseUntil: null,
-      token: null,
-      workerId: null,
-      deliveries: 0,
-      claimedAt: null,
-      deadline: null,
-      faults: 0,
-      childId: null,
-      input: null,
-      sealed: null,
-    },
+    ...{ notBefore: new Date(0), leaseUntil: null, token: null, workerId: null, deliveries: 0, claimedAt: null, deadline: null },
+    ...{ faults: 0, childId: null, input: null, sealed: null },
   }
 }
 

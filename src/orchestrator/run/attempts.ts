@@ -133,7 +133,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     return { isAccepted, revision }
   }
 
-  async function held(ticket: TaskTicket, touch: (key: TaskKey) => Promise<TaskRecord | null>): Promise<TaskRecord> {
+  async function leased(ticket: TaskTicket, touch: (key: TaskKey) => Promise<TaskRecord | null>): Promise<TaskRecord> {
     const key = ticketKey(ticket)
     const task = await touch(key)
     if (task) return task
@@ -141,19 +141,19 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     throw new TransientError('CONFLICT', `task "${ticket.taskId}" is no longer held by this worker: stop it`)
   }
 
-  const extend = (ticket: TaskTicket) => held(ticket, (key) => extendLease(db, key, { token: ticket.token, leaseMs }))
+  const extend = (ticket: TaskTicket) => leased(ticket, (key) => extendLease(db, key, { token: ticket.token, leaseMs }))
 
   return {
     begin,
     extend,
-    heartbeat: async (ticket) => heldTask({ db, leaseMs, keyRing }, await extend(ticket)),
+    heartbeat: async (ticket) => leasedTask({ db, leaseMs, keyRing }, await extend(ticket)),
     async release(ticket) {
       const task = await releaseLease(db, ticketKey(ticket), ticket.token)
       // The bus is told by nobody here, as this process is about to end: the relays of the others do it.
       if (task) await forgetEnsured(db, [task])
       return task
     },
-    giveBack: (ticket) => held(ticket, (key) => releaseLease(db, key, ticket.token)),
+    giveBack: (ticket) => leased(ticket, (key) => releaseLease(db, key, ticket.token)),
     async complete(request) {
       const key = ticketKey(request)
       const isExpected = (task: TaskRecord, isOverdue: boolean) => {
@@ -226,23 +226,23 @@ function idempotencyKeyOf(run: RunState): string {
   return `${run.executionId}:${run.step}:${run.visit}:${run.iteration ?? ''}`
 }
 
-interface Holding {
+interface Leasing {
   readonly db: Database
   readonly leaseMs: number
   readonly keyRing: KeyRing
 }
 
-/** A task that a remote worker holds, as it was given to it. */
-async function heldTask({ db, leaseMs, keyRing }: Holding, task: TaskRecord): Promise<ClaimedTask> {
+/** A task that a remote worker has leased, as it was given to it. */
+async function leasedTask({ db, leaseMs, keyRing }: Leasing, task: TaskRecord): Promise<ClaimedTask> {
   const run = await loadRun(db, task.executionId, task.run)
   const call = inputOf(task, keyRing) as unknown as Decision['call']
   if (!run || !call) throw new TransientError('CONFLICT', `task "${formatTaskId(task)}" is held by the server itself`)
   return claimedTask({ run, task }, { ...call, leaseMs })
 }
 
-type HeldCall = NonNullable<Decision['call']> & { readonly leaseMs: number }
+type LeasedCall = NonNullable<Decision['call']> & { readonly leaseMs: number }
 
-function claimedTask({ task, run }: Pick<Snapshot, 'task' | 'run'>, call: HeldCall): ClaimedTask {
+function claimedTask({ task, run }: Pick<Snapshot, 'task' | 'run'>, call: LeasedCall): ClaimedTask {
   return {
     id: formatTaskId(task),
     executionId: task.executionId,

@@ -1,7 +1,9 @@
+import { createCommitQueue } from '../../commit/queue.js'
 import { TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../../core/json.js'
 import { isStorableText } from '../../core/text.js'
+import type { Database } from '../../db/database.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import { readExecution } from '../../executions/record-store.js'
 import type { Playbook } from '../../playbook/model.js'
@@ -20,10 +22,13 @@ import type { StartRequest } from '../orchestrator.js'
 import { insertNewExecutions, jsonText, type NewExecution } from './new-execution-store.js'
 import { renderWorkload } from './render-workload.js'
 import { openPayload, sealInput, sealPayload } from './sealed-input.js'
-import type { InsertExecution } from './start-queue.js'
 import { claimIdempotencyKey, findIdempotent, type IdempotentRow } from './start-store.js'
 
 const MAX_KEY_LENGTH = 255
+/** Executions in one statement, at most, and the characters of what they were given. */
+const MAX_EXECUTIONS = 64
+const MAX_SIZE = 1024 * 1024
+const MAX_STATEMENTS = 2
 
 export interface Beginning {
   readonly id: ExecutionId
@@ -62,6 +67,20 @@ export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 
     /** Those that come at the same time share a statement. */
     readonly insert: InsertExecution
   }
+
+type InsertExecution = (planned: NewExecution) => Promise<ExecutionRecord>
+
+/** Group commit of starts: executions that begin at the same time share a statement. */
+export function createStartQueue(db: Database): InsertExecution {
+  const queue = createCommitQueue<NewExecution, ExecutionRecord>({
+    executionOf: ({ origin }) => origin.id,
+    sizeOf: ({ texts: { workload, payload } }) =>
+      Math.max(MAX_SIZE / MAX_EXECUTIONS, (workload?.length ?? 0) + (payload?.length ?? 0)),
+    ...{ maxSize: MAX_SIZE, maxTransactions: MAX_STATEMENTS },
+    commit: async (executions) => (await insertNewExecutions(db, executions)).map((value) => ({ value })),
+  })
+  return queue.push
+}
 
 /**
  * Creates an execution with its first task, in one transaction. Idempotent by the execution's id, and by the
