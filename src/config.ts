@@ -1,7 +1,9 @@
-import { type EncryptionKeySetting, encryptionKeys } from './config/encryption.js'
-import { type JwtConfig, jwtConfig } from './config/jwt.js'
-import { createReader, type Environment, listOf, type Reader, type Setting } from './config/reader.js'
-import { SETTINGS } from './config/settings.js'
+import type { z } from 'zod'
+import type { EncryptionKeySetting } from './config/encryption.js'
+import { checkJwt, hasJwt, type JwtConfig, jwtConfig } from './config/jwt.js'
+import { type Environment, readSettings } from './config/read.js'
+import { CLIENT_SETTINGS, SERVER_SETTINGS, type ServerSettings, TOOL_SETTINGS, type ToolSettings } from './config/settings.js'
+import { databaseIdentity, isLoopback } from './config/types.js'
 import type { JsonValue } from './core/json.js'
 
 /** Every setting of the service. Filled by `loadConfig(env)`, the only reader of process.env. */
@@ -36,7 +38,7 @@ export interface Config {
   /** The values of the variables that `templateEnv` names: what templates see as `env`. */
   readonly templateEnvValues: Readonly<Record<string, string>>
   readonly python: string
-  readonly pythonSandbox: PythonSandbox
+  readonly pythonSandbox: ServerSettings['PYTHON_SANDBOX']
   readonly pythonMemoryMib: number
   readonly historyLimit: number
   readonly retentionDays: number
@@ -50,26 +52,27 @@ export interface Config {
   readonly logLevel: string
 }
 
-export type { Setting } from './config/reader.js'
-export { SETTINGS } from './config/settings.js'
+export { ConfigError } from './config/read.js'
+export { isLoopback } from './config/types.js'
 
-/** All that is wrong with the settings, at once. */
-export class ConfigError extends Error {
-  readonly faults: readonly string[]
-
-  constructor(faults: readonly string[]) {
-    super(`The settings cannot be used:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`)
-    this.name = 'ConfigError'
-    this.faults = faults
-  }
+export interface Setting {
+  readonly name: string
+  readonly fallback: string
+  readonly description: string
 }
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i
+/** Every setting, as `transient serve --help` lists them. */
+export const SETTINGS = settingsOf(SERVER_SETTINGS.shape)
 
-/** Whether only this machine can reach an address. */
-export function isLoopback(host: string): boolean {
-  return LOOPBACK.test(host)
+/** The settings that `transient worker` takes from the environment. */
+export const WORKER_SETTINGS = settingsOf(TOOL_SETTINGS.shape)
+
+function settingsOf(shape: Readonly<Record<string, z.ZodPrefault>>): Setting[] {
+  return Object.entries(shape).map(([name, { def, description = '' }]) => ({
+    name,
+    fallback: String(def.defaultValue),
+    description,
+  }))
 }
 
 /**
@@ -77,131 +80,72 @@ export function isLoopback(host: string): boolean {
  * @throws ConfigError with all faults together
  */
 export function loadConfig(env: Environment = process.env): Config {
-  const reader = createReader(env, SETTINGS)
-  const { text, integer, seconds, list, flag } = reader
-  const templateEnv = list('TEMPLATE_ENV')
-  const config: Config = {
-    host: text('HOST'),
-    port: integer('PORT', 0, 65_535),
-    dataDir: text('DATA_DIR'),
-    databaseUrl: postgresUrl(reader),
-    natsUrl: natsUrl(reader),
-    natsPrefix: text('NATS_PREFIX'),
-    natsReplicas: integer('NATS_REPLICAS', 1, 5),
-    adminKey: reader.textOrFile('ADMIN_KEY') || null,
-    workerKey: reader.textOrFile('WORKER_KEY') || null,
-    jwt: jwtConfig(reader),
-    encryptionKeys: encryptionKeys(reader),
-    corsOrigins: origins(reader),
-    rateLimit: integer('RATE_LIMIT', 0, 1_000_000),
-    auditDays: integer('AUDIT_DAYS', 1, 36_500),
-    allowInsecure: flag('ALLOW_INSECURE'),
-    ...toolConfig(reader),
+  const given = readSettings(CHECKED_SETTINGS, env)
+  const templateEnv = given.TEMPLATE_ENV
+  return {
+    host: given.HOST,
+    port: given.PORT,
+    dataDir: given.DATA_DIR,
+    databaseUrl: given.DATABASE_URL,
+    natsUrl: given.NATS_URL,
+    natsPrefix: given.NATS_PREFIX,
+    natsReplicas: given.NATS_REPLICAS,
+    adminKey: given.ADMIN_KEY,
+    workerKey: given.WORKER_KEY,
+    jwt: jwtConfig(given),
+    encryptionKeys: given.ENCRYPTION_KEYS,
+    corsOrigins: given.CORS_ORIGINS,
+    rateLimit: given.RATE_LIMIT,
+    auditDays: given.AUDIT_DAYS,
+    allowInsecure: given.ALLOW_INSECURE,
+    ...toolConfig(given),
     templateEnv,
     templateEnvValues: Object.fromEntries(templateEnv.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
-    historyLimit: integer('HISTORY_LIMIT', 1, 1_000_000_000),
-    retentionDays: integer('RETENTION_DAYS', 0, 36_500),
-    stepLimit: integer('STEP_LIMIT', 1, 10_000_000),
-    stepTimeoutMs: seconds('STEP_TIMEOUT', 86_400),
-    childDepth: integer('CHILD_DEPTH', 0, 100),
-    leaseMs: seconds('LEASE_SECONDS', 3_600),
-    maxDeliveries: integer('MAX_DELIVERIES', 1, 1_000_000),
-    concurrency: integer('CONCURRENCY', 0, 1_000),
-    logLevel: text('LOG_LEVEL'),
+    historyLimit: given.HISTORY_LIMIT,
+    retentionDays: given.RETENTION_DAYS,
+    stepLimit: given.STEP_LIMIT,
+    stepTimeoutMs: given.STEP_TIMEOUT,
+    childDepth: given.CHILD_DEPTH,
+    leaseMs: given.LEASE_SECONDS,
+    maxDeliveries: given.MAX_DELIVERIES,
+    concurrency: given.CONCURRENCY,
+    logLevel: given.LOG_LEVEL,
   }
-  checkTogether(config, reader.fault)
-  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
-  return config
 }
 
-/** What several settings say together. */
-function checkTogether(config: Config, fault: (message: string) => void): void {
-  if (!LOG_LEVELS.includes(config.logLevel)) fault(`LOG_LEVEL: "${config.logLevel}" is none of ${LOG_LEVELS.join(', ')}`)
-  checkKeys(config, fault)
-  if (!/^[A-Za-z0-9_-]{0,50}$/.test(config.natsPrefix)) {
-    fault('NATS_PREFIX: may hold letters, digits, _ and - only, at most 50')
+/** With what several settings say together. */
+const CHECKED_SETTINGS = SERVER_SETTINGS.superRefine((given, { addIssue }) => {
+  const fault = (name: string, message: string) => addIssue({ code: 'custom', path: [name], message })
+  const hasKey = given.ADMIN_KEY !== null || hasJwt(given)
+  checkJwt(given, fault)
+  checkWorkerKey(given, hasKey, fault)
+  if (!isLoopback(given.HOST) && !hasKey && !given.ALLOW_INSECURE) {
+    const reached = `${given.HOST} can be reached from other machines, and playbooks run code. Set ADMIN_KEY (or ADMIN_KEY_FILE) so that `
+    fault('HOST', `${reached}every caller needs a key, or HOST=127.0.0.1; ALLOW_INSECURE=1 listens without a key anyway`)
   }
-  if (!isLoopback(config.host) && !hasCredential(config) && !config.allowInsecure) {
-    fault(
-      `HOST: ${config.host} can be reached from other machines, and playbooks run code. Set ADMIN_KEY (or ADMIN_KEY_FILE) so that ` +
-        'every caller needs a key, or HOST=127.0.0.1; ALLOW_INSECURE=1 listens without a key anyway',
-    )
-  }
-  const own = config.databaseUrl === null ? null : databaseIdentity(config.databaseUrl)
-  for (const [name, url] of config.connections) {
+  const own = given.DATABASE_URL === null ? null : databaseIdentity(given.DATABASE_URL)
+  for (const [name, url] of given.CONNECTIONS) {
     if (own !== null && databaseIdentity(url) === own) {
-      fault(`CONNECTIONS: "${name}" is the product's own database (DATABASE_URL); give postgres steps one of their own`)
+      fault('CONNECTIONS', `"${name}" is the product's own database (DATABASE_URL); give postgres steps one of their own`)
     }
   }
-}
+})
 
-function checkKeys(config: Config, fault: (message: string) => void): void {
-  const { adminKey, workerKey } = config
-  for (const [name, key] of Object.entries({ ADMIN_KEY: adminKey, WORKER_KEY: workerKey })) {
-    if (key !== null && key.length < 16) fault(`${name}: a key needs at least 16 characters`)
+function checkWorkerKey(
+  { ADMIN_KEY, WORKER_KEY }: ServerSettings,
+  hasKey: boolean,
+  fault: (name: string, message: string) => void,
+): void {
+  if (WORKER_KEY === null) return
+  if (WORKER_KEY === ADMIN_KEY) {
+    fault('WORKER_KEY', 'it is ADMIN_KEY; workers run the code of playbooks, give them a key of their own')
   }
-  if (workerKey === null) return
-  if (workerKey === adminKey)
-    fault('WORKER_KEY: it is ADMIN_KEY; workers run the code of playbooks, give them a key of their own')
-  if (!hasCredential(config)) fault('WORKER_KEY: without ADMIN_KEY or JWT_* nobody but workers could call; set one of them, too')
+  if (!hasKey) fault('WORKER_KEY', 'without ADMIN_KEY or JWT_* nobody but workers could call; set one of them, too')
 }
 
 /** Whether the settings hold a credential, so that every caller needs one. Keys of the database come on top. */
 export function hasCredential({ adminKey, jwt }: Pick<Config, 'adminKey' | 'jwt'>): boolean {
   return adminKey !== null || jwt !== null
-}
-
-function origins(reader: Reader): string[] {
-  const given = reader.list('CORS_ORIGINS')
-  for (const origin of given) {
-    const isOrigin = /^https?:\/\//.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
-    if (!isOrigin)
-      reader.fault(`CORS_ORIGINS: "${origin}" is not an origin like https://console.example (scheme, host and port only)`)
-  }
-  return given
-}
-
-function postgresUrl(reader: Reader): string | null {
-  const url = reader.textOrFile('DATABASE_URL')
-  if (url === '') return null
-  if (databaseIdentity(url) === null) reader.fault('DATABASE_URL: not a postgresql:// URL')
-  return url
-}
-
-function natsUrl(reader: Reader): string | null {
-  const urls = listOf(reader.textOrFile('NATS_URL'))
-  const isRight = (url: string) => /^(nats|tls):\/\/[^/]+/.test(url) && URL.canParse(url)
-  // The URL itself may hold a password.
-  if (!urls.every(isRight)) reader.fault('NATS_URL: not a nats:// (or tls://) URL, or several by comma')
-  return urls.length === 0 ? null : urls.join(',')
-}
-
-const PYTHON_SANDBOXES = ['auto', 'required', 'off'] as const
-type PythonSandbox = (typeof PYTHON_SANDBOXES)[number]
-
-function pythonSandbox(reader: Reader): PythonSandbox {
-  const found = PYTHON_SANDBOXES.find((name) => name === reader.text('PYTHON_SANDBOX'))
-  if (found === undefined) reader.fault(`PYTHON_SANDBOX: none of ${PYTHON_SANDBOXES.join(', ')}`)
-  return found ?? 'required'
-}
-
-function connections(reader: Reader): Map<string, string> {
-  const entries = Object.entries(reader.object('CONNECTIONS', reader.textOrFile('CONNECTIONS')))
-  return new Map(
-    entries.flatMap(([name, url]) => {
-      if (typeof url === 'string' && databaseIdentity(url) !== null) return [[name, url] as const]
-      reader.fault(`CONNECTIONS: "${name}" is not a postgresql:// URL`)
-      return []
-    }),
-  )
-}
-
-/** Host, port and database of a URL, spelt alike for alike databases; null when it is not a PostgreSQL URL. */
-function databaseIdentity(text: string): string | null {
-  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text)) return null
-  const url = new URL(text)
-  const host = url.hostname === '' || isLoopback(url.hostname) ? 'localhost' : url.hostname.toLowerCase()
-  return `${host}:${url.port || '5432'}${decodeURIComponent(url.pathname === '/' ? `/${url.username}` : url.pathname)}`
 }
 
 /** What tools need in any process that runs them. */
@@ -210,33 +154,22 @@ export type ToolConfig = Pick<
   'connections' | 'credentials' | 'python' | 'pythonSandbox' | 'pythonMemoryMib' | 'allowHosts'
 >
 
-/** The settings that `transient worker` takes from the environment. */
-export const WORKER_SETTINGS: readonly Setting[] = SETTINGS.filter(({ name }) =>
-  [
-    ...['ALLOW_HOSTS', 'CONNECTIONS', 'CONNECTIONS_FILE', 'CREDENTIALS', 'CREDENTIALS_FILE'],
-    ...['PYTHON', 'PYTHON_SANDBOX', 'PYTHON_MEMORY_MB'],
-  ].includes(name),
-)
-
 /**
  * Reads the settings of a worker process; those of the server do not concern it.
  * @throws ConfigError with all faults together
  */
 export function loadToolConfig(env: Environment = process.env): ToolConfig {
-  const reader = createReader(env, SETTINGS)
-  const config = toolConfig(reader)
-  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
-  return config
+  return toolConfig(readSettings(TOOL_SETTINGS, env))
 }
 
-function toolConfig(reader: Reader): ToolConfig {
+function toolConfig(given: ToolSettings): ToolConfig {
   return {
-    allowHosts: reader.list('ALLOW_HOSTS'),
-    connections: connections(reader),
-    credentials: new Map(Object.entries(reader.object('CREDENTIALS', reader.textOrFile('CREDENTIALS')))),
-    python: reader.text('PYTHON'),
-    pythonSandbox: pythonSandbox(reader),
-    pythonMemoryMib: reader.integer('PYTHON_MEMORY_MB', 64, 1_048_576),
+    allowHosts: given.ALLOW_HOSTS,
+    connections: given.CONNECTIONS,
+    credentials: given.CREDENTIALS,
+    python: given.PYTHON,
+    pythonSandbox: given.PYTHON_SANDBOX,
+    pythonMemoryMib: given.PYTHON_MEMORY_MB,
   }
 }
 
@@ -253,10 +186,8 @@ export interface ClientConfig {
  * @throws ConfigError when the file cannot be read
  */
 export function loadClientConfig(env: Environment = process.env): ClientConfig {
-  const reader = createReader(env, SETTINGS)
-  const key = reader.textOrFile('TRANSIENT_KEY') || null
-  if (reader.faults.length > 0) throw new ConfigError(reader.faults)
-  return { url: reader.text('TRANSIENT_URL') || 'http://127.0.0.1:4000', key, isColorful: !env['NO_COLOR'] }
+  const given = readSettings(CLIENT_SETTINGS, env)
+  return { url: given.TRANSIENT_URL, key: given.TRANSIENT_KEY || null, isColorful: !env['NO_COLOR'] }
 }
 
 const PROGRAM_NEEDS = /^(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|USER|SSL_CERT_FILE|SSL_CERT_DIR|LD_LIBRARY_PATH|PYENV_\w+)$/

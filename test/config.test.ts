@@ -114,8 +114,8 @@ describe('loadConfig', () => {
     expect(faults({ NATS_URL: 'http://localhost:4222' })).toEqual([expect.stringContaining('NATS_URL')])
     expect(faults({ NATS_URL: 'nats://a,localhost', NATS_PREFIX: 'a.b', NATS_REPLICAS: '0' })).toEqual([
       expect.stringContaining('NATS_URL'),
-      expect.stringContaining('NATS_REPLICAS'),
       expect.stringContaining('NATS_PREFIX'),
+      expect.stringContaining('NATS_REPLICAS'),
     ])
   })
 

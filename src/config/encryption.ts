@@ -1,4 +1,4 @@
-import type { Reader } from './reader.js'
+import { parsed } from './types.js'
 
 /** One key of AES-256 for sensitive values. */
 export interface EncryptionKeySetting {
@@ -10,12 +10,12 @@ const KEY_BYTES = 32
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/
 
 /** ENCRYPTION_KEYS: `id:base64 of 32 bytes`, by comma or line; the first one encrypts. Faults never show a key. */
-export function encryptionKeys(reader: Reader): EncryptionKeySetting[] {
-  const entries = reader.textOrFile('ENCRYPTION_KEYS').split(/[,\n]/)
+export const encryptionKeys = parsed((given, onFault): EncryptionKeySetting[] => {
+  const entries = given.split(/[,\n]/)
   const keys: EncryptionKeySetting[] = []
   for (const [index, entry] of entries.map((text) => text.trim()).entries()) {
     if (entry === '') continue
-    const fault = (what: string) => reader.fault(`ENCRYPTION_KEYS: entry ${index + 1} ${what}`)
+    const fault = (what: string) => onFault(`entry ${index + 1} ${what}`)
     const [id = '', text = '', ...rest] = entry.split(':')
     const key = Buffer.from(text, 'base64')
     if (rest.length > 0 || !/^[A-Za-z0-9_.-]{1,64}$/.test(id))
@@ -25,4 +25,4 @@ export function encryptionKeys(reader: Reader): EncryptionKeySetting[] {
     else keys.push({ id, key })
   }
   return keys
-}
+})

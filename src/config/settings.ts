@@ -1,69 +1,77 @@
-import type { Setting } from './reader.js'
+import { z } from 'zod'
+import { encryptionKeys } from './encryption.js'
+import { jwksUrl, jwtKeysFile } from './jwt.js'
+import * as types from './types.js'
 
-/** Every setting, as `transient serve --help` lists them. */
-export const SETTINGS: readonly Setting[] = [
-  { name: 'HOST', fallback: '127.0.0.1', description: 'Address to listen on; one that is not loopback needs a credential' },
-  { name: 'PORT', fallback: '4000', description: 'Port to listen on; 0 takes a free one' },
-  { name: 'DATA_DIR', fallback: '.transient', description: 'Folder of the database that the server starts itself' },
-  { name: 'DATABASE_URL', fallback: '', description: 'postgresql:// URL; without it the server starts PostgreSQL in DATA_DIR' },
-  { name: 'DATABASE_URL_FILE', fallback: '', description: 'File that holds DATABASE_URL' },
-  { name: 'NATS_URL', fallback: '', description: 'nats:// URLs, by comma; lets several processes share one PostgreSQL' },
-  { name: 'NATS_URL_FILE', fallback: '', description: 'File that holds NATS_URL' },
-  { name: 'NATS_PREFIX', fallback: '', description: 'Keeps installations on one NATS apart; one for each database' },
-  { name: 'NATS_REPLICAS', fallback: '1', description: 'Servers of a NATS cluster that keep each waiting task' },
-  { name: 'ADMIN_KEY', fallback: '', description: 'Key of an admin; once there is a credential every caller needs one' },
-  { name: 'ADMIN_KEY_FILE', fallback: '', description: 'File that holds ADMIN_KEY' },
-  { name: 'WORKER_KEY', fallback: '', description: 'Key with which workers claim and report tasks, and may do nothing else' },
-  { name: 'WORKER_KEY_FILE', fallback: '', description: 'File that holds WORKER_KEY' },
-  { name: 'JWT_ISSUER', fallback: '', description: 'Accept JSON Web Tokens of this issuer (their `iss`)' },
-  { name: 'JWT_AUDIENCE', fallback: '', description: 'What their `aud` must hold' },
-  { name: 'JWT_JWKS_URL', fallback: '', description: 'Where the issuer publishes its keys (https)' },
-  { name: 'JWT_KEYS_FILE', fallback: '', description: 'File with its keys instead: a JWKS, or one public key as PEM' },
-  {
-    name: 'JWT_ALGORITHMS',
-    fallback: 'RS256,ES256,EdDSA',
-    description: 'Signatures that are accepted, by comma; none is symmetric',
-  },
-  {
-    name: 'JWT_ROLE_CLAIM',
-    fallback: 'role',
-    description: 'Claim with the role, or a list of which the highest counts; dots go into objects',
-  },
-  {
-    name: 'JWT_EXECUTIONS_CLAIM',
-    fallback: 'executions',
-    description: 'Claim with the ids of the only executions its bearer sees',
-  },
-  {
-    name: 'ENCRYPTION_KEYS',
-    fallback: '',
-    description: 'Keys for sensitive values, id:base64 of 32 bytes, by comma; the first encrypts',
-  },
-  { name: 'ENCRYPTION_KEYS_FILE', fallback: '', description: 'File that holds ENCRYPTION_KEYS' },
-  { name: 'CORS_ORIGINS', fallback: '', description: 'Origins whose pages may call this server, by comma' },
-  { name: 'RATE_LIMIT', fallback: '1000', description: 'Requests a second of each caller with a credential; 0: no limit' },
-  { name: 'AUDIT_DAYS', fallback: '365', description: 'Days until an audit entry is removed' },
-  { name: 'ALLOW_INSECURE', fallback: '0', description: '1 listens publicly without a key: anyone may run code here' },
-  { name: 'ALLOW_HOSTS', fallback: '', description: 'Private hosts the http tool may reach: host, host:port or CIDR, by comma' },
-  { name: 'CONNECTIONS', fallback: '{}', description: 'JSON object, name to postgresql:// URL, for postgres steps' },
-  { name: 'CONNECTIONS_FILE', fallback: '', description: 'File that holds CONNECTIONS' },
-  { name: 'CREDENTIALS', fallback: '{}', description: 'JSON object, name to secret, for the auth of http steps' },
-  { name: 'CREDENTIALS_FILE', fallback: '', description: 'File that holds CREDENTIALS' },
-  { name: 'TEMPLATE_ENV', fallback: '', description: 'Environment variables that templates see as env.<name>, by comma' },
-  { name: 'PYTHON', fallback: 'python3', description: 'Interpreter of python steps' },
-  { name: 'PYTHON_SANDBOX', fallback: 'auto', description: 'auto, required (no python step without bubblewrap) or off' },
-  { name: 'PYTHON_MEMORY_MB', fallback: '1024', description: 'Memory of one python step, with all of its processes, in MiB' },
-  { name: 'HISTORY_LIMIT', fallback: '1000000', description: 'Change-log rows kept per execution' },
-  {
-    name: 'RETENTION_DAYS',
-    fallback: '30',
-    description: 'Days until a finished execution is purged, and an idempotency key forgotten',
-  },
-  { name: 'STEP_LIMIT', fallback: '10000', description: 'Steps after which an execution fails with STEP_LIMIT' },
-  { name: 'STEP_TIMEOUT', fallback: '300', description: 'Seconds per attempt of a step that names no timeout' },
-  { name: 'CHILD_DEPTH', fallback: '10', description: 'How deep playbooks may call playbooks' },
-  { name: 'LEASE_SECONDS', fallback: '30', description: 'Seconds until a silent worker loses its task' },
-  { name: 'MAX_DELIVERIES', fallback: '10', description: 'Lost leases after which a step fails' },
-  { name: 'CONCURRENCY', fallback: '8', description: 'Tasks that this process runs at once; 0: workers over the API run all' },
-  { name: 'LOG_LEVEL', fallback: 'info', description: 'trace, debug, info, warn, error, fatal or silent' },
-]
+/** A setting: what its text must be, what stands where it is not set, and what `transient serve --help` says. */
+function setting<Type extends z.ZodType<unknown, string>>(type: Type, fallback: string, description: string) {
+  return type.prefault(fallback as z.input<Type> & {}).describe(description)
+}
+
+/** Every setting of the server. */
+export const SERVER_SETTINGS = z.object({
+  HOST: setting(types.text, '127.0.0.1', 'Address to listen on; one that is not loopback needs a credential'),
+  PORT: setting(types.integer(0, 65_535), '4000', 'Port to listen on; 0 takes a free one'),
+  DATA_DIR: setting(types.text, '.transient', 'Folder of the database that the server starts itself'),
+  DATABASE_URL: setting(types.postgresUrl, '', 'postgresql:// URL; without it the server starts PostgreSQL in DATA_DIR'),
+  DATABASE_URL_FILE: setting(types.text, '', 'File that holds DATABASE_URL'),
+  NATS_URL: setting(types.natsUrls, '', 'nats:// URLs, by comma; lets several processes share one PostgreSQL'),
+  NATS_URL_FILE: setting(types.text, '', 'File that holds NATS_URL'),
+  NATS_PREFIX: setting(types.natsPrefix, '', 'Keeps installations on one NATS apart; one for each database'),
+  NATS_REPLICAS: setting(types.integer(1, 5), '1', 'Servers of a NATS cluster that keep each waiting task'),
+  ADMIN_KEY: setting(types.key, '', 'Key of an admin; once there is a credential every caller needs one'),
+  ADMIN_KEY_FILE: setting(types.text, '', 'File that holds ADMIN_KEY'),
+  WORKER_KEY: setting(types.key, '', 'Key with which workers claim and report tasks, and may do nothing else'),
+  WORKER_KEY_FILE: setting(types.text, '', 'File that holds WORKER_KEY'),
+  JWT_ISSUER: setting(types.text, '', 'Accept JSON Web Tokens of this issuer (their `iss`)'),
+  JWT_AUDIENCE: setting(types.text, '', 'What their `aud` must hold'),
+  JWT_JWKS_URL: setting(jwksUrl, '', 'Where the issuer publishes its keys (https)'),
+  JWT_KEYS_FILE: setting(jwtKeysFile, '', 'File with its keys instead: a JWKS, or one public key as PEM'),
+  JWT_ALGORITHMS: setting(types.list, 'RS256,ES256,EdDSA', 'Signatures that are accepted, by comma; none is symmetric'),
+  JWT_ROLE_CLAIM: setting(types.text, 'role', 'Claim with the role, or a list of which the highest counts; dots go into objects'),
+  JWT_EXECUTIONS_CLAIM: setting(types.text, 'executions', 'Claim with the ids of the only executions its bearer sees'),
+  ENCRYPTION_KEYS: setting(encryptionKeys, '', 'Keys for sensitive values, id:base64 of 32 bytes, by comma; the first encrypts'),
+  ENCRYPTION_KEYS_FILE: setting(types.text, '', 'File that holds ENCRYPTION_KEYS'),
+  CORS_ORIGINS: setting(types.origins, '', 'Origins whose pages may call this server, by comma'),
+  RATE_LIMIT: setting(types.integer(0, 1_000_000), '1000', 'Requests a second of each caller with a credential; 0: no limit'),
+  AUDIT_DAYS: setting(types.integer(1, 36_500), '365', 'Days until an audit entry is removed'),
+  ALLOW_INSECURE: setting(types.flag, '0', '1 listens publicly without a key: anyone may run code here'),
+  ALLOW_HOSTS: setting(types.list, '', 'Private hosts the http tool may reach: host, host:port or CIDR, by comma'),
+  CONNECTIONS: setting(types.connections, '{}', 'JSON object, name to postgresql:// URL, for postgres steps'),
+  CONNECTIONS_FILE: setting(types.text, '', 'File that holds CONNECTIONS'),
+  CREDENTIALS: setting(types.jsonObject, '{}', 'JSON object, name to secret, for the auth of http steps'),
+  CREDENTIALS_FILE: setting(types.text, '', 'File that holds CREDENTIALS'),
+  TEMPLATE_ENV: setting(types.list, '', 'Environment variables that templates see as env.<name>, by comma'),
+  PYTHON: setting(types.text, 'python3', 'Interpreter of python steps'),
+  PYTHON_SANDBOX: setting(types.pythonSandbox, 'auto', 'auto, required (no python step without bubblewrap) or off'),
+  PYTHON_MEMORY_MB: setting(types.integer(64, 1_048_576), '1024', 'Memory of one python step, with all of its processes, in MiB'),
+  HISTORY_LIMIT: setting(types.integer(1, 1_000_000_000), '1000000', 'Change-log rows kept per execution'),
+  RETENTION_DAYS: setting(
+    types.integer(0, 36_500),
+    '30',
+    'Days until a finished execution is purged, and an idempotency key forgotten',
+  ),
+  STEP_LIMIT: setting(types.integer(1, 10_000_000), '10000', 'Steps after which an execution fails with STEP_LIMIT'),
+  STEP_TIMEOUT: setting(types.seconds(86_400), '300', 'Seconds per attempt of a step that names no timeout'),
+  CHILD_DEPTH: setting(types.integer(0, 100), '10', 'How deep playbooks may call playbooks'),
+  LEASE_SECONDS: setting(types.seconds(3_600), '30', 'Seconds until a silent worker loses its task'),
+  MAX_DELIVERIES: setting(types.integer(1, 1_000_000), '10', 'Lost leases after which a step fails'),
+  CONCURRENCY: setting(types.integer(0, 1_000), '8', 'Tasks that this process runs at once; 0: workers over the API run all'),
+  LOG_LEVEL: setting(types.logLevel, 'info', 'trace, debug, info, warn, error, fatal or silent'),
+})
+
+/** The settings that `transient worker` takes from the environment. */
+export const TOOL_SETTINGS = SERVER_SETTINGS.pick({
+  ...{ ALLOW_HOSTS: true, CONNECTIONS: true, CONNECTIONS_FILE: true, CREDENTIALS: true, CREDENTIALS_FILE: true },
+  ...{ PYTHON: true, PYTHON_SANDBOX: true, PYTHON_MEMORY_MB: true },
+})
+
+/** What the command line reads from the environment. */
+export const CLIENT_SETTINGS = z.object({
+  TRANSIENT_URL: setting(types.text, 'http://127.0.0.1:4000', 'Where the server is'),
+  TRANSIENT_KEY: setting(types.text, '', 'The key to call it with'),
+  TRANSIENT_KEY_FILE: setting(types.text, '', 'File that holds TRANSIENT_KEY'),
+})
+
+export type ServerSettings = z.output<typeof SERVER_SETTINGS>
+export type ToolSettings = z.output<typeof TOOL_SETTINGS>
