@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import pg from 'pg'
 import { assembleDatabase, type OnTrouble } from './assemble.js'
 import { cancelStatement } from './cancel.js'
@@ -10,6 +11,7 @@ import { inTransaction, undecidedWithoutAnswer } from './transaction.js'
 
 /** Prisma's client has others for every length of a list: they must not take the names of ours. */
 const MAX_NAMED_STATEMENTS = { ours: 500, prisma: 200 }
+const NAMED_AT = 3
 const CONNECT_TIMEOUT_MS = 15_000
 /**
  * UTC, because Prisma's adapter takes every timestamp for UTC; generic plans, because planning costs more than our
@@ -186,15 +188,23 @@ function withSessionOptions(databaseUrl: string, options: string): string {
   return url.toString()
 }
 
-/** Names for server-side prepared statements: the first texts seen get one, later ones run unnamed. */
+/**
+ * Names for server-side prepared statements. A text gets one when it comes for the third time, so that texts that callers' filters and page
+ * sizes make once do not take the names of those that come all the time; beyond the limit texts run unnamed.
+ */
 function createStatementNames(prefix: string, limit: number): (text: string) => string {
   const names = new Map<string, string>()
+  const seen = new LRUCache<string, number>({ max: 4 * limit })
   return (text) => {
     const known = names.get(text)
     if (known !== undefined) return known
     if (names.size >= limit) return ''
+    const times = (seen.get(text) ?? 0) + 1
+    seen.set(text, times)
+    if (times < NAMED_AT) return ''
     const name = `${prefix}${names.size + 1}`
     names.set(text, name)
+    seen.delete(text)
     return name
   }
 }

@@ -10,6 +10,16 @@ describeDatabase('database', (open) => {
     db = await open()
   })
 
+  test('texts that come once take no name of a prepared statement from those that come again', async () => {
+    const own = await open()
+    for (let size = 1; size <= 600; size += 1) await own.rows(`SELECT 1 AS once LIMIT ${size}`)
+    const names = () => own.rows<{ statement: string }>('SELECT statement FROM pg_prepared_statements')
+    for (let time = 1; time <= 20; time += 1) await own.rows('SELECT 2 AS again')
+    const prepared = (await names()).map(({ statement }) => statement)
+    expect(prepared).toContain('SELECT 2 AS again')
+    expect(prepared.filter((statement) => statement.includes('once'))).toEqual([])
+  })
+
   test('parameters and columns keep their types and digits', async () => {
     const at = new Date('2024-06-01T12:00:00.123Z')
     const rows = await db.rows(
