@@ -1,9 +1,15 @@
 /** PostgreSQL's text holds neither NUL nor half of a surrogate pair. */
 const UNSTORABLE_TEXT = /\0|\p{Cs}/u
+const EACH_UNSTORABLE = new RegExp(UNSTORABLE_TEXT, 'gu')
 
 /** Whether PostgreSQL can hold the text. */
 export function isStorableText(text: string): boolean {
   return !UNSTORABLE_TEXT.test(text)
+}
+
+/** A message or a log as PostgreSQL can hold it. */
+export function storableText(text: string): string {
+  return isStorableText(text) ? text : text.replace(EACH_UNSTORABLE, '\uFFFD')
 }
 
 /** A key of camelCase in snake_case. */

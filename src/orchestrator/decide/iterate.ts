@@ -1,6 +1,7 @@
 import { Big } from 'big.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonNumber, type JsonObject, type JsonValue, jsonSize, numberText } from '../../core/json.js'
+import { storableText } from '../../core/text.js'
 import type { Loop } from '../../playbook/model.js'
 import { countRule } from '../../playbook/numbers.js'
 import {
@@ -16,7 +17,7 @@ import {
 import { layersOf } from './context.js'
 import { requireNumber } from './numbers.js'
 import { trackSensitiveReads } from './sensitive.js'
-import { checkStorable, storableText } from './storable.js'
+import { checkStorable } from './storable.js'
 import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
 
 const MAX_ELEMENT_BYTES = 256 * 1024

@@ -1,9 +1,10 @@
 import type { JsonObject } from '../../core/json.js'
+import { storableText } from '../../core/text.js'
 import type { Target, Transition } from '../../playbook/model.js'
 import { MASK } from '../../sealing/mask.js'
 import { type ContextLayers, createContext, evaluateCondition, renderTree } from '../../template/index.js'
 import { isStepFault, type Sensitive, trackSensitive, trackSensitiveCondition } from './sensitive.js'
-import { checkStorable, storableText } from './storable.js'
+import { checkStorable } from './storable.js'
 
 export interface RoutingRequest {
   readonly next: readonly Transition[]

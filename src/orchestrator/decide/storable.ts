@@ -6,7 +6,6 @@ import { storableNumber } from '../../variables/validate.js'
 
 /** Deep enough for any document; shallow enough for the recursion of every parser on the way. */
 const MAX_NESTING = 500
-const UNSTORABLE = /\0|\p{Cs}/gu
 
 /**
  * Why the database cannot hold a value, or null. Every result, argument and element passes here: one that fails only in
@@ -36,11 +35,6 @@ export function checkStorable<T extends JsonValue>(value: T, what: string): T {
   const reason = unstorableReason(value)
   if (reason === null) return value
   throw new TransientError('TEMPLATE_ERROR', `${what}: the value cannot be stored: ${reason}`)
-}
-
-/** A message or a log as the database can hold it. */
-export function storableText(text: string): string {
-  return isStorableText(text) ? text : text.replace(UNSTORABLE, '\uFFFD')
 }
 
 function firstReason<T>(items: readonly T[], reasonOf: (item: T) => string | null): string | null {

@@ -1,5 +1,6 @@
 import { isTransientError, TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, jsonSize } from '../../core/json.js'
+import { storableText } from '../../core/text.js'
 import type { VarEntry } from '../../playbook/model.js'
 import { type Budget, createContext, referencesOf, renderTree } from '../../template/index.js'
 import { tooLarge, VARIABLE_LIMITS } from '../../variables/limits.js'
@@ -14,7 +15,6 @@ import {
   trackSensitive,
   withSensitive,
 } from './sensitive.js'
-import { storableText } from './storable.js'
 import type { Snapshot } from './types.js'
 
 export interface VarsResult {

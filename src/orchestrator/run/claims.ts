@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { isStorableText } from '../../core/text.js'
@@ -54,9 +55,9 @@ interface ClaimsDependencies {
 export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDependencies): Claims {
   const queues = new Map<string, Queue>()
   /** Tokens of leases that ran out and whose workers' claims were dismissed for it. */
-  const noticed = new Set<string>()
-  /** When executions had their last turn, the oldest first. */
-  const served = new Map<ExecutionId, number>()
+  const noticed = new LRUCache<string, true>({ max: MAX_NOTICED })
+  /** When executions had their last turn. */
+  const served = new LRUCache<ExecutionId, number>({ max: MAX_SERVED })
   let isStopped = false
 
   async function look(pool: string, queue: Queue): Promise<void> {
@@ -93,8 +94,7 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
   function dismissLost(queue: Queue, candidates: readonly TaskRecord[]): void {
     for (const { token, workerId, leaseUntil } of candidates) {
       if (token === null || leaseUntil === null || noticed.has(token)) continue
-      noticed.add(token)
-      if (noticed.size > MAX_NOTICED) noticed.delete(noticed.values().next().value as string)
+      noticed.set(token, true)
       for (const waiter of queue.waiting) {
         if (waiter.isOld && waiter.request.workerId === workerId && queue.waiting.delete(waiter)) waiter.answer(null)
       }
@@ -109,7 +109,7 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
       for (let next = untried.next(); !next.done && !signal?.aborted; next = untried.next()) {
         const task = await begin(next.value, workerId).catch(passOver)
         // Also where it could not be begun here: it must not stand before the others for ever.
-        noteTurn(next.value.executionId)
+        served.set(next.value.executionId, performance.now())
         if (!task) continue
         if (signal?.aborted) await release({ taskId: task.id, attempt: task.attempt, token: task.token })
         waiter.answer(task)
@@ -119,12 +119,6 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
     } catch (error) {
       waiter.fail(error)
     }
-  }
-
-  function noteTurn(id: ExecutionId): void {
-    served.delete(id)
-    served.set(id, performance.now())
-    if (served.size > MAX_SERVED) served.delete(served.keys().next().value as ExecutionId)
   }
 
   function join(waiter: Waiter): void {

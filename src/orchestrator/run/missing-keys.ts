@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Database } from '../../db/database.js'
 import { isMissingKey, type KeyRing, type MissingKey } from '../../sealing/key-ring.js'
 import { formatTaskId, type TaskKey } from '../../tasks/record.js'
@@ -43,15 +44,13 @@ export interface MissingKeys {
 }
 
 export function createMissingKeys({ db, logger }: { readonly db: Database; readonly logger: OrchestratorLogger }): MissingKeys {
-  const left = new Map<string, number>()
+  const left = new LRUCache<string, number>({ max: MAX_KNOWN })
   const named = new Set<string>()
   return {
     async leave(key, error) {
       const id = formatTaskId(key)
       const times = (left.get(id) ?? 0) + 1
-      left.delete(id)
       left.set(id, times)
-      if (left.size > MAX_KNOWN) left.delete(left.keys().next().value as string)
       const { keyId = 'any' } = error.details
       if (!named.has(String(keyId))) {
         named.add(String(keyId))
