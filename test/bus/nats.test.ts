@@ -87,6 +87,27 @@ function twoProcesses(open: () => Promise<StepBus>): void {
       expect(calls).toBe(1)
     })
 
+    test('what is on its way to a consumer that stops is given to another at once, not after the lease', async () => {
+      const [one, two] = await openTwo()
+      const ids = Array.from({ length: 40 }, (_, index) => `7-5-${index}`)
+      for (let round = 0; round < 5; round += 1) {
+        const pool = `stopping-${round}`
+        const seen = new Set<string>()
+        const note = async ({ id }: TaskRef) => void seen.add(id)
+        const stop = one.consume(pool, { concurrency: ids.length }, note)
+        await one.ensure(task('7-4-1', pool))
+        await vi.waitFor(() => expect(seen.size).toBe(1), WAIT)
+        const offered = Promise.all(ids.map((id) => two.ensure(task(id, pool))))
+        await sleep(round)
+        await stop()
+        await offered
+        const startedAt = performance.now()
+        two.consume(pool, { concurrency: ids.length }, note)
+        await vi.waitFor(() => expect(seen.size).toBe(ids.length + 1), { ...WAIT, interval: 5 })
+        expect(performance.now() - startedAt).toBeLessThan(LEASE_MS / 2)
+      }
+    })
+
     test('a task whose handler rejected is offered again by itself', async () => {
       const [one] = await openTwo()
       let calls = 0
