@@ -56,6 +56,14 @@ export const TARGETS = {
     ...{ benchmark: '`{{ vars.counter + 1 }}`, compiled', yardstick: 'nunjucks, compiled', command: 'bench:templates' },
     ...{ reach: 5, dream: 10, ...atLeast },
   },
+  pythonCalls: {
+    ...{ benchmark: '10,000 async iterations of a python step', yardstick: '–', command: 'bench:python' },
+    ...{ reach: 15, dream: 2, is: 'at most', unit: ' s' },
+  },
+  pythonImport: {
+    ...{ benchmark: 'the same, with a module that takes 200 ms to import', yardstick: '–', command: 'bench:python' },
+    ...{ reach: 15, dream: 2, is: 'at most', unit: ' s' },
+  },
   firstStart: {
     ...{ benchmark: 'start on a new folder, until ready', yardstick: '–', command: 'bench:start' },
     ...{ reach: 3, dream: 1.5, is: 'at most', unit: ' s' },
