@@ -2,21 +2,16 @@ import { errorMessage, isTransientError } from '../core/errors.js'
 import { linkSignals } from '../core/linked-signal.js'
 import { boundLog } from '../tools/bound-log.js'
 import { failed } from '../tools/outcome.js'
-import type { ToolOutcome } from '../tools/tool.js'
+import { runInTime } from '../tools/run-in-time.js'
 import { toCompletion } from './completion.js'
 import { isRetryable, pause } from './retry-delay.js'
 import type { Completion, TaskCalls, WorkerTask } from './tasks.js'
 import type { RunTask, WorkerEvent } from './worker-options.js'
 
-/** A tool that was told to stop gets this long before its slot is given to another. */
-const STOP_GRACE_MS = 1500
 /** A worker that ends waits this long for the server to take a task back. */
 const RELEASE_MS = 1000
 /** After this many faults of the server with one report, the report is what is wrong. */
 const MAX_FAULTS = 10
-
-/** The longest delay that a timer of Node holds. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 interface TaskRun {
   readonly calls: TaskCalls
@@ -76,38 +71,15 @@ function startHeartbeat({ calls, emit }: TaskRun, task: WorkerTask, lost: AbortC
   }
 }
 
-/** Runs the tool within its time. */
-async function perform({ run }: TaskRun, task: WorkerTask, stop: AbortSignal): Promise<Completion> {
+async function perform({ run }: TaskRun, task: WorkerTask, signal: AbortSignal): Promise<Completion> {
   const log = boundLog()
-  const overdue = new AbortController()
-  const { signal, release } = linkSignals([overdue.signal, stop])
-  const timer = setTimeout(() => overdue.abort(), Math.min(task.timeout_ms, MAX_TIMER_MS))
+  const call = { signal, timeoutMs: task.timeout_ms, idempotencyKey: task.idempotency_key, log: log.add }
   try {
-    const call = { signal, timeoutMs: task.timeout_ms, idempotencyKey: task.idempotency_key, log: log.add }
-    const outcome = await Promise.race([run(task, call), abandoned(signal)])
-    return toCompletion(overdue.signal.aborted ? timedOut(task) : outcome, log.text())
-  } catch (error) {
-    const outcome = overdue.signal.aborted ? timedOut(task) : failed('TOOL_FAILED', errorMessage(error))
+    const outcome = await runInTime((bounded) => run(task, bounded), call)
     return toCompletion(outcome, log.text())
-  } finally {
-    clearTimeout(timer)
-    release()
+  } catch (error) {
+    return toCompletion(failed('TOOL_FAILED', errorMessage(error)), log.text())
   }
-}
-
-/** The end of a tool that does not heed its signal. */
-function abandoned(signal: AbortSignal): Promise<ToolOutcome> {
-  return new Promise((resolve) => {
-    const give = () => resolve(failed('TOOL_FAILED', 'the tool did not stop when it was told to'))
-    signal.addEventListener('abort', () => setTimeout(give, STOP_GRACE_MS).unref(), { once: true })
-  })
-}
-
-function timedOut({ timeout_ms }: WorkerTask): ToolOutcome {
-  return failed(
-    'TIMEOUT',
-    `no result after ${timeout_ms / 1000} s: the tool was stopped; raise the step's timeout if it needs longer`,
-  )
 }
 
 interface Report {

@@ -1,10 +1,8 @@
 import { TransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
 import { failed } from './outcome.js'
+import { runInTime } from './run-in-time.js'
 import type { Isolation, RunningTool, ToolCallContext, ToolDefinition, ToolEnvironment, ToolOutcome } from './tool.js'
-
-/** A tool that was told to stop gets this long to clean up before its call ends without it. */
-const STOP_GRACE_MS = 1500
 
 export interface Toolbox {
   /** Whether this process runs the kind; `playbook` and `workbook` are the orchestrator's own. */
@@ -41,7 +39,8 @@ export function createToolboxOf({ environment, tools }: ToolboxOptions): Toolbox
     has: (kind) => tools.some((tool) => tool.kind === kind && tool.open !== null),
     run: async (kind, input, call) => {
       if (isClosed) return failed('TOOL_FAILED', 'the tools of this process are closed')
-      return runBounded(toolOf(kind), input, call)
+      const tool = toolOf(kind)
+      return runInTime((bounded) => tool.run(input, bounded), call)
     },
     isolation: async () => (isClosed ? undefined : toolOf('python').isolation?.()) ?? 'missing',
     close: async () => {
@@ -51,49 +50,4 @@ export function createToolboxOf({ environment, tools }: ToolboxOptions): Toolbox
       await Promise.all(tools.map((tool) => tool.close()))
     },
   }
-}
-
-async function runBounded(tool: RunningTool, input: JsonObject, call: ToolCallContext): Promise<ToolOutcome> {
-  if (call.signal.aborted) return cancelled()
-  const stop = new AbortController()
-  let ending: ToolOutcome | null = null
-  let release: () => void = () => {}
-  const stopped = new Promise<void>((resolve) => {
-    release = resolve
-  })
-  let grace: NodeJS.Timeout | undefined
-  const end = (outcome: ToolOutcome) => {
-    if (ending) return
-    ending = outcome
-    stop.abort()
-    grace = setTimeout(release, STOP_GRACE_MS)
-  }
-  const onCancel = () => end(cancelled())
-  const timer = setTimeout(() => end(timedOut(call.timeoutMs)), Math.min(call.timeoutMs, MAX_TIMER_MS))
-  call.signal.addEventListener('abort', onCancel, { once: true })
-  try {
-    const outcome = await Promise.race([tool.run(input, { ...call, log: call.log, signal: stop.signal }), stopped])
-    return ending ?? outcome ?? timedOut(call.timeoutMs)
-  } catch (error) {
-    if (ending) return ending
-    throw error
-  } finally {
-    clearTimeout(timer)
-    clearTimeout(grace)
-    call.signal.removeEventListener('abort', onCancel)
-  }
-}
-
-/** The longest delay that a timer of Node holds. */
-const MAX_TIMER_MS = 2 ** 31 - 1
-
-function cancelled(): ToolOutcome {
-  return failed('TOOL_FAILED', 'cancelled while the tool was running')
-}
-
-function timedOut(timeoutMs: number): ToolOutcome {
-  return failed(
-    'TIMEOUT',
-    `no result after ${timeoutMs / 1000} s: the tool was stopped; raise the step's timeout if it needs longer`,
-  )
 }
