@@ -3,6 +3,7 @@ import { errorMessage } from '../core/errors.js'
 import { checkTree } from './lint.js'
 import { createProblemLog, type ProblemLog } from './problems.js'
 import type { Cursor, Source } from './reader.js'
+import { rewriteToday } from './today/index.js'
 import { tokenize } from './tokens.js'
 import { findUnquoted } from './unquoted.js'
 
@@ -58,6 +59,7 @@ function startReading({ document, ...given }: Reading): LoadedDocument {
   }
   const source: Source = { ...given, aliases: new Map() }
   if (!checkTree(root, source)) return { log, root: null }
+  rewriteToday(root, source)
   return { log, root: { source, node: root, path: '', offset } }
 }
 

@@ -404,19 +404,14 @@ describe("words of today's NoETL", () => {
   it('are named each, with what to write instead, and nothing that follows from them', () => {
     const source = steps(
       '- step: start\n  tool: {kind: noop}\n  next: {spec: {mode: exclusive}, arcs: [{step: work, when: "{{ x }}"}]}\n' +
-        '- step: work\n  tool: {kind: python, input: {n: 1}, code: x, spec: {policy: {rules: []}}}\n' +
-        '- step: pipe\n  tool:\n  - fetch: {kind: http}\n  output: {a: 1}',
+        '- step: work\n  tool: {kind: python, input: {n: 1}, code: x, spec: {policy: {rules: []}}}\n  next: {arcs: [{step: pipe}]}\n' +
+        '- step: pipe\n  tool:\n  - fetch: {kind: http}\n  - keep: {kind: python}\n  output: {a: 1}',
       'executor: {profile: local}\n',
     )
     expectProblems(source, [
-      'error 4:1 executor | "executor" is a feature of NoETL that Transient does not have: leave it out',
-      'error 7:16 workflow[0].tool.kind | "noop" is a feature of NoETL that Transient does not have: leave the tool out',
-      'error 8:10 workflow[0].next.spec | "spec" is a feature of NoETL that Transient does not have: leave it out',
-      'error 8:35 workflow[0].next.arcs | "arcs" is a feature of NoETL that Transient does not have: write case: [{when, then',
-      'error 10:24 workflow[1].tool.input | did you mean "args"?',
-      'error 10:48 workflow[1].tool.spec | "spec" is a feature of NoETL that Transient does not have',
-      'error 13:3 workflow[2].tool | a list of tools (a pipeline) is a feature of NoETL that Transient does not have: write one step for each',
-      'error 14:3 workflow[2].output | "output" is a feature of NoETL that Transient does not have',
+      'info 4:1 executor | "executor" means nothing here, and is left out',
+      'error 14:3 workflow[2].tool | a list of tools (a pipeline) is a feature of NoETL that Transient does not have: write one step for each',
+      'error 16:3 workflow[2].output | "output" is a feature of NoETL that Transient does not have',
     ])
   })
 

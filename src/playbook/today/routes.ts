@@ -1,0 +1,109 @@
+import { isMap, type Node, type YAMLMap } from 'yaml'
+import { renameTree } from './names.js'
+import { itemsOf, listNode, mapNode, mapOf, nodeOf, type Place, pairOf, replace, reportAt, textNode, wordOf } from './nodes.js'
+
+const ARC_KEYS = ['step', 'when', 'set', 'args', 'input', 'spec']
+
+export interface RoutesRequest extends Place {
+  readonly name: string
+  /** Whether a failure is routed as success is. */
+  readonly goesOn: boolean
+  /** A step that only sets variables on the way to another, for an arc with `set`. */
+  readonly addStep: (step: YAMLMap) => void
+}
+
+/** `next: {spec: {mode}, arcs}` as `case` (exclusive) or `next` (inclusive). */
+export function rewriteRoutes(request: RoutesRequest): void {
+  const pair = pairOf(request.map, 'next')
+  const next = mapOf(request.map, 'next')
+  if (!pair || !next || !pairOf(next, 'arcs')) return
+  const spec = mapOf(next, 'spec')
+  const mode = (spec && wordOf(nodeOf(spec, 'mode'))) ?? 'exclusive'
+  if (mode !== 'exclusive' && mode !== 'inclusive')
+    reportAt(request, `the mode of arcs is exclusive or inclusive, not "${mode.slice(0, 60)}"`, spec && nodeOf(spec, 'mode'))
+  const other = pairOf(request.map, 'case')
+  if (other) reportAt(request, 'this step routes with arcs already: write its cases as arcs, too', other.key)
+  const arcs = itemsOf(nodeOf(next, 'arcs')).filter((arc) => isArc(arc, request)) as YAMLMap[]
+  if (arcs.length === 0) return
+  const isPlain = arcs.every((arc) => !pairOf(arc, 'when')) && !request.goesOn
+  const taken = mode === 'exclusive' && isPlain ? arcs.slice(0, 1) : arcs
+  for (const arc of arcs.slice(taken.length))
+    reportAt(request, 'this arc is never taken: the one above it has no "when"', arc, 'info')
+  const targets = taken.map((arc) => targetOf(arc, request))
+  if (isPlain) return replace(pair, 'next', listNode(targets, next.range))
+  const entries = taken.map((arc, index) =>
+    entryOf(arc, { target: listNode([targets[index] as Node], arc.range), mode, request }),
+  )
+  replace(pair, mode === 'inclusive' ? 'next' : 'case', listNode(entries, next.range))
+}
+
+function isArc(arc: Node, request: RoutesRequest): boolean {
+  if (!isMap(arc) || !pairOf(arc, 'step')) {
+    reportAt(request, 'an arc needs "step": where it leads', arc)
+    return false
+  }
+  for (const { key } of arc.items) {
+    const name = wordOf(key as Node)
+    if (name !== null && !ARC_KEYS.includes(name))
+      reportAt(request, `unknown key "${name.slice(0, 60)}" in an arc; accepted: ${ARC_KEYS.join(', ')}`, key as Node)
+  }
+  return true
+}
+
+interface EntryRequest {
+  readonly target: Node
+  readonly mode: string
+  readonly request: RoutesRequest
+}
+
+function entryOf(arc: YAMLMap, { target, mode, request }: EntryRequest): YAMLMap {
+  const when = nodeOf(arc, 'when')
+  if (when)
+    return mapNode(
+      [
+        ['when', when],
+        ['then', target],
+      ],
+      arc.range,
+    )
+  if (mode === 'exclusive' && !request.goesOn) return mapNode([['else', target]], arc.range)
+  return mapNode(
+    [
+      ['when', textNode('{{ true }}', arc.range)],
+      ['then', target],
+    ],
+    arc.range,
+  )
+}
+
+function targetOf(arc: YAMLMap, request: RoutesRequest): Node {
+  const step = nodeOf(arc, 'step') as Node
+  const args = mapOf(arc, 'args') ?? mapOf(arc, 'input')
+  const set = mapOf(arc, 'set')
+  const target = args
+    ? mapNode(
+        [
+          ['step', step],
+          ['args', args],
+        ],
+        arc.range,
+      )
+    : step
+  if (!set) return target
+  renameTree(set, ([root, first]) => {
+    if (root !== 'output') return null
+    return { text: request.name, used: first === 'data' ? 2 : 1 }
+  })
+  const between = `${request.name}_to_${wordOf(step) ?? ''}`
+  request.addStep(
+    mapNode(
+      [
+        ['step', textNode(between, arc.range)],
+        ['set', set],
+        ['next', listNode([target], arc.range)],
+      ],
+      arc.range,
+    ),
+  )
+  return textNode(between, step.range)
+}
