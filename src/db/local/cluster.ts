@@ -30,6 +30,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   // Nothing is replicated, and a process for each kind of work is too many on a small machine.
   wal_level: 'minimal',
   max_wal_senders: '0',
+  max_logical_replication_workers: '0',
   max_wal_size: '1GB',
   io_method: 'sync',
   max_parallel_workers_per_gather: '0',

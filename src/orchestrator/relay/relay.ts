@@ -160,7 +160,8 @@ export function createRelay(deps: RelayDependencies): Relay {
       await Promise.all(duties.map((duty) => duty()))
     },
     start() {
-      for (const duty of duties) repeat(duty, 0)
+      // One after the other, so that an idle server needs one connection for them and not one for each.
+      for (const [index, duty] of duties.entries()) repeat(duty, (index * PERIOD_MS) / duties.length)
       repeat(warnOfUnserved, UNSERVED_MS)
       if (retention) repeat(retain, RETENTION_PERIOD_MS.min)
     },
