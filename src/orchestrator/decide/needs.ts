@@ -20,19 +20,11 @@ export interface Reach extends Needs {
   readonly written: ReadonlySet<string>
 }
 
-const reaches = new WeakMap<Step, Map<Phase, Reach>>()
-
 /**
  * What a step needs in a phase, together with the steps without a tool that it may lead to, as these are run in the transaction
  * that opens them. Kept per step.
  */
-export function reachOf(playbook: Playbook, step: Step, phase: Phase): Reach {
-  const known = reaches.get(step) ?? new Map<Phase, Reach>()
-  reaches.set(step, known)
-  const reach = known.get(phase) ?? findReach(playbook, step, phase)
-  known.set(phase, reach)
-  return reach
-}
+export const reachOf = keptPerStep(findReach)
 
 function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
   const own = needsOf(playbook, step, phase)
@@ -82,15 +74,20 @@ function writtenBy(step: Step): string[] {
   return step.loop ? [...named, ...['total', 'count', 'index', 'item'].map((suffix) => `${step.name}_${suffix}`)] : named
 }
 
-const cache = new WeakMap<Step, Map<Phase, Needs>>()
-
 /** What a step reads in a phase, found from its templates without running them; kept per step. */
-export function needsOf(playbook: Playbook, step: Step, phase: Phase): Needs {
-  const known = cache.get(step) ?? new Map<Phase, Needs>()
-  cache.set(step, known)
-  const needs = known.get(phase) ?? findNeeds(playbook, step, phase)
-  known.set(phase, needs)
-  return needs
+export const needsOf = keptPerStep(findNeeds)
+
+type Find<T> = (playbook: Playbook, step: Step, phase: Phase) => T
+
+function keptPerStep<T>(find: Find<T>): Find<T> {
+  const kept = new WeakMap<Step, Map<Phase, T>>()
+  return (playbook, step, phase) => {
+    const known = kept.get(step) ?? new Map<Phase, T>()
+    kept.set(step, known)
+    const found = known.get(phase) ?? find(playbook, step, phase)
+    known.set(phase, found)
+    return found
+  }
 }
 
 /** The templates that are evaluated when an attempt has ended. */
