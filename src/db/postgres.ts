@@ -41,7 +41,10 @@ export function createPostgresDatabase(
   databaseUrl: string,
   { onChange, onTrouble, refusal = () => null }: PostgresOptions = {},
 ): Database {
-  const liveness = createLiveness({ client: { connectionString: databaseUrl, keepAlive: true }, onChange })
+  const liveness = createLiveness({
+    client: { connectionString: databaseUrl, keepAlive: true, application_name: 'transient liveness' },
+    onChange,
+  })
   const work = openPool(databaseUrl, { ...WORK, liveness })
   const reads = openPool(databaseUrl, { ...READS, liveness })
   const connection = createConnections(work, { liveness, prefix: 's' })

@@ -11,11 +11,8 @@ import { createService, increment, newId, remove, set, write } from '../variable
 const PARENT = `INSERT INTO transient.execution (id, status) VALUES ($1::bigint, 'running')`
 const FIND = 'SELECT id FROM transient.execution WHERE id = $1::bigint'
 
-/**
- * What operations cost whatever the machine: how often a caller waits for PostgreSQL. On one that stands still for a moment the database is
- * asked by another connection whether it is there, and that is counted, too: a second look is allowed.
- */
-describe('round trips to PostgreSQL', { retry: 2 }, () => {
+/** What operations cost whatever the machine: how often a caller waits for PostgreSQL. */
+describe('round trips to PostgreSQL', () => {
   let database: CreatedDatabase
   let line: CountedLine
   let db: Database

@@ -19,16 +19,22 @@ export async function countRoundTrips(url: string): Promise<CountedLine> {
   const server = createServer((near) => {
     const far = connect(Number(port || 5432), hostname)
     let isAnswered = true
+    let isProbe: boolean | null = null
     near.on('data', (chunk) => {
-      if (isAnswered) trips += 1
+      // On a machine that stands still for a moment the database is asked by a connection of its own whether it is there: nobody waits for that.
+      isProbe ??= chunk.includes('transient liveness')
+      if (isAnswered && !isProbe) trips += 1
       isAnswered = false
       far.write(chunk)
     })
     far.on('data', (chunk) => {
       isAnswered = true
-      if (isLosing) near.destroy()
-      else near.write(chunk)
+      if (isProbe || !isLosing) {
+        near.write(chunk)
+        return
+      }
       isLosing = false
+      near.destroy()
     })
     for (const [from, to] of [
       [near, far],
