@@ -4,11 +4,17 @@ import { TransientError } from '../core/errors.js'
 import type { StringFilter, VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { JsonObject } from '../core/json.js'
-import type { StepStatus } from '../core/status.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import { countsByKey, rowsByKey } from '../db/keyed.js'
 import { checkExecutionFilter, type ExecutionFilter } from './filter.js'
-import type { ExecutionError, ExecutionRecord, IterationCounts, StepRunView } from './record.js'
+import {
+  type ExecutionError,
+  type ExecutionRecord,
+  type IterationCounts,
+  type StepRunKeys,
+  type StepRunView,
+  toStepRunKeys,
+} from './record.js'
 import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from './store.js'
 
 /** A condition on the alias `t` of noetl.transient; `variables` writes it, a floor above this one. */
@@ -22,15 +28,7 @@ interface Query {
   readonly variableFilter: VariableFilterSql
 }
 
-interface StepRow {
-  readonly execution_id: bigint
-  readonly run: number
-  readonly step: string
-  readonly visit: number
-  readonly iteration: number | null
-  readonly parent_run: number | null
-  readonly status: StepStatus
-  readonly attempts: number
+interface StepRow extends StepRunKeys {
   readonly result: string | null
   readonly envelope: string | null
   readonly error: string | null
@@ -234,14 +232,7 @@ export async function countIterations(sql: Sql, ids: readonly ExecutionId[]): Pr
 
 function toStepRun(row: StepRow): StepRunView {
   return {
-    executionId: String(row.execution_id),
-    run: row.run,
-    step: row.step,
-    visit: row.visit,
-    iteration: row.iteration,
-    parentRun: row.parent_run,
-    status: row.status,
-    attempts: row.attempts,
+    ...toStepRunKeys(row),
     isSensitive: row.is_sensitive,
     result: fromJsonText(row.result),
     envelope: fromJsonText(row.envelope) as JsonObject | null,

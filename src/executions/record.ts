@@ -101,3 +101,20 @@ export interface EventRecord {
   readonly data: JsonObject | null
   readonly occurredAt: Date
 }
+
+/** The columns that say which run a row of `transient.step_run` is, and how far it has come. */
+export interface StepRunKeys {
+  readonly execution_id: bigint
+  readonly run: number
+  readonly step: string
+  readonly visit: number
+  readonly iteration: number | null
+  readonly parent_run: number | null
+  readonly status: StepStatus
+  readonly attempts: number
+}
+
+/** These columns as every record of a run begins. */
+export function toStepRunKeys({ execution_id, run, step, visit, iteration, parent_run, status, attempts }: StepRunKeys) {
+  return { executionId: String(execution_id), run, step, visit, iteration, parentRun: parent_run, status, attempts }
+}

@@ -1,22 +1,14 @@
 // By hand, inside the transactions of steps: iterations are inserted as one array of JSON, however many there are (decision 24).
 import type { ExecutionId } from '../../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
-import type { StepStatus } from '../../core/status.js'
 import type { Sql } from '../../db/database.js'
+import { type StepRunKeys, toStepRunKeys } from '../../executions/record.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
 import { MASK } from '../../sealing/mask.js'
 import type { LoopState, RunState } from '../decide/types.js'
 import { sealItem } from './sealed-run.js'
 
-export interface RunRow {
-  execution_id: bigint
-  run: number
-  step: string
-  visit: number
-  iteration: number | null
-  parent_run: number | null
-  status: StepStatus
-  attempts: number
+export interface RunRow extends StepRunKeys {
   is_prepared: boolean
   args: string | null
   item: string | null
@@ -47,14 +39,7 @@ export async function loadRun(sql: Sql, executionId: ExecutionId, run: number): 
 /** The state of a row; of a sensitive run `openRun` gives what the mask hides. */
 export function toRun(row: RunRow): RunState {
   return {
-    executionId: String(row.execution_id),
-    run: row.run,
-    step: row.step,
-    visit: row.visit,
-    iteration: row.iteration,
-    parentRun: row.parent_run,
-    status: row.status,
-    attempts: row.attempts,
+    ...toStepRunKeys(row),
     isPrepared: row.is_prepared,
     isSensitive: row.sealed !== null,
     fault: null,
