@@ -14,28 +14,28 @@ export interface Replacement {
 
 export type Rename = (chain: readonly string[]) => Replacement | null
 
-interface Place extends Token {
+interface LocatedToken extends Token {
   readonly start: number
   readonly end: number
 }
 
 /**
- * A template, or with `isBare` an expression, whose names are others; texts, keys, filters and keyword arguments stay. What is
- * no template comes back as it is, so that its fault is found where templates are compiled.
+ * A template, or with `isBare` an expression, whose names are others; texts, keys, filters and keyword arguments stay. Text that is
+ * not a template comes back unchanged: its fault is reported where templates are compiled.
  */
 export function renameReferences(source: string, rename: Rename, isBare = false): string {
   if (!isBare && !hasMarkup(source)) return source
   try {
-    return rewrite(source, edits(places(source, isBare), rename))
+    return rewrite(source, edits(locatedTokens(source, isBare), rename))
   } catch (error) {
     if (error instanceof TemplateFault) return source
     throw error
   }
 }
 
-function places(source: string, isBare: boolean): Place[] {
+function locatedTokens(source: string, isBare: boolean): LocatedToken[] {
   const tokens = new JinjaTokenizer(source, isBare)
-  const found: Place[] = []
+  const found: LocatedToken[] = []
   for (let start = 0, token = tokens.nextToken(); token !== null; start = tokens.index, token = tokens.nextToken())
     if (token.type !== lexer.TOKEN_WHITESPACE) found.push({ ...token, start, end: tokens.index })
   return found
@@ -47,7 +47,7 @@ interface Edit {
   readonly text: string
 }
 
-function edits(tokens: readonly Place[], rename: Rename): Edit[] {
+function edits(tokens: readonly LocatedToken[], rename: Rename): Edit[] {
   const found: Edit[] = []
   for (let at = 0; at < tokens.length; at += 1) {
     const chain = chainAt(tokens, at)
@@ -64,22 +64,22 @@ function edits(tokens: readonly Place[], rename: Rename): Edit[] {
   return found
 }
 
-function chainAt(tokens: readonly Place[], at: number): Place[] {
-  const chain: Place[] = []
+function chainAt(tokens: readonly LocatedToken[], at: number): LocatedToken[] {
+  const chain: LocatedToken[] = []
   for (let next = at; tokens[next]?.type === lexer.TOKEN_SYMBOL; next += 2) {
-    chain.push(tokens[next] as Place)
+    chain.push(tokens[next] as LocatedToken)
     if (tokens[next + 1]?.value !== '.') break
   }
   return chain
 }
 
-function isName(tokens: readonly Place[], { at, end }: { at: number; end: number }): boolean {
+function isName(tokens: readonly LocatedToken[], { at, end }: { at: number; end: number }): boolean {
   const before = tokens[at - 1]
   const isAttribute = before?.value === '.' || before?.type === lexer.TOKEN_PIPE
   return !isAttribute && !(at === end && tokens[end + 1]?.value === '=')
 }
 
-function comparedWith(tokens: readonly Place[], end: number, { values }: Replacement): Edit[] {
+function comparedWith(tokens: readonly LocatedToken[], end: number, { values }: Replacement): Edit[] {
   const [operator, value] = [tokens[end + 1], tokens[end + 2]]
   const other = value?.type === lexer.TOKEN_STRING ? values?.get(value.value) : undefined
   if (!value || other === undefined || !['==', '!='].includes(operator?.value ?? '')) return []

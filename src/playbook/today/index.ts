@@ -12,8 +12,8 @@ export function rewriteToday(root: YAMLMap, source: Source): boolean {
   const steps = itemsOf(workflow).filter((step) => isMap(step))
   if (!isSeq(workflow) || !(pairOf(root, 'executor') || steps.some(isToday))) return false
   const executor = take(root, 'executor')
-  const place = { source, map: root, path: 'executor' }
-  if (executor) reportAt(place, '"executor" means nothing here, and is left out', executor.key, 'info')
+  const at = { source, map: root, path: 'executor' }
+  if (executor) reportAt(at, '"executor" means nothing here, and is left out', executor.key, 'info')
   const all: Node[] = []
   for (const [index, item] of (workflow.items as Node[]).entries()) {
     all.push(item)

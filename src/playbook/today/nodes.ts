@@ -2,7 +2,7 @@ import { isMap, isScalar, isSeq, type Node, Pair, Scalar, YAMLMap, YAMLSeq } fro
 import { keyText, type Source } from '../reader.js'
 
 /** A mapping of the document, and where it stands. */
-export interface Place {
+export interface MappingAt {
   readonly source: Source
   readonly map: YAMLMap
   readonly path: string
@@ -69,7 +69,7 @@ export function listNode(items: readonly Node[], range: Range): YAMLSeq {
   return list
 }
 
-/** Puts an entry where another was, so that its comments and its place stay. */
+/** Puts an entry where another was, so that its comments and its position stay. */
 export function replace(pair: Pair<Node, Node | null>, name: string, value: Node): void {
   const { range } = pair.key
   const comment = pair.key.commentBefore
@@ -80,7 +80,7 @@ export function replace(pair: Pair<Node, Node | null>, name: string, value: Node
 
 /** Reports at a node. */
 export function reportAt(
-  { source, path }: Place,
+  { source, path }: MappingAt,
   message: string,
   node: Node | null,
   severity: 'error' | 'info' = 'error',

@@ -1,10 +1,22 @@
 import { isMap, type Node, type YAMLMap } from 'yaml'
 import { renameTree } from './names.js'
-import { itemsOf, listNode, mapNode, mapOf, nodeOf, type Place, pairOf, replace, reportAt, textNode, wordOf } from './nodes.js'
+import {
+  itemsOf,
+  listNode,
+  type MappingAt,
+  mapNode,
+  mapOf,
+  nodeOf,
+  pairOf,
+  replace,
+  reportAt,
+  textNode,
+  wordOf,
+} from './nodes.js'
 
 const ARC_KEYS = ['step', 'when', 'set', 'args', 'input', 'spec']
 
-export interface RoutesRequest extends Place {
+export interface RoutesRequest extends MappingAt {
   readonly name: string
   /** Whether a failure is routed as success is. */
   readonly goesOn: boolean

@@ -1,5 +1,5 @@
 import { isMap, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
-import { itemsOf, mapNode, mapOf, nodeOf, numberNode, type Place, pairOf, reportAt, textNode, wordOf } from './nodes.js'
+import { itemsOf, type MappingAt, mapNode, mapOf, nodeOf, numberNode, pairOf, reportAt, textNode, wordOf } from './nodes.js'
 
 /** What the rules of a tool come to. */
 export interface RuleReading {
@@ -16,7 +16,7 @@ const ALWAYS = new Set(['true', '', "output.status=='ok'", "output.status=='succ
 const FACTORS: Readonly<Record<string, number>> = { exponential: 2, linear: 1, fixed: 1, constant: 1, none: 1 }
 
 /** Reads `spec.policy.rules` of a tool, as far as retry, failure and routing here can say them. */
-export function readRules(at: Place, policy: YAMLMap | null): RuleReading {
+export function readRules(at: MappingAt, policy: YAMLMap | null): RuleReading {
   const reading = { retry: null as YAMLMap | null, set: [] as Pair[], goesOn: false, failsLoop: false }
   for (const rule of itemsOf(policy ? nodeOf(policy, 'rules') : null)) {
     if (!isMap(rule)) continue
@@ -43,14 +43,14 @@ export function readRules(at: Place, policy: YAMLMap | null): RuleReading {
 }
 
 const FAIL =
-  '"do: fail" on a condition of its own has no place here: let the tool fail (python: return {"status": "error", "error": ...}), or route with "when"'
+  '"do: fail" on a condition of its own is not supported: let the tool fail (python: return {"status": "error", "error": ...}), or route with "when"'
 const CONTINUE =
-  '"set" under a condition has no place here: write the condition into the value, such as "{{ 1 if output.status == \'ok\' else 2 }}", under "else"'
+  '"set" under a condition is not supported: write the condition into the value, such as "{{ 1 if output.status == \'ok\' else 2 }}", under "else"'
 
 function unknownAction(action: string): string {
   if (action === 'jump' || action === 'break')
     return `"do: ${action}" is a feature of lists of tools that Transient does not have: write one step for each tool, and route with "when"`
-  return `"do: ${action.slice(0, 60)}" is no outcome of a rule: use retry, continue or fail`
+  return `"do: ${action.slice(0, 60)}" is not an outcome of a rule: use retry, continue or fail`
 }
 
 /** `{when, then: {do}}`, `{else: {do}}`, `{else: {then: {do}}}` and `{else, then: {do}}`. */

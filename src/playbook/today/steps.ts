@@ -2,14 +2,14 @@ import { isMap, isSeq, type Node, Pair, type YAMLMap } from 'yaml'
 import { featureAdvice } from '../features.js'
 import { keyText } from '../reader.js'
 import { renameFor, renameTree } from './names.js'
-import { mapNode, mapOf, nodeOf, type Place, pairOf, replace, reportAt, take, textNode, wordOf } from './nodes.js'
+import { type MappingAt, mapNode, mapOf, nodeOf, pairOf, replace, reportAt, take, textNode, wordOf } from './nodes.js'
 import { rewriteRoutes } from './routes.js'
 import { type RuleReading, readRules } from './rules.js'
 
 const SCOPES = ['ctx', 'iter', 'step']
 
 /** Rewrites one step in place. */
-export function rewriteStep(step: Place, addStep: (step: YAMLMap) => void): void {
+export function rewriteStep(step: MappingAt, addStep: (step: YAMLMap) => void): void {
   const { map } = step
   const loop = mapOf(map, 'loop')
   const element = loop ? (wordOf(nodeOf(loop, 'iterator')) ?? wordOf(nodeOf(loop, 'element'))) : null
@@ -27,8 +27,8 @@ export function rewriteStep(step: Place, addStep: (step: YAMLMap) => void): void
   renameTree(map, renameFor(element))
 }
 
-/** A list of one tool is that tool. Of longer ones the reader speaks. */
-function unwrapList({ map }: Place): void {
+/** A list of one tool is that tool; the reader refuses longer ones. */
+function unwrapList({ map }: MappingAt): void {
   const pair = pairOf(map, 'tool')
   if (!pair || !isSeq(pair.value) || pair.value.items.length !== 1) return
   const [only] = pair.value.items
@@ -39,7 +39,7 @@ function unwrapList({ map }: Place): void {
   pair.value = tool
 }
 
-function rewriteTool(step: Place, tool: YAMLMap | null): RuleReading {
+function rewriteTool(step: MappingAt, tool: YAMLMap | null): RuleReading {
   const isOwn = pairOf(step.map, 'pool') !== undefined
   const spec = tool && !isOwn ? take(tool, 'spec') : undefined
   const options = spec && isMap(spec.value) ? spec.value : null
@@ -58,15 +58,15 @@ function rewriteTool(step: Place, tool: YAMLMap | null): RuleReading {
   return all
 }
 
-/** Of a tool that is not here nothing is said but that. */
-function isForeign(step: Place, { kind, tool }: { kind: string | null; tool: YAMLMap }): boolean {
+/** A tool that Transient does not have is refused as such: nothing else in it is reported. */
+function isForeign(step: MappingAt, { kind, tool }: { kind: string | null; tool: YAMLMap }): boolean {
   if (kind === null || featureAdvice(kind) === null) return false
   take(step.map, 'input')
   for (const name of ['input', 'args']) take(tool, name)
   return true
 }
 
-function rewriteInput(step: Place, { kind, tool }: { kind: string | null; tool: YAMLMap }): void {
+function rewriteInput(step: MappingAt, { kind, tool }: { kind: string | null; tool: YAMLMap }): void {
   const timeout = kind === 'http' ? undefined : take(tool, 'timeout')
   if (timeout && !pairOf(step.map, 'timeout')) step.map.items.push(timeout)
   if (kind === 'playbook' && wordOf(nodeOf(tool, 'return_step')) === 'end') take(tool, 'return_step')
@@ -97,9 +97,9 @@ function rewriteInput(step: Place, { kind, tool }: { kind: string | null; tool: 
 }
 
 const ADMIT =
-  '"admit" has no place here: put the condition on the arcs that lead to this step, or into a step before it that has no tool'
+  '"admit" is not supported: put the condition on the arcs that lead to this step, or into a step before it that has no tool'
 
-function rewriteSpec(step: Place): void {
+function rewriteSpec(step: MappingAt): void {
   const spec = take(step.map, 'spec')
   if (!spec || !isMap(spec.value)) return
   const policy = mapOf(spec.value, 'policy')
@@ -115,9 +115,9 @@ interface LoopRequest {
 }
 
 const PARALLEL =
-  '"iter" of a loop in parallel has no place here, as variables belong to the execution: use the result of each iteration instead'
+  '"iter" of a loop in parallel is not supported, as variables belong to the execution: use the result of each iteration instead'
 
-function rewriteLoop(step: Place, { loop, tool, rules }: LoopRequest): void {
+function rewriteLoop(step: MappingAt, { loop, tool, rules }: LoopRequest): void {
   const spec = take(loop, 'spec')
   const options = spec && isMap(spec.value) ? spec.value : null
   const mode = options ? nodeOf(options, 'mode') : null
