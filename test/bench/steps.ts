@@ -14,10 +14,10 @@ import { ensurePeers, peerVersion } from './support/peers.js'
  * iteration costs as the list grows. TEST_DATABASE_URL and BENCH_REDIS_URL name other servers.
  */
 
-/** Three rounds of so short a load are too few: the ratio to BullMQ then moved between 0.92 and 1.11. */
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 7)
+/** Seven rounds of so short a load are too few: one ratio was then anywhere between 0.82 and 1.07. */
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 19)
 /** 0 leaves the iterations out. */
-const ITERATION_ROUNDS = Number(process.env['BENCH_ITERATIONS'] ?? 5)
+const ITERATION_ROUNDS = Number(process.env['BENCH_ITERATIONS'] ?? 9)
 const FLOWS = { executions: 100, steps: 20 }
 /** A python step costs as much however many there are. */
 const FEW = { executions: 10, steps: 20 }
