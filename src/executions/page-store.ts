@@ -3,9 +3,10 @@ import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCurs
 import { TransientError } from '../core/errors.js'
 import type { StringFilter, VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
-import type { JsonObject } from '../core/json.js'
+import { isJsonObject, type JsonObject } from '../core/json.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import { countsByKey, rowsByKey } from '../db/keyed.js'
+import { MASK } from '../sealing/mask.js'
 import { checkExecutionFilter, type ExecutionFilter } from './filter.js'
 import {
   type ExecutionError,
@@ -13,6 +14,7 @@ import {
   type IterationCounts,
   type StepRunKeys,
   type StepRunView,
+  type ToolRun,
   toStepRunKeys,
 } from './record.js'
 import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from './store.js'
@@ -33,6 +35,7 @@ interface StepRow extends StepRunKeys {
   readonly envelope: string | null
   readonly error: string | null
   readonly log: string | null
+  readonly tools: string | null
   readonly is_sensitive: boolean
   readonly started_at: Date | null
   readonly finished_at: Date | null
@@ -48,11 +51,17 @@ export interface StepQuery {
   readonly page: PageRequest
 }
 
+interface ToolsColumn {
+  readonly current: string | null
+  readonly startedAt: string | null
+  readonly done: readonly ToolRun[]
+}
+
 /** The sort key of a row, with microseconds. */
 type ExecutionKey = readonly [createdAt: string, id: string]
 
 const STEP_COLUMNS = `execution_id, run, step, visit, iteration, parent_run, status, attempts, result::text AS result,
-  envelope::text AS envelope, error::text AS error, log, sealed IS NOT NULL AS is_sensitive, started_at, finished_at,
+  envelope::text AS envelope, error::text AS error, log, tools::text AS tools, sealed IS NOT NULL AS is_sensitive, started_at, finished_at,
   (loop ->> 'total')::bigint AS loop_total, (loop ->> 'done')::bigint AS loop_done, (loop ->> 'failed')::bigint AS loop_failed`
 const MAX_INTEGER = 2n ** 31n - 1n
 
@@ -238,8 +247,26 @@ function toStepRun(row: StepRow): StepRunView {
     envelope: fromJsonText(row.envelope) as JsonObject | null,
     error: fromJsonText(row.error) as ExecutionError | null,
     log: row.log,
+    tools: toToolRuns(row),
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     iterationCounts: toIterationCounts(row),
   }
+}
+
+/** Those that ended, with their results where they stand, and the one that runs. */
+function toToolRuns({ tools, envelope, status, is_sensitive }: StepRow): ToolRun[] {
+  const state = fromJsonText(tools) as ToolsColumn | null
+  if (state === null) return []
+  const results = (fromJsonText(envelope) as JsonObject | null)?.['results']
+  const of = (name: string) =>
+    is_sensitive ? MASK : isJsonObject(results ?? null) ? ((results as JsonObject)[name] ?? null) : null
+  const done = state.done.map((run) => ({ ...run, result: run.result ?? of(run.name) }))
+  if (state.current === null || state.startedAt === null || status !== 'running') return done
+  const before = done.find(({ name }) => name === state.current)
+  const now: ToolRun = {
+    ...{ name: state.current, status: 'running', turns: (before?.turns ?? 0) + 1, attempts: 1, result: null, envelope: null },
+    ...{ error: null, log: null, startedAt: state.startedAt, finishedAt: null },
+  }
+  return before ? done.map((run) => (run === before ? now : run)) : [...done, now]
 }

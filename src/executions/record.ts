@@ -49,6 +49,23 @@ export interface ExecutionRecord {
   readonly finishedAt: Date | null
 }
 
+/** The latest turn of one of a step's tools, where it has a list of them. */
+export interface ToolRun {
+  readonly name: string
+  readonly status: 'running' | 'succeeded' | 'failed'
+  /** How often it has run: more than once after a jump back. */
+  readonly turns: number
+  /** Attempts of the latest turn. */
+  readonly attempts: number
+  readonly result: JsonValue
+  /** `this` without data. */
+  readonly envelope: JsonObject | null
+  readonly error: ExecutionError | null
+  readonly log: string | null
+  readonly startedAt: string | null
+  readonly finishedAt: string | null
+}
+
 /** One row of `transient.step_run`: a visit of a step, or one iteration of it. */
 export interface StepRunRecord {
   readonly executionId: ExecutionId
@@ -70,6 +87,8 @@ export interface StepRunRecord {
   readonly envelope: JsonObject | null
   readonly error: ExecutionError | null
   readonly log: string | null
+  /** Of a list of tools, those that ran or run; empty without one. */
+  readonly tools: readonly ToolRun[]
   readonly startedAt: Date | null
   readonly finishedAt: Date | null
 }

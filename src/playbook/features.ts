@@ -57,10 +57,6 @@ const FEATURES: Readonly<Record<string, string>> = {
   event_log: "every step's end is an event already",
 }
 
-/** What to say about a list of tools where one is expected. */
-export const PIPELINE =
-  'a list of tools (a pipeline) is a feature of NoETL that Transient does not have: write one step for each tool'
-
 /** What to say about a word of NoETL that is not supported, or null when the word is not one of them. */
 export function featureAdvice(word: string): string | null {
   if (!Object.hasOwn(FEATURES, word)) return null

@@ -28,8 +28,12 @@ export interface WorkbookTask {
 export interface Step {
   readonly name: string
   readonly description: string | null
+  /** Read when it is reached: where it does not hold, the step is skipped, and its branch ends. null: always. */
+  readonly when: string | null
   /** null: only vars and routing. For an iterator, the tool of its task. */
   readonly tool: ToolCall | null
+  /** A list of tools that run one after another, in one run of the step; `tool` is null then. */
+  readonly tools: readonly ListedTool[] | null
   readonly loop: Loop | null
   readonly vars: VarsBlock
   readonly next: readonly Transition[]
@@ -47,6 +51,38 @@ export interface ToolCall {
   readonly kind: string
   /** Under the names of the tool's own schema, aliases resolved; templates unrendered. */
   readonly parameters: JsonObject
+}
+
+/** One of several tools of a step. */
+export interface ListedTool {
+  /** Later tools, rules, `vars` and `next` of the step read its output under this name. */
+  readonly name: string
+  /** null: only its rules. */
+  readonly tool: ToolCall | null
+  /** Seconds per attempt, or a template of them; null: the step's. */
+  readonly timeout: JsonValue | null
+  /** The first that holds decides; without one, the list goes on after a success and fails after a failure. */
+  readonly rules: readonly ToolRule[]
+  /** Set when the list goes on after it. */
+  readonly vars: readonly VarEntry[]
+  /** `workflow[2].tool[0]` */
+  readonly at: string
+}
+
+export const RULE_ACTIONS = ['continue', 'retry', 'fail', 'jump', 'break'] as const
+
+export interface ToolRule {
+  /** null: every success that no rule above it took. */
+  readonly when: string | null
+  readonly action: (typeof RULE_ACTIONS)[number]
+  /** Of a jump: the tool that is next. */
+  readonly to: string | null
+  /** Of `retry`. */
+  readonly retry: RetryRule | null
+  /** Names that only this run of the list knows; they come before variables. */
+  readonly locals: readonly VarEntry[]
+  readonly vars: readonly VarEntry[]
+  readonly at: string
 }
 
 export interface VarEntry {

@@ -8,7 +8,7 @@ export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constr
 export const RESERVED_NAMES = ['vars', 'workload', 'results', 'result', 'this', 'execution_id', 'job', 'env', 'loop'] as const
 
 /** Why a name cannot be used for a step, an element or a variable; null when it can. */
-export function nameFault(name: string, what: 'step' | 'variable' | 'element'): string | null {
+export function nameFault(name: string, what: 'step' | 'variable' | 'element' | 'tool'): string | null {
   const one = what === 'element' ? 'an element' : `a ${what}`
   const shown = name.length > 60 ? `${name.slice(0, 60)}...` : name
   if (!NAME.test(name)) {

@@ -4,7 +4,8 @@ import { RETRY_RULES, TIMEOUT_RULE } from './numbers.js'
 import { checkKeys, describeKind, type Field, type Fields, fieldsOf, given, kindOf, report, reportKey } from './reader.js'
 import { conditionOf, numberOrTemplate } from './templates.js'
 
-const RETRY_KEYS = [...Object.keys(RETRY_RULES), 'when']
+export const RETRY_KEYS = Object.keys(RETRY_RULES)
+const KEYS = [...RETRY_KEYS, 'when']
 
 /** Reads `retry`. */
 export function readRetry(fields: Fields): RetryRule | null {
@@ -15,17 +16,21 @@ export function readRetry(fields: Fields): RetryRule | null {
     return null
   }
   const own = fieldsOf(field.value)
-  checkKeys(own, { known: RETRY_KEYS, of: 'retry' })
-  if (!own.has('max_attempts') && [...own.keys()].every((key) => RETRY_KEYS.includes(key))) {
+  checkKeys(own, { known: KEYS, of: 'retry' })
+  if (!own.has('max_attempts') && [...own.keys()].every((key) => KEYS.includes(key))) {
     reportKey(field, 'retry without max_attempts never tries again: its default is 1, the first try', 'warning')
   }
   const when = given(own, 'when')
+  return { ...readRetryNumbers(own, 1), when: when ? conditionOf(when.value, 'retry.when') : null }
+}
+
+/** The numbers of a retry, of `retry` or of a rule. */
+export function readRetryNumbers(fields: Fields, maxAttempts: number): Omit<RetryRule, 'when'> {
   return {
-    maxAttempts: number(own, 'max_attempts', 1),
-    initialDelay: number(own, 'initial_delay', 1),
-    backoffMultiplier: number(own, 'backoff_multiplier', 2),
-    maxDelay: number(own, 'max_delay', 60),
-    when: when ? conditionOf(when.value, 'retry.when') : null,
+    maxAttempts: number(fields, 'max_attempts', maxAttempts),
+    initialDelay: number(fields, 'initial_delay', 1),
+    backoffMultiplier: number(fields, 'backoff_multiplier', 2),
+    maxDelay: number(fields, 'max_delay', 60),
   }
 }
 

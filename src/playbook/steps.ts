@@ -20,11 +20,13 @@ import { refineVars } from './refine.js'
 import { readRetry, readTimeout } from './retry.js'
 import { type NamedTarget, readRoutes } from './routing.js'
 import { readTask } from './task.js'
+import { conditionOf } from './templates.js'
 import { readTimedCall } from './timed-call.js'
-import { checkToolKeys, findTool, ITERATOR, type NamedTool, type Toolkit } from './tools.js'
+import { readToolList, toolListOf } from './tool-list.js'
+import { checkToolKeys, findTool, ITERATOR, type NamedTool, parameterNames, type Toolkit } from './tools.js'
 import { readVars } from './vars.js'
 
-const STEP_KEYS = ['step', 'desc', 'tool', 'type', 'loop', 'vars', 'next', 'case', 'retry', 'timeout', 'pool']
+const STEP_KEYS = ['step', 'desc', 'when', 'tool', 'type', 'loop', 'vars', 'next', 'case', 'retry', 'timeout', 'pool']
 const DEFAULT_POOL = 'default'
 
 export interface StepSurroundings {
@@ -56,6 +58,7 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
   const name = readStepName(item, fields)
   const action = readAction({ item, fields, tool, tools: surroundings.tools, ownPool })
   checkWorkbookName(action.tool, { at: tool?.at ?? item, fields: tool?.fields ?? fields, surroundings })
+  for (const listed of action.tools ?? []) checkWorkbookName(listed.tool, { at: item, fields, surroundings })
   const routes = readRoutes(fields, item.source.log)
   const input = inputOf(action, surroundings)
   const { loop } = action
@@ -63,9 +66,11 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
   const vars = refineVars({ written: readVars(given(fields, 'vars')), stepName: name ?? '', input, taskVars })
   if (name === null) return null
   const { next, cases, named, isComplete } = routes
+  const when = given(fields, 'when')
   const step: Step = {
     name,
     description: readText(fields, 'desc'),
+    when: when ? conditionOf(when.value, 'when') : null,
     ...action,
     vars,
     next,
@@ -85,6 +90,16 @@ function checkStepKeys({
   tool: NamedTool | null
   surroundings: StepSurroundings
 }): void {
+  const list = toolListOf(fields)
+  if (list) {
+    const parameters = new Set([...surroundings.tools.values()].flatMap(parameterNames))
+    const hint = (name: string) => (parameters.has(name) ? 'write it inside one of the tools of its list' : null)
+    checkKeys(fields, { known: STEP_KEYS, of: 'a step', hint })
+    const retry = given(fields, 'retry')
+    if (retry)
+      reportKey(retry, 'a step with a list of tools takes no "retry": give the tool that may fail a rule {when, do: retry}')
+    return
+  }
   const isIterator = tool?.kind === ITERATOR
   const own = isIterator && !tool.isNested ? [...STEP_KEYS, ...ITERATOR_KEYS, 'task'] : STEP_KEYS
   checkToolKeys({ fields, tool, own, of: 'a step', tools: surroundings.tools })
@@ -105,7 +120,7 @@ function readStepName(item: Cursor, fields: Fields): string | null {
 }
 
 /** What a step runs and how: its tool, its loop, and the rules of each attempt. */
-type Action = Pick<Step, 'tool' | 'loop' | 'retry' | 'timeout'>
+type Action = Pick<Step, 'tool' | 'tools' | 'loop' | 'retry' | 'timeout'>
 
 interface ActionRequest {
   readonly item: Cursor
@@ -123,8 +138,10 @@ function readAction(request: ActionRequest): Action {
   if (loopField && !tool && !fields.has('tool') && !fields.has('type'))
     reportKey(loopField, 'a loop needs a tool to run for each element')
   if (loopField && tool?.isNested && tool.fields.has('task')) report(item, 'give "loop" or an iterator with "task", not both')
+  const list = toolListOf(fields)
   return {
     ...readTimedCall(fields, tool),
+    tools: list ? readToolList(list, { tools: request.tools, pool: request.ownPool }) : null,
     loop: loopField ? readLoopField(loopField) : null,
     retry: readRetry(fields),
   }
@@ -148,7 +165,8 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
     if (isTwice && field)
       reportKey(field, `the task gives "${name}" too: an iterator's ${name} is that of each iteration, give one of them`)
   }
-  return { tool: task?.tool ?? null, loop, retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
+  const { tool: call = null, tools: calls = null } = task ?? {}
+  return { tool: call, tools: calls, loop, retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
 }
 
 function checkWorkbookName(
@@ -163,14 +181,15 @@ function checkWorkbookName(
 }
 
 /** Every template that is rendered before the tool runs. */
-function inputOf({ tool, loop, timeout }: Action, { tools, workbook }: StepSurroundings): JsonValue[] {
+function inputOf({ tool, tools: listed, loop, timeout }: Action, { tools, workbook }: StepSurroundings): JsonValue[] {
   const templates = (call: ToolCall | null): JsonValue[] => {
     if (!call) return []
     const raw = tools.get(call.kind)?.rawParameters ?? []
     return Object.entries(call.parameters).flatMap(([name, value]) => (raw.includes(name) ? [] : [value]))
   }
   const task = tool?.kind === 'workbook' ? workbook.find((entry) => entry.name === tool.parameters['name']) : undefined
-  return [...templates(tool), ...templates(task?.tool ?? null), timeout, ...(loop ? loopInput(loop) : [])]
+  const ofList = (listed ?? []).flatMap((one) => [...templates(one.tool), one.timeout])
+  return [...templates(tool), ...ofList, ...templates(task?.tool ?? null), timeout, ...(loop ? loopInput(loop) : [])]
 }
 
 function loopInput({ collection, concurrency, limit, chunk, where, orderBy }: Loop): JsonValue[] {

@@ -2,13 +2,14 @@ import type { Step, ToolCall, VarEntry } from './model.js'
 import { type Cursor, describeKind, fieldsOf, given, kindOf, report, reportKey } from './reader.js'
 import { readRetry } from './retry.js'
 import { readTimedCall } from './timed-call.js'
+import { readToolList, toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, type Toolkit } from './tools.js'
 import { readEntries } from './vars.js'
 
 const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'vars', 'retry', 'timeout']
 const NESTED = 'a task cannot be an iterator itself: put it into a playbook of its own and run that with "tool: playbook"'
 
-export interface TaskReading extends Pick<Step, 'retry' | 'timeout'> {
+export interface TaskReading extends Pick<Step, 'retry' | 'timeout' | 'tools'> {
   readonly tool: ToolCall | null
   readonly vars: readonly VarEntry[]
 }
@@ -30,8 +31,10 @@ export function readTask(cursor: Cursor, tools: Toolkit, pool: string | null): T
   checkToolKeys({ fields, tool, own: loop ? [...TASK_KEYS, 'loop'] : TASK_KEYS, of: 'the task of an iterator', tools })
   if (!tool && !fields.has('tool') && !fields.has('type')) report(cursor, 'the task of an iterator needs a tool')
   const vars = given(fields, 'vars')
+  const list = toolListOf(fields)
   return {
     ...readTimedCall(fields, tool),
+    tools: list ? readToolList(list, { tools, pool }) : null,
     vars: vars ? readEntries(vars.value).map(({ entry }) => entry) : [],
     retry: readRetry(fields),
   }

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../core/json.js'
 import { customTool, isCustomKind } from '../tools/custom.js'
 import type { ToolDefinition } from '../tools/tool.js'
-import { featureAdvice, PIPELINE } from './features.js'
+import { featureAdvice } from './features.js'
 import type { ToolCall } from './model.js'
 import { checkParameters } from './parameters.js'
 import {
@@ -52,20 +52,40 @@ export function findTool(fields: Fields, tools: Toolkit, pool: string | null = n
   if (!field) return null
   const isNested = kindOf(field.value) === 'mapping' && field.name === 'tool'
   const inner = isNested ? fieldsOf(field.value) : fields
+  // What a list of tools may stand for is read there.
+  if (field.name === 'tool' && kindOf(field.value) === 'list') return null
   const at = isNested ? inner.get('kind')?.value : field.value
   if (!at) {
     report(field.value, 'the tool has no "kind"')
     return null
   }
+  const names = isNested ? [...inner.keys()] : []
+  const found = toolOf({ fields: inner, at, tools, pool, names })
+  if (!found) return null
+  return { ...found, fields: isNested ? withArgs(inner, { fields, definition: found.definition }) : inner, isNested }
+}
+
+interface KindRequest {
+  /** The mapping that holds the parameters. */
+  readonly fields: Fields
+  /** The value that names the kind. */
+  readonly at: Cursor
+  readonly tools: Toolkit
+  readonly pool: string | null
+  /** Its keys, which a kind of the pool's own takes as they are. */
+  readonly names: readonly string[]
+}
+
+/** The tool of a kind; null where that is no text. */
+export function toolOf({ fields, at, tools, pool, names }: KindRequest): NamedTool | null {
   const kind = textOf(at)
   if (kind === null) {
-    if (kindOf(at) === 'list') report(at, PIPELINE)
-    else report(at, `a tool is named by a text (${oneOf([...tools.keys()])}), not by ${describeKind(at)}`)
+    report(at, `a tool is named by a text (${oneOf([...tools.keys()])}), not by ${describeKind(at)}`)
     return null
   }
-  const definition = tools.get(kind) ?? ownKind({ kind, at, tools, pool, names: isNested ? [...inner.keys()] : [] })
+  const definition = tools.get(kind) ?? ownKind({ kind, at, tools, pool, names })
   if (!definition && kind !== ITERATOR) report(at, unknownTool(kind, tools))
-  return { kind, definition, fields: isNested ? withArgs(inner, { fields, definition }) : inner, isNested, at }
+  return { kind, definition, fields, isNested: false, at }
 }
 
 interface OwnKind {

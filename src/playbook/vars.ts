@@ -38,9 +38,9 @@ export function readVars(field: Field | null): WrittenVars {
 }
 
 /** Reads a mapping of names to values, top to bottom. */
-export function readEntries(cursor: Cursor): WrittenVar[] {
+export function readEntries(cursor: Cursor, of = 'vars'): WrittenVar[] {
   if (kindOf(cursor) !== 'mapping') {
-    if (!isEmpty(cursor)) report(cursor, `vars must be a mapping of names to values, not ${describeKind(cursor)}`)
+    if (!isEmpty(cursor)) report(cursor, `${of} must be a mapping of names to values, not ${describeKind(cursor)}`)
     return []
   }
   const fields = [...fieldsOf(cursor).values()]

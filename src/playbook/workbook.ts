@@ -13,6 +13,7 @@ import {
   reportKey,
   textOf,
 } from './reader.js'
+import { toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, readCall, type Toolkit } from './tools.js'
 
 const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'assert']
@@ -46,6 +47,8 @@ function readTask(item: Cursor, { tools, names }: { tools: Toolkit; names: Set<s
   const name = readName(item, fields.get('name'), names)
   const { expects, returns } = readAssert(given(fields, 'assert'))
   if (!tool) {
+    const list = toolListOf(fields)
+    if (list) reportKey(list, 'a task of the workbook is one tool: a list of tools stands in a step')
     if (!fields.has('tool') && !fields.has('type')) report(item, 'a task of the workbook needs a tool')
     return null
   }

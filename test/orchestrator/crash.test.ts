@@ -17,7 +17,7 @@ const STRIDE = Number(process.env['CRASH_STRIDE'] ?? 29)
 /** The last statement of the dead may commit after the living one looked: then its lease must run out. */
 const LEASE_MS = 1000
 
-/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, an end. */
+/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, a list of tools, an end. */
 const SOURCE = playbook(
   'everything',
   `
@@ -42,7 +42,13 @@ const SOURCE = playbook(
   vars: {flaky: "{{ result }}"}
 - step: again
   vars: {visits: "{{ vars.visits + 1 }}"}
-  next: [{when: "{{ vars.visits < 2 }}", step: again}]`,
+  next: [{when: "{{ vars.visits < 2 }}", step: again}, {else: [several]}]
+- step: several
+  tool:
+  - {name: one, kind: python, code: "result = 1", vars: {listed: "{{ (vars.listed | default(0)) + result }}"}}
+  - {name: back, rules: [{when: "{{ turn is not defined }}", do: jump, to: one, let: {turn: 2}}]}
+  - {name: two, kind: python, args: {one: "{{ one }}"}, code: "result = one + 1"}
+  vars: {listed_result: "{{ result }}"}`,
 )
 const SMALL = playbook(
   'small',
@@ -124,7 +130,17 @@ describeDatabase('a process that is killed at any statement', (open) => {
     const whole = await runDyingAt(Number.MAX_SAFE_INTEGER)
     const expected = await seenOf(whole.id)
     expect(expected).toMatchObject({ openTasks: [], eventGaps: [], children: ['test/small completed 1'] })
-    const values = { n: 12, begun: 1, visits: 2, started: 1, child: 5, flaky: 10, doubled: [2, 4, 6] }
+    const values = {
+      n: 12,
+      begun: 1,
+      visits: 2,
+      started: 1,
+      child: 5,
+      flaky: 10,
+      listed: 2,
+      listed_result: 2,
+      doubled: [2, 4, 6],
+    }
     expect(await variables.values(whole.id)).toMatchObject(values)
     const offset = 1 + (process.pid % STRIDE)
     for (let diesAt = offset; diesAt <= whole.statements; diesAt += STRIDE) {

@@ -258,7 +258,7 @@ describe('steps', () => {
         'error 6:3 workflow[0].nxt | did you mean "next"?',
         'error 7:3 workflow[0].description | did you mean "desc"?',
         'error 8:3 workflow[0].sink | "sink" is a feature of NoETL',
-        'error 9:3 workflow[0].zzzzz | accepted: step, desc, tool',
+        'error 9:3 workflow[0].zzzzz | accepted: step, desc, when, tool',
       ],
     ],
     [

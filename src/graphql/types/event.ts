@@ -19,7 +19,7 @@ const EventType = builder.objectRef<EventRecord>('ExecutionEvent').implement({
       type: 'JSON',
       nullable: true,
       description:
-        'What there is to say: `error`, `delay_ms`, `routes` (each `when` with its outcome), `skipped_vars`, `iterations` of a loop.',
+        'What there is to say: `error`, `delay_ms`, `routes` (each `when` with its outcome), `skipped_vars`, `iterations` of a loop, and of a list `tool`, what its rule does (`do`) and where a jump leads (`to`).',
       resolve: ({ data }) => data,
     }),
     occurredAt: t.expose('occurredAt', { type: 'DateTime' }),

@@ -1,4 +1,4 @@
-import type { Step, Transition } from '../../playbook/model.js'
+import type { ListedTool, Step, Transition } from '../../playbook/model.js'
 import { builder } from '../builder.js'
 
 /** One arrow of the graph: an entry of `next` or `case`, once for each of its targets. */
@@ -25,6 +25,14 @@ const TransitionType = builder.objectRef<Arrow>('PlaybookTransition').implement(
   }),
 })
 
+const PlaybookToolType = builder.objectRef<ListedTool>('PlaybookTool').implement({
+  description: 'One of the tools of a step that has a list of them.',
+  fields: (t) => ({
+    name: t.exposeString('name'),
+    kind: t.string({ nullable: true, description: 'null: only its rules.', resolve: ({ tool }) => tool?.kind ?? null }),
+  }),
+})
+
 export const PlaybookStepType = builder.objectRef<Step>('PlaybookStep').implement({
   description: 'A named node of a playbook.',
   fields: (t) => ({
@@ -34,6 +42,15 @@ export const PlaybookStepType = builder.objectRef<Step>('PlaybookStep').implemen
       nullable: true,
       description: 'The tool that it runs; null: only vars and routing.',
       resolve: ({ tool }) => tool?.kind ?? null,
+    }),
+    when: t.exposeString('when', {
+      nullable: true,
+      description: 'Where it does not hold, the step is skipped. null: always run.',
+    }),
+    tools: t.field({
+      type: [PlaybookToolType],
+      description: 'Several tools that run one after another; empty where there is one or none.',
+      resolve: ({ tools }) => tools ?? [],
     }),
     isIterator: t.boolean({ resolve: ({ loop }) => loop !== null }),
     maxAttempts: t.int({

@@ -1,4 +1,4 @@
-import type { IterationCounts, StepRunView } from '../../executions/record.js'
+import type { IterationCounts, StepRunView, ToolRun } from '../../executions/record.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { StepStatusEnum } from './enums.js'
@@ -7,6 +7,25 @@ import { connectionType, pageArguments, pageRequest } from './page.js'
 
 export const StepRunType = builder.objectRef<StepRunView>('StepRun')
 const StepRunConnection = connectionType<StepRunView>('StepRun', StepRunType)
+
+const ToolRunType = builder.objectRef<ToolRun>('ToolRun').implement({
+  description: 'One tool of a list, in its latest turn: after a jump back it has run more than once.',
+  fields: (t) => ({
+    name: t.exposeString('name'),
+    status: t.expose('status', { type: StepStatusEnum }),
+    turns: t.exposeInt('turns', { description: 'How often it has run.' }),
+    attempts: t.exposeInt('attempts', { description: 'Of its latest turn.' }),
+    result: t.expose('result', { type: 'JSON', nullable: true }),
+    error: t.expose('error', { type: ExecutionErrorType, nullable: true }),
+    log: t.exposeString('log', { nullable: true }),
+    startedAt: t.field({ type: 'DateTime', nullable: true, resolve: ({ startedAt }) => dateOf(startedAt) }),
+    finishedAt: t.field({ type: 'DateTime', nullable: true, resolve: ({ finishedAt }) => dateOf(finishedAt) }),
+  }),
+})
+
+function dateOf(text: string | null): Date | null {
+  return text === null ? null : new Date(text)
+}
 
 const IterationCountsType = builder.objectRef<IterationCounts>('IterationCounts').implement({
   description: 'How iterations ended so far. What `fail_fast` or a cancellation stopped is in none but the total.',
@@ -46,6 +65,10 @@ StepRunType.implement({
     result: t.expose('result', { type: 'JSON', nullable: true }),
     error: t.expose('error', { type: ExecutionErrorType, nullable: true }),
     log: t.exposeString('log', { nullable: true }),
+    tools: t.expose('tools', {
+      type: [ToolRunType],
+      description: 'Where the step has a list of tools: those that ran or run, in order. Empty without one.',
+    }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),
   }),

@@ -1,5 +1,5 @@
 import { asStored, type JsonObject } from '../../core/json.js'
-import type { Step } from '../../playbook/model.js'
+import type { ToolCall } from '../../playbook/model.js'
 import { variableLocation } from '../../sealing/location.js'
 import { SYSTEM_POOL, type TaskRecord } from '../../tasks/record.js'
 import type { NewTask } from '../../tasks/store.js'
@@ -8,6 +8,7 @@ import { type FoldedChange, foldChangeSet } from '../../variables/write/fold.js'
 import { stepValue } from '../decide/context.js'
 import { effectiveCall } from '../decide/prepare.js'
 import { isStepFault, withoutSensitive, withSensitive } from '../decide/sensitive.js'
+import { firstCallOf } from '../decide/tool-turn.js'
 import type { Command, Decision, EventDraft, Rejection, RunState, Snapshot } from '../decide/types.js'
 import { type Draft, isLive, newVisit, type RunChange, type TaskChange, taskKeyText } from './draft.js'
 
@@ -127,6 +128,12 @@ function carryOut(applying: Applying, command: Command): void {
       return finishRun(applying, command)
     case 'retry':
       return retry(applying, command.delayMs)
+    case 'save_tools':
+      changeRun(draft, command.run, { tools: command.tools, isSensitive: command.isSensitive })
+      return
+    case 'open_tool':
+      draft.newTasks.push(nextToolTask(snapshot, command.tool))
+      return
     case 'open_visit':
       return openVisit(applying, command)
     case 'open_loop':
@@ -167,12 +174,14 @@ function startRun(draft: Draft, { run, attempt, isSensitive }: Extract<Command, 
 }
 
 function finishRun({ draft, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
-  const { run, status, result, envelope, error, isSensitive } = command
+  const { run, status, result, envelope, error, isSensitive, tools } = command
   const before = draft.runs.get(run)
-  const kept = changeRun(draft, run, { status, result, envelope, error, isSensitive, log: request.log ?? before?.log ?? null })
+  const log = command.log ?? request.log ?? before?.log ?? null
+  const kept = changeRun(draft, run, { status, result, envelope, error, isSensitive, log, tools })
   kept.finishedSeq = seq
   if (kept.state.iteration !== null) return
   if (before && isLive(before.status)) draft.liveVisits -= 1
+  if (envelope === null) return
   const { step } = kept.state
   const visit = kept.state.visit === 0 ? Number.POSITIVE_INFINITY : kept.state.visit
   if (visit < (draft.stepVisits.get(step) ?? 0)) return
@@ -200,7 +209,7 @@ function openVisit(
   draft.runs.set(run, state)
   draft.runChanges.set(run, { state, openedSeq: seq, isStarted: false, finishedSeq: null, isLoopChanged: false })
   draft.liveVisits += 1
-  const isChained = step.tool === null && step.loop === null && draft.chained < request.chainLimit
+  const isChained = step.tool === null && step.tools === null && step.loop === null && draft.chained < request.chainLimit
   if (isChained) {
     draft.chained += 1
     draft.chain.push({ run, step })
@@ -225,16 +234,23 @@ interface Placed extends Pick<Snapshot, 'playbook' | 'step'> {
 export function visitTask({ playbook, step, execution }: Placed, run: number): NewTask {
   const base = { executionId: execution.id, run, attempt: 1, delayMs: 0 }
   if (step.loop) return { ...base, pool: SYSTEM_POOL, kind: 'iterate' }
-  if (!step.tool) return { ...base, pool: SYSTEM_POOL, kind: 'step' }
-  return { ...base, ...placeOf({ playbook, step }) }
+  return { ...base, ...placeOf({ playbook, step }, firstCallOf(step)) }
+}
+
+/** The next tool of a list: an attempt of its own of the same run. */
+function nextToolTask({ playbook, step, execution, run, task }: Snapshot, call: ToolCall | null): NewTask {
+  const base = { executionId: execution.id, run: run.run, attempt: task.attempt + 1, delayMs: 0 }
+  return { ...base, ...placeOf({ playbook, step }, call) }
 }
 
 function iterationTask({ playbook, step, execution }: Placed, run: number): NewTask {
-  return { executionId: execution.id, run, attempt: 1, delayMs: 0, ...placeOf({ playbook, step }) }
+  return { executionId: execution.id, run, attempt: 1, delayMs: 0, ...placeOf({ playbook, step }, firstCallOf(step)) }
 }
 
-function placeOf({ playbook, step }: { playbook: Snapshot['playbook']; step: Step }): { pool: string; kind: string } {
-  const kind = step.tool ? effectiveCall({ playbook, step }, step.tool).kind : 'step'
+type Place = Pick<NewTask, 'pool' | 'kind'>
+
+function placeOf({ playbook, step }: Pick<Snapshot, 'playbook' | 'step'>, call: ToolCall | null): Place {
+  const kind = call ? effectiveCall({ playbook, step }, call).kind : 'step'
   return { kind, pool: kind === 'playbook' || kind === 'step' ? SYSTEM_POOL : step.pool }
 }
 

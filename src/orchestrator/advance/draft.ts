@@ -11,6 +11,7 @@ import { createVariablesDraft, type VariablesDraft } from '../../variables/write
 import type { Committed } from '../after-commit.js'
 import { effectiveCall } from '../decide/prepare.js'
 import type { Sensitive } from '../decide/sensitive.js'
+import { firstCallOf } from '../decide/tool-turn.js'
 import type { EventDraft, IterationResult, RunState, Snapshot, ToolCallPlan } from '../decide/types.js'
 import type { EndedStep } from '../dependencies.js'
 import type { IterationsInsert } from './run-store.js'
@@ -143,7 +144,16 @@ type NewVisit = Pick<RunState, 'run' | 'args' | 'isSensitive'> & { readonly step
 
 /** A visit that was just opened. Its number is counted when it is written; templates cannot see it. */
 export function newVisit(executionId: ExecutionId, { run, step, args, isSensitive }: NewVisit): RunState {
-  const nothing = { iteration: null, parentRun: null, item: null, loop: null, result: null, envelope: null, log: null }
+  const nothing = {
+    iteration: null,
+    parentRun: null,
+    item: null,
+    loop: null,
+    tools: null,
+    result: null,
+    envelope: null,
+    log: null,
+  }
   const error: ExecutionError | null = null
   return {
     ...nothing,
@@ -167,5 +177,6 @@ export function committedOf(draft: Draft): Committed {
 
 function kindOf({ playbook }: Draft, step: Step, { iteration }: RunState): string {
   if (step.loop && iteration === null) return 'iterator'
-  return step.tool ? effectiveCall({ playbook, step }, step.tool).kind : 'step'
+  const call = firstCallOf(step)
+  return call ? effectiveCall({ playbook, step }, call).kind : 'step'
 }

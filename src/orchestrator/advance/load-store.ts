@@ -77,8 +77,8 @@ const texts = (alias: string, names: readonly string[]) =>
  */
 const LOAD_WORK = `
 SELECT ${columns('t', TASK)}, t.child_id AS t_child_id, ${texts('t', ['input'])},
-  ${columns('r', RUN)}, ${texts('r', ['args', 'item', 'loop'])},
-  ${columns('p', RUN)}, ${texts('p', ['args', 'item', 'loop'])},
+  ${columns('r', RUN)}, ${texts('r', ['args', 'item', 'loop', 'tools'])},
+  ${columns('p', RUN)}, ${texts('p', ['args', 'item', 'loop', 'tools'])},
   ${isFree('t')} AS is_free, ${isOverdue('t')} AS is_overdue,
   extract(epoch FROM now() - t.claimed_at)::double precision AS held_seconds,
   now() + $2::double precision * interval '1 millisecond' AS lease_until,

@@ -5,7 +5,7 @@ import type { Sql } from '../../db/database.js'
 import { type StepRunKeys, toStepRunKeys } from '../../executions/record.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
 import { MASK } from '../../sealing/mask.js'
-import type { LoopState, RunState } from '../decide/types.js'
+import type { LoopState, RunState, ToolsState } from '../decide/types.js'
 import { sealItem } from './sealed-run.js'
 
 export interface RunRow extends StepRunKeys {
@@ -13,13 +13,14 @@ export interface RunRow extends StepRunKeys {
   args: string | null
   item: string | null
   loop: string | null
+  tools: string | null
   started_at: Date | null
   sealed: string | null
 }
 
 /** The columns of a `RunRow`, of the alias `r`. */
 const RUN_COLUMNS = `r.execution_id, r.run, r.step, r.visit, r.iteration, r.parent_run, r.status, r.attempts, r.is_prepared, r.args::text AS args,
-  r.item::text AS item, r.loop::text AS loop, r.started_at, r.sealed`
+  r.item::text AS item, r.loop::text AS loop, r.tools::text AS tools, r.started_at, r.sealed`
 
 /** A jsonb column read as text. */
 export function parsed<T extends JsonValue>(text: string | null, otherwise: T): T {
@@ -46,6 +47,7 @@ export function toRun(row: RunRow): RunState {
     args: parsed<JsonObject>(row.args, {}),
     item: parsed<JsonValue>(row.item, null),
     loop: row.loop === null ? null : (parseJson(row.loop) as unknown as LoopState),
+    tools: row.tools === null ? null : (parseJson(row.tools) as unknown as ToolsState),
     result: null,
     envelope: null,
     error: null,

@@ -5,10 +5,10 @@ import type { KeyRing } from '../../sealing/key-ring.js'
 import { runLocation } from '../../sealing/location.js'
 import { MASK } from '../../sealing/mask.js'
 import { shownError } from '../decide/sensitive.js'
-import type { RunState } from '../decide/types.js'
+import type { RunState, ToolsState } from '../decide/types.js'
 
 /** What of a run may be sensitive. */
-type Hidden = Pick<RunState, 'args' | 'item' | 'result' | 'envelope' | 'error' | 'log'>
+type Hidden = Pick<RunState, 'args' | 'item' | 'result' | 'envelope' | 'error' | 'log' | 'tools'>
 
 /** A run's columns: of a sensitive one the mask, and beside it what it hides. */
 export interface RunColumns extends Hidden {
@@ -16,10 +16,10 @@ export interface RunColumns extends Hidden {
 }
 
 export function columnsOf(run: RunState, keyRing: KeyRing): RunColumns {
-  const { args, item, result, envelope, error, log } = run
-  const plain = { args, item, result, envelope, error, log }
+  const { args, item, result, envelope, error, log, tools } = run
+  const plain = { args, item, result, envelope, error, log, tools }
   if (!run.isSensitive) return { ...plain, sealed: null }
-  const hidden: JsonObject = { ...plain, error: error && { ...error } }
+  const hidden: JsonObject = { ...plain, error: error && { ...error }, tools: tools && toolsJson(tools) }
   return {
     args: {},
     item: item === null ? null : MASK,
@@ -27,8 +27,24 @@ export function columnsOf(run: RunState, keyRing: KeyRing): RunColumns {
     envelope: envelope && shownEnvelope(envelope),
     error: error && shownError(error, true),
     log: log === null ? null : MASK,
+    tools: tools && shownTools(tools),
     sealed: keyRing.seal(hidden, runLocation(run.executionId, run.run)),
   }
+}
+
+/** As JSON, whose objects are plain. */
+export function toolsJson({ done, ...state }: ToolsState): JsonObject {
+  return { ...state, done: done.map((run) => ({ ...run, error: run.error && { ...run.error } })) }
+}
+
+/** Which tools ran, when, and how they ended. */
+function shownTools(tools: ToolsState): ToolsState {
+  const done = tools.done.map((run) => ({
+    ...{ ...run, result: run.result === null ? null : MASK },
+    ...{ envelope: run.envelope && shownEnvelope(run.envelope), error: run.error && shownError(run.error, true) },
+    log: run.log === null ? null : MASK,
+  }))
+  return { ...tools, locals: {}, done }
 }
 
 /** The column of an iteration's row before it has begun. */
@@ -62,6 +78,7 @@ export function hiddenOf(sealed: string, { executionId, run }: Pick<RunState, 'e
     envelope = null,
     error = null,
     log = null,
+    tools = null,
   } = keyRing.open(sealed, runLocation(executionId, run)) as JsonObject
   return {
     args: args as JsonObject,
@@ -70,5 +87,6 @@ export function hiddenOf(sealed: string, { executionId, run }: Pick<RunState, 'e
     envelope: envelope as JsonObject | null,
     error: error as ExecutionError | null,
     log: log as string | null,
+    tools: tools as unknown as ToolsState | null,
   }
 }

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../../core/json.js'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import { type ContextLayers, type ContextValue, type SensitiveNames, StepValue } from '../../template/index.js'
 import type { Sensitive } from './sensitive.js'
@@ -45,9 +45,10 @@ export function withoutData(envelope: JsonObject): JsonObject {
 
 /** A finished step's result as templates see it, from its row. */
 export function stepValue(result: JsonValue, envelope: JsonObject | null): StepValue {
-  const status = envelope?.['status'] ?? 'success'
+  const { status = 'success', error = null, results = null } = envelope ?? {}
   const commands = commandsOf(result, envelope)
-  return new StepValue(result, { data: new StepValue(result, commands), status, error: envelope?.['error'] ?? null, ...commands })
+  const ofTools = isJsonObject(results) ? { ...results, results } : {}
+  return new StepValue(result, { ...ofTools, data: new StepValue(result, commands), status, error, ...commands })
 }
 
 /** NoETL's name for the rows of a postgres step. */
@@ -84,7 +85,12 @@ export function layersOf(snapshot: Snapshot, more: MoreLayers = {}): ContextLaye
   const sensitive = sensitiveNames(snapshot, more)
   return {
     ...(sensitive ? { sensitive } : {}),
-    locals: { ...iterationLocals(snapshot), ...(more.envelope ? outcomeLocals(more.envelope) : {}), ...more.locals },
+    locals: {
+      ...toolLocals(snapshot.run),
+      ...iterationLocals(snapshot),
+      ...(more.envelope ? outcomeLocals(more.envelope) : {}),
+      ...more.locals,
+    },
     vars: { ...(more.vars ?? snapshot.vars), ...iterationVars(snapshot) },
     steps:
       more.envelope && run.iteration === null ? { ...snapshot.steps, ...ownResult(snapshot, more.envelope) } : snapshot.steps,
@@ -102,7 +108,11 @@ function sensitiveNames(snapshot: Snapshot, more: MoreLayers): SensitiveNames | 
   if (known === null && !isItem && !isOutcome && !run.isSensitive) return null
   const element = step.loop?.element ?? ''
   return {
-    locals: new Set([...(isItem ? [element, 'loop'] : []), ...(isOutcome ? OUTCOME_NAMES : [])]),
+    locals: new Set([
+      ...(run.isSensitive ? Object.keys(toolLocals(run)) : []),
+      ...(isItem ? [element, 'loop'] : []),
+      ...(isOutcome ? OUTCOME_NAMES : []),
+    ]),
     vars: new Set([...(known?.vars ?? []), ...(isItem ? [`${step.name}_item`, `${step.name}_index`] : [])]),
     steps: new Set([...(known?.steps ?? []), ...(isOutcome && run.iteration === null ? [step.name] : [])]),
     workload: known?.workload ?? new Set(),
@@ -122,6 +132,13 @@ function outcomeLocals(envelope: Envelope): Record<string, ContextValue> {
   const result = stepValue(envelope.data, envelope)
   const self = new StepValue({ ...envelope }, { data: new StepValue(envelope.data, commandsOf(envelope.data, envelope)) })
   return { this: self, result, response: result, error: envelope.error }
+}
+
+/** Of a list of tools, what those before gave, each under its name, and the names that its rules set. */
+function toolLocals({ tools }: Snapshot['run']): Record<string, ContextValue> {
+  if (!tools) return {}
+  const outputs = tools.done.map(({ name, result, envelope }) => [name, stepValue(result, envelope)] as const)
+  return { ...Object.fromEntries(outputs), ...tools.locals }
 }
 
 /** `vars.<step>_index` and `_item` are the iteration's own, even when 50 run at once. */

@@ -1,21 +1,22 @@
-import type { TransientError } from '../../core/errors.js'
-import { type JsonObject, type JsonValue, jsonSize } from '../../core/json.js'
-import { storableText } from '../../core/text.js'
+import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { ExecutionError } from '../../executions/record.js'
 import { MASK } from '../../sealing/mask.js'
 import type { VariableWrite } from '../../variables/record.js'
 import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
+import { checkOutcome, errorOf, failedBy, isSensitiveEnd } from './outcome.js'
 import { planRetry } from './retry.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
 import { type Sensitive, shownError } from './sensitive.js'
 import { givesSecret } from './taken.js'
-import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot } from './types.js'
+import { endTurn } from './tool-list.js'
+import { turnOf } from './tool-turn.js'
+import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot, ToolsState } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
 
 /** Of what an event lists, so that it stays small. */
 const MAX_SHOWN = 100
-const MAX_RESULT_BYTES = 1024 * 1024
-const MAX_LIST_BYTES = 10 * 1024 * 1024
+/** Characters of what the tools of a list logged together. */
+const MAX_LOG = 256 * 1024
 
 export interface DecideRequest {
   readonly snapshot: Snapshot
@@ -28,6 +29,8 @@ export interface DecideRequest {
   readonly earlierWrites?: readonly VariableWrite[]
   /** The step is over whatever `retry` says: its vars failed, or its lease was lost too often. */
   readonly isFinal?: boolean
+  /** What the attempt logged. */
+  readonly log?: string | null
   /** Nothing of the step's is evaluated any more, not even where it leads. */
   readonly isWithoutRouting?: boolean
 }
@@ -36,52 +39,24 @@ export interface DecideRequest {
 export function decide(request: DecideRequest): Decision {
   const isGiven = givesSecret(request.snapshot)
   const given = isGiven ? { ...request, outcome: { ...request.outcome, isSensitive: true } } : request
-  const checked = { ...given, outcome: checkOutcome(given) }
+  const checked = { ...given, outcome: checkOutcome(given.snapshot, given.outcome) }
+  if (turnOf(checked.snapshot)) {
+    const end = endTurn(checked)
+    return end.kind === 'goes_on' ? end.decision : withEvents(endRun(end.request), end.events)
+  }
   const { retry, trace, outcome } = checked.isFinal ? { ...checked, retry: null, trace: null } : tryAgain(checked)
   if (retry) return retry
   const ended = { ...checked, outcome }
-  const decision = ended.snapshot.run.iteration === null ? endVisit(ended) : endIteration(ended)
+  const decision = endRun(ended)
   return trace ? withTrace(decision, trace) : decision
 }
 
-export function failure(error: Pick<TransientError, 'code' | 'message'>, data: JsonValue = null): Outcome {
-  return { status: 'error', error: { code: error.code, message: storableText(error.message) }, data, extras: {} }
+function endRun(request: DecideRequest): Decision {
+  return request.snapshot.run.iteration === null ? endVisit(request) : endIteration(request)
 }
 
-/** What the tool gave stays readable in `this` (status_code, stats, ...) when something after it fails the step. */
-function failedBy(outcome: Outcome, error: Pick<TransientError, 'code' | 'message'>): Outcome {
-  const { data, extras, isSensitive } = outcome
-  return { ...failure(error, data), extras, ...(isSensitive ? { isSensitive } : {}) }
-}
-
-/** Whether what came of the attempt is sensitive: its result, its error, and all that is taken from them. */
-function isSensitiveEnd({ run }: Snapshot, { isSensitive }: Outcome): boolean {
-  return run.isSensitive || isSensitive === true
-}
-
-export function errorOf(snapshot: Snapshot, outcome: Outcome): ExecutionError | null {
-  if (outcome.status === 'success') return null
-  const { code, message } = outcome.error
-  return { code, message, step: snapshot.step.name, attempt: attemptOf(snapshot) }
-}
-
-/** Results that are too large, or that a workbook task promised otherwise, are failures. */
-function checkOutcome({ snapshot, outcome }: DecideRequest): Outcome {
-  const limit = snapshot.task.kind === 'join' ? MAX_LIST_BYTES : MAX_RESULT_BYTES
-  const size = jsonSize(outcome.data)
-  const name = snapshot.step.name
-  if (size > limit) {
-    const message = `step "${name}": the result has ${size} bytes, the limit is ${limit}`
-    return failedBy({ ...outcome, data: null }, { code: 'TOOL_FAILED', message })
-  }
-  if (outcome.status === 'error' || snapshot.step.tool?.kind !== 'workbook' || snapshot.task.kind === 'join') return outcome
-  const task = snapshot.playbook.workbook.find((entry) => entry.name === snapshot.step.tool?.parameters['name'])
-  const data = outcome.data
-  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
-  const missing = (task?.returns ?? []).filter((key) => !isObject || !Object.hasOwn(data, key))
-  if (missing.length === 0) return outcome
-  const message = `step "${name}": the workbook task "${task?.name}" must return ${missing.join(', ')}, and did not`
-  return failedBy(outcome, { code: 'TOOL_FAILED', message })
+function withEvents(decision: Decision, events: readonly EventDraft[]): Decision {
+  return { ...decision, events: [...events, ...decision.events] }
 }
 
 interface Tried {
@@ -181,6 +156,17 @@ function endVisit(request: DecideRequest): Decision {
   return { writes, events: [event], commands, call: null }
 }
 
+/** A visit that is not entered: nothing of it runs, nothing follows from it. Pure. */
+export function skip(snapshot: Snapshot, trace: RouteTrace): Decision {
+  const { step, run } = snapshot
+  const { tools } = run
+  const nothing = { result: null, envelope: null, error: null, isSensitive: run.isSensitive, tools, log: null }
+  const commands: Command[] = [{ type: 'finish_run', run: run.run, status: 'skipped', ...nothing }]
+  if (snapshot.otherLiveVisits === 0) commands.push({ type: 'end_execution', status: 'completed', error: null })
+  const event = { name: 'step.skipped', step: step.name, run: run.run, attempt: null, data: { routes: [{ ...trace }] } }
+  return { writes: [], events: [event], commands, call: null }
+}
+
 const NO_ROUTING: Routing = { isHandled: false, targets: [], trace: [] }
 
 /** Routing after the vars; a `when` that fails turns a successful step into a failed one, which is then routed as such. */
@@ -252,7 +238,7 @@ function endIteration(request: DecideRequest): Decision {
   const kept = (suffix: string, value: JsonValue) => stateWrite(snapshot, suffix, { value, isSensitive: parent.isSensitive })
   const state = [kept('index', run.iteration ?? 0), kept('item', run.item), kept('count', done)]
   return {
-    writes: rejection?.dropped === 'all' ? [] : mergeWrites(state, settled.writes),
+    writes: rejection?.dropped === 'all' ? [] : mergeWrites(request.earlierWrites ?? [], state, settled.writes),
     events: [endEvent(snapshot, settled.outcome, { skipped: settled.skipped, trace: [] })],
     commands,
     call: null,
@@ -268,7 +254,19 @@ function finishRun(snapshot: Snapshot, outcome: Outcome, envelope: Envelope): Co
     envelope: withoutData(envelope),
     error: errorOf(snapshot, outcome),
     isSensitive: isSensitiveEnd(snapshot, outcome),
+    tools: snapshot.run.tools && withoutResults(snapshot.run.tools),
+    log: logOf(snapshot.run.tools),
   }
+}
+
+function logOf(tools: ToolsState | null): string | null {
+  const logs = (tools?.done ?? []).flatMap(({ name, log }) => (log === null ? [] : [`[${name}]\n${log}`]))
+  return logs.length === 0 ? null : logs.join('\n').slice(0, MAX_LOG)
+}
+
+/** Of a list that is over, the results stand in the envelope, where later steps find them. */
+function withoutResults(tools: ToolsState): ToolsState {
+  return { ...tools, locals: {}, done: tools.done.map((run) => ({ ...run, result: null })) }
 }
 
 function endEvent(

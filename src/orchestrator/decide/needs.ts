@@ -1,8 +1,9 @@
 import type { JsonValue } from '../../core/json.js'
-import type { Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
+import type { ListedTool, Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
 import { referencesOf } from '../../template/index.js'
 import { definitionOf } from '../../tools/index.js'
 import { effectiveCall } from './prepare.js'
+import { callsOf, firstCallOf } from './tool-turn.js'
 
 /** The variables and step results that a step's templates can read; only these are loaded. */
 export interface Needs {
@@ -33,7 +34,7 @@ function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
     steps: own.steps === 'all' ? 'all' : new Set(own.steps),
     written: new Set<string>(),
   }
-  const leadsOn = phase === 'end' || (step.tool === null && step.loop === null)
+  const leadsOn = phase === 'end' || (firstCallOf(step) === null && step.loop === null)
   // Where a tool is to run first, it is seldom more.
   for (const name of leadsOn ? writtenBy(step) : step.vars.before.map((entry) => entry.name)) reach.written.add(name)
   const followers = leadsOn ? followersOf(playbook, step) : []
@@ -54,7 +55,7 @@ function followersOf(playbook: Playbook, step: Step): Step[] {
     for (const { targets } of [...from.next, ...(from.cases ?? [])]) {
       for (const target of targets) {
         const follower = byName.get(target.step)
-        if (!follower || follower.tool || follower.loop || found.has(follower)) continue
+        if (!follower || follower.tool || follower.tools || follower.loop || found.has(follower)) continue
         found.add(follower)
         visit(follower)
       }
@@ -70,7 +71,8 @@ function united(left: Set<string> | 'all', right: ReadonlySet<string> | 'all'): 
 
 /** Every variable that a step may write; an iterator keeps four of its own. */
 function writtenBy(step: Step): string[] {
-  const named = [...step.vars.before, ...step.vars.after, ...(step.loop?.taskVars ?? [])].map((entry) => entry.name)
+  const ofTools = (step.tools ?? []).flatMap(({ vars, rules }) => [...vars, ...rules.flatMap((rule) => rule.vars)])
+  const named = [...step.vars.before, ...step.vars.after, ...(step.loop?.taskVars ?? []), ...ofTools].map((entry) => entry.name)
   return step.loop ? [...named, ...['total', 'count', 'index', 'item'].map((suffix) => `${step.name}_${suffix}`)] : named
 }
 
@@ -98,15 +100,29 @@ export function endingTemplates(step: Step): JsonValue[] {
     ...[...step.next, ...(step.cases ?? [])].flatMap(transitionTemplates),
     condition(step.retry?.when ?? null),
     ...(step.retry ? retryNumbers(step.retry) : []),
+    ...(step.tools ?? []).flatMap(ruleTemplates),
   ]
+}
+
+function ruleTemplates({ vars, rules }: ListedTool): JsonValue[] {
+  const ofRules = rules.flatMap((rule) => [
+    condition(rule.when),
+    ...[...rule.locals, ...rule.vars].map((entry) => entry.value),
+    ...(rule.retry ? retryNumbers(rule.retry) : []),
+  ])
+  return [...vars.map((entry) => entry.value), ...ofRules]
 }
 
 function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
   const ending = endingTemplates(step)
   if (phase === 'end') return needsOfTemplates(ending)
-  const call = step.tool ? effectiveCall({ playbook, step }, step.tool) : null
-  const seen = call ? (definitionOf(call.kind)?.contextNames?.(call.parameters) ?? []) : []
-  if (seen === 'all') return EVERYTHING
+  const calls = callsOf(step).map((call) => effectiveCall({ playbook, step }, call))
+  const seen: string[] = []
+  for (const call of calls) {
+    const names = definitionOf(call.kind)?.contextNames?.(call.parameters) ?? []
+    if (names === 'all') return EVERYTHING
+    seen.push(...names)
+  }
   const loop = step.loop
   const options = loop
     ? [
@@ -118,7 +134,8 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
         condition(loop.orderBy?.expression ?? null),
       ]
     : []
-  const starting = [...step.vars.before.map((entry) => entry.value), call?.parameters ?? null, step.timeout, ...options]
+  const given = [...calls.map((call) => call.parameters), step.timeout, ...(step.tools ?? []).map((listed) => listed.timeout)]
+  const starting = [condition(step.when), ...step.vars.before.map((entry) => entry.value), ...given, ...options]
   return needsOfTemplates([...starting, ...ending], seen)
 }
 

@@ -2,17 +2,28 @@ import { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import type { ToolCall } from '../../playbook/model.js'
 import { TIMEOUT_RULE } from '../../playbook/numbers.js'
-import { type ContextLayers, createContext, renderTree, sensitiveReads, toPlainContext } from '../../template/index.js'
+import { MASK } from '../../sealing/mask.js'
+import {
+  type ContextLayers,
+  createContext,
+  evaluateCondition,
+  renderTree,
+  sensitiveReads,
+  toPlainContext,
+} from '../../template/index.js'
 import { definitionOf } from '../../tools/index.js'
 import type { ToolDefinition } from '../../tools/tool.js'
 import type { VariableWrite } from '../../variables/record.js'
 import { layersOf } from './context.js'
-import { decide, failure } from './decide.js'
+import { decide, skip } from './decide.js'
 import { giveUp, isGivenUp } from './give-up.js'
 import { joinLoop, planLoop } from './iterate.js'
 import { requireNumber } from './numbers.js'
-import { type TrackedResult, trackSensitive, trackSensitiveReads } from './sensitive.js'
+import { failure } from './outcome.js'
+import type { RouteTrace } from './routing.js'
+import { type TrackedResult, trackSensitive, trackSensitiveCondition, trackSensitiveReads } from './sensitive.js'
 import { checkStorable } from './storable.js'
+import { callOf, turnOf } from './tool-turn.js'
 import type { Command, Decision, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite, type VarsResult } from './vars.js'
 
@@ -47,18 +58,42 @@ export function prepare(request: PrepareRequest): Decision {
     if (!loop) throw new Error(`run ${snapshot.run.run} has no loop to join`)
     return end(joinLoop(snapshot.iterations, loop))
   }
+  const opened = withTurn(snapshot, request.now)
   let before: ReturnType<typeof evaluateBefore>
   try {
     if (snapshot.run.fault) throw snapshot.run.fault
+    const trace = refusedEntry(snapshot)
+    if (trace) return skip(snapshot, trace)
     if (rejection && !snapshot.run.isPrepared) throw rejection.error
     before = evaluateBefore(snapshot)
   } catch (error) {
     const outcome = failure(asStepFault(error))
     const remaining = rejection?.dropped === 'all' ? rejection : null
-    return withStart(snapshot, decide({ ...request, rejection: remaining, outcome, isFinal: true }))
+    return withStart(opened, decide({ ...request, snapshot: opened, rejection: remaining, outcome, isFinal: true }))
   }
-  const current = { ...snapshot, vars: before.vars, sensitive: before.sensitive }
-  return withStart(snapshot, begin({ ...request, snapshot: current }, before.writes))
+  const current = { ...opened, vars: before.vars, sensitive: before.sensitive }
+  return withStart(opened, begin({ ...request, snapshot: current }, before.writes))
+}
+
+/** Of a list of tools, the turn that begins now. */
+function withTurn(snapshot: Snapshot, now: Date): Snapshot {
+  const turn = turnOf(snapshot)
+  if (!turn) return snapshot
+  const { startedAt } = turn.state
+  return { ...snapshot, run: { ...snapshot.run, tools: { ...turn.state, startedAt: startedAt ?? now.toISOString() } } }
+}
+
+/** Why a visit is not entered: its `when` does not hold. null: it is. */
+function refusedEntry(snapshot: Snapshot): RouteTrace | null {
+  const { step, run, sensitive } = snapshot
+  const { when } = step
+  if (when === null || run.isPrepared || run.iteration !== null) return null
+  const layers = layersOf(snapshot)
+  const tracked = { template: when, layers, at: `${step.at}.when`, unreadable: sensitive?.unreadable }
+  const { value, isSensitive } = trackSensitiveCondition(tracked, () =>
+    evaluateCondition(when, createContext(layers), tracked.at),
+  )
+  return value ? null : { at: tracked.at, when, event: null, outcome: isSensitive ? MASK : value }
 }
 
 function evaluateBefore(snapshot: Snapshot): Omit<VarsResult, 'skipped'> {
@@ -70,19 +105,25 @@ function evaluateBefore(snapshot: Snapshot): Omit<VarsResult, 'skipped'> {
 function begin(request: PrepareRequest, writes: readonly VariableWrite[]): Decision {
   const { snapshot, limits } = request
   const { step, run } = snapshot
+  const written = callOf(snapshot)
   try {
     if (step.loop && run.iteration === null) return openLoop(snapshot, writes)
-    if (!step.tool) {
+    if (!written) {
       const outcome: Outcome = { status: 'success', data: null, extras: {} }
       return decide({ ...request, outcome, earlierWrites: writes })
     }
-    const { value: call, isSensitive } = renderCall(snapshot, step.tool)
+    const { value: call, isSensitive } = renderCall(snapshot, written)
     if (call.kind === 'playbook') return { ...startChild({ snapshot, input: call.input, writes, limits }), isSensitive }
     const timeoutMs = timeoutOf(snapshot, limits)
-    return { writes, events: [], commands: [], call: { ...call, timeoutMs }, isSensitive }
+    return { writes, events: [], commands: [], call: { ...call, timeoutMs, ...partOf(snapshot) }, isSensitive }
   } catch (error) {
     return decide({ ...request, outcome: failure(asStepFault(error)), earlierWrites: writes })
   }
+}
+
+function partOf(snapshot: Snapshot): { part?: string } {
+  const turn = turnOf(snapshot)
+  return turn ? { part: `${turn.listed.name}:${turn.state.turns + 1}` } : {}
 }
 
 /** Every attempt starts its run first: status, time, and that `before` was evaluated. */
@@ -93,7 +134,12 @@ function withStart(snapshot: Snapshot, decision: Decision): Decision {
   const data = run.iteration === null ? null : { iteration: run.iteration }
   const name = run.iteration === null ? 'step.started' : 'iteration.started'
   const event = { name, step: step.name, run: run.run, attempt: task.attempt, data }
-  return { ...decision, commands: [start, ...decision.commands], events: [event, ...decision.events] }
+  const { tools } = run
+  if (!tools?.current) return { ...decision, commands: [start, ...decision.commands], events: [event, ...decision.events] }
+  const save: Command = { type: 'save_tools', run: run.run, tools, isSensitive: run.isSensitive || isSensitive }
+  const ofTool = { ...event, name: 'tool.started', data: { ...data, tool: tools.current } }
+  const events = task.attempt === 1 ? [event, ofTool] : [ofTool]
+  return { ...decision, commands: [start, save, ...decision.commands], events: [...events, ...decision.events] }
 }
 
 function openLoop(snapshot: Snapshot, earlier: readonly VariableWrite[]): Decision {
@@ -123,7 +169,7 @@ function startChild({
     throw new TransientError('STEP_LIMIT', message)
   }
   // A parent that waits holds no worker: without a timeout of its own it may wait as long as the child runs.
-  const timeoutMs = snapshot.step.timeout === null ? null : timeoutOf(snapshot, limits)
+  const timeoutMs = writtenTimeout(snapshot) === null ? null : timeoutOf(snapshot, limits)
   return { writes, events: [], commands: [{ type: 'start_child', input, timeoutMs }], call: null }
 }
 
@@ -149,7 +195,7 @@ function renderCall(snapshot: Snapshot, written: ToolCall): TrackedResult<{ kind
   if (!definition) throw new TransientError('TOOL_FAILED', `step "${step.name}": there is no tool "${call.kind}" here`)
   const layers = layersOf(snapshot)
   const reads = readsOf(call, definition, layers)
-  const at = `${step.at}.tool`
+  const at = turnOf(snapshot)?.listed.at ?? `${step.at}.tool`
   const rendered = trackSensitiveReads(reads, { at, unreadable: snapshot.sensitive?.unreadable }, () => {
     const context = createContext(layers)
     const input = definition.render(call.parameters, {
@@ -198,11 +244,16 @@ function checkExpected({ playbook, step }: Snapshot, written: ToolCall, args: Js
   throw new TransientError('TOOL_FAILED', `step "${step.name}": the workbook task "${task?.name}" expects ${missing.join(', ')}`)
 }
 
+function writtenTimeout(snapshot: Snapshot): JsonValue {
+  return turnOf(snapshot)?.listed.timeout ?? snapshot.step.timeout
+}
+
 function timeoutOf(snapshot: Snapshot, limits: Limits): number {
   const { step } = snapshot
-  const call = step.tool ? effectiveCall(snapshot, step.tool) : null
+  const own = callOf(snapshot)
+  const call = own ? effectiveCall(snapshot, own) : null
   const ofTool = call && !definitionOf(call.kind)?.isCustom ? (call.parameters['timeout'] ?? null) : null
-  const written = step.timeout ?? ofTool
+  const written = writtenTimeout(snapshot) ?? ofTool
   if (written === null) return limits.stepTimeoutMs
   const layers = layersOf(snapshot)
   const at = `${step.at}.timeout`

@@ -1,6 +1,5 @@
 import { retryDelayMs } from '../../core/backoff.js'
 import type { TransientError } from '../../core/errors.js'
-import type { JsonValue } from '../../core/json.js'
 import { storableText } from '../../core/text.js'
 import type { RetryRule } from '../../playbook/model.js'
 import { RETRY_RULES } from '../../playbook/numbers.js'
@@ -36,34 +35,52 @@ export function planRetry(snapshot: Snapshot, ended: FailedAttempt): RetryPlan {
   // An iterator's `retry` is that of its iterations: neither its start nor its join is tried again.
   if (!retry || task.kind === 'join' || task.kind === 'iterate') return NONE
   const layers = layersOf(snapshot, ended)
+  const request = { retry, attempt: task.attempt, layers, at: `${step.at}.retry` }
   try {
-    const numberOf = (name: keyof typeof RETRY_RULES, written: JsonValue) => retryNumber(snapshot, { name, written, layers })
-    const maxAttempts = numberOf('max_attempts', retry.maxAttempts)
-    if (task.attempt >= maxAttempts) return NONE
+    if (task.attempt >= numberOf(snapshot, request, 'max_attempts')) return NONE
     const wanted = isRetryWanted(snapshot, retry, layers)
     if (typeof wanted === 'object') return { kind: 'refused', trace: wanted }
-    if (!wanted) return NONE
-    const policy = {
-      maxAttempts,
-      initialDelayMs: toMs(numberOf('initial_delay', retry.initialDelay)),
-      backoffMultiplier: numberOf('backoff_multiplier', retry.backoffMultiplier),
-      maxDelayMs: toMs(numberOf('max_delay', retry.maxDelay)),
-    }
-    return { kind: 'retry', delayMs: retryDelayMs(policy, task.attempt) }
+    const delayMs = wanted ? delayOf(snapshot, request) : null
+    return delayMs === null ? NONE : { kind: 'retry', delayMs }
   } catch (error) {
     return { kind: 'fault', error: asStepFault(error) }
   }
 }
 
-interface RetryNumber {
-  readonly name: keyof typeof RETRY_RULES
-  readonly written: JsonValue
+export interface DelayRequest {
+  readonly retry: RetryRule
+  /** The attempt that has ended. */
+  readonly attempt: number
   readonly layers: ContextLayers
+  /** `workflow[2].retry` */
+  readonly at: string
 }
 
-function retryNumber({ step, sensitive }: Snapshot, { name, written, layers }: RetryNumber): number {
+/** Milliseconds until the next attempt; null: there is none left. @throws TransientError TEMPLATE_* when a number of the rule is none */
+export function delayOf(snapshot: Snapshot, request: DelayRequest): number | null {
+  const { attempt } = request
+  const maxAttempts = numberOf(snapshot, request, 'max_attempts')
+  if (attempt >= maxAttempts) return null
+  const policy = {
+    maxAttempts,
+    initialDelayMs: toMs(numberOf(snapshot, request, 'initial_delay')),
+    backoffMultiplier: numberOf(snapshot, request, 'backoff_multiplier'),
+    maxDelayMs: toMs(numberOf(snapshot, request, 'max_delay')),
+  }
+  return retryDelayMs(policy, attempt)
+}
+
+const NUMBERS = {
+  max_attempts: 'maxAttempts',
+  initial_delay: 'initialDelay',
+  backoff_multiplier: 'backoffMultiplier',
+  max_delay: 'maxDelay',
+} as const
+
+function numberOf({ sensitive }: Snapshot, { retry, layers, at: where }: DelayRequest, name: keyof typeof RETRY_RULES): number {
+  const written = retry[NUMBERS[name]]
   if (typeof written === 'number') return written
-  const at = `${step.at}.retry.${name}`
+  const at = `${where}.${name}`
   const tracked = { template: written, layers, at, unreadable: sensitive?.unreadable }
   return trackSensitive(tracked, () => requireNumber(renderTree(written, createContext(layers), at), at, RETRY_RULES[name])).value
 }

@@ -8,7 +8,8 @@ export function givesSecret(snapshot: Snapshot): boolean {
   const { step, run, sensitive = null, execution } = snapshot
   if (sensitive === null && execution.sensitive.length === 0) return false
   const secrets = sensitiveVariables(snapshot)
-  const entries = run.iteration === null ? step.vars.after : (step.loop?.taskVars ?? [])
+  const ofTools = (step.tools ?? []).flatMap(({ vars, rules }) => [...vars, ...rules.flatMap((rule) => rule.vars)])
+  const entries = [...(run.iteration === null ? step.vars.after : (step.loop?.taskVars ?? [])), ...ofTools]
   const layers = outcomeLayers(step.name)
   return entries.some(({ name, value }) => secrets.has(name) && sensitiveReads(value, layers).length > 0)
 }

@@ -1,8 +1,8 @@
 import type { ErrorCode, TransientError } from '../../core/errors.js'
 import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { StepStatus } from '../../core/status.js'
-import type { ExecutionError, ExecutionRecord, StepRunRecord } from '../../executions/record.js'
-import type { Playbook, Step } from '../../playbook/model.js'
+import type { ExecutionError, ExecutionRecord, StepRunRecord, ToolRun } from '../../executions/record.js'
+import type { Playbook, Step, ToolCall } from '../../playbook/model.js'
 import type { TaskRecord } from '../../tasks/record.js'
 import type { EvaluationLimits, StepValue } from '../../template/index.js'
 import type { VariableWrite } from '../../variables/record.js'
@@ -22,8 +22,27 @@ export interface LoopState {
   readonly stopped: ExecutionError | null
 }
 
+/** How far a list of tools is; kept on the run's row, so that a crash repeats one tool at most. */
+export interface ToolsState {
+  /** The tool that is next, or runs; null: the list is over. */
+  readonly current: string | null
+  /** When it was first begun in its present turn; null: not yet. */
+  readonly startedAt: string | null
+  /** The attempt of the run with which that turn began. */
+  readonly firstAttempt: number
+  /** Turns so far, those after jumps back included. */
+  readonly turns: number
+  /** The last tool that gave something: the step's value. */
+  readonly last: string | null
+  readonly locals: JsonObject
+  /** The latest turn of each tool, in the order in which they ended first. */
+  readonly done: readonly ToolRun[]
+}
+
 /** A step run with what only the orchestrator needs of it. */
-export interface RunState extends StepRunRecord {
+export interface RunState extends Omit<StepRunRecord, 'tools'> {
+  /** null where its step has no list of tools, and before the first of them begins. */
+  readonly tools: ToolsState | null
   /** Rendered arguments of the transition that led here. */
   readonly args: JsonObject
   /** The iteration's element. */
@@ -101,10 +120,16 @@ export type Command =
       readonly run: number
       readonly status: StepStatus
       readonly result: JsonValue
-      readonly envelope: JsonObject
+      /** null where it was not entered. */
+      readonly envelope: JsonObject | null
       readonly error: ExecutionError | null
       readonly isSensitive: boolean
+      readonly tools: ToolsState | null
+      /** Of a list of tools, what they logged; null: what the attempt did. */
+      readonly log: string | null
     }
+  | { readonly type: 'save_tools'; readonly run: number; readonly tools: ToolsState; readonly isSensitive: boolean }
+  | { readonly type: 'open_tool'; readonly tool: ToolCall | null }
   | { readonly type: 'start_run'; readonly run: number; readonly attempt: number; readonly isSensitive: boolean }
   | { readonly type: 'open_visit'; readonly step: Step; readonly args: JsonObject; readonly isSensitive: boolean }
   | { readonly type: 'open_loop'; readonly run: number; readonly items: readonly JsonValue[]; readonly loop: LoopState }
@@ -131,6 +156,8 @@ export interface ToolCallPlan {
   readonly kind: string
   readonly input: JsonObject
   readonly timeoutMs: number
+  /** Of a list of tools, which of them, and in which turn: it has an idempotency key of its own. */
+  readonly part?: string
 }
 
 /** Why a decision's change set was refused, and how much of it the next try leaves out. */

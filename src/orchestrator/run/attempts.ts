@@ -11,8 +11,9 @@ import { createAdvanceQueue } from '../advance/advance-queue.js'
 import { changeTask } from '../advance/apply.js'
 import { loadRun } from '../advance/run-store.js'
 import type { AfterCommit } from '../after-commit.js'
-import { decide, failure } from '../decide/decide.js'
+import { decide } from '../decide/decide.js'
 import { giveUp, isGivenUp } from '../decide/give-up.js'
+import { failure } from '../decide/outcome.js'
 import { prepare } from '../decide/prepare.js'
 import { unstorableReason } from '../decide/storable.js'
 import type { Decision, Outcome, Rejection, RunState, Snapshot } from '../decide/types.js'
@@ -116,7 +117,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       const request = { snapshot, limits, rejection, now: clock.now() }
       // Ended without it, the run would lose what it was given.
       if (isMissingKey(snapshot.run.fault)) throw snapshot.run.fault
-      return isGivenUp(snapshot) ? giveUp(request) : decide({ ...request, outcome })
+      return isGivenUp(snapshot) ? giveUp(request) : decide({ ...request, outcome, log })
     }
     const ended = await counting({
       ...{ key, known, phase: 'end' },
@@ -222,9 +223,10 @@ function outcomeOf({ result, error, extras = {} }: CompleteRequest): Outcome {
   return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras: kept }
 }
 
-/** `<execution>:<step>:<visit>:<iteration>`: the same at every attempt. */
-function idempotencyKeyOf(run: RunState): string {
-  return `${run.executionId}:${run.step}:${run.visit}:${run.iteration ?? ''}`
+/** `<execution>:<step>:<visit>:<iteration>`, and of a list `:<tool>:<turn>`: the same at every attempt. */
+function idempotencyKeyOf(run: RunState, part: string | undefined): string {
+  const key = `${run.executionId}:${run.step}:${run.visit}:${run.iteration ?? ''}`
+  return part === undefined ? key : `${key}:${part}`
 }
 
 interface Leasing {
@@ -254,7 +256,7 @@ function claimedTask({ task, run }: Pick<Snapshot, 'task' | 'run'>, call: Leased
     kind: call.kind,
     input: call.input,
     timeoutMs: call.timeoutMs,
-    idempotencyKey: idempotencyKeyOf(run),
+    idempotencyKey: idempotencyKeyOf(run, call.part),
     token: task.token ?? '',
     leaseUntil: task.leaseUntil ?? new Date(0),
     leaseMs: call.leaseMs,

@@ -122,6 +122,7 @@ const RUN: RunState = {
   args: {},
   item: null,
   loop: null,
+  tools: null,
   result: null,
   envelope: null,
   error: null,
