@@ -405,12 +405,12 @@ describe("words of today's NoETL", () => {
     const source = steps(
       '- step: start\n  tool: {kind: noop}\n  next: {spec: {mode: exclusive}, arcs: [{step: work, when: "{{ x }}"}]}\n' +
         '- step: work\n  tool: {kind: python, input: {n: 1}, code: x, spec: {policy: {rules: []}}}\n  next: {arcs: [{step: pipe}]}\n' +
-        '- step: pipe\n  tool:\n  - fetch: {kind: http}\n  - keep: {kind: python}\n  output: {a: 1}',
+        '- step: pipe\n  tool:\n  - {name: fetch, kind: container, image: x}\n  - {name: keep, kind: python, code: x}\n  output: {a: 1}',
       'executor: {profile: local}\n',
     )
     expectProblems(source, [
       'info 4:1 executor | "executor" means nothing here, and is left out',
-      'error 14:3 workflow[2].tool | a list of tools (a pipeline) is a feature of NoETL that Transient does not have: write one step for each',
+      'error 14:25 workflow[2].tool[0].kind | "container" is a feature of NoETL that Transient does not have',
       'error 16:3 workflow[2].output | "output" is a feature of NoETL that Transient does not have',
     ])
   })
