@@ -15,11 +15,14 @@ function passOn(near: Socket, far: Socket): void {
   far.pipe(near)
 }
 
-/** Opens a line; `carry` is told of each connection, and passes on what comes from either side (all of it where absent). */
-export async function startLine(target: number, carry: (near: Socket, far: Socket) => void = passOn): Promise<Line> {
+/** Opens a line to the port, asked for anew for each connection; `carry` passes on what comes from either side (all of it where absent). */
+export async function startLine(
+  target: number | (() => number),
+  carry: (near: Socket, far: Socket) => void = passOn,
+): Promise<Line> {
   const open = new Set<Socket>()
   const server = createServer((near) => {
-    const far = connect(target, '127.0.0.1')
+    const far = connect(typeof target === 'number' ? target : target(), '127.0.0.1')
     carry(near, far)
     for (const [from, to] of [
       [near, far],

@@ -137,7 +137,8 @@ function readPidFile(data: string): PidFile | null {
     const pid = Number(lines[0])
     if (!Number.isInteger(pid) || pid <= 0) return null
     const status = (lines[7] ?? '').trim()
-    return { pid, port: Number(lines[3]), socketFolder: (lines[4] ?? '').trim(), isReady: status === 'ready' }
+    const isReady = status === 'ready' || status === 'standby'
+    return { pid, port: Number(lines[3]), socketFolder: (lines[4] ?? '').trim(), isReady }
   } catch {
     return null
   }
