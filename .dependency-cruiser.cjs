@@ -3,6 +3,7 @@ const FLOORS = [
   ['core'],
   ['config'],
   ['sealing'],
+  ['schema'],
   ['template'],
   ['tools'],
   ['playbook'],

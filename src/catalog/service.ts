@@ -5,7 +5,7 @@ import { TransientError } from '../core/errors.js'
 import type { JsonObject } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
 import type { Database } from '../db/database.js'
-import { parsePlaybook } from '../playbook/index.js'
+import { checkPlaybook } from '../playbook/index.js'
 import type { ParseReport, Playbook, Problem } from '../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import type { ToolDefinition } from '../tools/tool.js'
@@ -39,7 +39,7 @@ export interface CatalogService {
   /** The versions of one path, newest first; none for an unknown path. */
   versions(path: string, page: PageRequest): Promise<Page<PlaybookRecord>>
   /** Never evaluates anything. */
-  validate(source: string): ParseReport
+  validate(source: string): Promise<ParseReport>
 }
 
 interface CatalogOptions {
@@ -85,15 +85,15 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
     )
   }
 
-  const report = (source: string, isRegistered: boolean): ParseReport => {
-    const parsed = parsePlaybook(source, { tools, isRegistered })
+  const report = async (source: string, isRegistered: boolean): Promise<ParseReport> => {
+    const parsed = await checkPlaybook(source, { tools, isRegistered })
     const problems = [...nulProblems(source, parsed.playbook), ...pathProblems(parsed.playbook)]
     return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
   }
 
   /** What only counts for new ones: those that are registered go on when a server loses its keys, or learns a new rule. */
-  const reportNew = (source: string): ParseReport => {
-    const parsed = report(source, false)
+  const reportNew = async (source: string): Promise<ParseReport> => {
+    const parsed = await report(source, false)
     const problems = keyProblems(parsed.playbook, keyRing)
     return problems.length === 0 ? parsed : { playbook: null, problems: [...parsed.problems, ...problems] }
   }
@@ -109,7 +109,7 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
     get,
     async register(source, expectedVersion) {
       checkSize(source)
-      const { path, name } = modelOf(reportNew(source))
+      const { path, name } = modelOf(await reportNew(source))
       return insertNextVersion(db, { path, name, source, expectedVersion })
     },
     async model(path, version) {
@@ -117,16 +117,16 @@ export function createCatalogService({ db, tools, keyRing = NO_KEYS }: CatalogOp
       const known = models.get(key)
       if (known !== undefined) return known
       const { source } = await get(path, version)
+      const model = modelOf(await report(source, true))
       // Others may have asked for the same meanwhile.
       const made = models.get(key)
       if (made !== undefined) return made
-      const model = modelOf(report(source, true))
       models.set(key, model, { size: Buffer.byteLength(source) })
       return model
     },
     list: async (page) => pagePlaybooks(db.reading(page.signal), page),
     versions: async (path, page) => pageVersions(db.reading(page.signal), path.replaceAll('\0', ''), page),
-    validate(source) {
+    async validate(source) {
       checkSize(source)
       return reportNew(source)
     },

@@ -20,6 +20,7 @@ export const ERRORS = {
   TOO_LARGE: { status: 413, isRetryable: false, title: 'Too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, isRetryable: false, title: 'Unsupported media type' },
   VALIDATION: { status: 422, isRetryable: false, title: 'Validation failed' },
+  SCHEMA: { status: 422, isRetryable: false, title: 'Does not fit its schema' },
   PLAYBOOK_INVALID: { status: 422, isRetryable: false, title: 'Playbook invalid' },
   RATE_LIMITED: { status: 429, isRetryable: true, title: 'Rate limited' },
   INTERNAL: { status: 500, isRetryable: true, title: 'Internal error' },

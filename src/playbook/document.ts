@@ -44,7 +44,7 @@ export function loadDocument(text: string, isRegistered: boolean): LoadedDocumen
   return startReading({ document, log, text, isRegistered, unquoted: new Map(unquoted.map((one) => [one.offset, one])) })
 }
 
-interface Reading extends Omit<Source, 'aliases'> {
+interface Reading extends Omit<Source, 'aliases' | 'assignments'> {
   readonly document: Document.Parsed
 }
 
@@ -57,7 +57,7 @@ function startReading({ document, ...given }: Reading): LoadedDocument {
     log.add({ message, path: '', offset: Math.min(offset, text.length) })
     return { log, root: null }
   }
-  const source: Source = { ...given, aliases: new Map() }
+  const source: Source = { ...given, aliases: new Map(), assignments: [] }
   if (!checkTree(root, source)) return { log, root: null }
   rewriteToday(root, source)
   return { log, root: { source, node: root, path: '', offset } }

@@ -36,7 +36,7 @@ const FEATURES: Readonly<Record<string, string>> = {
   executor: 'leave it out; "pool" on a step chooses its workers',
   runtime: 'choose the workers with "pool"',
   schedule: 'start executions over the API',
-  input_schema: 'check the workload in the first step',
+  input_schema: 'say what the workload must look like under "schema"',
   finally: 'route to the same step from every branch',
   cache: 'keep the value with "vars"',
   decorators: 'use "retry" and "timeout"',

@@ -1,1 +1,1 @@
-export { type ParseOptions, parsePlaybook } from './parse.js'
+export { checkPlaybook, type ParseOptions, parsePlaybook } from './parse.js'

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../core/json.js'
+import type { SchemaCheck } from '../schema/problem.js'
 
 /** A parsed playbook, whatever dialect it was written in. The rest of the code never sees a dialect. */
 export interface Playbook {
@@ -11,10 +12,24 @@ export interface Playbook {
   readonly workload: JsonObject
   /** Names of variables and `workload.<key>` that are secret. */
   readonly sensitive: readonly string[]
+  /** null where it has none; `checkPlaybook` fills it in. */
+  readonly schema: PlaybookSchema | null
   readonly workbook: readonly WorkbookTask[]
   readonly steps: readonly Step[]
   /** `start`, or the first step listed. */
   readonly startStep: string
+}
+
+/** What a playbook says of its values, compiled. */
+export interface PlaybookSchema {
+  /** The `schema` block as it is written. */
+  readonly block: JsonObject
+  /** No variable but those of `vars`, and what iterators keep of their own. */
+  readonly isClosed: boolean
+  readonly workload: SchemaCheck | null
+  readonly vars: ReadonlyMap<string, SchemaCheck>
+  /** By the step's name. */
+  readonly results: ReadonlyMap<string, SchemaCheck>
 }
 
 export interface WorkbookTask {

@@ -2,6 +2,7 @@ import type { ToolDefinition } from '../tools/tool.js'
 import { loadDocument } from './document.js'
 import { checkGraph } from './graph.js'
 import type { ParseReport, Playbook } from './model.js'
+import type { ProblemLog } from './problems.js'
 import {
   type Cursor,
   checkKeys,
@@ -16,6 +17,7 @@ import {
   reportKey,
   textOf,
 } from './reader.js'
+import { readSchema, type SchemaReading } from './schema.js'
 import { readStep, readText, type StepReading } from './steps.js'
 import { oneOf } from './suggest.js'
 import { templateMapping } from './templates.js'
@@ -23,7 +25,7 @@ import type { Toolkit } from './tools.js'
 import { readNames, readWorkbook } from './workbook.js'
 
 const API_VERSIONS = ['noetl.io/v1', 'noetl.io/v2']
-const PLAYBOOK_KEYS = ['apiVersion', 'kind', 'metadata', 'workload', 'workbook', 'workflow', 'sensitive']
+const PLAYBOOK_KEYS = ['apiVersion', 'kind', 'metadata', 'workload', 'workbook', 'workflow', 'sensitive', 'schema']
 const START = 'start'
 
 export interface ParseOptions {
@@ -35,16 +37,37 @@ export interface ParseOptions {
 
 /**
  * Parses a playbook, YAML 1.2 or JSON, in any dialect of docs/playbooks.md into the one model. Never throws for bad input:
- * all problems come back at once, with line and column, and `playbook` is null when one of them is an error.
+ * all problems come back at once, with line and column, and `playbook` is null when one of them is an error. Its `schema` is left to
+ * `checkPlaybook`.
  */
 export function parsePlaybook(source: string, options: ParseOptions): ParseReport {
-  const { log, root } = loadDocument(source, options.isRegistered ?? false)
-  const tools: Toolkit = new Map(options.tools.map((tool) => [tool.kind, tool]))
-  const playbook = root ? readPlaybook(root, tools) : null
+  const { log, playbook } = read(source, options)
   return { playbook: log.hasErrors() ? null : playbook, problems: log.list() }
 }
 
-function readPlaybook(root: Cursor, tools: Toolkit): Playbook {
+/** The same with its `schema` compiled, and what the playbook says of its values checked by it. */
+export async function checkPlaybook(source: string, options: ParseOptions): Promise<ParseReport> {
+  const { log, playbook, schema } = read(source, options)
+  if (schema === null || playbook === null) return { playbook: log.hasErrors() ? null : playbook, problems: log.list() }
+  // Some hundred milliseconds that only playbooks with a schema need.
+  const { compileSchema } = await import('./compile-schema.js')
+  const compiled = { ...playbook, schema: await compileSchema(schema) }
+  return { playbook: log.hasErrors() ? null : compiled, problems: log.list() }
+}
+
+interface Reading {
+  readonly log: ProblemLog
+  readonly playbook: Playbook | null
+  readonly schema: SchemaReading | null
+}
+
+function read(source: string, options: ParseOptions): Reading {
+  const { log, root } = loadDocument(source, options.isRegistered ?? false)
+  const tools: Toolkit = new Map(options.tools.map((tool) => [tool.kind, tool]))
+  return { log, ...(root ? readPlaybook(root, tools) : { playbook: null, schema: null }) }
+}
+
+function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
   const fields = fieldsOf(root)
   checkKeys(fields, { known: PLAYBOOK_KEYS, of: 'the playbook' })
   const apiVersion = readWord({ root, fields, name: 'apiVersion', accepted: API_VERSIONS })
@@ -60,15 +83,20 @@ function readPlaybook(root: Cursor, tools: Toolkit): Playbook {
   const steps = readings.map((reading) => reading.step)
   const startStep = steps.some((step) => step.name === START) ? START : (steps[0]?.name ?? START)
   checkGraph({ readings, startStep, isComplete: readings.length === itemsOf(fields.get('workflow')?.value ?? root).length })
-  return {
+  const playbook: Playbook = {
     apiVersion,
     ...metadata,
+    schema: null,
     workload: workload ? templateMapping(workload.value, 'workload') : {},
     sensitive: readNames(fields.get('sensitive') ?? null),
     workbook: book.tasks,
     steps,
     startStep,
   }
+  const schema = given(fields, 'schema')
+  if (!schema) return { playbook, schema: null }
+  const readers = ['workflow', 'workbook'].flatMap((name) => fields.get(name)?.value ?? [])
+  return { playbook, schema: readSchema({ field: schema, workload: workload?.value ?? null, steps, readers }) }
 }
 
 interface WordRequest {

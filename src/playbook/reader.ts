@@ -17,6 +17,8 @@ export interface Source {
   readonly unquoted: ReadonlyMap<number, UnquotedTemplate>
   /** Every alias and the node it stands for, as `checkTree` found them. */
   readonly aliases: Map<Node, Node>
+  /** Every assignment of a variable that was read, in the order in which they stand. */
+  readonly assignments: Field[]
 }
 
 /** A value of the document and where it stands. */

@@ -1,6 +1,6 @@
 import { isScalar } from 'yaml'
 import { isTransientError } from '../core/errors.js'
-import { isJsonNumber, type JsonObject, type JsonValue } from '../core/json.js'
+import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import { compileCondition, compileTemplate, type Template } from '../template/index.js'
 import type { NumberRule } from './numbers.js'
 import { type Cursor, describeKind, fieldsOf, itemsOf, jsonOf, kindOf, objectOf, refuse, report, textOf } from './reader.js'
@@ -9,6 +9,13 @@ import { approximate } from './scalars.js'
 /** Whether a text holds a template at all. */
 export function isTemplate(text: string): boolean {
   return text.includes('{{') || text.includes('{%')
+}
+
+/** Whether a value is rendered before it is used: a text in it holds a template. */
+export function hasTemplate(value: JsonValue): boolean {
+  if (typeof value === 'string') return isTemplate(value) || value.includes('{#')
+  if (Array.isArray(value)) return value.some(hasTemplate)
+  return isJsonObject(value) && Object.values(value).some(hasTemplate)
 }
 
 /** A value with templates in it, whose syntax is checked wherever one stands. */

@@ -45,6 +45,7 @@ export function readEntries(cursor: Cursor, of = 'vars'): WrittenVar[] {
   }
   const fields = [...fieldsOf(cursor).values()]
   if (!checkCount(cursor, fields.length)) return []
+  if (of === 'vars') cursor.source.assignments.push(...fields)
   return fields.map((field) => {
     const fault = nameFault(field.name, 'variable')
     if (fault) reportKey(field, fault)

@@ -127,6 +127,7 @@ export const ROUTES: Readonly<Record<string, Call>> = {
   'GET /api/vars/:execution_id/:var_name': { needs: 'read_variables', path: '/api/vars/{id}/a' },
   'DELETE /api/vars/:execution_id/:var_name': { needs: 'write', path: '/api/vars/{id}/none' },
   'POST /api/playbooks': { needs: 'register', body: { source: SOURCE } },
+  'GET /api/playbooks/:path{.+}/schema': { needs: 'read', path: '/api/playbooks/matrix/schema' },
   'POST /api/executions': { needs: 'run', body: { path: 'none' } },
   'GET /api/executions/:id': { needs: 'read', path: '/api/executions/{id}' },
   'POST /api/executions/:id/cancel': { needs: 'run', path: '/api/executions/5/cancel' },

@@ -64,7 +64,7 @@ describeDatabase('catalog', (open) => {
       code: 'PLAYBOOK_INVALID',
       message: expect.stringContaining('metadata.path has 6000 bytes'),
     })
-    expect(catalog.validate(playbook(long)).playbook).toBeNull()
+    expect((await catalog.validate(playbook(long))).playbook).toBeNull()
   })
 
   test('find and get give the latest version or the one asked for', async () => {
@@ -106,7 +106,7 @@ describeDatabase('catalog', (open) => {
 
   test('an invalid playbook is refused with all its problems and stores nothing', async () => {
     const source = `${playbook('bad')}    nxt: nowhere\n  - step: start\n    tool: teleport\n`
-    const report = catalog.validate(source)
+    const report = await catalog.validate(source)
     expect(report.playbook).toBeNull()
     expect(report.problems.length).toBeGreaterThanOrEqual(3)
     await expect(catalog.register(source)).rejects.toMatchObject({
@@ -121,13 +121,13 @@ describeDatabase('catalog', (open) => {
     for (const source of ['', 'a: [', '42', 'null', 'a\0b', playbook('x', '# \0'), playbook('"x\\0y"')]) {
       await expect(catalog.register(source)).rejects.toMatchObject({ code: 'PLAYBOOK_INVALID' })
     }
-    expect(catalog.validate(playbook('x', '# \n# \0')).problems).toContainEqual(
+    expect((await catalog.validate(playbook('x', '# \n# \0'))).problems).toContainEqual(
       expect.objectContaining({ severity: 'error', line: 2, column: 3 }),
     )
     await expect(catalog.register(`#${'x'.repeat(1024 * 1024)}`)).rejects.toMatchObject({
       code: 'TOO_LARGE',
       details: { limit: 1048576 },
     })
-    expect(() => catalog.validate(`#${'\u00e9'.repeat(600_000)}`)).toThrow(/at most 1048576/)
+    await expect(catalog.validate(`#${'\u00e9'.repeat(600_000)}`)).rejects.toThrow(/at most 1048576/)
   })
 })

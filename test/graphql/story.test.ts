@@ -40,6 +40,31 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe('what the console reads', () => {
+  it('a playbook shows its schemas, each whole in itself', async () => {
+    const schema = `schema:
+  workload: {properties: {limit: {$ref: "#/$defs/count"}}}
+  vars: {n: {type: integer}, m: {$ref: "#/$defs/count"}}
+  $defs: {count: {type: integer}}
+`
+    await server.services.catalog.register(`${SOURCE.replaceAll('story', 'checked')}${schema}`)
+    const found = await data(`{
+      checked: playbook(path: "tests/checked") { workloadSchema variableSchemas }
+      story: playbook(path: "tests/story") { workloadSchema variableSchemas }
+    }`)
+    const $defs = { count: { type: 'integer' } }
+    expect(found).toEqual({
+      checked: {
+        workloadSchema: { properties: { limit: { $ref: '#/$defs/count' } }, $defs },
+        variableSchemas: { n: { type: 'integer' }, m: { $ref: '#/$defs/count', $defs } },
+      },
+      story: { workloadSchema: null, variableSchemas: null },
+    })
+    const refused = await server.ask('mutation { startExecution(input: {path: "tests/checked", workload: {limit: "x"}}) { id } }')
+    expect(refused.errors).toMatchObject([
+      { extensions: { code: 'VALIDATION', problems: [{ path: '/limit', keyword: 'type', message: 'must be an integer' }] } },
+    ])
+  })
+
   it('a playbook shows its graph, its workload and its versions', async () => {
     const { playbook, playbookVersions } = await data(`{
       playbook(path: "tests/story") {

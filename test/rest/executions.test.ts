@@ -1,3 +1,4 @@
+// cspell:ignore Fchecked
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeDatabase } from '../support/database.js'
 import { type Answer, newId, type RestServer, startRest } from './support.js'
@@ -47,6 +48,26 @@ describeDatabase('REST playbooks, executions and tasks', (open) => {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }
+
+  it('shows the schema of a playbook, and refuses a workload by it', async () => {
+    const block = { workload: { properties: { by: { type: 'integer', maximum: 5 } } }, $defs: { unused: true } }
+    const source = `${YAML.replaceAll('counter', 'checked')}schema: ${JSON.stringify(block)}\n`
+    const { json } = await register(source, 'text/yaml')
+    await register(source.replace('maximum', 'exclusiveMaximum'), 'text/yaml')
+    expect(await rest.call('GET', '/api/playbooks/test/checked/schema?version=1')).toMatchObject({ status: 200, json: block })
+    const { json: latest } = await rest.call('GET', '/api/playbooks/test%2Fchecked/schema')
+    expect(latest).toMatchObject({ workload: { properties: { by: { exclusiveMaximum: 5 } } } })
+    expect(await rest.call('GET', '/api/playbooks/test/unknown/schema')).toMatchObject({ status: 404 })
+    expect(await rest.call('GET', '/api/playbooks/test/checked/schema?version=x')).toMatchObject({ status: 422 })
+    expect(await start({ path: json['path'], version: 1, workload: { by: 6 } })).toMatchObject({
+      status: 422,
+      json: {
+        code: 'VALIDATION',
+        field: 'workload',
+        problems: [{ path: '/by', keyword: 'maximum', message: 'must be at most 5' }],
+      },
+    })
+  })
 
   it('registers YAML and JSON, and the same source once', async () => {
     const first = await register(YAML, 'text/yaml; charset=utf-8')

@@ -28,8 +28,9 @@ export function addPlaybookCommands(program: Command): void {
 
 async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
   // Loaded only here: the other commands start faster without the parser and the tools.
-  const [{ parsePlaybook }, { TOOLS }] = await Promise.all([import('../../playbook/index.js'), import('../../tools/index.js')])
-  const reports = files.map((file) => ({ file, ...parsePlaybook(readInput(file), { tools: TOOLS }) }))
+  const [{ checkPlaybook }, { TOOLS }] = await Promise.all([import('../../playbook/index.js'), import('../../tools/index.js')])
+  const check = async (file: string) => ({ file, ...(await checkPlaybook(readInput(file), { tools: TOOLS })) })
+  const reports = await Promise.all(files.map(check))
   const problems = reports.flatMap(({ file, problems }) => problems.map((problem) => ({ file, ...problem })))
   if (context.format === 'table') {
     for (const { file, line, column, severity, path, message } of problems) {

@@ -1,6 +1,8 @@
 import type { PlaybookRecord } from '../../catalog/record.js'
+import { isJsonObject } from '../../core/json.js'
 import type { Services } from '../../orchestrator/services.js'
 import type { ParseReport, Playbook, Problem } from '../../playbook/model.js'
+import { standalone } from '../../schema/standalone.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { ProblemSeverityEnum } from './enums.js'
@@ -28,6 +30,26 @@ PlaybookType.implement({
       nullable: true,
       description: 'The defaults, templates unrendered; what is given at start is merged over them.',
       resolve: async (playbook, _args, { services }) => (await modelOf(playbook, services)).workload,
+    }),
+    workloadSchema: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The JSON Schema of the workload, whole in itself; null where the playbook has none.',
+      resolve: async (playbook, _args, { services }) => {
+        const block = (await modelOf(playbook, services)).schema?.block
+        return block?.['workload'] === undefined ? null : standalone(block, block['workload'])
+      },
+    }),
+    variableSchemas: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The JSON Schemas of variables by name, each whole in itself; null where the playbook has none.',
+      resolve: async (playbook, _args, { services }) => {
+        const block = (await modelOf(playbook, services)).schema?.block
+        const vars = block?.['vars']
+        if (block === undefined || !isJsonObject(vars)) return null
+        return Object.fromEntries(Object.entries(vars).map(([name, schema]) => [name, standalone(block, schema)]))
+      },
     }),
     startStep: t.string({ resolve: async (playbook, _args, { services }) => (await modelOf(playbook, services)).startStep }),
     steps: t.field({

@@ -3,37 +3,20 @@ import type { ExecutionError } from '../../executions/record.js'
 import { MASK } from '../../sealing/mask.js'
 import type { VariableWrite } from '../../variables/record.js'
 import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
-import { checkOutcome, errorOf, failedBy, isSensitiveEnd } from './outcome.js'
+import { checkOutcome, checkResult, errorOf, failedBy, isSensitiveEnd } from './outcome.js'
 import { planRetry } from './retry.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
 import { type Sensitive, shownError } from './sensitive.js'
 import { givesSecret } from './taken.js'
 import { endTurn } from './tool-list.js'
 import { turnOf } from './tool-turn.js'
-import type { Command, Decision, EventDraft, Limits, Outcome, Rejection, Snapshot, ToolsState } from './types.js'
+import type { Command, DecideRequest, Decision, EventDraft, Limits, Outcome, Snapshot, ToolsState } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
 
 /** Of what an event lists, so that it stays small. */
 const MAX_SHOWN = 100
 /** Characters of what the tools of a list logged together. */
 const MAX_LOG = 256 * 1024
-
-export interface DecideRequest {
-  readonly snapshot: Snapshot
-  readonly outcome: Outcome
-  readonly limits: Limits
-  readonly now: Date
-  /** Set when the change set of an earlier decision was refused: the attempt fails with that error instead. */
-  readonly rejection?: Rejection | null
-  /** Writes of the same transaction that come first (`before`). */
-  readonly earlierWrites?: readonly VariableWrite[]
-  /** The step is over whatever `retry` says: its vars failed, or its lease was lost too often. */
-  readonly isFinal?: boolean
-  /** What the attempt logged. */
-  readonly log?: string | null
-  /** Nothing of the step's is evaluated any more, not even where it leads. */
-  readonly isWithoutRouting?: boolean
-}
 
 /** What follows from the end of an attempt: retry, or vars, routing and the execution's own end. Pure. */
 export function decide(request: DecideRequest): Decision {
@@ -42,13 +25,18 @@ export function decide(request: DecideRequest): Decision {
   const checked = { ...given, outcome: checkOutcome(given.snapshot, given.outcome) }
   if (turnOf(checked.snapshot)) {
     const end = endTurn(checked)
-    return end.kind === 'goes_on' ? end.decision : withEvents(endRun(end.request), end.events)
+    return end.kind === 'goes_on' ? end.decision : withEvents(endRun(resultChecked(end.request)), end.events)
   }
-  const { retry, trace, outcome } = checked.isFinal ? { ...checked, retry: null, trace: null } : tryAgain(checked)
+  const fitting = resultChecked(checked)
+  const { retry, trace, outcome } = fitting.isFinal ? { ...fitting, retry: null, trace: null } : tryAgain(fitting)
   if (retry) return retry
-  const ended = { ...checked, outcome }
+  const ended = { ...fitting, outcome }
   const decision = endRun(ended)
   return trace ? withTrace(decision, trace) : decision
+}
+
+function resultChecked(request: DecideRequest): DecideRequest {
+  return { ...request, outcome: checkResult(request.snapshot, request.outcome) }
 }
 
 function endRun(request: DecideRequest): Decision {

@@ -1,7 +1,7 @@
 import { TransientError } from '../../core/errors.js'
-import { type DecideRequest, decide } from './decide.js'
+import { decide } from './decide.js'
 import { failure } from './outcome.js'
-import type { Decision, Snapshot } from './types.js'
+import type { DecideRequest, Decision, Snapshot } from './types.js'
 
 /** So many decisions about a task may fail for no reason of the step's own; then the step fails, and after as many more without its routing. */
 const MAX_FAULTS = 3

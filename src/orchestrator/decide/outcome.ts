@@ -49,3 +49,15 @@ export function checkOutcome(snapshot: Snapshot, outcome: Outcome): Outcome {
   const message = `step "${name}": the workbook task "${task?.name}" must return ${missing.join(', ')}, and did not`
   return failedBy(outcome, { code: 'TOOL_FAILED', message })
 }
+
+/** A result that does not fit the schema of its step is a failure, and goes no further. An iterator's result is its list. */
+export function checkResult({ playbook, step, run }: Snapshot, outcome: Outcome): Outcome {
+  const check = run.iteration === null && outcome.status === 'success' ? playbook.schema?.results.get(step.name) : undefined
+  const [first, ...others] = check ? check(outcome.data) : []
+  if (!first) return outcome
+  const what = `step "${step.name}": the result does not fit its schema`
+  const more = others.length > 0 ? ` (and ${others.length} more)` : ''
+  const where = first.path === '' ? '' : `${first.path} `
+  const message = isSensitiveEnd({ run }, outcome) ? what : `${what}: ${where}${first.message}${more}`
+  return failedBy({ ...outcome, data: null }, { code: 'SCHEMA', message })
+}

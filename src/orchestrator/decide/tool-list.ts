@@ -6,12 +6,11 @@ import type { ListedTool, ToolRule, VarEntry } from '../../playbook/model.js'
 import { createContext, evaluateCondition } from '../../template/index.js'
 import type { VariableWrite } from '../../variables/record.js'
 import { type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
-import type { DecideRequest } from './decide.js'
 import { errorOf, failedBy, failure, isSensitiveEnd, MAX_LIST_BYTES } from './outcome.js'
 import { delayOf } from './retry.js'
 import { isStepFault, shownError, trackSensitiveCondition } from './sensitive.js'
 import { type ToolTurn, turnOf } from './tool-turn.js'
-import type { Decision, EventDraft, Outcome, Snapshot, ToolsState } from './types.js'
+import type { DecideRequest, Decision, EventDraft, Outcome, Snapshot, ToolsState } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites } from './vars.js'
 
 /** Tools without a call that are decided in one transaction; then the next one becomes a task. */

@@ -174,3 +174,21 @@ export interface Limits {
   readonly childDepth: number
   readonly maxDeliveries: number
 }
+
+/** The end of an attempt, of which `decide` says what follows. */
+export interface DecideRequest {
+  readonly snapshot: Snapshot
+  readonly outcome: Outcome
+  readonly limits: Limits
+  readonly now: Date
+  /** Set when the change set of an earlier decision was refused: the attempt fails with that error instead. */
+  readonly rejection?: Rejection | null
+  /** Writes of the same transaction that come first (`before`). */
+  readonly earlierWrites?: readonly VariableWrite[]
+  /** The step is over whatever `retry` says: its vars failed, or its lease was lost too often. */
+  readonly isFinal?: boolean
+  /** What the attempt logged. */
+  readonly log?: string | null
+  /** Nothing of the step's is evaluated any more, not even where it leads. */
+  readonly isWithoutRouting?: boolean
+}

@@ -71,7 +71,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
       if (isMissingKey(error)) throw error
       if (!isTransientError(error)) await noteFault(deps.db, key)
       if (!isTransientError(error) || error.code === 'OVERLOADED') throw error
-      outcome = failure({ code: 'TOOL_FAILED', message: error.message })
+      outcome = failure({ code: error.code === 'SCHEMA' ? 'SCHEMA' : 'TOOL_FAILED', message: error.message })
     }
     if (outcome) await deps.attempts.completeWaiting(key, outcome)
   }

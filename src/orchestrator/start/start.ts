@@ -19,6 +19,7 @@ import { jobOf } from '../decide/context.js'
 import { forbiddenKey, unstorableReason } from '../decide/storable.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { StartRequest } from '../orchestrator.js'
+import { checkedWorkload } from './check-workload.js'
 import { insertNewExecutions, jsonText, type NewExecution } from './new-execution-store.js'
 import { renderWorkload } from './render-workload.js'
 import { openPayload, sealInput, sealPayload } from './sealed-input.js'
@@ -85,7 +86,8 @@ export function createStartQueue(db: Database): InsertExecution {
 /**
  * Creates an execution with its first task, in one transaction. Idempotent by the execution's id, and by the
  * idempotency key where one is given.
- * @throws TransientError CONFLICT when the key was used with another path or workload, VALIDATION when it is no key
+ * @throws TransientError CONFLICT when the key was used with another path or workload, VALIDATION when it is no key, or the workload does
+ * not fit the playbook's schema (of a child: SCHEMA); then nothing is created
  */
 export async function beginExecution(deps: StartDependencies, beginning: Beginning): Promise<Begun> {
   const { id, path, payload, requestedVersion: version = null } = beginning
@@ -159,7 +161,11 @@ function planExecution(deps: StartDependencies, beginning: Beginning): NewExecut
     : withSecondTry(deps, (evaluationLimits) =>
         renderWorkload({ playbook, payload, sensitive: named, env: deps.env, evaluationLimits, job }),
       )
-  const { workload, sensitive, fault } = rendered
+  const { sensitive, fault } = rendered
+  const isGiven = fault !== null || rerun?.workload != null || playbook.schema === null
+  const workload = isGiven
+    ? rendered.workload
+    : checkedWorkload(playbook.schema, { workload: rendered.workload, sensitive, isChild: parent !== undefined })
   const input = sealInput(
     id,
     { workload, payload, inherited: rerun?.inherited ?? null },

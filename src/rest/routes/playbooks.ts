@@ -5,9 +5,12 @@ import { playbookBody } from '../bodies.js'
 import { isJsonMediaType, mediaType, readJson, readText, unsupportedMediaType } from '../body.js'
 import { jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
+import { wholeNumber } from '../query.js'
 
 const YAML_MEDIA_TYPES = ['text/yaml', 'application/yaml', 'application/x-yaml', 'text/x-yaml', 'text/plain']
 const PLAYBOOKS_PATH = '/api/playbooks'
+/** A path of a playbook has slashes. */
+const SCHEMA_PATH = '/api/playbooks/:path{.+}/schema'
 
 async function sourceOf(context: Context): Promise<string> {
   const type = mediaType(context)
@@ -16,11 +19,21 @@ async function sourceOf(context: Context): Promise<string> {
   throw unsupportedMediaType(type, ['application/json', ...YAML_MEDIA_TYPES])
 }
 
-/** POST /api/playbooks: 201 for a new version, 200 where the latest version has this very source. */
+/**
+ * POST /api/playbooks: 201 for a new version, 200 where the latest version has this very source. GET /api/playbooks/{path}/schema: the `schema` block
+ * of the latest version, or of the one asked for.
+ */
 export function addPlaybooksRoutes(app: Hono<RestEnv>): void {
   app.post(PLAYBOOKS_PATH, async (context) => {
     const playbook = await servicesOf(context).catalog.register(await sourceOf(context))
     return jsonResponse(playbookBody(playbook) as JsonObject, { status: playbook.isNew ? 201 : 200 })
   })
   refuseOtherMethods(app, PLAYBOOKS_PATH, ['POST'])
+  app.get(SCHEMA_PATH, async (context) => {
+    const { catalog } = servicesOf(context)
+    const version = wholeNumber(context.req.query('version'), 'version') ?? null
+    const { path, version: found } = await catalog.get(context.req.param('path'), version)
+    return jsonResponse((await catalog.model(path, found)).schema?.block ?? {})
+  })
+  refuseOtherMethods(app, SCHEMA_PATH, ['GET'])
 }
