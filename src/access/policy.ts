@@ -1,7 +1,7 @@
+import type { WriteRequest, WriteResult } from '../commit/record.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { TaskTicket } from '../orchestrator/orchestrator.js'
 import { parseTaskId } from '../tasks/record.js'
-import type { WriteRequest, WriteResult } from '../variables/requests.js'
 import type { AuditAction, Policy } from './rule.js'
 
 /** Who may do what: the one table. docs/security.md says the same in words. */

@@ -1,236 +1,276 @@
-import { isTransientError, isUndecided, TransientError } from '../core/errors.js'
+import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
+import type { Database, Transaction } from '../db/database.js'
+import { explainLock, isLockTimeout } from '../executions/store.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { type Draft, isMoved, unborn } from './draft.js'
+import { flush } from './flush.js'
+import { createGroupCommit, type GroupLimits, isHopeless, type Outcome } from './group.js'
+import { loadMore, type Needs, openDrafts } from './load.js'
+import { isInsertedMeanwhile, removeExecutions } from './lock-store.js'
+import { keyOf } from './record.js'
+import { createRememberedExecutions } from './remembered.js'
+import { writeOptimistically } from './variables-store.js'
 
-/** What takes longer gives its slot up: one that hangs must not stop those that wait behind it. */
-const SLOW_MS = 250
-/** What takes longer is no reason any more to let others gather. */
-const YOUNG_MS = 25
-/** Executions that others have locked are waited for side by side, but the connections are there for everybody. */
-const MAX_WAITS = 8
+/** How long works may be carried out without giving way to others. */
+const TURN_MS = 10
+/** Beyond that the rest of a batch gets a transaction of its own: all that is locked here waits meanwhile. */
+const BATCH_MS = 250
+/** So often a transaction is tried again in which somebody else inserts, by SQL, what was not there. */
+const MAX_TRIES = 20
 
-/** What became of one work. */
-export type Outcome<T> =
-  /** `after`: what its caller waits for, too. */
-  | { readonly value: T; readonly after?: Promise<void> | undefined }
-  /** Its own fault; nothing of it was done. */
-  | { readonly error: unknown }
-  /** The transaction failed, for which somebody else's work may be the reason; nothing was done. */
-  | { readonly failure: unknown }
-  /** Another transaction has its execution locked, or it must be committed after the others; nothing was done. */
-  | 'busy'
-
-export interface CommitQueueOptions<Work, T> {
-  readonly executionOf: (work: Work) => ExecutionId
-  /** How much of a transaction it takes. */
-  readonly sizeOf: (work: Work) => number
-  /** In one transaction, at most; a larger work is alone in its own. */
-  readonly maxSize: number
-  /** Beyond that, works gather while the transactions run: that is what makes the batches. */
-  readonly maxTransactions: number
-  /** So many executions must wait for each transaction that runs, before another begins beside it. */
-  readonly minBeside?: number
-  /** That may wait at once; beyond, callers are told to come back. */
-  readonly maxWaiting?: number
-  /** Carries works out in one transaction, those of one execution in order; `isAlone`: they are all of one, which is waited for. */
-  readonly commit: (works: readonly Work[], options: { readonly isAlone: boolean }) => Promise<readonly Outcome<T>[]>
-  /** Whether a work that failed although it was the only one is to be tried once more, by itself. */
-  readonly isWorthAnotherTry?: (error: unknown) => boolean
+/** Something that changes an execution. */
+export interface CommitRequest<T> {
+  readonly executionId: ExecutionId
+  readonly needs: Needs
+  /** What else it is likely to need, as far as what was loaded first tells. */
+  readonly foresee?: (draft: Draft) => Needs
+  /**
+   * Pure and synchronous: it changes the draft, and nothing else, or throws a TransientError and changes nothing. It may be carried out again, over
+   * another draft. A generator yields what it finds that it needs, too. `began`: by `performance.now()`, when its transaction's works began.
+   */
+  work(draft: Draft, began: number): T | Generator<Needs, T, void>
+  /** How much of a transaction it takes; 1 if it does not say. */
+  readonly size?: number
+  /** It may be carried out over what this process remembers (decision 26). */
+  readonly optimistic?: {
+    /** Whether all that it answers is in the rows that are compared. */
+    isDecided(value: T): boolean
+    /** Reads are counted behind the writes' back: how many, by `keyOf`, the rows know. */
+    withCounts(value: T, counts: ReadonlyMap<string, number>): T
+  }
 }
 
-export interface CommitQueue<Work, T> {
-  /** @throws TransientError OVERLOADED when too many wait; whatever the work throws */
-  push(work: Work): Promise<T>
+export interface CommitQueueOptions extends GroupLimits {
+  readonly db: Database
+  readonly keyRing: KeyRing
+  /** Works may be carried out over what is remembered of earlier ones, see `optimistic`. */
+  readonly isRemembering?: boolean
+  /** Told of each execution that a transaction has changed, once it is committed. Callers are answered when what it returns is settled. */
+  readonly afterCommit: (draft: Draft) => Promise<void> | undefined
 }
 
-interface Item<Work, T> {
-  readonly work: Work
-  readonly id: ExecutionId
-  readonly size: number
-  resolve(value: T): void
-  reject(error: unknown): void
+/** The one way in which executions change. */
+export interface CommitQueue {
+  /** Resolves when it is committed. @throws TransientError OVERLOADED when too many wait, or somebody keeps the execution locked; whatever the work throws */
+  push<T>(request: CommitRequest<T>): Promise<T>
+}
+
+/** Thrown by a work that is to be carried out again, apart from the others: all that its transaction did is rolled back. */
+export class TryAgain extends Error {}
+
+type Request = CommitRequest<unknown>
+
+/** An execution with what became of the works of a batch that are about it, by their place in it. */
+interface Folded {
+  readonly draft: Draft
+  readonly answers: ReadonlyMap<number, unknown>
 }
 
 /**
- * Group commit: works that come at the same time share a transaction, without a timer. Those of one execution are carried out in the order
- * in which they came, and an execution is never in two transactions of one queue at once. One that another process has locked is waited for
- * apart from the rest, and a work that fails is tried apart from its neighbours.
+ * Works that come at the same time share a transaction (`group.ts`): their executions are locked and loaded, each work is carried out on the draft
+ * of its execution, and all drafts are written together with the commit. A work that is refused leaves its neighbours alone.
  */
-export function createCommitQueue<Work, T>(options: CommitQueueOptions<Work, T>): CommitQueue<Work, T> {
-  const {
-    maxSize,
-    maxTransactions,
-    minBeside = 0,
-    maxWaiting = Number.POSITIVE_INFINITY,
-    isWorthAnotherTry = () => false,
-  } = options
-  const pending = new Map<ExecutionId, Item<Work, T>[]>()
-  const inFlight = new Set<ExecutionId>()
-  const slots = createSlots(() => pump())
-  const waits = createTurns(MAX_WAITS)
-  /** The sizes of all that have no answer yet. */
-  let waiting = 0
+export function createCommitQueue({
+  db,
+  keyRing,
+  isRemembering = false,
+  afterCommit,
+  ...limits
+}: CommitQueueOptions): CommitQueue {
+  const remembered = createRememberedExecutions(keyRing)
 
-  function pump(): void {
-    while (slots.taken() < maxTransactions && pending.size >= minBeside * slots.young()) {
-      const batch = take()
-      if (batch.length === 0) return
-      slots.use(() => run(batch))
+  async function commit(requests: readonly Request[], { isAlone }: { isAlone: boolean }): Promise<Outcome<unknown>[]> {
+    const outcomes: Outcome<unknown>[] = requests.map(() => 'busy')
+    const folded = isAlone ? [] : foldRemembered(requests)
+    const isFolded = new Set(folded.flatMap(({ answers }) => [...answers.keys()]))
+    const together = async (indexes: readonly number[]) => {
+      if (indexes.length === 0) return
+      const wanted = indexes.map((index) => requests[index] as Request)
+      const done = await commitTogether(wanted, isAlone).catch((failure: unknown) => indexes.map(() => ({ failure })))
+      for (const [place, index] of indexes.entries()) outcomes[index] = done[place] ?? 'busy'
     }
-  }
-
-  /** Executions in the order in which they came, each with as many of its works as fit. */
-  function take(): Item<Work, T>[] {
-    const batch: Item<Work, T>[] = []
-    let room = maxSize
-    for (const [id, items] of pending) {
-      if (room <= 0) break
-      if (inFlight.has(id)) continue
-      let count = 0
-      for (const { size } of items) {
-        if (batch.length + count > 0 && size > room) break
-        room -= size
-        count += 1
-      }
-      if (count === 0) continue
-      inFlight.add(id)
-      batch.push(...items.splice(0, count))
-      if (items.length === 0) pending.delete(id)
+    const optimistically = async () => {
+      if (folded.length > 0) await together(await writeFolded(requests, folded, outcomes))
     }
-    return batch
+    await Promise.all([optimistically(), together([...requests.keys()].filter((index) => !isFolded.has(index)))])
+    return outcomes
   }
 
-  async function run(batch: readonly Item<Work, T>[]): Promise<void> {
-    const rest = await attempt(batch, { isAlone: false, isFinal: (error) => batch.length === 1 && !isWorthAnotherTry(error) })
-    const later = new Set(rest.map(({ id }) => id))
-    for (const { id } of batch) if (!later.has(id)) inFlight.delete(id)
-    for (const id of later) void waits.use(() => runAlone(rest.filter((item) => item.id === id)))
-  }
-
-  /** All that waits for one execution shares a transaction again: another process may have it locked half of the time. */
-  async function runAlone(items: readonly Item<Work, T>[]): Promise<void> {
-    for (let rest = items; rest.length > 0; ) {
-      const left = await attempt(rest, { isAlone: true, isFinal: () => rest.length === 1 })
-      // A failure may be one work's: each by itself, in their order.
-      rest = left.length < rest.length ? left : await oneByOne(left)
+  /**
+   * Carries works out whose executions are remembered with all that they need. Those that are refused, or answer what is not in the rows that are
+   * compared, are left with the others.
+   */
+  function foldRemembered(requests: readonly Request[]): Folded[] {
+    const byExecution = new Map<ExecutionId, number[]>()
+    for (const [index, { executionId }] of requests.entries()) {
+      const group = byExecution.get(executionId)
+      if (group) group.push(index)
+      else byExecution.set(executionId, [index])
     }
-    for (const { id } of items) inFlight.delete(id)
-    pump()
-  }
-
-  async function oneByOne(items: readonly Item<Work, T>[]): Promise<readonly Item<Work, T>[]> {
-    const left = []
-    for (const item of items) left.push(...(await attempt([item], { isAlone: true, isFinal: () => true })))
-    return left
-  }
-
-  /** Answers those that are still to be done. */
-  async function attempt(
-    items: readonly Item<Work, T>[],
-    { isAlone, isFinal }: { readonly isAlone: boolean; readonly isFinal: (error: unknown) => boolean },
-  ): Promise<readonly Item<Work, T>[]> {
-    const failed = (error: unknown): Outcome<T> => (isFinal(error) || isHopeless(error) ? { error } : { failure: error })
-    let outcomes: readonly Outcome<T>[]
-    try {
-      outcomes = await options.commit(
-        items.map(({ work }) => work),
-        { isAlone },
+    return [...byExecution].flatMap(([executionId, group]) => {
+      const works = group.map((index) => requests[index] as Request)
+      if (!works.every(({ optimistic }) => optimistic)) return []
+      const draft = remembered.take(
+        executionId,
+        works.flatMap(({ needs: { written = [] } }) => [...written]),
       )
-    } catch (error) {
-      outcomes = items.map(() => ({ failure: error }))
-    }
-    return items.filter((item, index) => {
-      const outcome = outcomes[index] ?? 'busy'
-      return !settle(item, outcome !== 'busy' && 'failure' in outcome ? failed(outcome.failure) : outcome)
+      if (draft === null) return []
+      const answers = new Map<number, unknown>()
+      for (const [place, { work, optimistic }] of works.entries()) {
+        try {
+          const value = work(draft, 0)
+          if (!optimistic?.isDecided(value)) return []
+          answers.set(group[place] as number, value)
+        } catch {
+          // What was not foreseen, the transaction will meet, too, and tell.
+          return []
+        }
+      }
+      return draft.changes.length > 0 ? [{ draft, answers }] : []
     })
   }
 
-  return {
-    async push(work) {
-      const size = options.sizeOf(work)
-      if (waiting > 0 && waiting + size > maxWaiting) {
-        throw new TransientError('OVERLOADED', `${waiting} writes wait already; try again in a moment`)
+  /** Answers what is to be done again, over what PostgreSQL has. */
+  async function writeFolded(
+    requests: readonly Request[],
+    folded: readonly Folded[],
+    outcomes: Outcome<unknown>[],
+  ): Promise<number[]> {
+    const all = folded.flatMap(({ answers }) => [...answers.keys()])
+    try {
+      const rows = await writeOptimistically(
+        db,
+        folded.map(({ draft }) => draft),
+      )
+      const counts = new Map(rows.map((row) => [keyOf(String(row.execution_id), row.name), row.access_count]))
+      const transactions = new Map(rows.map((row) => [String(row.execution_id), row.transaction]))
+      const stale: number[] = []
+      for (const { draft, answers } of folded) {
+        const transaction = transactions.get(draft.execution.id)
+        if (transaction === undefined) {
+          remembered.miss(draft)
+          stale.push(...answers.keys())
+          continue
+        }
+        const after = announce(draft)
+        for (const [index, value] of answers) {
+          outcomes[index] = { value: requests[index]?.optimistic?.withCounts(value, counts), after }
+        }
+        remembered.putBack(draft, transaction)
       }
-      waiting += size
+      return stale.sort((left, right) => left - right)
+    } catch (error) {
+      if (!isHopeless(error)) return all
+      remembered.forgetAll()
+      for (const index of all) outcomes[index] = { error }
+      return []
+    }
+  }
+
+  async function commitTogether(requests: readonly Request[], isAlone: boolean): Promise<readonly Outcome<unknown>[]> {
+    for (let tries = 1; ; tries += 1) {
       try {
-        return await new Promise<T>((resolve, reject) => {
-          const id = options.executionOf(work)
-          const item = { work, id, size, resolve, reject }
-          const queued = pending.get(id)
-          if (queued) queued.push(item)
-          else pending.set(id, [item])
-          queueMicrotask(pump)
+        const { answers, drafts, settled } = await db.transaction((tx) => carryOut(tx, requests, { isAlone, keyRing }))
+        await settled
+        if (isRemembering) remembered.learn(drafts)
+        const announced = new Map(drafts.filter(isMoved).map((draft) => [draft.execution.id, announce(draft)]))
+        return answers.map((answer, index) => {
+          const after = announced.get(requests[index]?.executionId ?? '')
+          return after && answer !== 'busy' && 'value' in answer ? { ...answer, after } : answer
         })
-      } finally {
-        waiting -= size
+      } catch (error) {
+        const isInserted = isInsertedMeanwhile(error) && requests.some(({ needs }) => needs.begins !== 'new')
+        if (isAlone && (isInserted || error instanceof TryAgain) && tries < MAX_TRIES) continue
+        if (isHopeless(error)) remembered.forgetAll()
+        throw isAlone ? explainLock(error) : error
       }
-    },
+    }
+  }
+
+  /** After a commit nothing may fail any more. */
+  function announce(draft: Draft): Promise<void> | undefined {
+    try {
+      return afterCommit(draft)
+    } catch {
+      return undefined
+    }
+  }
+
+  const group = createGroupCommit<Request, unknown>({
+    ...{ ...limits, commit },
+    executionOf: ({ executionId }) => executionId,
+    sizeOf: ({ size = 1 }) => size,
+    isWorthAnotherTry: (error) => isLockTimeout(error) || isInsertedMeanwhile(error) || error instanceof TryAgain,
+  })
+  return { push: <T>(request: CommitRequest<T>) => group.push(request as unknown as Request) as Promise<T> }
+}
+
+interface Carrying {
+  /** All works are of one execution, which is waited for. */
+  readonly isAlone: boolean
+  readonly keyRing: KeyRing
+}
+
+/** Lock, load, carry out, write. What takes long is left to a transaction of its own. */
+async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing }: Carrying) {
+  const isTimely = ({ needs }: Request) => isAlone || (needs.written !== 'all' && needs.claim === undefined)
+  const { drafts, created } = await openDrafts(tx, requests.filter(isTimely), { isAlone, keyRing })
+  const wanted = requests.flatMap(({ executionId, foresee }) => {
+    const draft = drafts.get(executionId)
+    return draft && foresee ? [{ draft, needs: foresee(draft) }] : []
+  })
+  for (const id of await loadMore(tx, wanted, isAlone)) drafts.delete(id)
+  const answers: Outcome<unknown>[] = []
+  const began = performance.now()
+  let turnAt = began
+  for (const request of requests) {
+    const now = performance.now()
+    if (now - turnAt > TURN_MS) {
+      await new Promise(setImmediate)
+      turnAt = performance.now()
+    }
+    const draft = drafts.get(request.executionId) ?? (isAlone ? unborn(request.executionId, keyRing) : null)
+    const isLate = answers.length > 0 && now - began > BATCH_MS
+    answers.push(
+      !draft || draft.ending || isLate || !isTimely(request) ? 'busy' : await attempt(tx, { request, draft, began, isAlone }),
+    )
+  }
+  for (const [id, { changes }] of drafts) {
+    if (isAlone || !changes.some((change) => change.isBecomingSensitive)) continue
+    // Its whole history is rewritten.
+    drafts.delete(id)
+    for (const [index, { executionId }] of requests.entries()) if (executionId === id) answers[index] = 'busy'
+  }
+  const { settled } = await flush(tx, [...drafts.values()])
+  const unused = created.filter((id) => (drafts.get(id)?.changes.length ?? 0) === 0)
+  if (unused.length > 0) removeExecutions(tx, unused)
+  for (const id of unused) drafts.delete(id)
+  return { answers, settled, drafts: [...drafts.values()] }
+}
+
+interface Attempt {
+  readonly request: Request
+  readonly draft: Draft
+  readonly began: number
+  readonly isAlone: boolean
+}
+
+async function attempt(tx: Transaction, { request, draft, began, isAlone }: Attempt): Promise<Outcome<unknown>> {
+  try {
+    const made = request.work(draft, began)
+    if (!isGenerator(made)) return { value: made }
+    for (let next = made.next(); ; next = made.next()) {
+      if (next.done) return { value: next.value }
+      // Where a variable that nobody foresaw is another transaction's, each execution is waited for alone.
+      if ((await loadMore(tx, [{ draft, needs: next.value }], isAlone)).size > 0) throw new TryAgain()
+    }
+  } catch (error) {
+    if (isTransientError(error) && error.code !== 'OVERLOADED') return { error }
+    throw error
   }
 }
 
-/** False when the item is still to be done. */
-function settle<Work, T>(item: Item<Work, T>, outcome: Outcome<T>): boolean {
-  if (outcome === 'busy' || 'failure' in outcome) return false
-  if ('error' in outcome) item.reject(outcome.error)
-  else if (outcome.after) outcome.after.then(() => item.resolve(outcome.value), item.reject)
-  else item.resolve(outcome.value)
-  return true
-}
-
-/** A commit that got no answer may have happened, and is never repeated; and a database that is away is away for everybody. */
-export function isHopeless(error: unknown): boolean {
-  return isUndecided(error) || (isTransientError(error) && error.code === 'OVERLOADED')
-}
-
-/** Bounds what is in flight. `next` is called whenever something may begin that could not before. */
-function createSlots(next: () => void) {
-  let taken = 0
-  let young = 0
-  return {
-    taken: () => taken,
-    young: () => young,
-    use(work: () => Promise<void>): void {
-      taken += 1
-      young += 1
-      const grown = once(() => {
-        young -= 1
-      })
-      const slow = once(() => {
-        taken -= 1
-      })
-      const timers = [setTimeout(() => [grown(), next()], YOUNG_MS), setTimeout(() => [slow(), next()], SLOW_MS)]
-      void work().finally(() => {
-        for (const timer of timers) clearTimeout(timer)
-        grown()
-        slow()
-        next()
-      })
-    },
-  }
-}
-
-function once(work: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (!isDone) work()
-    isDone = true
-  }
-}
-
-/** At most so many at once, the others in the order in which they came. */
-function createTurns(max: number) {
-  const waiting: (() => void)[] = []
-  let running = 0
-  return {
-    async use(work: () => Promise<void>): Promise<void> {
-      if (running >= max) await new Promise<void>((resolve) => waiting.push(resolve))
-      else running += 1
-      try {
-        await work()
-      } finally {
-        const next = waiting.shift()
-        if (next) next()
-        else running -= 1
-      }
-    },
-  }
+function isGenerator(made: unknown): made is Generator<Needs, unknown, void> {
+  return Object.prototype.toString.call(made) === '[object Generator]'
 }

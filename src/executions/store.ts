@@ -155,21 +155,6 @@ export function lockedExecutions(columns: string, isAlone: boolean): string {
     ) e`
 }
 
-/** A locked execution without what never changes after its start. */
-export interface LockedState extends ExecutionRecord {
-  readonly isDrifted: boolean
-}
-
-/**
- * Several, in the order of their ids, without what never changes after the start (workload, payload, inherited, sealed: null here), which may
- * be large. Unless `isAlone`, those that others have locked are left out.
- */
-export async function lockExecutionStates(tx: Sql, ids: readonly ExecutionId[], isAlone: boolean): Promise<LockedState[]> {
-  const text = lockedExecutions(`${STATE_COLUMNS}, ${IS_DRIFTED}`, isAlone)
-  const rows = await tx.rows<ExecutionRow & { readonly is_drifted: boolean }>(text, ids)
-  return rows.map((row) => ({ ...toExecution(row), isDrifted: row.is_drifted }))
-}
-
 /** The same for a write that may begin the execution: without a playbook it is running from its first variable on. */
 export async function lockOrCreateExecution(tx: Sql, id: ExecutionId): Promise<ExecutionRecord> {
   const existing = await lockExecution(tx, id)

@@ -1,9 +1,11 @@
+import type { Draft } from '../commit/draft.js'
+import { createCommitQueue } from '../commit/queue.js'
 import { TransientError } from '../core/errors.js'
 import { isFinished } from '../core/status.js'
 import { isMissingKey, NO_KEYS } from '../sealing/key-ring.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../tasks/record.js'
 import { voidLeases } from '../tasks/store.js'
-import { type Committed, createAfterCommit } from './after-commit.js'
+import { createAfterCommit } from './after-commit.js'
 import { createCancel } from './cancel.js'
 import type { OrchestratorDependencies, OrchestratorObserver } from './dependencies.js'
 import type { ClaimedTask, Orchestrator, TaskTicket } from './orchestrator.js'
@@ -15,11 +17,13 @@ import { createDispatcher } from './run/dispatch.js'
 import { createExecutionLookup } from './run/lookup.js'
 import { createEmbeddedWorker, embeddedWorkerId } from './run/worker.js'
 import { planRerun } from './start/rerun.js'
-import { beginExecution, createStartQueue, payloadOf } from './start/start.js'
+import { beginExecution, payloadOf, STARTS } from './start/start.js'
 
 /** Work of the orchestrator's own holds no worker, and what comes at the same time shares a transaction. */
 const SYSTEM_CONCURRENCY = 64
 const DRAIN_GRACE_MS = 5000
+/** Tasks in one transaction, at most. */
+const STEPS = { maxSize: 32, maxTransactions: 2 }
 
 /** Builds the orchestrator; nothing runs until `run()`. */
 export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator {
@@ -30,18 +34,19 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   const { publish } = afterCommit
   const dispatcher = createDispatcher(deps)
   const lookup = createExecutionLookup({ db, catalog, keyRing })
-  const attempts = createAttempts({ ...deps, lookup, publish })
+  const commit = createCommitQueue({ db, keyRing, ...STEPS, afterCommit: publish })
+  const attempts = createAttempts({ ...deps, lookup, commit })
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const claims = createClaims({ db, begin: beginRemotely, release, pollMs: deps.claimPollMs })
-  const starting = { ...deps, insert: createStartQueue(db), publish }
-  const { cancel, cancelOrphan } = createCancel({ ...deps, publish })
+  const starting = { ...deps, commit: createCommitQueue({ db, keyRing, ...STARTS, afterCommit: publish }) }
+  const { cancel, cancelOrphan } = createCancel({ ...deps, commit })
   const children = createChildren({ ...starting, attempts, cancelOrphan })
   const relay = createRelay({ ...deps, bus: dispatcher.bus, resume: children.resume, expire, giveUp, cancelOrphan })
 
   dispatcher.onOffered(claims.wake)
   afterCommit.subscribe(dispatcher.afterCommit)
   afterCommit.subscribe(worker.afterCommit)
-  if (observer) afterCommit.subscribe((committed) => observe(observer, committed))
+  if (observer) afterCommit.subscribe((draft) => observe(observer, draft))
   afterCommit.subscribe(children.afterCommit)
 
   async function beginRemotely(key: TaskKey, workerId: string): Promise<ClaimedTask | null> {
@@ -122,8 +127,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
 }
 
 /** For the metrics. */
-function observe(observer: OrchestratorObserver, { execution, changeSets, ended }: Committed): void {
-  for (let count = 0; count < changeSets; count += 1) observer.changeSetWritten()
+function observe(observer: OrchestratorObserver, { execution, before, ended }: Draft): void {
+  for (let count = 0; count < execution.revision - before.revision; count += 1) observer.changeSetWritten()
   for (const step of ended) observer.stepEnded(step)
   if (isFinished(execution.status)) observer.executionEnded(execution.status)
 }

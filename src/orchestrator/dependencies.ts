@@ -1,5 +1,6 @@
 import type { StepBus } from '../bus/bus.js'
 import type { CatalogService } from '../catalog/service.js'
+import type { EndedStep } from '../commit/run.js'
 import type { Clock } from '../core/clock.js'
 import type { JsonObject } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
@@ -12,12 +13,6 @@ export interface OrchestratorLogger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-}
-
-export interface EndedStep {
-  /** The tool's; `step` without one, `iterator` of a whole loop. */
-  readonly kind: string
-  readonly outcome: 'success' | 'error'
 }
 
 /** Told about what happened, for the metrics. */

@@ -1,3 +1,4 @@
+import { inheritedSteps, loadStepsAt } from '../commit/result-store.js'
 import { type ErrorCode, isTransientError, TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
@@ -7,7 +8,6 @@ import { MASK } from '../sealing/mask.js'
 import { type ContextLayers, compileTemplate, createContext, renderTemplate, sensitiveReads } from '../template/index.js'
 import { findSensitive } from '../variables/read/page-store.js'
 import type { VariablesService } from '../variables/service.js'
-import { inheritedSteps, loadStepsAt } from './advance/result-store.js'
 import { jobOf } from './decide/context.js'
 import { workloadKeys } from './start/sealed-input.js'
 

@@ -1,11 +1,11 @@
 import type { PlaybookRecord } from '../catalog/record.js'
+import type { ChangeRecord, VariableRecord } from '../commit/record.js'
 import type { ExecutionResponse } from '../contract/executions.js'
 import type { PlaybookResponse } from '../contract/playbooks.js'
 import type { TaskResponse } from '../contract/tasks.js'
 import type { ChangeBody, VariableMetadata } from '../contract/variables.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import type { ClaimedTask } from '../orchestrator/orchestrator.js'
-import type { ChangeRecord, VariableRecord } from '../variables/record.js'
 
 /** Only where there is something to say: elsewhere the bodies are as NoETL documents them. */
 function sensitivityOf({ sealed }: Pick<VariableRecord, 'sealed'>): { sensitive?: true } {

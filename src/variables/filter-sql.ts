@@ -1,11 +1,11 @@
+import { storableValue } from '../commit/validate.js'
 import { TransientError } from '../core/errors.js'
+import type { JsonFilter, StringFilter, VariableFilter } from '../core/filter.js'
 import { checkListed, MAX_LISTED } from '../core/filter.js'
 import { parseExecutionId } from '../core/ids.js'
 import { isJsonNumber, isJsonObject, type JsonValue, numberText, stringifyJson } from '../core/json.js'
 import { isStorableText } from '../core/text.js'
 import type { SqlParameter } from '../db/database.js'
-import type { JsonFilter, StringFilter, VariableFilter } from './filter.js'
-import { storableValue } from './validate.js'
 
 export interface SqlCondition {
   readonly sql: string

@@ -1,22 +1,8 @@
+import type { ChangeRecord } from '../commit/record.js'
 import type { PageRequest } from '../core/cursor.js'
+import type { VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { VariableType } from '../core/status.js'
-import type { VariableFilter } from './filter.js'
-import type { ChangeRecord, VariableRecord, VariableWrite } from './record.js'
-
-/** What every write answers: the execution's revision after it, and what became of each write, in order. */
-export interface WriteResult {
-  readonly revision: number
-  readonly outcomes: readonly WriteOutcome[]
-}
-
-export interface WriteOutcome {
-  readonly name: string
-  /** The variable after the write; null after a delete. */
-  readonly variable: VariableRecord | null
-  /** false when nothing was written: value, type and source step were already so, or there was nothing to delete. */
-  readonly isChanged: boolean
-}
 
 export interface ListRequest extends PageRequest {
   readonly executionId: ExecutionId
@@ -52,11 +38,4 @@ export interface WatchEvent {
   readonly revision: number
   /** All changes of this revision; empty unless `changed`. */
   readonly changes: readonly ChangeRecord[]
-}
-
-export interface WriteRequest {
-  readonly executionId: ExecutionId
-  readonly writes: readonly VariableWrite[]
-  /** `api:<key name>`, `step:<name>` or `system`. */
-  readonly actor: string
 }

@@ -1,7 +1,13 @@
 import type { StepBus } from '../bus/bus.js'
+import { checkRunning, type Draft, type Folding, foldInto, record } from '../commit/draft.js'
+import { type CommitRequest, createCommitQueue } from '../commit/queue.js'
+import type { ChangeRecord, VariableRecord, WriteRequest, WriteResult } from '../commit/record.js'
+import { keyOf, type WriteOutcome } from '../commit/record.js'
+import { checkVariableName, VARIABLE_LIMITS } from '../commit/validate.js'
 import { createBatcher } from '../core/batcher.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import type { Page, PageRequest } from '../core/cursor.js'
+import type { VariableFilter } from '../core/filter.js'
 import { checkListed } from '../core/filter.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { type JsonValue, stringifyJson } from '../core/json.js'
@@ -11,17 +17,12 @@ import type { Database } from '../db/database.js'
 import { createExecutionFeed, type ExecutionFeed } from '../executions/feed.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { variableLocation } from '../sealing/location.js'
-import type { VariableFilter } from './filter.js'
-import { VARIABLE_LIMITS } from './limits.js'
 import { variablePages } from './read/list-store.js'
 import { allVariables, findVariableAt, historyPage, searchPage, variableValues } from './read/page-store.js'
 import { createReadQueue } from './read/read-queue.js'
-import type { ChangeRecord, VariableRecord } from './record.js'
-import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest, WriteRequest, WriteResult } from './requests.js'
+import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest } from './requests.js'
 import { findVariable } from './store.js'
-import { checkVariableName } from './validate.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
-import { createWriter } from './write/write.js'
 
 export type * from './requests.js'
 
@@ -66,15 +67,26 @@ export interface VariablesOptions {
   readonly clock?: Clock
   /** Without it sensitive values are refused. */
   readonly keyRing?: KeyRing
+  /** Variables that may wait to be written at once. */
+  readonly maxWaiting?: number
   /** Wakes the watchers: one for all services of a process. */
   readonly feed?: ExecutionFeed
 }
 
+/** Variables in one transaction, and in all that may wait before memory and callers' timeouts run out; small transactions cost more than they gain. */
+const GROUPS = { isRemembering: true, maxSize: 200, maxTransactions: 3, minBeside: 8, maxWaiting: 20_000 }
+
 /** The variables service over a database; the bus only carries hints. */
 export function createVariablesService(options: VariablesOptions): VariablesService {
-  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }) } = options
+  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }), maxWaiting } = options
   const countedRead = createReadQueue({ sql: db, clock })
-  const writer = createWriter({ db, bus, clock, keyRing })
+  const commit = createCommitQueue({
+    db,
+    keyRing,
+    ...GROUPS,
+    ...(maxWaiting ? { maxWaiting } : {}),
+    afterCommit: (draft) => hint(bus, draft),
+  })
   const listed = createBatcher<ListRequest, Page<VariableRecord> & { readonly revision: number }>({
     groupOf: ({ executionId: _, signal: __, ...rest }) => stringifyJson(rest as unknown as JsonValue),
     load: (requests, signal) => variablePages(db.reading(signal), requests),
@@ -111,21 +123,69 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
     write: async (request) => {
       checkListed(request.writes, 'variables', VARIABLE_LIMITS.variableCount)
       for (const { name } of request.writes) checkStorableName(name)
-      return writer.push({ ...request, executionId: parseExecutionId(request.executionId) })
+      return commit.push(changeSet({ ...request, executionId: parseExecutionId(request.executionId) }, clock))
     },
 
     async deleteAll(executionId, actor) {
-      const { revision, outcomes } = await writer.push({
-        executionId: parseExecutionId(executionId),
-        writes: 'delete all',
-        actor,
-      })
+      const { revision, outcomes } = await commit.push(deletion(parseExecutionId(executionId), { actor, clock }))
       return { revision, deletedCount: outcomes.length }
     },
 
     watch: (request) => watchVariables(watching, request),
     poll: (request) => pollVariables(watching, request),
   }
+}
+
+/** A change set as a work: a lone one of an execution that is remembered is one statement. */
+function changeSet({ executionId, writes, actor }: WriteRequest, clock: Clock): CommitRequest<WriteResult> {
+  const isPlain = writes.every((write) => write.operation !== 'delete' && !(write.operation === 'set' && write.isSensitive))
+  const isSetting = writes.some(({ operation }) => operation !== 'delete')
+  return {
+    executionId,
+    needs: { written: writes.map(({ name }) => name), ...(isSetting ? { begins: 'unless there' } : {}) },
+    work: (draft) => write(draft, { writes, actor, now: clock.now() }),
+    size: Math.max(writes.length, 1),
+    ...(isPlain ? { optimistic: { isDecided, withCounts } } : {}),
+  }
+}
+
+function deletion(executionId: ExecutionId, { actor, clock }: { actor: string; clock: Clock }): CommitRequest<WriteResult> {
+  return {
+    executionId,
+    needs: { written: 'all' },
+    work(draft) {
+      const writes = [...draft.present.keys()].map((name) => ({ operation: 'delete', name }) as const)
+      return write(draft, { writes, actor, now: clock.now() })
+    },
+  }
+}
+
+/** One change set with its event. @throws TransientError EXECUTION_FINISHED, VALIDATION, CONFLICT, TOO_LARGE */
+function write(draft: Draft, folding: Folding): WriteResult {
+  checkRunning(draft)
+  const { revision, outcomes, changes } = foldInto(draft, folding)
+  const data = { actor: folding.actor, count: changes.length }
+  if (changes.length > 0) record(draft, [{ name: 'variables.changed', step: null, run: null, attempt: null, data }])
+  return { revision, outcomes }
+}
+
+function isDecided({ outcomes }: WriteResult): boolean {
+  return outcomes.every(({ isChanged }) => isChanged)
+}
+
+function withCounts(result: WriteResult, counts: ReadonlyMap<string, number>): WriteResult {
+  const outcomes = result.outcomes.map((outcome): WriteOutcome => {
+    const { variable } = outcome
+    const accessCount = variable && counts.get(keyOf(variable.executionId, variable.name))
+    if (!variable || accessCount == null || accessCount === variable.accessCount) return outcome
+    return { ...outcome, variable: { ...variable, accessCount } }
+  })
+  return { ...result, outcomes }
+}
+
+/** A lost hint costs a watcher a second. */
+function hint(bus: StepBus, { execution: { id, revision, eventSeq } }: Draft): undefined {
+  bus.hint({ executionId: id, revision, eventSeq })
 }
 
 function revealed(variable: VariableRecord, keyRing: KeyRing): VariableRecord {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { addDecimals, type FoldInput, foldChangeSet } from '../../src/commit/fold.js'
+import type { VariableRecord, VariableWrite } from '../../src/commit/record.js'
 import { isTransientError } from '../../src/core/errors.js'
 import { isSameJson, type JsonValue, jsonSize, LosslessNumber, parseJson, stringifyJson } from '../../src/core/json.js'
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
-import type { VariableRecord, VariableWrite } from '../../src/variables/record.js'
-import { addDecimals, type FoldInput, foldChangeSet } from '../../src/variables/write/fold.js'
 
 const NOW = new Date('2026-01-02T03:04:05.678Z')
 const EXECUTION = { id: '507861119290048685', revision: 0, variableCount: 0, variableBytes: 0 }

@@ -1,8 +1,8 @@
 import { createMemoryBus } from '../../src/bus/index.js'
+import type { VariableWrite } from '../../src/commit/record.js'
 import type { JsonValue } from '../../src/core/json.js'
 import type { VariableType } from '../../src/core/status.js'
 import type { Database } from '../../src/db/database.js'
-import type { VariableWrite } from '../../src/variables/record.js'
 import { createVariablesService, type VariablesService, type WatchEvent, type WatchRequest } from '../../src/variables/service.js'
 import { within } from '../support/pace.js'
 

@@ -1,14 +1,13 @@
 import fc from 'fast-check'
 import { beforeAll, expect, it } from 'vitest'
 import { createMemoryBus } from '../../src/bus/index.js'
+import type { VariableWrite } from '../../src/commit/record.js'
 import { systemClock } from '../../src/core/clock.js'
 import { isSameJson, type JsonValue } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
 import { findExecution, lockExecution } from '../../src/executions/store.js'
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
-import type { VariableWrite } from '../../src/variables/record.js'
-import type { VariablesService } from '../../src/variables/service.js'
-import { createWriter } from '../../src/variables/write/write.js'
+import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
 import { describeDatabase } from '../support/database.js'
 import { within } from '../support/pace.js'
 import { createService, increment, newId, remove, set, write } from './support.js'
@@ -131,7 +130,7 @@ describeDatabase('writes that share a transaction', (open) => {
   })
 
   it('beyond what may wait is told to come back, and nobody who waited is harmed', async () => {
-    const queue = createWriter({
+    const queue = createVariablesService({
       db,
       bus: createMemoryBus({ onError: () => undefined }),
       clock: systemClock,
@@ -141,19 +140,19 @@ describeDatabase('writes that share a transaction', (open) => {
     const id = newId()
     const answers = await Promise.allSettled(
       Array.from({ length: 30 }, (_, index) =>
-        queue.push({ executionId: id, writes: [set(`v${index}`, index)], actor: 'api:test' }),
+        queue.write({ executionId: id, writes: [set(`v${index}`, index)], actor: 'api:test' }),
       ),
     )
     expect(answers.map(({ status }) => status)).toEqual([...Array(20).fill('fulfilled'), ...Array(10).fill('rejected')])
     expect(answers.at(-1)).toMatchObject({ reason: { code: 'OVERLOADED' } })
     expect((await service.all(id)).revision).toBe(20)
-    await expect(queue.push({ executionId: id, writes: [set('later', 1)], actor: 'api:test' })).resolves.toMatchObject({
+    await expect(queue.write({ executionId: id, writes: [set('later', 1)], actor: 'api:test' })).resolves.toMatchObject({
       revision: 21,
     })
   })
 
   it('a change set larger than what may wait is alone in the queue, not refused for ever', async () => {
-    const queue = createWriter({
+    const queue = createVariablesService({
       db,
       bus: createMemoryBus({ onError: () => undefined }),
       clock: systemClock,
@@ -161,7 +160,7 @@ describeDatabase('writes that share a transaction', (open) => {
       maxWaiting: 2,
     })
     const writes = ['a', 'b', 'c'].map((name) => set(name, 1))
-    await expect(queue.push({ executionId: newId(), writes, actor: 'api:test' })).resolves.toMatchObject({ revision: 1 })
+    await expect(queue.write({ executionId: newId(), writes, actor: 'api:test' })).resolves.toMatchObject({ revision: 1 })
   })
 
   it('one bad row among 200 good ones fails alone, in one transaction', async () => {

@@ -1,6 +1,6 @@
+import type { VariableFilter } from '../../core/filter.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { ExecutionFilter } from '../../executions/service.js'
-import type { VariableFilter } from '../../variables/filter.js'
 import { builder } from '../builder.js'
 import type { InputCost } from '../input-cost.js'
 import { ExecutionStatusEnum, VariableTypeEnum } from './enums.js'

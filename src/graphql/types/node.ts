@@ -1,8 +1,8 @@
 import type { PlaybookRecord } from '../../catalog/record.js'
+import type { VariableRecord } from '../../commit/record.js'
 import { decodeCursor, encodeCursor } from '../../core/cursor.js'
 import { isTransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
-import type { VariableRecord } from '../../variables/record.js'
 import { builder } from '../builder.js'
 import type { GraphQLContext } from '../request.js'
 

@@ -1,16 +1,17 @@
+import { changeRun, changeTask, type Draft, type EventDraft, foldInto, patch, record } from '../../commit/draft.js'
+import type { FoldedChange } from '../../commit/fold.js'
+import { type RunState, stepValue } from '../../commit/run.js'
 import { asStored, type JsonObject } from '../../core/json.js'
-import type { ToolCall } from '../../playbook/model.js'
+import type { StepStatus } from '../../core/status.js'
+import type { Step, ToolCall } from '../../playbook/model.js'
 import { variableLocation } from '../../sealing/location.js'
+import { withoutSensitive, withSensitive } from '../../sealing/sensitive.js'
 import { SYSTEM_POOL, type TaskRecord } from '../../tasks/record.js'
 import type { NewTask } from '../../tasks/store.js'
-import { keepFolded } from '../../variables/write/draft.js'
-import { type FoldedChange, foldChangeSet } from '../../variables/write/fold.js'
-import { stepValue } from '../decide/context.js'
 import { effectiveCall } from '../decide/prepare.js'
-import { isStepFault, withoutSensitive, withSensitive } from '../decide/sensitive.js'
+import { isStepFault } from '../decide/sensitive.js'
 import { firstCallOf } from '../decide/tool-turn.js'
-import type { Command, Decision, EventDraft, Rejection, RunState, Snapshot } from '../decide/types.js'
-import { type Draft, isLive, newVisit, type RunChange, type TaskChange, taskKeyText } from './draft.js'
+import type { Command, Decision, Rejection, Snapshot } from '../decide/types.js'
 
 export interface ApplyRequest {
   readonly snapshot: Snapshot
@@ -21,8 +22,15 @@ export interface ApplyRequest {
   readonly log: string | null
   /** The task was never offered, as its step runs in the transaction that opened it: it has no row. */
   readonly isVirtual: boolean
-  /** How many steps one transaction may chain. */
-  readonly chainLimit: number
+  readonly chain: Chain
+}
+
+/** Steps without a tool that one work opens, and carries out itself. */
+export interface Chain {
+  readonly steps: { readonly run: number; readonly step: Step }[]
+  /** How many it has opened so far. */
+  count: number
+  readonly limit: number
 }
 
 interface Applying {
@@ -37,11 +45,7 @@ interface Applying {
 export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
   const decision = foldVariables(draft, request)
-  const { eventSeq, revision } = draft.execution
-  const events = [...decision.events, ...endEvents(decision)]
-  const seq = eventSeq + events.length
-  for (const [index, event] of events.entries()) draft.events.push({ ...event, seq: eventSeq + index + 1, revision })
-  patch(draft, { eventSeq: seq })
+  const seq = record(draft, [...decision.events, ...endEvents(decision)])
   const isOver = !decision.call && !decision.commands.some((command) => command.type === 'start_child')
   if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null })
   for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
@@ -52,19 +56,13 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
 /** The change set, with up to two further decisions when it is refused (over a limit, not storable). */
 function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
-  const { present, tombstones } = draft.variables
   const actor = `step:${snapshot.step.name}`
   let rejection: Rejection | null = null
   for (;;) {
     const decision = request.decide(rejection)
     if (decision.writes.length === 0) return decision
     try {
-      const { execution, keyRing, declared } = draft
-      const folded = foldChangeSet({ execution, present, tombstones, writes: decision.writes, actor, now, keyRing, declared })
-      keepFolded(draft.variables, folded)
-      const { revision, variableCount, variableBytes, changes } = folded
-      keepValues(draft, changes)
-      patch(draft, { revision, variableCount, variableBytes, historyCount: execution.historyCount + changes.length })
+      keepValues(draft, foldInto(draft, { writes: decision.writes, actor, now }).changes)
       return decision
     } catch (error) {
       if (!isStepFault(error) || rejection?.dropped === 'all') throw error
@@ -89,34 +87,12 @@ function keepValues(draft: Draft, changes: readonly FoldedChange[]): void {
   draft.vars = { ...draft.vars, ...values }
 }
 
-function patch(draft: Draft, changed: Partial<Draft['execution']>): void {
-  draft.execution = { ...draft.execution, ...changed }
-}
-
 function endEvents(decision: Decision): EventDraft[] {
   return decision.commands.flatMap((command) => {
     if (command.type !== 'end_execution') return []
     const data = command.error ? { error: { ...command.error } } : null
     return [{ name: `execution.${command.status}`, step: null, run: null, attempt: null, data }]
   })
-}
-
-export function changeTask(draft: Draft, task: TaskRecord, times: Partial<Omit<TaskChange, 'task'>> = {}): void {
-  draft.tasks.set(taskKeyText(task), task)
-  draft.taskChanges.set(taskKeyText(task), { task, leaseMs: null, timeoutMs: null, ...times })
-}
-
-function changeRun(draft: Draft, run: number, change: Partial<RunState>): RunChange {
-  const before = draft.runs.get(run)
-  if (!before) throw new Error(`run ${run} was not loaded`)
-  const state = { ...before, ...change }
-  draft.runs.set(run, state)
-  const kept = draft.runChanges.get(run) ?? {
-    ...{ state, openedSeq: null, isStarted: false, finishedSeq: null, isLoopChanged: false },
-  }
-  kept.state = state
-  draft.runChanges.set(run, kept)
-  return kept
 }
 
 function carryOut(applying: Applying, command: Command): void {
@@ -160,7 +136,7 @@ function carryOut(applying: Applying, command: Command): void {
     }
     case 'end_execution':
       patch(draft, { status: command.status, error: command.error })
-      draft.chain.length = 0
+      applying.request.chain.steps.length = 0
       // A completed execution has no live visit left, so nothing to end either.
       if (command.status !== 'completed') draft.ending = { parentRun: null, finishedSeq: seq }
       return
@@ -173,12 +149,13 @@ function startRun(draft: Draft, { run, attempt, isSensitive }: Extract<Command, 
   changeRun(draft, run, { ...started, isSensitive: isSensitive || before?.isSensitive === true }).isStarted = true
 }
 
-function finishRun({ draft, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
+function finishRun({ draft, snapshot, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
   const { run, status, result, envelope, error, isSensitive, tools } = command
   const before = draft.runs.get(run)
   const log = command.log ?? request.log ?? before?.log ?? null
   const kept = changeRun(draft, run, { status, result, envelope, error, isSensitive, log, tools })
   kept.finishedSeq = seq
+  draft.ended.push({ kind: kindOf(snapshot, kept.state), outcome: status === 'succeeded' ? 'success' : 'error' })
   if (kept.state.iteration !== null) return
   if (before && isLive(before.status)) draft.liveVisits -= 1
   if (envelope === null) return
@@ -191,6 +168,13 @@ function finishRun({ draft, request, seq }: Applying, command: Extract<Command, 
   draft.steps = { ...draft.steps, [step]: stepValue(asStored(result), asStored(envelope) as JsonObject) }
 }
 
+function kindOf({ playbook }: Snapshot, { step: name, iteration }: RunState): string {
+  const step = playbook.steps.find((candidate) => candidate.name === name)
+  if (step?.loop && iteration === null) return 'iterator'
+  const call = step && firstCallOf(step)
+  return call ? effectiveCall({ playbook, step }, call).kind : 'step'
+}
+
 function retry({ draft, snapshot, request }: Applying, delayMs: number): void {
   const { task, run, execution } = snapshot
   const { pool, kind } = task
@@ -198,23 +182,15 @@ function retry({ draft, snapshot, request }: Applying, delayMs: number): void {
   if (request.log) changeRun(draft, run.run, { log: request.log })
 }
 
-function openVisit(
-  { draft, request, seq }: Applying,
-  { step, args, isSensitive }: Extract<Command, { type: 'open_visit' }>,
-): void {
-  const { id, runSeq, stepCount } = draft.execution
-  const run = runSeq + 1
-  patch(draft, { runSeq: run, stepCount: stepCount + 1 })
-  const state = newVisit(id, { run, step, args: asStored(args) as JsonObject, isSensitive })
-  draft.runs.set(run, state)
-  draft.runChanges.set(run, { state, openedSeq: seq, isStarted: false, finishedSeq: null, isLoopChanged: false })
-  draft.liveVisits += 1
-  const isChained = step.tool === null && step.tools === null && step.loop === null && draft.chained < request.chainLimit
-  if (isChained) {
-    draft.chained += 1
-    draft.chain.push({ run, step })
+function openVisit({ draft, snapshot, request, seq }: Applying, command: Extract<Command, { type: 'open_visit' }>): void {
+  const { step } = command
+  const run = beginVisit(draft, { ...command, seq })
+  const { chain } = request
+  if (step.tool === null && step.tools === null && step.loop === null && chain.count < chain.limit) {
+    chain.count += 1
+    chain.steps.push({ run, step })
   } else {
-    draft.newTasks.push(visitTask({ ...draft, step }, run))
+    draft.newTasks.push(visitTask({ ...snapshot, step }, run))
   }
 }
 
@@ -224,6 +200,50 @@ function openLoop({ draft, snapshot, seq }: Applying, { items, loop }: Extract<C
   draft.iterationInserts.push({ visit, state: loop, items, openedSeq: seq })
   patch(draft, { runSeq: draft.execution.runSeq + items.length })
   for (let index = 0; index < loop.opened; index += 1) draft.newTasks.push(iterationTask(snapshot, loop.firstRun + index))
+}
+
+interface NewVisit extends Pick<RunState, 'args' | 'isSensitive'> {
+  readonly step: Step
+  /** The execution's `event_seq` after it was opened. */
+  readonly seq: number
+}
+
+/** Opens a visit; answers its run. Its number is counted when it is written; templates cannot see it. */
+export function beginVisit(draft: Draft, { step, args, isSensitive, seq }: NewVisit): number {
+  const { id: executionId, runSeq, stepCount } = draft.execution
+  const run = runSeq + 1
+  patch(draft, { runSeq: run, stepCount: stepCount + 1 })
+  const state: RunState = {
+    iteration: null,
+    parentRun: null,
+    item: null,
+    loop: null,
+    tools: null,
+    result: null,
+    envelope: null,
+    log: null,
+    error: null,
+    executionId,
+    run,
+    step: step.name,
+    visit: 0,
+    status: 'pending',
+    attempts: 0,
+    isPrepared: false,
+    isSensitive,
+    fault: null,
+    args: asStored(args) as JsonObject,
+    startedAt: null,
+    finishedAt: null,
+  }
+  draft.runs.set(run, state)
+  draft.runChanges.set(run, { state, openedSeq: seq, isStarted: false, finishedSeq: null, isLoopChanged: false })
+  draft.liveVisits += 1
+  return run
+}
+
+export function isLive(status: StepStatus): boolean {
+  return status === 'pending' || status === 'running'
 }
 
 interface Placed extends Pick<Snapshot, 'playbook' | 'step'> {
@@ -247,9 +267,7 @@ function iterationTask({ playbook, step, execution }: Placed, run: number): NewT
   return { executionId: execution.id, run, attempt: 1, delayMs: 0, ...placeOf({ playbook, step }, firstCallOf(step)) }
 }
 
-type Place = Pick<NewTask, 'pool' | 'kind'>
-
-function placeOf({ playbook, step }: Pick<Snapshot, 'playbook' | 'step'>, call: ToolCall | null): Place {
+function placeOf({ playbook, step }: Pick<Snapshot, 'playbook' | 'step'>, call: ToolCall | null): Pick<NewTask, 'pool' | 'kind'> {
   const kind = call ? effectiveCall({ playbook, step }, call).kind : 'step'
   return { kind, pool: kind === 'playbook' || kind === 'step' ? SYSTEM_POOL : step.pool }
 }

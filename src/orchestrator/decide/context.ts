@@ -1,7 +1,8 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
+import { commandsOf, stepValue } from '../../commit/run.js'
+import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
+import type { Sensitive } from '../../sealing/sensitive.js'
 import { type ContextLayers, type ContextValue, type SensitiveNames, StepValue } from '../../template/index.js'
-import type { Sensitive } from './sensitive.js'
 import type { Outcome, OutcomeError, Snapshot } from './types.js'
 
 /** The envelope `this` (playbooks.md, "The context of a template"). */
@@ -41,20 +42,6 @@ export function errorValue({ details, code, message }: OutcomeError): JsonObject
 export function withoutData(envelope: JsonObject): JsonObject {
   const { data: _data, ...rest } = envelope
   return rest
-}
-
-/** A finished step's result as templates see it, from its row. */
-export function stepValue(result: JsonValue, envelope: JsonObject | null): StepValue {
-  const { status = 'success', error = null, results = null } = envelope ?? {}
-  const commands = commandsOf(result, envelope)
-  const ofTools = isJsonObject(results) ? { ...results, results } : {}
-  return new StepValue(result, { ...ofTools, data: new StepValue(result, commands), status, error, ...commands })
-}
-
-/** NoETL's name for the rows of a postgres step. */
-function commandsOf(rows: JsonValue, envelope: JsonObject | null): JsonObject {
-  if (!envelope || !Object.hasOwn(envelope, 'row_count')) return {}
-  return { command_0: { rows, row_count: envelope['row_count'] ?? null } }
 }
 
 /** `job` in templates. */

@@ -1,4 +1,5 @@
 import { Big } from 'big.js'
+import type { IterationResult, LoopState } from '../../commit/run.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonNumber, type JsonObject, type JsonValue, jsonSize, numberText } from '../../core/json.js'
 import { storableText } from '../../core/text.js'
@@ -18,7 +19,7 @@ import { layersOf } from './context.js'
 import { requireNumber } from './numbers.js'
 import { trackSensitiveReads } from './sensitive.js'
 import { checkStorable } from './storable.js'
-import type { IterationResult, LoopState, Outcome, Snapshot } from './types.js'
+import type { Outcome, Snapshot } from './types.js'
 
 const MAX_ELEMENT_BYTES = 256 * 1024
 const MAX_LIST_BYTES = 10 * 1024 * 1024

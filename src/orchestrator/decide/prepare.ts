@@ -1,3 +1,4 @@
+import type { VariableWrite } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import type { ToolCall } from '../../playbook/model.js'
@@ -13,7 +14,6 @@ import {
 } from '../../template/index.js'
 import { definitionOf } from '../../tools/index.js'
 import type { ToolDefinition } from '../../tools/tool.js'
-import type { VariableWrite } from '../../variables/record.js'
 import { layersOf } from './context.js'
 import { decide, skip } from './decide.js'
 import { giveUp, isGivenUp } from './give-up.js'

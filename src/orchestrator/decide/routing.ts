@@ -2,8 +2,9 @@ import type { JsonObject } from '../../core/json.js'
 import { storableText } from '../../core/text.js'
 import type { Target, Transition } from '../../playbook/model.js'
 import { MASK } from '../../sealing/mask.js'
+import type { Sensitive } from '../../sealing/sensitive.js'
 import { type ContextLayers, createContext, evaluateCondition, renderTree } from '../../template/index.js'
-import { isStepFault, type Sensitive, trackSensitive, trackSensitiveCondition } from './sensitive.js'
+import { isStepFault, trackSensitive, trackSensitiveCondition } from './sensitive.js'
 import { checkStorable } from './storable.js'
 
 export interface RoutingRequest {

@@ -1,8 +1,8 @@
+import { storableNumber } from '../../commit/validate.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonNumber, isJsonObject, type JsonValue, numberText } from '../../core/json.js'
 import { isStorableText } from '../../core/text.js'
 import { FORBIDDEN_KEYS } from '../../playbook/names.js'
-import { storableNumber } from '../../variables/validate.js'
 
 /** Deep enough for any document; shallow enough for the recursion of every parser on the way. */
 const MAX_NESTING = 500

@@ -1,5 +1,5 @@
+import type { RunState, ToolsState } from '../../commit/run.js'
 import type { ListedTool, Step, ToolCall } from '../../playbook/model.js'
-import type { RunState, ToolsState } from './types.js'
 
 /** The turn of one tool of a list. */
 export interface ToolTurn {

@@ -1,58 +1,14 @@
+import type { EventDraft } from '../../commit/draft.js'
+import type { VariableWrite } from '../../commit/record.js'
+import type { IterationResult, LoopState, RunState, ToolsState } from '../../commit/run.js'
 import type { ErrorCode, TransientError } from '../../core/errors.js'
 import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { StepStatus } from '../../core/status.js'
-import type { ExecutionError, ExecutionRecord, StepRunRecord, ToolRun } from '../../executions/record.js'
+import type { ExecutionError, ExecutionRecord } from '../../executions/record.js'
 import type { Playbook, Step, ToolCall } from '../../playbook/model.js'
+import type { Sensitive } from '../../sealing/sensitive.js'
 import type { TaskRecord } from '../../tasks/record.js'
 import type { EvaluationLimits, StepValue } from '../../template/index.js'
-import type { VariableWrite } from '../../variables/record.js'
-import type { Sensitive } from './sensitive.js'
-
-/** How far an iterator visit is; kept on the visit's row. */
-export interface LoopState {
-  readonly total: number
-  /** The run of iteration 0; iteration n is run `firstRun + n`. */
-  readonly firstRun: number
-  readonly concurrency: number
-  /** Iterations opened so far. */
-  readonly opened: number
-  readonly done: number
-  readonly failed: number
-  /** fail_fast: the error that stopped the loop. */
-  readonly stopped: ExecutionError | null
-}
-
-/** How far a list of tools is; kept on the run's row, so that a crash repeats one tool at most. */
-export interface ToolsState {
-  /** The tool that is next, or runs; null: the list is over. */
-  readonly current: string | null
-  /** When it was first begun in its present turn; null: not yet. */
-  readonly startedAt: string | null
-  /** The attempt of the run with which that turn began. */
-  readonly firstAttempt: number
-  /** Turns so far, those after jumps back included. */
-  readonly turns: number
-  /** The last tool that gave something: the step's value. */
-  readonly last: string | null
-  readonly locals: JsonObject
-  /** The latest turn of each tool, in the order in which they ended first. */
-  readonly done: readonly ToolRun[]
-}
-
-/** A step run with what only the orchestrator needs of it. */
-export interface RunState extends Omit<StepRunRecord, 'tools'> {
-  /** null where its step has no list of tools, and before the first of them begins. */
-  readonly tools: ToolsState | null
-  /** Rendered arguments of the transition that led here. */
-  readonly args: JsonObject
-  /** The iteration's element. */
-  readonly item: JsonValue
-  readonly loop: LoopState | null
-  /** Whether the `before` block was already evaluated. */
-  readonly isPrepared: boolean
-  /** Why what it was given cannot be decrypted; null: it was, or it was plain. */
-  readonly fault: TransientError | null
-}
 
 /** Everything a decision may look at, read inside the transaction under the execution's lock. */
 export interface Snapshot {
@@ -80,13 +36,6 @@ export interface Snapshot {
   readonly iterations: readonly IterationResult[]
 }
 
-export interface IterationResult {
-  readonly status: StepStatus
-  readonly result: JsonValue
-  readonly error: ExecutionError | null
-  readonly isSensitive: boolean
-}
-
 /** `details` stand beside code and message in `this.error`. */
 export interface OutcomeError {
   readonly code: ErrorCode
@@ -104,14 +53,6 @@ export type Outcome =
       readonly extras: JsonObject
       readonly isSensitive?: boolean
     }
-
-export interface EventDraft {
-  readonly name: string
-  readonly step: string | null
-  readonly run: number | null
-  readonly attempt: number | null
-  readonly data: JsonObject | null
-}
 
 /** What a decision asks `apply` to do; the order is kept. */
 export type Command =

@@ -1,20 +1,13 @@
+import type { VariableWrite } from '../../commit/record.js'
+import { storableValue, tooLarge, VARIABLE_LIMITS } from '../../commit/validate.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, jsonSize } from '../../core/json.js'
 import { storableText } from '../../core/text.js'
 import type { VarEntry } from '../../playbook/model.js'
+import { type Sensitive, type SensitiveFault, withSensitive } from '../../sealing/sensitive.js'
 import { type Budget, createContext, referencesOf, renderTree } from '../../template/index.js'
-import { tooLarge, VARIABLE_LIMITS } from '../../variables/limits.js'
-import type { VariableWrite } from '../../variables/record.js'
-import { storableValue } from '../../variables/validate.js'
 import { type Envelope, iterationVars, layersOf, OUTCOME_NAMES } from './context.js'
-import {
-  isStepFault,
-  type Sensitive,
-  type SensitiveFault,
-  type TrackedResult,
-  trackSensitive,
-  withSensitive,
-} from './sensitive.js'
+import { isStepFault, type TrackedResult, trackSensitive } from './sensitive.js'
 import type { Snapshot } from './types.js'
 
 export interface VarsResult {

@@ -1,3 +1,5 @@
+import type { Draft } from '../../commit/draft.js'
+import { loadFinalResult } from '../../commit/result-store.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { isJsonObject, type JsonObject } from '../../core/json.js'
@@ -7,8 +9,7 @@ import { findExecution } from '../../executions/store.js'
 import { isMissingKey, NO_KEYS } from '../../sealing/key-ring.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { findTask, noteFault } from '../../tasks/store.js'
-import { loadFinalResult } from '../advance/result-store.js'
-import { type Committed, followUp } from '../after-commit.js'
+import { followUp } from '../after-commit.js'
 import { isGivenUp } from '../decide/give-up.js'
 import { failure } from '../decide/outcome.js'
 import { SENSITIVE_ARGS } from '../decide/prepare.js'
@@ -22,7 +23,7 @@ export interface Children {
   /** Starts the child that a waiting task was given, or ends the task when it has ended. Safe to repeat at any time. */
   resume(key: TaskKey): Promise<void>
   /** Goes on with children: starts those that are waited for, cancels those that nobody waits for, and tells the parent of one that ended. */
-  afterCommit(committed: Committed): Promise<void>
+  afterCommit(draft: Draft): Promise<void>
 }
 
 interface ChildrenDependencies extends StartDependencies, Pick<OrchestratorDependencies, 'catalog' | 'logger'> {
@@ -84,7 +85,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
     return { status: 'error', error: { code: 'TOOL_FAILED', message }, data: null, extras }
   }
 
-  async function afterCommit({ execution, waiting, withdrawn }: Committed): Promise<void> {
+  async function afterCommit({ execution, waiting, withdrawn }: Draft): Promise<void> {
     const { logger, cancelOrphan } = deps
     for (const task of waiting) await followUp(logger, () => resume(task))
     for (const { childId } of withdrawn) if (childId) await followUp(logger, () => cancelOrphan(childId))

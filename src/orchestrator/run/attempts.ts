@@ -1,3 +1,7 @@
+import { changeTask, taskKeyText } from '../../commit/draft.js'
+import type { CommitQueue } from '../../commit/queue.js'
+import type { RunState } from '../../commit/run.js'
+import { loadRun } from '../../commit/run-store.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import type { JsonValue } from '../../core/json.js'
 import { storableText } from '../../core/text.js'
@@ -6,24 +10,21 @@ import { isMissingKey, type KeyRing, NO_KEYS } from '../../sealing/key-ring.js'
 import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { extendLease, findTask, forgetEnsured, noteFault, releaseLease } from '../../tasks/store.js'
 import { mintTaskToken } from '../../tasks/token.js'
-import type { AdvanceRequest } from '../advance/advance.js'
-import { createAdvanceQueue } from '../advance/advance-queue.js'
-import { changeTask } from '../advance/apply.js'
-import { loadRun } from '../advance/run-store.js'
-import type { AfterCommit } from '../after-commit.js'
+import { type AdvanceRequest, advanceWork } from '../advance/advance.js'
 import { decide } from '../decide/decide.js'
 import { giveUp, isGivenUp } from '../decide/give-up.js'
 import { failure } from '../decide/outcome.js'
 import { prepare } from '../decide/prepare.js'
 import { unstorableReason } from '../decide/storable.js'
-import type { Decision, Outcome, Rejection, RunState, Snapshot } from '../decide/types.js'
+import type { Decision, Outcome, Rejection, Snapshot } from '../decide/types.js'
 import type { ChainLimits, OrchestratorDependencies } from '../dependencies.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from '../orchestrator.js'
 import type { ExecutionLookup } from './lookup.js'
 import { createMissingKeys, requireKeys } from './missing-keys.js'
 import { inputOf } from './sealed-task.js'
 
-export interface AttemptsDependencies extends OrchestratorDependencies, Pick<AfterCommit, 'publish'> {
+export interface AttemptsDependencies extends OrchestratorDependencies {
+  readonly commit: CommitQueue
   readonly lookup: ExecutionLookup
 }
 
@@ -60,14 +61,14 @@ const CHAIN: ChainLimits = { steps: 32, ms: 100 }
 
 /** Begins and ends attempts, each under its execution's lock (architecture.md, "The one truth"). */
 export function createAttempts(deps: AttemptsDependencies): Attempts {
-  const { db, clock, limits, leaseMs, lookup, logger, observer, keyRing = NO_KEYS } = deps
+  const { db, clock, limits, leaseMs, lookup, commit, logger, observer, keyRing = NO_KEYS } = deps
   const missingKeys = createMissingKeys({ db, logger })
-  const advance = createAdvanceQueue({ ...deps, chain: deps.chain ?? CHAIN })
+  const advancing = { ...deps, chain: deps.chain ?? CHAIN }
 
   /** A decision that fails for no reason of the step's own is tried again, but not for ever: the task counts how often. */
   async function counting<T>(request: AdvanceRequest<T>): Promise<T> {
     try {
-      return await advance(request)
+      return await commit.push(advanceWork(advancing, request))
     } catch (error) {
       if (!isTransientError(error)) {
         logger.error({ task: formatTaskId(request.key), err: error }, 'what follows from a task could not be decided or stored')
@@ -87,14 +88,15 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     }
     const beginning = counting({
       ...{ key, known, phase: 'prepare' },
-      async perform({ draft, task, isFree, leaseUntil, advance: decided, forget }) {
+      *perform({ draft, task, loaded, advance }) {
         if (draft.execution.status !== 'running') return null
-        if (!task || !isFree) {
-          forget()
+        if (!task || !loaded?.isFree) {
+          draft.forgotten.push(key)
           return null
         }
+        const leaseUntil = new Date(loaded.now.getTime() + leaseMs)
         const leased = { ...task, token: mintTaskToken(key), workerId: worker.id, deliveries: task.deliveries + 1, leaseUntil }
-        const { decision, snapshot } = await decided(leased, { log: null, decide: start })
+        const { decision, snapshot } = yield* advance(leased, { log: null, decide: start })
         if (!decision.call) return null
         const { timeoutMs } = decision.call
         const given = worker.isRemote ? { ...leased, input: { ...decision.call }, sealed: null } : leased
@@ -121,12 +123,17 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     }
     const ended = await counting({
       ...{ key, known, phase: 'end' },
-      async perform({ draft, task, isOverdue, heldSeconds, advance: decided }) {
+      *perform({ draft, task, loaded, advance }) {
         if (!task) throw unknown()
-        const expected = isExpected(task, isOverdue)
+        const expected = isExpected(task, loaded?.isOverdue === true)
         const isAccepted = expected !== null && draft.execution.status === 'running'
-        if (isAccepted) await decided(expected, { log, decide: decideEnd })
-        return { isAccepted, revision: draft.execution.revision, kind: task.kind, seconds: heldSeconds }
+        if (isAccepted) yield* advance(expected, { log, decide: decideEnd })
+        return {
+          isAccepted,
+          revision: draft.execution.revision,
+          kind: task.kind,
+          seconds: draft.loadedTasks.get(taskKeyText(key))?.heldSeconds ?? null,
+        }
       },
     })
     const { isAccepted, revision, kind, seconds } = ended

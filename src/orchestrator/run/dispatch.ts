@@ -1,8 +1,9 @@
 import type { StepBus } from '../../bus/bus.js'
+import type { Draft } from '../../commit/draft.js'
 import { errorMessage } from '../../core/errors.js'
 import { formatTaskId } from '../../tasks/record.js'
 import { forgetEnsured, type NewTask } from '../../tasks/store.js'
-import { type Committed, followUp } from '../after-commit.js'
+import { followUp } from '../after-commit.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 
 export interface Dispatcher {
@@ -15,7 +16,7 @@ export interface Dispatcher {
   /** Takes a task back from the bus. */
   withdraw(taskId: string): void
   /** Offers what was opened, takes back what was withdrawn, and tells watchers. */
-  afterCommit(committed: Committed): void
+  afterCommit(draft: Draft): void
   stop(): void
 }
 
@@ -63,8 +64,8 @@ export function createDispatcher({
     onOffered: (listener) => void listeners.push(listener),
     dispatch,
     withdraw,
-    afterCommit({ execution: { id, revision, eventSeq }, tasks, withdrawn }) {
-      for (const task of tasks) dispatch(task)
+    afterCommit({ execution: { id, revision, eventSeq }, newTasks, withdrawn }) {
+      for (const task of newTasks) dispatch(task)
       for (const task of withdrawn) withdraw(formatTaskId(task))
       bus.hint({ executionId: id, revision, eventSeq })
     },

@@ -7,7 +7,7 @@ import type { ExecutionRecord } from '../../executions/record.js'
 import { findExecutions } from '../../executions/store.js'
 import type { Playbook } from '../../playbook/model.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
-import type { Sensitive } from '../decide/sensitive.js'
+import type { Sensitive } from '../../sealing/sensitive.js'
 import { type OpenedInput, openInput } from '../start/sealed-input.js'
 
 /** What of an execution never changes after its start; a workload may have a megabyte, so it is read and parsed once. */
@@ -16,8 +16,6 @@ export type ExecutionInput = Pick<ExecutionRecord, 'workload' | 'payload' | 'inh
 export interface KnownExecution {
   readonly playbook: Playbook
   readonly input: ExecutionInput
-  /** Names of variables that are sensitive from their first write on. */
-  readonly declared: ReadonlySet<string>
   readonly sensitive: Sensitive | null
 }
 
@@ -80,8 +78,8 @@ export function createExecutionLookup({ db, catalog, keyRing }: LookupDependenci
       const entry = known.get(executionId) ?? (await load(executionId))
       if (!entry) return null
       keep(executionId, entry)
-      const { declared, sensitive, ...input } = entry.input
-      return { playbook: await catalog.model(entry.path, entry.version), input, declared, sensitive }
+      const { sensitive, ...input } = entry.input
+      return { playbook: await catalog.model(entry.path, entry.version), input, sensitive }
     },
   }
 }

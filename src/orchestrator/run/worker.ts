@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskRef } from '../../bus/bus.js'
+import type { Draft } from '../../commit/draft.js'
 import { errorMessage, isTransientError } from '../../core/errors.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
 import { formatTaskId, parseTaskId } from '../../tasks/record.js'
 import { boundLog } from '../../tools/index.js'
-import type { Committed } from '../after-commit.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { ClaimedTask, CompleteRequest } from '../orchestrator.js'
 import type { Attempts } from './attempts.js'
@@ -22,7 +22,7 @@ export interface EmbeddedWorker {
   /** Kills the tool of a task that was withdrawn. */
   abort(taskId: string): void
   /** Kills the tools of tasks that were withdrawn. */
-  afterCommit(committed: Committed): void
+  afterCommit(draft: Draft): void
   /** Somebody else may have withdrawn a task: looks whether it is still held here, and kills its tool where it is not. */
   recheck(taskId: string): void
   /** Resolves when nothing runs any more; kills what still runs after `graceMs`. */

@@ -3,7 +3,7 @@ import type { ExecutionRecord } from '../../executions/record.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
 import { executionLocation, idempotencyLocation } from '../../sealing/location.js'
 import { MASK } from '../../sealing/mask.js'
-import { opened, type Sensitive, withSensitive } from '../decide/sensitive.js'
+import { opened, type Sensitive, withSensitive } from '../../sealing/sensitive.js'
 
 /** What of an execution never changes after its start. */
 type Input = Pick<ExecutionRecord, 'workload' | 'payload' | 'inherited'>
@@ -48,16 +48,13 @@ interface Sealing {
 }
 
 export interface OpenedInput extends Input {
-  /** Names of variables that are sensitive from their first write on. */
-  readonly declared: ReadonlySet<string>
   readonly sensitive: Sensitive | null
 }
 
 /** What an execution was given, behind the mask. What cannot be decrypted stays masked, and `sensitive` says why. */
 export function openInput(execution: ExecutionRecord, keyRing: KeyRing): OpenedInput {
   const { id, workload, payload, inherited, sealed } = execution
-  const declared = new Set(execution.sensitive)
-  if (declared.size === 0) return { workload, payload, inherited, declared, sensitive: null }
+  if (execution.sensitive.length === 0) return { workload, payload, inherited, sensitive: null }
   const { value, fault } =
     sealed === null ? NOTHING_SEALED : opened(() => keyRing.open(sealed, executionLocation(id)) as JsonObject)
   const hidden = value === MASK ? {} : value
@@ -69,7 +66,6 @@ export function openInput(execution: ExecutionRecord, keyRing: KeyRing): OpenedI
     workload: restored(workload, hidden['workload']),
     payload: restored(payload, hidden['payload']),
     inherited: restored(inherited, hidden['inherited']),
-    declared,
     sensitive,
   }
 }

@@ -1,46 +1,21 @@
 // By hand, except for the look-up of an idempotency key: it is part of the transaction in which an execution starts, or a DISTINCT ON (decision 24).
+
+import type { KeyClaim } from '../../commit/lock-store.js'
+import { hiddenOf } from '../../commit/run.js'
+import { parsed } from '../../commit/run-store.js'
 import type { ExecutionId } from '../../core/ids.js'
-import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
+import { type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
 import type { Sql } from '../../db/database.js'
 import { fromJsonText } from '../../executions/store.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
-import { parsed } from '../advance/run-store.js'
-import { hiddenOf } from '../advance/sealed-run.js'
 
-interface IdempotentStart {
-  readonly key: string
-  readonly executionId: ExecutionId
-  readonly path: string
-  readonly version: number | null
-  /** Empty where it is sealed. */
-  readonly payload: JsonObject
-  readonly sealed: string | null
-}
-
-export interface IdempotentRow extends Omit<IdempotentStart, 'key' | 'payload'> {
-  readonly payload: JsonValue
-}
+export type IdempotentRow = Omit<KeyClaim, 'key' | 'payload'> & { readonly payload: JsonValue }
 
 export async function findIdempotent(sql: Sql, key: string): Promise<IdempotentRow | null> {
   const row = await sql.prisma(({ idempotency }) => idempotency.findUnique({ where: { key } }))
   if (row === null) return null
   const { path, version, workload, sealed } = row
   return { executionId: String(row.executionId), path, version, payload: fromJsonText(workload), sealed }
-}
-
-/** false when another execution has the key. By hand, as all of the transaction in which an execution starts (decision 24). */
-export async function claimIdempotencyKey(tx: Sql, start: IdempotentStart): Promise<boolean> {
-  const count = await tx.run(
-    `INSERT INTO transient.idempotency (key, execution_id, path, version, workload, sealed)
-     VALUES ($1, $2::bigint, $3, $4::integer, $5::jsonb, $6::text) ON CONFLICT (key) DO NOTHING`,
-    start.key,
-    start.executionId,
-    start.path,
-    start.version,
-    stringifyJson(start.payload),
-    start.sealed,
-  )
-  return count === 1
 }
 
 /** Where a rerun from a step begins: that step's last visit, and the results that were there before it. */

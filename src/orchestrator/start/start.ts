@@ -1,35 +1,31 @@
-import { createCommitQueue } from '../../commit/queue.js'
+import { type Draft, foldInto, type Origin, patch, record } from '../../commit/draft.js'
+import { jsonText } from '../../commit/flush.js'
+import type { CommitQueue } from '../../commit/queue.js'
+import type { VariableWrite } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
-import { isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../../core/json.js'
+import { asStored, isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../../core/json.js'
 import { isStorableText } from '../../core/text.js'
-import type { Database } from '../../db/database.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import { readExecution } from '../../executions/record-store.js'
-import type { Playbook } from '../../playbook/model.js'
-import { type KeyRing, NO_KEYS } from '../../sealing/key-ring.js'
-import { runLocation } from '../../sealing/location.js'
+import type { Playbook, Step } from '../../playbook/model.js'
+import { NO_KEYS } from '../../sealing/key-ring.js'
 import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
-import type { VariableWrite } from '../../variables/record.js'
-import { writeChanges } from '../../variables/write/change-store.js'
-import { foldChangeSet } from '../../variables/write/fold.js'
-import { visitTask } from '../advance/apply.js'
-import type { AfterCommit } from '../after-commit.js'
+import { beginVisit, visitTask } from '../advance/apply.js'
 import { jobOf } from '../decide/context.js'
 import { forbiddenKey, unstorableReason } from '../decide/storable.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { StartRequest } from '../orchestrator.js'
 import { checkedWorkload } from './check-workload.js'
-import { insertNewExecutions, jsonText, type NewExecution } from './new-execution-store.js'
 import { renderWorkload } from './render-workload.js'
 import { openPayload, sealInput, sealPayload } from './sealed-input.js'
-import { claimIdempotencyKey, findIdempotent, type IdempotentRow } from './start-store.js'
+import { findIdempotent, type IdempotentRow } from './start-store.js'
 
 const MAX_KEY_LENGTH = 255
-/** Executions in one statement, at most, and the characters of what they were given. */
+/** Executions in one transaction, at most, and the characters of what they were given. */
 const MAX_EXECUTIONS = 64
 const MAX_SIZE = 1024 * 1024
-const MAX_STATEMENTS = 2
+export const STARTS = { maxSize: MAX_SIZE, maxTransactions: 2 }
 
 export interface Beginning {
   readonly id: ExecutionId
@@ -63,24 +59,8 @@ export interface Begun {
   readonly isNew: boolean
 }
 
-export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs' | 'keyRing'> &
-  Pick<AfterCommit, 'publish'> & {
-    /** Those that come at the same time share a statement. */
-    readonly insert: InsertExecution
-  }
-
-type InsertExecution = (planned: NewExecution) => Promise<ExecutionRecord>
-
-/** Group commit of starts: executions that begin at the same time share a statement. */
-export function createStartQueue(db: Database): InsertExecution {
-  const queue = createCommitQueue<NewExecution, ExecutionRecord>({
-    executionOf: ({ origin }) => origin.id,
-    sizeOf: ({ texts: { workload, payload } }) =>
-      Math.max(MAX_SIZE / MAX_EXECUTIONS, (workload?.length ?? 0) + (payload?.length ?? 0)),
-    ...{ maxSize: MAX_SIZE, maxTransactions: MAX_STATEMENTS },
-    commit: async (executions) => (await insertNewExecutions(db, executions)).map((value) => ({ value })),
-  })
-  return queue.push
+export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 'env' | 'elapsedMs' | 'keyRing'> & {
+  readonly commit: CommitQueue
 }
 
 /**
@@ -90,7 +70,7 @@ export function createStartQueue(db: Database): InsertExecution {
  * not fit the playbook's schema (of a child: SCHEMA); then nothing is created
  */
 export async function beginExecution(deps: StartDependencies, beginning: Beginning): Promise<Begun> {
-  const { id, path, payload, requestedVersion: version = null } = beginning
+  const { id: executionId, path, payload, requestedVersion: version = null } = beginning
   const key = beginning.idempotencyKey ?? null
   if (key !== null) checkIdempotencyKey(key)
   const known = key !== null ? await findIdempotent(deps.db, key) : null
@@ -98,32 +78,15 @@ export async function beginExecution(deps: StartDependencies, beginning: Beginni
   const { keyRing = NO_KEYS } = deps
   if (beginning.playbook.sensitive.length > 0) keyRing.checkKeys(`a playbook with "sensitive" (${path})`)
   const planned = planExecution(deps, beginning)
-  const tasks = planned.task ? [planned.task] : []
-  if (key === null && planned.changes.length === 0) {
-    const execution = await deps.insert(planned)
-    await deps.publish({ execution, tasks })
-    return { execution, isNew: true }
-  }
-  const execution = await deps.db.transaction(async (tx) => {
-    if (
-      key !== null &&
-      !(await claimIdempotencyKey(tx, {
-        key,
-        executionId: id,
-        path,
-        version,
-        ...sealPayload(id, { payload, sensitive: planned.origin.sensitive, keyRing }),
-      }))
-    )
-      return null
-    const [inserted] = await insertNewExecutions(tx, [planned])
-    const changes = planned.changes.map((change) => ({ ...change, isCreated: true, replaced: null }))
-    if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing })
-    return inserted ?? null
+  const { texts, execution } = planned
+  const claimed = () => sealPayload(executionId, { payload, sensitive: execution.sensitive, keyRing })
+  const draft = await deps.commit.push({
+    executionId,
+    needs: { begins: 'new', ...(key !== null ? { claim: { key, executionId, path, version, ...claimed() } } : {}) },
+    work: (draft) => (key === null || draft.isKeyClaimed ? begin(draft, planned) : null),
+    size: Math.max(MAX_SIZE / MAX_EXECUTIONS, (texts.workload?.length ?? 0) + (texts.payload?.length ?? 0)),
   })
-  if (execution === null) return beginExecution(deps, beginning)
-  await deps.publish({ execution, tasks })
-  return { execution, isNew: true }
+  return draft === null ? beginExecution(deps, beginning) : { execution: draft.execution, isNew: true }
 }
 
 /** An empty key would look like none; a longer one would not fit its index. */
@@ -146,8 +109,19 @@ async function repeatedStart(
   throw new TransientError('CONFLICT', message, { details: { executionId: known.executionId } })
 }
 
-/** What the execution is born with: its first visit and task, or, where its workload cannot be rendered, its failure. */
-function planExecution(deps: StartDependencies, beginning: Beginning): NewExecution {
+/** All of a new execution, before it begins. */
+interface Planned extends Pick<Beginning, 'playbook'> {
+  readonly rerun: Beginning['rerun'] | undefined
+  /** What of its row never changes. */
+  readonly execution: Partial<ExecutionRecord> & Pick<ExecutionRecord, 'sensitive'>
+  readonly texts: Origin
+  /** Why its workload cannot be rendered. */
+  readonly fault: TransientError | null
+  readonly step: Step
+  readonly now: Date
+}
+
+function planExecution(deps: StartDependencies, beginning: Beginning): Planned {
   const { id, playbook, path, version, payload, parent, rerun } = beginning
   const now = deps.clock.now()
   const job = jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now })
@@ -166,58 +140,55 @@ function planExecution(deps: StartDependencies, beginning: Beginning): NewExecut
   const workload = isGiven
     ? rendered.workload
     : checkedWorkload(playbook.schema, { workload: rendered.workload, sensitive, isChild: parent !== undefined })
-  const input = sealInput(
-    id,
-    { workload, payload, inherited: rerun?.inherited ?? null },
-    { sensitive, keyRing: deps.keyRing ?? NO_KEYS },
-  )
-  const origin = {
-    ...{ id, playbookPath: path, playbookVersion: version, depth: parent?.depth ?? 0 },
-    ...{ parentId: parent?.id ?? null, parentTaskId: parent?.taskId ?? null },
-    ...{ rerunOf: rerun?.of ?? null, sensitive: [...new Set(sensitive)], ...input },
-  }
-  const texts = { workload: jsonText(input.workload), payload: jsonText(input.payload) }
-  return { origin, texts, ...(fault ? planFailed(fault, now) : planOpen(deps, beginning, now)) }
-}
-
-type Outset = Omit<NewExecution, 'origin' | 'texts'>
-
-function planOpen({ keyRing = NO_KEYS }: StartDependencies, { id, playbook, rerun }: Beginning, now: Date): Outset {
+  const inherited = rerun?.inherited ?? null
+  const input = sealInput(id, { workload, payload, inherited }, { sensitive, keyRing: deps.keyRing ?? NO_KEYS })
   const first = rerun?.step ?? playbook.startStep
   const step = playbook.steps.find((candidate) => candidate.name === first)
   if (!step) throw new TransientError('VALIDATION', `the playbook has no step "${first}"`, { details: { field: 'fromStep' } })
-  const unborn = { id, revision: 0, variableCount: 0, variableBytes: 0 }
-  const nothing = { present: new Map(), tombstones: new Map() }
-  const { revision, variableCount, variableBytes, changes } = foldChangeSet({
-    ...{ execution: unborn, ...nothing, writes: rerun?.writes ?? [], actor: rerun?.actor ?? 'system', now },
-    ...{ keyRing, declared: new Set([...playbook.sensitive, ...(rerun?.sensitive ?? [])]) },
-  })
-  const data: JsonObject = rerun ? { rerun_of: rerun.of, from_step: first } : {}
   return {
-    ...{ status: 'running', error: null, finishedAt: null, revision, variableCount, variableBytes, changes },
-    events: [{ name: 'execution.started', data }],
-    visit: { step: step.name, ...firstArgs(id, rerun, keyRing) },
-    task: visitTask({ playbook, step, execution: { id } }, 1),
+    execution: {
+      playbookPath: path,
+      playbookVersion: version,
+      depth: parent?.depth ?? 0,
+      rerunOf: rerun?.of ?? null,
+      parentId: parent?.id ?? null,
+      parentTaskId: parent?.taskId ?? null,
+      sensitive: [...new Set(sensitive)],
+      workload: asStored(input.workload),
+      payload: asStored(input.payload),
+      inherited: asStored(input.inherited),
+      sealed: input.sealed,
+    },
+    texts: { workload: jsonText(input.workload), payload: jsonText(input.payload) },
+    playbook,
+    rerun,
+    fault,
+    step,
+    now,
   }
 }
 
-/** The arguments that a rerun's first step gets. */
-function firstArgs(id: ExecutionId, rerun: Beginning['rerun'], keyRing: KeyRing): { args: JsonObject; sealed: string | null } {
-  const { args = {}, isArgsSensitive = false } = rerun ?? {}
-  if (!isArgsSensitive) return { args, sealed: null }
-  return { args: {}, sealed: keyRing.seal({ args }, runLocation(id, 1)) }
-}
-
-function planFailed(fault: TransientError, now: Date): Outset {
+/** The work with which an execution begins: with its first visit and task or, where its workload cannot be rendered, its failure. */
+function begin(draft: Draft, { playbook, rerun, execution, texts, fault, step, now }: Planned): Draft {
+  const { writes = [], actor = 'system' } = rerun ?? {}
+  if (fault === null) foldInto(draft, { writes, actor, now, sensitive: execution.sensitive })
+  draft.origin = texts
+  const event = { step: null, run: null, attempt: null }
+  if (fault === null) {
+    patch(draft, execution)
+    const data: JsonObject = rerun ? { rerun_of: rerun.of, from_step: step.name } : {}
+    const seq = record(draft, [{ ...event, name: 'execution.started', data }])
+    const run = beginVisit(draft, { step, args: rerun?.args ?? {}, isSensitive: rerun?.isArgsSensitive === true, seq })
+    draft.newTasks.push(visitTask({ playbook, step, execution: draft.execution }, run))
+    return draft
+  }
   const { code, message } = fault
-  return {
-    ...{ status: 'failed', error: { code, message, step: null, attempt: null }, finishedAt: now, changes: [] },
-    ...{ revision: 0, variableCount: 0, variableBytes: 0, visit: null, task: null },
-    events: [
-      { name: 'execution.started', data: null },
-      { name: 'execution.failed', data: { error: { code, message } } },
-    ],
-  }
+  patch(draft, { ...execution, status: 'failed', error: { code, message, step: null, attempt: null }, finishedAt: now })
+  record(draft, [
+    { ...event, name: 'execution.started', data: null },
+    { ...event, name: 'execution.failed', data: { error: { code, message } } },
+  ])
+  return draft
 }
 
 /** The clock stops an evaluation only when it does so twice: the machine may have hung. */

@@ -1,4 +1,6 @@
 import type { Context, Hono } from 'hono'
+import type { VariableRecord, VariableWrite } from '../../commit/record.js'
+import { checkSourceStep } from '../../commit/validate.js'
 import type { VariableListResponse, VariableValueResponse } from '../../contract/variables.js'
 import {
   type DeleteVariableResponse,
@@ -10,8 +12,6 @@ import {
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { type JsonObject, type JsonValue, LosslessNumber } from '../../core/json.js'
-import type { VariableRecord, VariableWrite } from '../../variables/record.js'
-import { checkSourceStep } from '../../variables/validate.js'
 import { variableBody } from '../bodies.js'
 import { readJson } from '../body.js'
 import { entityTag, expectedVersion, isNotModified, type WriteConditions } from '../conditions.js'

@@ -1,10 +1,11 @@
 // By hand: one statement brings a page and a count for each of many executions, with filters that look into JSON (decision 24).
+
+import type { VariableRecord } from '../../commit/record.js'
 import { cursorsBy, type Page, pageSize, readCursor, textPart, timePart } from '../../core/cursor.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { Sql, TextRow } from '../../db/database.js'
 import { textsByKey } from '../../db/keyed.js'
 import { variableFilterSql } from '../filter-sql.js'
-import type { VariableRecord } from '../record.js'
 import type { ListRequest } from '../requests.js'
 import { LISTED_COLUMNS, ListedVariable } from './listed.js'
 import { revisionOf, sourceAt } from './page-store.js'

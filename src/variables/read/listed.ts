@@ -1,8 +1,8 @@
+import type { VariableRecord } from '../../commit/record.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { type JsonValue, parseJson } from '../../core/json.js'
 import type { VariableType } from '../../core/status.js'
 import type { TextRow } from '../../db/database.js'
-import type { VariableRecord } from '../record.js'
 
 /** Of the alias `t`, in the order that ListedVariable reads them; times in UTC whatever the session's zone. */
 export const LISTED_COLUMNS = `t.var_name, t.var_type, t.var_value::text, t.source_step, t.revision, t.version, t.access_count,

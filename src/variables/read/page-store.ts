@@ -1,15 +1,17 @@
 // By hand: filters look into JSON, and the past of a variable is a DISTINCT ON over its changes (decision 24).
+
+import type { ChangeRecord, VariableRecord } from '../../commit/record.js'
+import { toVariable, VARIABLE_COLUMNS, type VariableRow } from '../../commit/record.js'
+import { checkCounter } from '../../commit/validate.js'
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, textPart } from '../../core/cursor.js'
 import { TransientError } from '../../core/errors.js'
+import type { VariableFilter } from '../../core/filter.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { type JsonValue, parseJson } from '../../core/json.js'
 import type { Sql, SqlParameter } from '../../db/database.js'
-import type { VariableFilter } from '../filter.js'
 import { variableFilterSql } from '../filter-sql.js'
-import type { ChangeRecord, VariableRecord } from '../record.js'
 import type { HistoryRequest } from '../requests.js'
-import { CHANGE_COLUMNS, type ChangeRow, toChange, toVariable, VARIABLE_COLUMNS, type VariableRow } from '../store.js'
-import { checkCounter } from '../validate.js'
+import { CHANGE_COLUMNS, type ChangeRow, toChange } from '../store.js'
 
 /** Of an execution, as numbers or as text; nothing where there is none. */
 interface Counters {

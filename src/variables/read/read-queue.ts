@@ -1,8 +1,8 @@
+import type { VariableRecord } from '../../commit/record.js'
+import { keyOf } from '../../commit/record.js'
 import type { Clock } from '../../core/clock.js'
 import type { ExecutionId } from '../../core/ids.js'
 import type { Sql } from '../../db/database.js'
-import { keyOf } from '../key.js'
-import type { VariableRecord } from '../record.js'
 import { countReads } from '../store.js'
 
 const MAX_VARIABLES = 200

@@ -1,9 +1,10 @@
 // By hand: every watch asks this at each change; a page ends between two revisions, which is a window over rows (decision 24).
+
+import type { ChangeRecord, ChangeSetRecord } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import type { VariableType } from '../../core/status.js'
 import type { Sql } from '../../db/database.js'
-import type { ChangeRecord, ChangeSetRecord } from '../record.js'
 import { CHANGE_COLUMNS, type ChangeRow, toChange } from '../store.js'
 
 /** Where an execution's change log stands. */

@@ -1,3 +1,5 @@
+import type { ChangeRecord } from '../../commit/record.js'
+import { checkCounter } from '../../commit/validate.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import { checkListed } from '../../core/filter.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
@@ -7,9 +9,7 @@ import { isStorableText } from '../../core/text.js'
 import { createWakeUp } from '../../core/wake-up.js'
 import type { Sql } from '../../db/database.js'
 import type { ExecutionFeed } from '../../executions/feed.js'
-import type { ChangeRecord } from '../record.js'
 import type { PollRequest, WatchEvent, WatchRequest } from '../requests.js'
-import { checkCounter } from '../validate.js'
 import { checkKept, checkNotSetBack, findPosition, type Pulled, type PullRequest, pullChanges } from './watch-store.js'
 
 /** Five seconds are promised; the rest is for the way. */

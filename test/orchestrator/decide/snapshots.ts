@@ -1,7 +1,8 @@
+import type { LoopState, RunState } from '../../../src/commit/run.js'
+import { stepValue } from '../../../src/commit/run.js'
 import type { JsonObject, JsonValue } from '../../../src/core/json.js'
 import type { ExecutionRecord } from '../../../src/executions/record.js'
-import { stepValue } from '../../../src/orchestrator/decide/context.js'
-import type { Limits, LoopState, Outcome, RunState, Snapshot } from '../../../src/orchestrator/decide/types.js'
+import type { Limits, Outcome, Snapshot } from '../../../src/orchestrator/decide/types.js'
 import type { TaskRecord } from '../../../src/tasks/record.js'
 import { modelOf, workflow } from '../../playbook/support.js'
 

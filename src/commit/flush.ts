@@ -1,20 +1,32 @@
-// By hand: everything that a transaction of steps writes is a few statements over arrays of JSON, and they travel together (decisions 17, 24).
-import { stringifyJson } from '../../core/json.js'
-import type { Transaction } from '../../db/database.js'
-import type { KeyRing } from '../../sealing/key-ring.js'
-import { taskLocation } from '../../sealing/location.js'
-import { newTaskRow, withdrawTasks } from '../../tasks/store.js'
-import { writeChanges } from '../../variables/write/change-store.js'
-import { type Draft, type RunChange, type TaskChange, taskKeyText } from './draft.js'
+// By hand: everything that a transaction writes is a few statements over arrays of JSON, and they travel together, with its commit (decisions 17, 24).
+import type { ExecutionId } from '../core/ids.js'
+import { type JsonValue, stringifyJson } from '../core/json.js'
+import type { Transaction } from '../db/database.js'
+import { taskLocation } from '../sealing/location.js'
+import { forgetEnsured, newTaskRow, withdrawTasks } from '../tasks/store.js'
+import { type Draft, isMoved, type TaskChange, taskKeyText } from './draft.js'
+import { columnsOf, type RunChange, toolsJson } from './run.js'
 import { endRuns, insertIterations } from './run-store.js'
-import { columnsOf, toolsJson } from './sealed-run.js'
+import { writeVariables } from './variables-store.js'
+
+const INSERT_EXECUTIONS = `
+INSERT INTO transient.execution (id, status, playbook_path, playbook_version, workload, payload, revision, event_seq, run_seq, step_count,
+  variable_count, variable_bytes, history_count, error, parent_id, parent_task_id, depth, rerun_of, inherited, sensitive, sealed, finished_at)
+SELECT id, status, playbook_path, playbook_version, workload::jsonb, payload::jsonb, revision, event_seq, run_seq, run_seq,
+  variable_count, variable_bytes, history_count, error::jsonb, parent_id, parent_task_id, depth, rerun_of, inherited::jsonb,
+  sensitive::jsonb, sealed, finished_at
+FROM json_to_recordset($1::json) AS x (id bigint, status text, playbook_path text, playbook_version integer, workload text, payload text,
+  revision bigint, event_seq bigint, run_seq integer, variable_count integer, variable_bytes bigint, history_count bigint, error text,
+  parent_id bigint, parent_task_id text, depth integer, rerun_of bigint, inherited text, sensitive text,
+  sealed text, finished_at timestamptz)
+RETURNING id, created_at`
 
 /**
- * All that decisions about any number of executions changed, but for their variables: one statement. A step that began and ended
+ * All that works changed on any number of executions, except their variables: one statement. A step that began and ended
  * here is one row from the first, and its task, which nobody was offered, none. `% 1 = 0` is always true: the planner then expects one
  * row instead of a hundred, and uses the keys' indexes also while the tables are small.
  */
-const WRITE_DRAFTS = `
+const WRITE_STEPS = `
 WITH execution AS (
   UPDATE transient.execution e SET status = x.status, revision = x.revision, event_seq = x.event_seq, run_seq = x.run_seq,
     step_count = x.step_count, variable_count = x.variable_count, variable_bytes = x.variable_bytes, history_count = x.history_count,
@@ -64,25 +76,59 @@ SELECT execution_id, seq, revision, name, step, run, attempt, data::jsonb
 FROM json_to_recordset($6::json) AS e (execution_id bigint, seq bigint, revision bigint, name text, step text, run integer,
   attempt integer, data text)`
 
-/** Writes what was decided about executions that this transaction has locked: with its commit, unless more is to be read. */
-export async function writeDrafts(tx: Transaction, drafts: readonly Draft[]): Promise<void> {
-  const moved = drafts.filter((draft) => draft.execution !== draft.before || draft.taskChanges.size > 0)
-  const [first] = moved
-  if (first === undefined) return
-  const changes = moved.flatMap((draft) => draft.variables.changes)
-  if (changes.length > 0) await writeChanges(tx, { changes, executions: [], events: [], keyRing: first.keyRing })
-  const { keyRing } = first
-  const runs = moved.flatMap((draft) => [...draft.runChanges.values()])
+/**
+ * Writes what works have done to executions that this transaction has locked, or begun: the only writer of `execution`, `transient`,
+ * `transient_history`, `step_run`, `task` and `event`. What only changes variables is one statement; what steps do is one more.
+ * `settled` resolves after the commit.
+ */
+export async function flush(tx: Transaction, drafts: readonly Draft[]): Promise<{ readonly settled: Promise<void> }> {
+  const forgotten = drafts.flatMap((draft) => draft.forgotten)
+  if (forgotten.length > 0) await forgetEnsured(tx, forgotten)
+  const moved = drafts.filter(isMoved)
+  const begun = moved.filter(({ origin }) => origin !== null)
+  const settled = begun.length > 0 ? insertExecutions(tx, begun) : NOTHING
+  const plain = moved.filter(isPlain)
+  await writeVariables(tx, moved, plain)
+  const stepping = moved.filter((draft) => !plain.includes(draft))
+  if (stepping.length > 0) writeSteps(tx, stepping)
+  for (const draft of stepping) await writeRest(tx, draft)
+  return { settled }
+}
+
+const NOTHING = Promise.resolve()
+
+/** Whether only its variables have changed. */
+export function isPlain({ execution, before, origin, runChanges, taskChanges, newTasks }: Draft): boolean {
+  const isSame = execution.status === before.status && execution.runSeq === before.runSeq
+  return isSame && origin === null && runChanges.size + taskChanges.size + newTasks.length === 0
+}
+
+async function insertExecutions(tx: Transaction, drafts: readonly Draft[]): Promise<void> {
+  const answer = tx.rows<{ id: bigint; created_at: Date }>(INSERT_EXECUTIONS, JSON.stringify(drafts.map(originRow)))
+  // When it fails, the transaction does, and says why.
+  const rows = await answer.catch(() => [])
+  const created = new Map<ExecutionId, Date>(rows.map((row) => [String(row.id), row.created_at]))
+  for (const draft of drafts) {
+    const createdAt = created.get(draft.execution.id)
+    if (createdAt) draft.execution = { ...draft.execution, createdAt }
+  }
+}
+
+function writeSteps(tx: Transaction, drafts: readonly Draft[]): void {
+  const runs = drafts.flatMap((draft) => [...draft.runChanges.values()].map((change) => ({ draft, change })))
+  const [opened, changed] = [
+    runs.filter(({ change }) => change.openedSeq !== null),
+    runs.filter(({ change }) => change.openedSeq === null),
+  ]
   tx.send(
-    WRITE_DRAFTS,
-    JSON.stringify(moved.map(executionRow)),
-    JSON.stringify(runs.filter((run) => run.openedSeq !== null).map((run) => openedRow(run, keyRing))),
-    JSON.stringify(runs.filter((run) => run.openedSeq === null).map((run) => changedRow(run, keyRing))),
-    JSON.stringify(moved.flatMap((draft) => draft.newTasks.map(newTaskRow))),
-    JSON.stringify(moved.flatMap((draft) => [...draft.taskChanges.values()].map((change) => taskRow(draft, change)))),
-    JSON.stringify(moved.flatMap(eventRows)),
+    WRITE_STEPS,
+    JSON.stringify(drafts.filter(({ origin }) => origin === null).map(executionRow)),
+    JSON.stringify(opened.map(openedRow)),
+    JSON.stringify(changed.map(changedRow)),
+    JSON.stringify(drafts.flatMap((draft) => draft.newTasks.map(newTaskRow))),
+    JSON.stringify(drafts.flatMap((draft) => [...draft.taskChanges.values()].map((change) => taskRow(draft, change)))),
+    JSON.stringify(drafts.flatMap(eventRows)),
   )
-  for (const draft of moved) await writeRest(tx, draft)
 }
 
 /** What looks through an execution's rows, and so comes after them. */
@@ -97,7 +143,29 @@ async function writeRest(tx: Transaction, draft: Draft): Promise<void> {
   draft.newTasks = draft.newTasks.filter((task) => !gone.has(taskKeyText(task)))
 }
 
-function executionRow({ execution }: Draft) {
+function originRow({ execution, origin }: Draft) {
+  const { playbookPath, playbookVersion, inherited, sensitive, parentId, parentTaskId, rerunOf, sealed, depth } = execution
+  return {
+    ...executionRow({ execution }),
+    playbook_path: playbookPath,
+    playbook_version: playbookVersion,
+    ...origin,
+    inherited: jsonText(inherited),
+    sensitive: sensitive.length === 0 ? null : JSON.stringify(sensitive),
+    sealed,
+    parent_id: parentId,
+    parent_task_id: parentTaskId,
+    depth,
+    rerun_of: rerunOf,
+  }
+}
+
+/** SQL NULL stands for JSON null in these columns. */
+export function jsonText(value: JsonValue): string | null {
+  return value === null ? null : stringifyJson(value)
+}
+
+function executionRow({ execution }: Pick<Draft, 'execution'>) {
   return {
     id: execution.id,
     status: execution.status,
@@ -113,13 +181,26 @@ function executionRow({ execution }: Draft) {
   }
 }
 
+interface Changed {
+  readonly draft: Draft
+  readonly change: RunChange
+}
+
 /** JSON columns travel as text: of a row of JSON, `null` would become SQL's NULL. */
-function changedRow({ state, isStarted, isLoopChanged, finishedSeq }: RunChange, keyRing: KeyRing) {
+function changedRow({ draft: { keyRing }, change }: Changed) {
+  const { state, isStarted, isLoopChanged, finishedSeq } = change
   const { executionId, run, status, attempts, isPrepared, loop } = state
   const { log, tools, result, envelope, error, sealed } = columnsOf(state, keyRing)
   const isFinished = finishedSeq !== null
   return {
-    ...{ execution_id: executionId, run, status, attempts, is_prepared: isPrepared, is_started: isStarted, log, sealed },
+    execution_id: executionId,
+    run,
+    status,
+    attempts,
+    is_prepared: isPrepared,
+    is_started: isStarted,
+    log,
+    sealed,
     tools: tools && stringifyJson(toolsJson(tools)),
     loop: isLoopChanged && loop ? stringifyJson({ ...loop, stopped: loop.stopped ? { ...loop.stopped } : null }) : null,
     result: isFinished ? stringifyJson(result) : null,
@@ -129,10 +210,11 @@ function changedRow({ state, isStarted, isLoopChanged, finishedSeq }: RunChange,
   }
 }
 
-function openedRow(change: RunChange, keyRing: KeyRing) {
+function openedRow(changed: Changed) {
+  const { change } = changed
   const { step, args, isSensitive } = change.state
   const hasArgs = !isSensitive && Object.keys(args).length > 0
-  return { ...changedRow(change, keyRing), step, args: hasArgs ? stringifyJson(args) : null, opened_seq: change.openedSeq }
+  return { ...changedRow(changed), step, args: hasArgs ? stringifyJson(args) : null, opened_seq: change.openedSeq }
 }
 
 /** What a worker was given of a sensitive run is kept encrypted; what was read so stays as it is, also under a newer key. */
@@ -141,14 +223,16 @@ function taskRow({ runs, keyRing }: Draft, { task, leaseMs, timeoutMs }: TaskCha
   const isNew = input !== null && task.sealed === null
   const isHidden = isNew && runs.get(run)?.isSensitive === true
   return {
-    ...{ execution_id: task.executionId, run: task.run, attempt: task.attempt, status: task.status, token: task.token },
-    ...{
-      worker_id: task.workerId,
-      deliveries: task.deliveries,
-      lease_ms: leaseMs,
-      timeout_ms: timeoutMs,
-      child_id: task.childId,
-    },
+    execution_id: task.executionId,
+    run: task.run,
+    attempt: task.attempt,
+    status: task.status,
+    token: task.token,
+    worker_id: task.workerId,
+    deliveries: task.deliveries,
+    lease_ms: leaseMs,
+    timeout_ms: timeoutMs,
+    child_id: task.childId,
     input: isNew ? stringifyJson(isHidden ? {} : input) : null,
     sealed: isHidden ? keyRing.seal(input, taskLocation(executionId, run, attempt)) : null,
   }
@@ -156,7 +240,13 @@ function taskRow({ runs, keyRing }: Draft, { task, leaseMs, timeoutMs }: TaskCha
 
 function eventRows({ execution, events }: Draft) {
   return events.map(({ data, ...event }) => ({
-    ...{ execution_id: execution.id, seq: event.seq, revision: event.revision, name: event.name, step: event.step },
-    ...{ run: event.run, attempt: event.attempt, data: data === null ? null : stringifyJson(data) },
+    execution_id: execution.id,
+    seq: event.seq,
+    revision: event.revision,
+    name: event.name,
+    step: event.step,
+    run: event.run,
+    attempt: event.attempt,
+    data: data === null ? null : stringifyJson(data),
   }))
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
-import { type CommitQueueOptions, createCommitQueue, type Outcome } from '../../src/commit/queue.js'
+import { createGroupCommit, type GroupCommitOptions, type Outcome } from '../../src/commit/group.js'
 import { TransientError, UndecidedCommit } from '../../src/core/errors.js'
 import { WAIT, within } from '../support/pace.js'
 
@@ -9,12 +9,12 @@ interface Work {
   readonly n: number
 }
 
-type Commit = CommitQueueOptions<Work, number>['commit']
+type Commit = GroupCommitOptions<Work, number>['commit']
 
 /** A queue whose batches the test carries out. */
-function openQueue(commit: Commit, options: Partial<CommitQueueOptions<Work, number>> = {}) {
+function openQueue(commit: Commit, options: Partial<GroupCommitOptions<Work, number>> = {}) {
   const batches: string[] = []
-  const queue = createCommitQueue<Work, number>({
+  const queue = createGroupCommit<Work, number>({
     ...{ executionOf: ({ id }) => id, sizeOf: () => 1, maxSize: 10, maxTransactions: 1, ...options },
     commit(works, how) {
       batches.push(`${how.isAlone ? 'alone ' : ''}${works.map(({ id, n }) => `${id}${n}`).join(' ')}`)

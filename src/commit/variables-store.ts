@@ -1,11 +1,12 @@
 // By hand: all that a write changes is one statement over arrays of JSON (decisions 24, 26).
-import { isJsonNumber, numberText, stringifyJson } from '../../core/json.js'
-import type { Database, Transaction } from '../../db/database.js'
-import { isDrifted, lockTimeout } from '../../executions/store.js'
-import { keyOf } from '../key.js'
-import type { VariableRecord } from '../record.js'
-import { isVariable } from '../store.js'
-import type { ChangeBatch, ChangedEvent, ExecutionCounters, StoredChange } from './draft.js'
+
+import type { ExecutionId } from '../core/ids.js'
+import { isJsonNumber, numberText, stringifyJson } from '../core/json.js'
+import type { Database, Transaction } from '../db/database.js'
+import { isDrifted, lockTimeout } from '../executions/store.js'
+import type { Draft, EventRow, StoredChange } from './draft.js'
+import type { VariableRecord } from './record.js'
+import { isVariable, keyOf } from './record.js'
 import { redactEarlier } from './redact-store.js'
 
 /** Counting an execution's variables costs a tenth of a write: of more executions than these, only with one event in so many. */
@@ -130,12 +131,14 @@ WITH change AS (
 INSERT INTO transient.tombstone (execution_id, var_name, version) SELECT execution_id, name, version FROM change
 ON CONFLICT (execution_id, var_name) DO UPDATE SET version = EXCLUDED.version`
 
-/** Writes what the fold decided, for executions that this transaction has locked. */
-export async function writeChanges(tx: Transaction, batch: ChangeBatch): Promise<void> {
-  const { changes, keyRing } = batch
+/** Writes the variables of drafts; of those of which nothing else has changed (`plain`) all that there is. */
+export async function writeVariables(tx: Transaction, drafts: readonly Draft[], plain: readonly Draft[]): Promise<void> {
+  const changes = drafts.flatMap((draft) => draft.changes)
+  const [first] = drafts
+  if (first === undefined || changes.length === 0) return
   const isRedacting = changes.some((change) => change.isBecomingSensitive)
-  const rows = toChangeRows(isRedacting ? await redactEarlier(tx, changes, keyRing) : changes)
-  tx.send(WRITE_CHANGES, ...parametersOf(rows, batch))
+  const rows = toChangeRows(isRedacting ? await redactEarlier(tx, changes, first.keyRing) : changes)
+  tx.send(WRITE_CHANGES, ...parametersOf(rows, plain))
   const deleted = rows.filter((row) => row.is_last && row.operation === 'delete')
   if (deleted.length > 0) tx.send(DELETE_CHANGED, JSON.stringify(deleted))
 }
@@ -149,18 +152,19 @@ export interface WrittenRow {
 }
 
 /**
- * Writes what the fold decided over what the caller remembers: only of executions that are still so, all of an execution or
+ * Writes what was folded over what the caller remembers: only of executions that are still so, all of an execution or
  * nothing. Answers the variables that were written. Nothing may be deleted or become sensitive.
  */
-export async function writeOptimistically(db: Database, batch: ChangeBatch): Promise<WrittenRow[]> {
-  return db.alone<WrittenRow>(WRITE_OPTIMISTIC, ...parametersOf(toChangeRows(batch.changes), batch))
+export async function writeOptimistically(db: Database, drafts: readonly Draft[]): Promise<WrittenRow[]> {
+  const rows = toChangeRows(drafts.flatMap(({ changes }) => changes))
+  return db.alone<WrittenRow>(WRITE_OPTIMISTIC, ...parametersOf(rows, drafts))
 }
 
-function parametersOf(rows: ReturnType<typeof toChangeRows>, { executions, events }: ChangeBatch): [string, string, string] {
+function parametersOf(rows: ReturnType<typeof toChangeRows>, drafts: readonly Draft[]): [string, string, string] {
   return [
     JSON.stringify(rows),
-    JSON.stringify(executions.map((execution) => toExecutionRow(execution, executions.length))),
-    stringifyJson(events.map(toEventRow)),
+    JSON.stringify(drafts.map((draft) => toExecutionRow(draft, drafts.length))),
+    JSON.stringify(drafts.flatMap(({ execution, events }) => events.map((event) => toEventRow(execution.id, event)))),
   ]
 }
 
@@ -207,8 +211,8 @@ function knownOf({ version, type, value }: VariableRecord) {
   return { known_version: version, known_type: type, known_number: isJsonNumber(value) ? numberText(value) : null }
 }
 
-function toExecutionRow(execution: ExecutionCounters, among: number) {
-  const { seq, count } = execution.known
+function toExecutionRow({ execution, known }: Draft, among: number) {
+  const { seq, count } = known
   return {
     id: execution.id,
     revision: execution.revision,
@@ -216,13 +220,13 @@ function toExecutionRow(execution: ExecutionCounters, among: number) {
     variable_count: execution.variableCount,
     variable_bytes: execution.variableBytes,
     history_count: execution.historyCount,
-    written_by: execution.known.writtenBy,
-    known_seq: execution.known.seq,
+    written_by: known.writtenBy,
+    known_seq: known.seq,
     known_count: among <= FEW || seq % COUNTED_OF_MANY === 0 ? count : null,
-    server: execution.known.server,
+    server: known.server,
   }
 }
 
-function toEventRow({ executionId, seq, revision, actor, count }: ChangedEvent) {
-  return { execution_id: executionId, seq, revision, data: { actor, count } }
+function toEventRow(execution_id: ExecutionId, { seq, revision, data }: EventRow) {
+  return { execution_id, seq, revision, data }
 }

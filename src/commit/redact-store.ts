@@ -1,11 +1,11 @@
 // By hand, inside the transaction of a write: rows of the change log are changed as one array of JSON (decision 24).
-import { parseJson } from '../../core/json.js'
-import type { Sql } from '../../db/database.js'
-import type { KeyRing } from '../../sealing/key-ring.js'
-import { variableLocation } from '../../sealing/location.js'
-import { MASK } from '../../sealing/mask.js'
-import { keyOf } from '../key.js'
+import { parseJson } from '../core/json.js'
+import type { Sql } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { variableLocation } from '../sealing/location.js'
+import { MASK } from '../sealing/mask.js'
 import type { StoredChange } from './draft.js'
+import { keyOf } from './record.js'
 
 /** Rows that are sealed in one statement. */
 const BATCH = 1_000

@@ -1,57 +1,57 @@
-// By hand: each write locks and loads many keys in one round trip (decisions 17, 24).
-import type { ExecutionId } from '../../core/ids.js'
-import { jsonSize, parseJson } from '../../core/json.js'
-import type { ExecutionStatus } from '../../core/status.js'
-import type { Sql, Transaction } from '../../db/database.js'
-import { isUniqueViolation } from '../../db/errors.js'
-import { IS_DRIFTED, lockedExecutions } from '../../executions/store.js'
-import { sealedSize } from '../../sealing/key-ring.js'
-import type { VariableRecord } from '../record.js'
-import { isVariable, toVariable, VARIABLE_COLUMNS, type VariableRow } from '../store.js'
-import { SERVER, TRANSACTION } from './change-store.js'
+// By hand: each transaction locks and loads many keys in one round trip (decisions 17, 24).
+import type { ExecutionId } from '../core/ids.js'
+import { type JsonObject, jsonSize, parseJson, stringifyJson } from '../core/json.js'
+import type { Sql, Transaction } from '../db/database.js'
+import { isUniqueViolation } from '../db/errors.js'
+import {
+  EXECUTION_COLUMNS,
+  type ExecutionRow,
+  IS_DRIFTED,
+  lockedExecutions,
+  STATE_COLUMNS,
+  toExecution,
+} from '../executions/store.js'
+import { sealedSize } from '../sealing/key-ring.js'
 import type { LockedExecution } from './draft.js'
+import { isVariable, toVariable, VARIABLE_COLUMNS, type VariableRecord, type VariableRow } from './record.js'
+import { SERVER, TRANSACTION } from './variables-store.js'
 
-const NONE: ReadonlySet<string> = new Set()
-
-interface LockedRow {
-  readonly id: bigint
-  readonly status: ExecutionStatus
-  readonly revision: bigint
-  readonly event_seq: bigint
-  readonly variable_count: number
-  readonly variable_bytes: bigint
-  readonly history_count: bigint
-  readonly sensitive: string | null
+interface LockedRow extends ExecutionRow {
   readonly written_by: string
   readonly server: string
   readonly transaction: string
   readonly is_drifted: boolean
 }
 
-const LOCKED_COLUMNS = `id, status, revision, event_seq, variable_count, variable_bytes, history_count, sensitive::text AS sensitive,
-  xmin::text AS written_by, ${SERVER} AS server, ${TRANSACTION} AS transaction, ${IS_DRIFTED}`
+const KNOWN = `xmin::text AS written_by, ${SERVER} AS server, ${TRANSACTION} AS transaction, ${IS_DRIFTED}`
+
+export interface Locking {
+  /** Those that others have locked are waited for; else they are left out. */
+  readonly isAlone: boolean
+  /** Also what never changes after the start, which may be large. */
+  readonly isWhole: boolean
+}
+
+/** Locks executions in the order of their ids. */
+export async function lockExecutions(
+  tx: Sql,
+  ids: readonly ExecutionId[],
+  { isAlone, isWhole }: Locking,
+): Promise<(LockedExecution & { readonly isDrifted: boolean })[]> {
+  if (ids.length === 0) return []
+  const columns = `${isWhole ? EXECUTION_COLUMNS : STATE_COLUMNS}, ${KNOWN}`
+  const rows = await tx.rows<LockedRow>(lockedExecutions(columns, isAlone), ids)
+  return rows.map((row) => {
+    const execution = toExecution(row)
+    const { eventSeq: seq, variableCount: count } = execution
+    const known = { writtenBy: row.written_by, seq, count, server: row.server }
+    return { execution, known, transaction: row.transaction, isDrifted: row.is_drifted }
+  })
+}
 
 export interface VariableKey {
   readonly executionId: ExecutionId
   readonly name: string
-}
-
-/** Locks executions in the order of their ids; unless `isAlone`, those that others have locked are left out. */
-export async function lockCounters(tx: Sql, ids: readonly ExecutionId[], isAlone: boolean): Promise<LockedExecution[]> {
-  const rows = await tx.rows<LockedRow>(lockedExecutions(LOCKED_COLUMNS, isAlone), ids)
-  return rows.map((row) => ({
-    id: String(row.id),
-    status: row.status,
-    revision: Number(row.revision),
-    eventSeq: Number(row.event_seq),
-    variableCount: row.variable_count,
-    variableBytes: Number(row.variable_bytes),
-    historyCount: Number(row.history_count),
-    declared: row.sensitive === null ? NONE : new Set(parseJson(row.sensitive) as string[]),
-    known: { writtenBy: row.written_by, seq: Number(row.event_seq), count: row.variable_count, server: row.server },
-    transaction: row.transaction,
-    isDrifted: row.is_drifted,
-  }))
 }
 
 /** Executions that begin with a write. Answers those that did not exist. */
@@ -113,7 +113,7 @@ const LOAD = loadText(false)
 const LOAD_ALONE = loadText(true)
 
 /** Locks and loads variables of executions that this transaction has locked. */
-export async function lockVariablesOf(tx: Sql, keys: readonly VariableKey[], isAlone: boolean): Promise<Stored> {
+export async function lockVariables(tx: Sql, keys: readonly VariableKey[], isAlone: boolean): Promise<Stored> {
   if (keys.length === 0) return { variables: [], tombstones: [], busy: new Set() }
   const rows = await tx.rows<StoredRow>(
     isAlone ? LOAD_ALONE : LOAD,
@@ -152,4 +152,77 @@ export async function countVariables(
 /** Whether somebody has inserted, by SQL, a row that was not there when it was looked for: then all is loaded and done anew. */
 export function isInsertedMeanwhile(error: unknown): boolean {
   return isUniqueViolation(error)
+}
+
+/** All variables of a locked execution. The rows are locked too, in key order, so that nobody slips in between what is read and the write. */
+export async function lockAllVariables(tx: Sql, executionId: ExecutionId): Promise<VariableRecord[]> {
+  const rows = await tx.rows<VariableRow>(
+    `SELECT ${VARIABLE_COLUMNS} FROM noetl.transient t WHERE t.execution_id = $1::bigint ORDER BY t.var_name FOR NO KEY UPDATE`,
+    executionId,
+  )
+  return rows.map(toVariable)
+}
+
+/** What templates read of a variable; of a sensitive one the mask, and what it hides. */
+export type LoadedValue = Pick<VariableRecord, 'executionId' | 'name' | 'value' | 'sealed' | 'revision'>
+
+interface ValueRow {
+  readonly execution_id: bigint
+  readonly name: string
+  readonly value: string
+  readonly sealed: string | null
+  readonly revision: bigint
+}
+
+const VALUE_COLUMNS = 't.execution_id, t.var_name AS name, t.var_value::text AS value, t.sealed, t.revision'
+
+function toValue({ execution_id, name, value, sealed, revision }: ValueRow): LoadedValue {
+  return { executionId: String(execution_id), name, value: parseJson(value), sealed, revision: Number(revision) }
+}
+
+/** The current values of all variables of an execution. */
+export async function loadAllValues(sql: Sql, executionId: ExecutionId): Promise<LoadedValue[]> {
+  const rows = await sql.rows<ValueRow>(
+    `SELECT ${VALUE_COLUMNS} FROM noetl.transient t WHERE t.execution_id = $1::bigint`,
+    executionId,
+  )
+  return rows.map(toValue)
+}
+
+/** The values of these variables of many executions. */
+export async function loadValues(sql: Sql, keys: readonly VariableKey[]): Promise<LoadedValue[]> {
+  if (keys.length === 0) return []
+  const rows = await sql.rows<ValueRow>(
+    `SELECT ${VALUE_COLUMNS}
+     FROM json_to_recordset($1::json) AS k (execution_id bigint, name text)
+     JOIN noetl.transient t ON t.execution_id = k.execution_id AND t.var_name = k.name`,
+    JSON.stringify(keys.map(({ executionId, name }) => ({ execution_id: executionId, name }))),
+  )
+  return rows.map(toValue)
+}
+
+/** An execution that starts with an idempotency key. */
+export interface KeyClaim {
+  readonly key: string
+  readonly executionId: ExecutionId
+  readonly path: string
+  readonly version: number | null
+  /** Empty where it is sealed. */
+  readonly payload: JsonObject
+  readonly sealed: string | null
+}
+
+/** false when another execution has the key. */
+export async function claimIdempotencyKey(tx: Sql, start: KeyClaim): Promise<boolean> {
+  const count = await tx.run(
+    `INSERT INTO transient.idempotency (key, execution_id, path, version, workload, sealed)
+     VALUES ($1, $2::bigint, $3, $4::integer, $5::jsonb, $6::text) ON CONFLICT (key) DO NOTHING`,
+    start.key,
+    start.executionId,
+    start.path,
+    start.version,
+    stringifyJson(start.payload),
+    start.sealed,
+  )
+  return count === 1
 }

@@ -1,14 +1,21 @@
 import { Big } from 'big.js'
-import { TransientError } from '../../core/errors.js'
-import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '../../core/json.js'
-import type { VariableType } from '../../core/status.js'
-import { type KeyRing, sealedSize } from '../../sealing/key-ring.js'
-import { variableLocation } from '../../sealing/location.js'
-import { MASK } from '../../sealing/mask.js'
-import { tooLarge, VARIABLE_LIMITS, type VariableLimits } from '../limits.js'
-import type { ChangeRecord, VariableRecord, VariableWrite } from '../record.js'
-import type { WriteOutcome } from '../requests.js'
-import { checkCounter, checkSourceStep, checkVariableName, storableNumber, storableValue } from '../validate.js'
+import { TransientError } from '../core/errors.js'
+import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '../core/json.js'
+import type { VariableType } from '../core/status.js'
+import { type KeyRing, sealedSize } from '../sealing/key-ring.js'
+import { variableLocation } from '../sealing/location.js'
+import { MASK } from '../sealing/mask.js'
+import type { ChangeRecord, VariableRecord, VariableWrite, WriteOutcome } from './record.js'
+import {
+  checkCounter,
+  checkSourceStep,
+  checkVariableName,
+  storableNumber,
+  storableValue,
+  tooLarge,
+  VARIABLE_LIMITS,
+  type VariableLimits,
+} from './validate.js'
 
 /** What the fold needs of the locked execution. */
 export interface FoldExecution {
@@ -41,6 +48,10 @@ export interface FoldedChange extends ChangeRecord {
   readonly createdAt: Date
   /** It may have a plain history, which is to be sealed with it. */
   readonly isBecomingSensitive: boolean
+  readonly isCreation: boolean
+  /** Bytes of its value, and how many more than before. */
+  readonly size: number
+  readonly grownBy: number
 }
 
 export interface FoldResult {
@@ -67,12 +78,12 @@ interface Target {
  * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE; then nothing of the change set may be written
  */
 export function foldChangeSet(input: FoldInput): FoldResult {
-  const { execution, present, limits = VARIABLE_LIMITS } = input
+  const { execution, present } = input
   checkNames(input)
   const revision = execution.revision + 1
   const changes: FoldedChange[] = []
   const outcomes: WriteOutcome[] = []
-  const sizes = createSizes(execution, limits)
+  let { variableCount, variableBytes } = execution
   for (const write of input.writes) {
     const before = present.get(write.name) ?? null
     checkVersion(write, before)
@@ -81,15 +92,28 @@ export function foldChangeSet(input: FoldInput): FoldResult {
       outcomes.push({ name: write.name, variable: before, isChanged: false })
       continue
     }
-    sizes.replace(write.name, before, target)
     const version = (before?.version ?? input.tombstones.get(write.name) ?? 0) + 1
     const variable = target && nextRecord({ name: write.name, before, target, revision, version, input })
-    changes.push(changeOf({ seq: changes.length + 1, before, variable, revision, version, input }))
+    const change = changeOf({ seq: changes.length + 1, before, variable, revision, version, input })
+    variableCount += Number(target !== null) - Number(before !== null)
+    variableBytes += change.grownBy
+    changes.push(change)
     outcomes.push({ name: write.name, variable, isChanged: true })
   }
-  const totals = sizes.total()
-  return { revision: changes.length > 0 ? revision : execution.revision, changes, outcomes, ...totals }
+  if (changes.length === 0) return { revision: execution.revision, changes, outcomes, variableCount, variableBytes }
+  const folded = {
+    revision,
+    changes,
+    outcomes,
+    variableCount,
+    variableBytes: variableCount === 0 ? 0 : Math.max(variableBytes, 0),
+  }
+  for (const check of CHECKS) check(folded, input)
+  return folded
 }
+
+/** What must hold after every change set that changes something: each throws what refuses all of it. A new one is a line here. */
+const CHECKS: readonly ((folded: FoldResult, input: FoldInput) => void)[] = [checkLimits]
 
 function checkNames({ writes, present }: FoldInput): void {
   const seen = new Set<string>()
@@ -120,6 +144,7 @@ interface Sealing extends Pick<FoldInput, 'execution' | 'keyRing' | 'declared'> 
   readonly revision: number
 }
 
+/** The value as it would be stored, before it is sealed: what must hold for each value by itself is checked here. */
 function targetOf(
   write: Exclude<VariableWrite, { operation: 'delete' }>,
   before: VariableRecord | null,
@@ -219,7 +244,11 @@ interface ChangeInput {
 
 function changeOf({ seq, before, variable, revision, version, input }: ChangeInput): FoldedChange {
   const subject = (variable ?? before) as VariableRecord
+  const size = variable === null ? 0 : sizeOf(variable)
   return {
+    isCreation: before === null,
+    size,
+    grownBy: size - (before === null ? 0 : sizeOf(before)),
     executionId: input.execution.id,
     revision,
     seq,
@@ -240,34 +269,32 @@ function changeOf({ seq, before, variable, revision, version, input }: ChangeInp
   }
 }
 
-/** Counts what the execution would hold; deletes of the same change set make room. */
-function createSizes(execution: FoldExecution, limits: VariableLimits) {
+/** What each value, and all of the execution, may take; deletes of the same change set make room. */
+function checkLimits(
+  { changes, variableCount, variableBytes }: FoldResult,
+  { execution, limits = VARIABLE_LIMITS }: FoldInput,
+): void {
   let count = execution.variableCount
   let bytes = execution.variableBytes
   let overCount = ''
   let overBytes = ''
-  return {
-    replace(name: string, before: VariableRecord | null, target: Target | null): void {
-      const added = target === null ? 0 : sizeOf(target)
-      if (added > limits.valueBytes) {
-        const size = target?.sealed === null ? added : null
-        throw tooLarge({ what: 'its value', limit: limits.valueBytes, size, unit: 'bytes', variable: name })
-      }
-      count += Number(target !== null) - Number(before !== null)
-      bytes += added - (before === null ? 0 : sizeOf(before))
-      if (count > limits.variableCount) overCount ||= name
-      if (bytes > limits.executionBytes) overBytes ||= name
-    },
-    total(): { variableCount: number; variableBytes: number } {
-      // An execution that is over already (taken over, or a limit lowered) may shrink.
-      if (count > limits.variableCount && count > execution.variableCount) {
-        const size = { limit: limits.variableCount, size: count, unit: 'variables' }
-        throw tooLarge({ what: 'the execution', ...size, variable: overCount })
-      }
-      if (bytes > limits.executionBytes && bytes > execution.variableBytes) {
-        throw tooLarge({ what: 'the execution', limit: limits.executionBytes, size: bytes, unit: 'bytes', variable: overBytes })
-      }
-      return { variableCount: count, variableBytes: count === 0 ? 0 : Math.max(bytes, 0) }
-    },
+  for (const { name, operation, sealed, isCreation, size, grownBy } of changes) {
+    if (size > limits.valueBytes) {
+      const shown = sealed === null ? size : null
+      throw tooLarge({ what: 'its value', limit: limits.valueBytes, size: shown, unit: 'bytes', variable: name })
+    }
+    count += operation === 'delete' ? -1 : Number(isCreation)
+    bytes += grownBy
+    if (count > limits.variableCount) overCount ||= name
+    if (bytes > limits.executionBytes) overBytes ||= name
+  }
+  // An execution that is over already (taken over, or a limit lowered) may shrink.
+  if (variableCount > limits.variableCount && variableCount > execution.variableCount) {
+    const size = { limit: limits.variableCount, size: variableCount, unit: 'variables' }
+    throw tooLarge({ what: 'the execution', ...size, variable: overCount })
+  }
+  if (variableBytes > limits.executionBytes && variableBytes > execution.variableBytes) {
+    const size = { limit: limits.executionBytes, size: variableBytes, unit: 'bytes' }
+    throw tooLarge({ what: 'the execution', ...size, variable: overBytes })
   }
 }

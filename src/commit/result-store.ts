@@ -1,16 +1,14 @@
 // By hand: every step that names another's result asks this, and the latest visit of each step is a DISTINCT ON (decision 24).
-import type { ExecutionId } from '../../core/ids.js'
-import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../../core/json.js'
-import type { StepStatus } from '../../core/status.js'
-import type { Sql } from '../../db/database.js'
-import type { ExecutionError } from '../../executions/record.js'
-import type { KeyRing } from '../../sealing/key-ring.js'
-import type { StepValue } from '../../template/index.js'
-import { stepValue } from '../decide/context.js'
-import { isStepFault } from '../decide/sensitive.js'
-import type { IterationResult, RunState } from '../decide/types.js'
+import { isTransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../core/json.js'
+import type { StepStatus } from '../core/status.js'
+import type { Sql } from '../db/database.js'
+import type { ExecutionError } from '../executions/record.js'
+import { isMissingKey, type KeyRing } from '../sealing/key-ring.js'
+import type { StepValue } from '../template/index.js'
+import { hiddenOf, type IterationResult, type RunState, stepValue } from './run.js'
 import { parsed } from './run-store.js'
-import { hiddenOf } from './sealed-run.js'
 
 export interface FinishedStep {
   readonly executionId: ExecutionId
@@ -138,7 +136,7 @@ function openResult(
     const { result, error } = hiddenOf(sealed, { executionId, run }, keyRing)
     return { status, result, error, isSensitive: true }
   } catch (error) {
-    if (!isStepFault(error)) throw error
+    if (!isTransientError(error) || isMissingKey(error)) throw error
     const { code, message } = error
     return { status: 'failed', result: null, error: { code, message, step: null, attempt: null }, isSensitive: true }
   }

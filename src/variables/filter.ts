@@ -1,1 +1,0 @@
-export type { JsonFilter, StringFilter, VariableFilter } from '../core/filter.js'
