@@ -9,7 +9,7 @@ interface Target {
   readonly dream: number
   /** `at least`: a ratio to the yardstick. `at most`: times, or seconds, that must stay below. */
   readonly is: 'at least' | 'at most'
-  readonly unit: 'x' | ' s' | ' MiB'
+  readonly unit: 'x' | ' s' | ' ms' | '/s' | ' MiB'
 }
 
 const atLeast = { is: 'at least', unit: 'x' } as const
@@ -63,6 +63,14 @@ export const TARGETS = {
   pythonImport: {
     ...{ benchmark: 'the same, with a module that takes 200 ms to import', yardstick: '–', command: 'bench:python' },
     ...{ reach: 15, dream: 2, is: 'at most', unit: ' s' },
+  },
+  workerTasks: {
+    ...{ benchmark: '5,000 tasks by a worker of the SDK', yardstick: '–', command: 'bench:workers' },
+    ...{ reach: 1000, dream: 5000, is: 'at least', unit: '/s' },
+  },
+  workerCpu: {
+    ...{ benchmark: 'the same: processor time of the server for a task', yardstick: '–', command: 'bench:workers' },
+    ...{ reach: 0.4, dream: 0.2, is: 'at most', unit: ' ms' },
   },
   firstStart: {
     ...{ benchmark: 'start on a new folder, until ready', yardstick: '–', command: 'bench:start' },

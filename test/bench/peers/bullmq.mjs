@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import { serve } from './measure.mjs'
 
 const connect = () => new Redis(process.argv[2] ?? 'redis://127.0.0.1:6379', { maxRetriesPerRequest: null })
-const CONCURRENCY = 100
+const CONCURRENCY = Number(process.argv[3])
 /** A queue of our own on a Redis that others may use. */
 const name = `bench-${randomUUID()}`
 

@@ -42,8 +42,8 @@ export function engine(
   })
 }
 
-export function bullmq(redisUrl: string): Promise<Contender> {
-  return open({ file: `${PEERS}bullmq.mjs`, args: [redisUrl], serverName: 'redis-server' })
+export function bullmq(redisUrl: string, concurrency = 100): Promise<Contender> {
+  return open({ file: `${PEERS}bullmq.mjs`, args: [redisUrl, String(concurrency)], serverName: 'redis-server' })
 }
 
 export function dbos(databaseUrl: string): Promise<Contender> {
