@@ -106,6 +106,10 @@ export const POLICY: Policy = {
       right: 'work',
       signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
     },
+    claimSeveral: {
+      right: 'work',
+      signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
+    },
     heartbeat: { right: 'work', execution: ofTask, task: taskOf },
     release: { right: 'work', execution: ofTask, task: taskOf },
     complete: { right: 'work', execution: ofTask, task: taskOf },

@@ -25,6 +25,9 @@ export function withAliveFile(calls: TaskCalls, path: string): TaskCalls {
   }
   return {
     claim: (options) => alive(calls.claim(options)),
+    claimSeveral: (options) => alive(calls.claimSeveral(options)),
+    heartbeatSeveral: (tasks) => alive(calls.heartbeatSeveral(tasks)),
+    completeSeveral: (reports) => alive(calls.completeSeveral(reports)),
     heartbeat: (task, signal) => alive(calls.heartbeat(task, signal)),
     complete: (task, completion, signal) => alive(calls.complete(task, completion, signal)),
     release: (task, signal) => alive(calls.release(task, signal)),

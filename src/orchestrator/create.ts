@@ -95,7 +95,8 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       const begun = await beginExecution(starting, beginning)
       return begun.execution
     },
-    claim: claims.claim,
+    claim: async (request) => (await claims.claim({ ...request, max: 1 }))[0] ?? null,
+    claimSeveral: claims.claim,
     heartbeat: (ticket) => attempts.heartbeat(ticket),
     release,
     complete: (request) =>

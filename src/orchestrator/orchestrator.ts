@@ -52,6 +52,11 @@ export interface ClaimRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface ClaimSeveralRequest extends ClaimRequest {
+  /** 1 to 250. */
+  readonly max: number
+}
+
 export interface TaskTicket {
   readonly taskId: string
   readonly attempt: number
@@ -83,6 +88,8 @@ export interface Orchestrator {
   rerun(request: RerunRequest): Promise<ExecutionRecord>
   /** null when nothing came within `waitMs`. */
   claim(request: ClaimRequest): Promise<ClaimedTask | null>
+  /** As many as there are, up to `max`; it waits for the first alone. */
+  claimSeveral(request: ClaimSeveralRequest): Promise<readonly ClaimedTask[]>
   /** @throws TransientError CONFLICT when the lease is another's, NOT_FOUND */
   heartbeat(ticket: TaskTicket): Promise<ClaimedTask>
   /** Gives a task back unfinished: it is offered again at once, and no delivery is counted. @throws TransientError CONFLICT, NOT_FOUND */

@@ -28,7 +28,7 @@ export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {
   addVarsRoutes(app, createPoll(closing))
   addPlaybooksRoutes(app)
   addExecutionsRoutes(app)
-  addTasksRoutes(app)
+  addTasksRoutes(app, logger)
   addAccessRoutes(app)
   // A mounted app's `notFound` is not asked: this route is.
   app.all('/api/*', answerUnknownPath)

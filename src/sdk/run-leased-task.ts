@@ -4,6 +4,7 @@ import { boundLog } from '../tools/bound-log.js'
 import { failed } from '../tools/outcome.js'
 import { runInTime } from '../tools/run-in-time.js'
 import { toCompletion } from './completion.js'
+import { isConflict, type KeepLease } from './heartbeats.js'
 import { isRetryable, pause } from './retry-delay.js'
 import type { Completion, TaskCalls, WorkerTask } from './tasks.js'
 import type { RunTask, WorkerEvent } from './worker-options.js'
@@ -16,6 +17,7 @@ const MAX_FAULTS = 10
 interface TaskRun {
   readonly calls: TaskCalls
   readonly run: RunTask
+  readonly keepLease: KeepLease
   readonly emit: (event: WorkerEvent) => void
   /** Aborted when the worker must end now. */
   readonly halt: AbortSignal
@@ -26,7 +28,7 @@ export async function runLeasedTask(taskRun: TaskRun, task: WorkerTask): Promise
   const { calls, emit, halt } = taskRun
   const lost = new AbortController()
   const { signal: stop, release } = linkSignals([lost.signal, halt])
-  const heartbeat = startHeartbeat(taskRun, task, lost)
+  const stopHeartbeats = taskRun.keepLease(task, lost)
   try {
     const completion = await perform(taskRun, task, stop)
     if (await report(taskRun, { task, completion, stop })) {
@@ -40,7 +42,7 @@ export async function runLeasedTask(taskRun: TaskRun, task: WorkerTask): Promise
     if (isConflict(error)) lost.abort()
     else emit({ type: 'waiting', task, error })
   } finally {
-    heartbeat.stop()
+    stopHeartbeats()
     release()
   }
   if (lost.signal.aborted) emit({ type: 'lost', task })
@@ -50,25 +52,6 @@ export async function runLeasedTask(taskRun: TaskRun, task: WorkerTask): Promise
 async function releaseSoon(calls: TaskCalls, task: WorkerTask): Promise<void> {
   const { signal, release } = linkSignals([], { timeoutMs: RELEASE_MS })
   await calls.release(task, signal).finally(release)
-}
-
-/** Extends the lease at each third of it; a server that does not answer is asked again, one that says CONFLICT ends it. */
-function startHeartbeat({ calls, emit }: TaskRun, task: WorkerTask, lost: AbortController): { stop(): void } {
-  const ended = new AbortController()
-  const periodMs = task.lease_ms / 3
-  const timer = setInterval(() => {
-    calls.heartbeat(task, ended.signal).catch((error: unknown) => {
-      if (ended.signal.aborted) return
-      if (isConflict(error)) lost.abort()
-      else emit({ type: 'waiting', task, error })
-    })
-  }, periodMs)
-  return {
-    stop() {
-      clearInterval(timer)
-      ended.abort()
-    },
-  }
 }
 
 async function perform({ run }: TaskRun, task: WorkerTask, signal: AbortSignal): Promise<Completion> {
@@ -113,8 +96,4 @@ async function report({ calls, emit }: TaskRun, { task, completion, stop }: Repo
 
 function isFault(error: unknown): boolean {
   return isTransientError(error) && error.code === 'INTERNAL'
-}
-
-function isConflict(error: unknown): boolean {
-  return isTransientError(error) && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')
 }

@@ -37,7 +37,7 @@ export interface Worker {
   readonly id: string
   /** How many tasks it has now. */
   readonly running: number
-  /** Resolves when the worker was drained; rejects when the server refuses it for good (a wrong key or pool). */
+  /** Resolves when the worker was drained; rejects when the server refuses it for good (a wrong key or pool), or `onEvent` threw. */
   readonly done: Promise<void>
   /** Stops claiming, and finishes or gives back what it has. */
   drain(): Promise<void>

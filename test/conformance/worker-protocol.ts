@@ -270,4 +270,81 @@ export const RULES: readonly Rule[] = [
       refused(await bench.post(task, 'complete', { result: 1 }), 409, 'CONFLICT')
     },
   },
+  {
+    id: 'S15',
+    title: 'a claim with max gets as many as there are, and waits for the first alone',
+    async check({ client, pool, start }) {
+      const claim = async (max: number, waitMs = 0) => {
+        const { body } = await client.rest('POST', '/api/tasks/claim', { pool, worker_id: 'w', wait_ms: waitMs, max })
+        return (body as { tasks: Task[] }).tasks
+      }
+      deepEqual(await claim(10), [])
+      const waiting = claim(10, LONG_WAIT_MS)
+      const first = await start()
+      const claimed = await waiting
+      deepEqual(
+        claimed.map(({ execution_id }) => execution_id),
+        [first],
+      )
+      const ids = await Promise.all([start(), start(), start()])
+      while (claimed.length < 4) claimed.push(...(await claim(2, LONG_WAIT_MS)))
+      deepEqual(claimed.map(({ execution_id }) => execution_id).sort(), [first, ...ids].sort())
+      deepEqual(await claim(10), [])
+      for (const max of [0, 251, 1.5]) {
+        refused(await client.rest('POST', '/api/tasks/claim', { pool, worker_id: 'w', max }), 422, 'VALIDATION')
+      }
+      const tasks = claimed.map(({ id, attempt, token }) => ({ id, attempt, token }))
+      deepEqual((await client.rest('POST', '/api/tasks/complete', { tasks })).status, 200)
+    },
+  },
+  {
+    id: 'S16',
+    title: 'of several tasks in one request each is treated as if it came alone',
+    async check({ client, start, claim }) {
+      const ids = [await start(), await start(), await start()]
+      const tasks = [await claim(), await claim(), await claim()]
+      const tickets = tasks.map(({ id, attempt, token }) => ({ id, attempt, token }))
+      const [mine, others, lost] = tickets as [Ticket, Ticket, Ticket]
+      const wrong = [{ ...others, token: 'guessed' }, { ...others, id: 'unheard-of' }, { attempt: 1 }]
+      const beat = await client.rest('POST', '/api/tasks/heartbeat', { tasks: [mine, ...wrong] })
+      const [kept, ...refusals] = answersOf(beat)
+      ok(kept?.id === mine.id && Number.isFinite(Date.parse(kept?.lease_until ?? '')), JSON.stringify(kept))
+      deepEqual(
+        refusals.map(({ problem }) => problem?.code),
+        ['CONFLICT', 'NOT_FOUND', 'VALIDATION'],
+      )
+      const reports = [
+        { ...mine, result: 1 },
+        { ...others, result: 1, error: { code: 'TOOL_FAILED', message: 'both' } },
+        { ...lost, error: { code: 'TOOL_FAILED', message: 'broken' } },
+      ]
+      const [done, both, failed] = answersOf(await client.rest('POST', '/api/tasks/complete', { tasks: reports }))
+      deepEqual([done?.accepted, both?.problem?.code, failed?.accepted], [true, 'VALIDATION', true])
+      const again = answersOf(await client.rest('POST', '/api/tasks/complete', { tasks: [{ ...mine, result: 1 }, others] }))
+      deepEqual(
+        again.map(({ accepted }) => accepted),
+        [false, true],
+      )
+      const ended = await Promise.all(ids.map((id) => client.untilEnded(id)))
+      const byTask = tasks.map(({ execution_id }) => ended[ids.indexOf(execution_id)]?.status)
+      deepEqual(byTask, ['COMPLETED', 'COMPLETED', 'FAILED'])
+      for (const body of [{ tasks: [] }, { tasks: Array(251).fill(mine) }, { tasks: [1] }, {}]) {
+        refused(await client.rest('POST', '/api/tasks/heartbeat', body), 422, 'VALIDATION')
+      }
+    },
+  },
 ]
+
+type Ticket = Pick<Task, 'id' | 'attempt' | 'token'>
+
+interface TaskAnswer {
+  readonly id: string
+  readonly lease_until?: string
+  readonly accepted?: boolean
+  readonly problem?: { readonly code: string }
+}
+
+function answersOf({ status, body }: RestAnswer): readonly TaskAnswer[] {
+  equal(status, 200, JSON.stringify(body))
+  return (body as { tasks: TaskAnswer[] }).tasks
+}

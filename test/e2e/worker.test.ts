@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { createClient } from '../../src/sdk/client.js'
+import type { TaskCalls, WorkerTask } from '../../src/sdk/tasks.js'
 import { createWorker } from '../../src/sdk/worker.js'
 import { within } from '../support/pace.js'
 import { startTestServer, type TestServer } from '../support/server.js'
@@ -154,6 +155,63 @@ it('SIGTERM finishes what runs and claims nothing more', async () => {
   await until(async () => (await server.execution(first)).status === 'COMPLETED', 'the first is finished')
   expect(await worker.ended, worker.output()).toBe(0)
   expect((await server.execution(second)).status).toBe('RUNNING')
+})
+
+it('a worker claims what it has room for, keeps its leases by one call, and reports together what ends together', async () => {
+  const { path } = await register('crowd', 0)
+  const ids = await Promise.all(Array.from({ length: 40 }, () => server.startExecution(path)))
+  const { tasks: calls } = createClient({ url: server.url, key: KEY })
+  const seen = { claims: [] as number[], heartbeats: [] as number[], reports: [] as number[] }
+  const counted: TaskCalls = {
+    ...calls,
+    async claimSeveral(options) {
+      const tasks = await calls.claimSeveral(options)
+      seen.claims.push(tasks.length)
+      return tasks
+    },
+    heartbeatSeveral(tasks) {
+      seen.heartbeats.push(tasks.length)
+      return calls.heartbeatSeveral(tasks)
+    },
+    completeSeveral(reports) {
+      seen.reports.push(reports.length)
+      return calls.completeSeveral(reports)
+    },
+  }
+  let isOpen = false
+  let most = 0
+  const worker = createWorker({
+    ...{ client: { tasks: counted }, pool: 'crowd', concurrency: 20 },
+    async run() {
+      most = Math.max(most, worker.running)
+      while (!isOpen) await sleep(10)
+      return { status: 'success', data: { count: 1 } }
+    },
+  })
+  // Longer than a lease: without its heartbeats another delivery would follow.
+  await until(async () => worker.running === 20, 'the worker is full')
+  await sleep(within(1500))
+  isOpen = true
+  for (const id of ids) expect(await server.untilEnded(id)).toMatchObject({ status: 'COMPLETED', error: null })
+  await worker.drain()
+  expect(most).toBe(20)
+  expect(Math.max(...seen.heartbeats)).toBe(20)
+  expect(seen.claims.length, 'claims of forty tasks').toBeLessThan(20)
+  expect(seen.reports.length, 'reports of forty tasks').toBeLessThan(20)
+  expect(seen.reports.reduce((sum, count) => sum + count, 0)).toBe(40)
+})
+
+it('reports that are too large together arrive one by one', async () => {
+  const { path } = await register('large', 0)
+  const ids = [await server.startExecution(path), await server.startExecution(path)]
+  const { tasks: calls } = createClient({ url: server.url, key: KEY })
+  const claimed: WorkerTask[] = []
+  const claim = () => calls.claimSeveral({ pool: 'large', workerId: 'w', waitMs: 60_000, max: 2 })
+  while (claimed.length < 2) claimed.push(...(await claim()))
+  const completion = { result: { count: 1, text: 'x'.repeat(600_000) } }
+  const results = await calls.completeSeveral(claimed.map((task) => ({ task, completion })))
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+  for (const id of ids) expect(await server.untilEnded(id)).toMatchObject({ status: 'COMPLETED' })
 })
 
 it('a result that is not JSON fails the attempt, and says where: it is not tried until the lease is lost', async () => {

@@ -1,38 +1,48 @@
 import { LRUCache } from 'lru-cache'
+import { MAX_TASKS } from '../../contract/tasks.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { isStorableText } from '../../core/text.js'
 import type { Database } from '../../db/database.js'
 import { SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { listClaimable } from '../../tasks/store.js'
-import type { ClaimedTask, ClaimRequest, TaskTicket } from '../orchestrator.js'
+import type { ClaimedTask, ClaimRequest, ClaimSeveralRequest, TaskTicket } from '../orchestrator.js'
 
 const MAX_WAIT_MS = 60_000
 const POLL_MS = 500
 const CANDIDATES = 20
+/** Looked at together, however many are wanted. */
+const MOST_CANDIDATES = 1000
 const MAX_NOTICED = 10_000
 /** Executions whose last turn is remembered; the others count as if they had just come. */
 const MAX_SERVED = 1000
 
 export interface Claims {
   /**
-   * Claims a task for a worker outside the process, waiting up to `waitMs` for one.
-   * @throws TransientError VALIDATION for a wait out of bounds, an empty worker id, or the orchestrator's own pool
+   * Claims up to `max` tasks for a worker outside the process, waiting up to `waitMs` for the first; none when nothing came.
+   * @throws TransientError VALIDATION for a bound that is not kept, an empty worker id, or the orchestrator's own pool
    */
-  claim(request: ClaimRequest): Promise<ClaimedTask | null>
+  claim(request: ClaimSeveralRequest): Promise<readonly ClaimedTask[]>
   /** A task of this pool has just been offered: those who wait look at once. */
   wake(pool: string): void
-  /** Answers null to all who wait, and to all who come. */
+  /** Answers all who wait, and all who come, with nothing. */
   stop(): Promise<void>
 }
 
 interface Waiter {
-  readonly request: ClaimRequest
+  readonly request: ClaimSeveralRequest
   readonly deadline: number
   /** Whether somebody looked for it before: it does not show that its worker is alive now. */
   isOld: boolean
-  answer(task: ClaimedTask | null): void
+  answer(tasks: readonly ClaimedTask[]): void
   fail(error: unknown): void
+}
+
+/** What is taken for one who waits. */
+interface Taking {
+  readonly waiter: Waiter
+  readonly taken: readonly ClaimedTask[]
+  readonly taking: readonly Promise<unknown>[]
 }
 
 /** Those who wait for one pool, in the order they came; one loop looks for all of them. */
@@ -76,13 +86,13 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
   }
 
   async function handOut(pool: string, queue: Queue): Promise<boolean> {
-    const limit = Math.max(CANDIDATES, queue.waiting.size)
+    const wanted = [...queue.waiting].reduce((sum, { request }) => sum + request.max, 0)
+    const limit = Math.min(Math.max(CANDIDATES, wanted), MOST_CANDIDATES)
     const now = performance.now()
     const turns = [...served].map(([id, at]) => ({ id, ms: now - at }))
     const candidates = await listClaimable(db, pool, limit, turns)
     dismissLost(queue, candidates)
-    const untried = candidates.values()
-    await Promise.all([...queue.waiting].slice(0, candidates.length).map((waiter) => serve(queue, waiter, untried)))
+    await serve(queue, [...queue.waiting].slice(0, candidates.length), candidates.values())
     for (const waiter of queue.waiting) waiter.isOld = true
     return candidates.length === limit
   }
@@ -96,26 +106,46 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
       if (token === null || leaseUntil === null || noticed.has(token)) continue
       noticed.set(token, true)
       for (const waiter of queue.waiting) {
-        if (waiter.isOld && waiter.request.workerId === workerId && queue.waiting.delete(waiter)) waiter.answer(null)
+        if (waiter.isOld && waiter.request.workerId === workerId && queue.waiting.delete(waiter)) waiter.answer([])
       }
     }
   }
 
-  /** Tries one candidate after another; all who are served at the same time share them. */
-  async function serve(queue: Queue, waiter: Waiter, untried: Iterator<TaskRecord>): Promise<void> {
-    const { workerId, signal } = waiter.request
-    queue.waiting.delete(waiter)
-    try {
-      for (let next = untried.next(); !next.done && !signal?.aborted; next = untried.next()) {
-        const task = await begin(next.value, workerId).catch(passOver)
-        // Also where it could not be begun here: it must not stand before the others for ever.
-        served.set(next.value.executionId, performance.now())
-        if (!task) continue
-        if (signal?.aborted) await release({ taskId: task.id, attempt: task.attempt, token: task.token })
-        waiter.answer(task)
-        return
+  /** All who are served at the same time share the candidates: each gets a first task before anybody gets a second one. */
+  async function serve(queue: Queue, waiters: readonly Waiter[], untried: Iterator<TaskRecord>): Promise<void> {
+    const takings = waiters.map((waiter) => ({ waiter, taken: [] as ClaimedTask[], taking: [] as Promise<unknown>[] }))
+    for (const waiter of waiters) queue.waiting.delete(waiter)
+    const most = Math.max(...waiters.map(({ request }) => request.max))
+    for (let turn = 0; turn < most; turn += 1) {
+      for (const { waiter, taken, taking } of takings) {
+        if (turn < waiter.request.max) taking.push(take(waiter.request, untried, taken))
       }
-      if (!signal?.aborted) queue.waiting.add(waiter)
+    }
+    await Promise.all(takings.map((one) => settle(queue, one)))
+  }
+
+  /** Tries one candidate after another until one can be begun. */
+  async function take({ workerId, signal }: ClaimRequest, untried: Iterator<TaskRecord>, taken: ClaimedTask[]): Promise<void> {
+    for (let next = untried.next(); !next.done && !signal?.aborted; next = untried.next()) {
+      const task = await begin(next.value, workerId).catch(passOver)
+      // Also where it could not be begun here: it must not stand before the others for ever.
+      served.set(next.value.executionId, performance.now())
+      if (!task) continue
+      taken.push(task)
+      return
+    }
+  }
+
+  /** What was taken counts, also where something more could not be. Who has left gives it back. */
+  async function settle(queue: Queue, { waiter, taken, taking }: Taking): Promise<void> {
+    try {
+      const fault = (await Promise.allSettled(taking)).find(({ status }) => status === 'rejected')
+      if (waiter.request.signal?.aborted) {
+        await Promise.all(taken.map((task) => release({ taskId: task.id, attempt: task.attempt, token: task.token })))
+        waiter.answer([])
+      } else if (taken.length > 0) waiter.answer(taken)
+      else if (fault?.status === 'rejected') waiter.fail(fault.reason)
+      else queue.waiting.add(waiter)
     } catch (error) {
       waiter.fail(error)
     }
@@ -141,27 +171,27 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
     wake,
     async claim(request) {
       check(request)
-      if (isStopped) return null
+      if (isStopped) return []
       return new Promise((resolve, reject) => {
         const leave = () => {
           queues.get(request.pool)?.waiting.delete(waiter)
-          resolve(null)
+          resolve([])
         }
         const settled = () => request.signal?.removeEventListener('abort', leave)
         const waiter: Waiter = {
           request,
           deadline: performance.now() + request.waitMs,
           isOld: false,
-          answer(task) {
+          answer(tasks) {
             settled()
-            resolve(task)
+            resolve(tasks)
           },
           fail(error) {
             settled()
             reject(error)
           },
         }
-        if (request.signal?.aborted) return resolve(null)
+        if (request.signal?.aborted) return resolve([])
         request.signal?.addEventListener('abort', leave, { once: true })
         join(waiter)
       })
@@ -170,7 +200,7 @@ export function createClaims({ db, begin, release, pollMs = POLL_MS }: ClaimsDep
       isStopped = true
       const open = [...queues.values()]
       for (const queue of open) {
-        for (const waiter of queue.waiting) waiter.answer(null)
+        for (const waiter of queue.waiting) waiter.answer([])
         queue.waiting.clear()
         queue.rouse()
       }
@@ -189,7 +219,7 @@ function passOver(error: unknown): null {
 function dismissExpired(queue: Queue, present: readonly Waiter[]): void {
   const now = performance.now()
   for (const waiter of present) {
-    if (waiter.deadline <= now && queue.waiting.delete(waiter)) waiter.answer(null)
+    if (waiter.deadline <= now && queue.waiting.delete(waiter)) waiter.answer([])
   }
 }
 
@@ -205,7 +235,7 @@ async function rest(queue: Queue, pollMs: number): Promise<void> {
   })
 }
 
-function check({ pool, workerId, waitMs }: ClaimRequest): void {
+function check({ pool, workerId, waitMs, max }: ClaimSeveralRequest): void {
   const refuse = (field: string, message: string) =>
     new TransientError('VALIDATION', `${field}: ${message}`, { details: { field } })
   if (pool === '' || pool === SYSTEM_POOL || !isStorableText(pool))
@@ -214,4 +244,6 @@ function check({ pool, workerId, waitMs }: ClaimRequest): void {
     throw refuse('workerId', 'must have 1 to 200 characters, without NUL or half a surrogate pair')
   }
   if (!(waitMs >= 0 && waitMs <= MAX_WAIT_MS)) throw refuse('waitMs', `must be from 0 to ${MAX_WAIT_MS}`)
+  if (!(Number.isInteger(max) && max >= 1 && max <= MAX_TASKS))
+    throw refuse('max', `must be a whole number from 1 to ${MAX_TASKS}`)
 }

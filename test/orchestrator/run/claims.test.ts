@@ -106,6 +106,40 @@ describeDatabase('claims', (open) => {
     expect(await claim(0)).toBeNull()
   })
 
+  it('give several at once, to each who waits one before anybody gets another', async () => {
+    const playbook = source()
+    const several = (max: number, signal?: AbortSignal) =>
+      engine.orchestrator.claimSeveral({ pool, workerId: 'w', waitMs: 0, max, ...(signal ? { signal } : {}) })
+    const started = await Promise.all(Array.from({ length: 7 }, () => engine.start(playbook)))
+    const claimed = await Promise.all([several(250), several(2), several(1)])
+    expect(claimed.map(({ length }) => length)).toEqual([4, 2, 1])
+    expect(
+      claimed
+        .flat()
+        .map(({ executionId }) => executionId)
+        .sort(),
+    ).toEqual(started.map(({ id }) => id).sort())
+    expect(await several(250)).toEqual([])
+    const gone = AbortSignal.abort()
+    await engine.start(playbook)
+    expect(await several(250, gone)).toEqual([])
+    expect(await several(250), 'nobody has it').toHaveLength(1)
+    for (const max of [0, 251, 0.5]) await expect(several(max)).rejects.toMatchObject({ code: 'VALIDATION' })
+  })
+
+  it('that took many for a worker who dies are offered again when its leases end', async () => {
+    const playbook = source()
+    await Promise.all(Array.from({ length: 30 }, () => engine.start(playbook)))
+    const dead = await engine.orchestrator.claimSeveral({ pool, workerId: 'dead', waitMs: 0, max: 250 })
+    expect(dead).toHaveLength(30)
+    await Promise.all(dead.map(loseLease))
+    const heirs = await engine.orchestrator.claimSeveral({ pool, workerId: 'heir', waitMs: 0, max: 250 })
+    expect(heirs.map(({ id }) => id).sort()).toEqual(dead.map(({ id }) => id).sort())
+    const [late] = dead as [ClaimedTask]
+    await expect(complete(late)).rejects.toMatchObject({ code: 'CONFLICT' })
+    await Promise.all(heirs.map(complete))
+  })
+
   it('give nothing to a caller who is gone', async () => {
     const playbook = source()
     const gone = new AbortController()
