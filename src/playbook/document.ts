@@ -15,6 +15,9 @@ export interface LoadedDocument {
   readonly log: ProblemLog
   /** null when the text is too damaged, or no mapping, to be read any further. */
   readonly root: Cursor | null
+  /** As it is read: one in NoETL's present form is in this project's own then. */
+  readonly document?: Document.Parsed
+  readonly isToday?: boolean
 }
 
 /** Reads YAML 1.2 (JSON included) into a tree with positions. Never throws: what is wrong is in the log. */
@@ -59,8 +62,8 @@ function startReading({ document, ...given }: Reading): LoadedDocument {
   }
   const source: Source = { ...given, aliases: new Map(), assignments: [] }
   if (!checkTree(root, source)) return { log, root: null }
-  rewriteToday(root, source)
-  return { log, root: { source, node: root, path: '', offset } }
+  const isToday = rewriteToday(root, source)
+  return { log, root: { source, node: root, path: '', offset }, document, isToday }
 }
 
 /** The first two documents at most: a second one is one too many. */

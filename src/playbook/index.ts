@@ -1,1 +1,2 @@
+export { convertPlaybook } from './convert.js'
 export { checkPlaybook, type ParseOptions, parsePlaybook } from './parse.js'

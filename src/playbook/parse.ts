@@ -69,6 +69,7 @@ function read(source: string, options: ParseOptions): Reading {
 
 function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
   const fields = fieldsOf(root)
+  const isWhole = !root.source.log.hasErrors()
   checkKeys(fields, { known: PLAYBOOK_KEYS, of: 'the playbook' })
   const apiVersion = readWord({ root, fields, name: 'apiVersion', accepted: API_VERSIONS })
   readWord({ root, fields, name: 'kind', accepted: ['Playbook'] })
@@ -82,7 +83,11 @@ function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
   })
   const steps = readings.map((reading) => reading.step)
   const startStep = steps.some((step) => step.name === START) ? START : (steps[0]?.name ?? START)
-  checkGraph({ readings, startStep, isComplete: readings.length === itemsOf(fields.get('workflow')?.value ?? root).length })
+  checkGraph({
+    readings,
+    startStep,
+    isComplete: isWhole && readings.length === itemsOf(fields.get('workflow')?.value ?? root).length,
+  })
   const playbook: Playbook = {
     apiVersion,
     ...metadata,

@@ -1,7 +1,7 @@
 export { createContext, type TemplateContext, toPlainContext } from './context.js'
 export { EvaluationTimeout } from './faults.js'
 export { referencesOf } from './references.js'
-export { type Rename, renameReferences } from './rename.js'
+export { type Rename, type Replacement, renameReferences } from './rename.js'
 export { evaluateCondition, renderTemplate, renderText, renderTree } from './render.js'
 export { createBudget } from './run.js'
 export { sensitiveReads, sensitiveReadsOfCondition } from './sensitive.js'

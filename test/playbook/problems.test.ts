@@ -411,11 +411,11 @@ describe("words of today's NoETL", () => {
     expectProblems(source, [
       'info 4:1 executor | "executor" means nothing here, and is left out',
       'error 14:25 workflow[2].tool[0].kind | "container" is a feature of NoETL that Transient does not have',
-      'error 16:3 workflow[2].output | "output" is a feature of NoETL that Transient does not have',
+      'info 16:3 workflow[2] | "output" of a step means nothing here, and is left out',
     ])
   })
 
-  it.each(['next: [{when: 3, step: b}]', 'next: {arcs: []}', 'nxt: b\n  next: [nowhere]', 'next: [x: y]'])(
+  it.each(['next: [{when: 3, step: b}]', 'next: {arcs: [{when: x}]}', 'nxt: b\n  next: [nowhere]', 'next: [x: y]'])(
     'no step is said to be out of reach after %s',
     (text) =>
       expect(problemsOf(steps(`- step: a\n  ${text}\n- step: b`)).filter((problem) => problem.includes('nothing leads'))).toEqual(

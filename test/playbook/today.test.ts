@@ -37,6 +37,51 @@ describe("NoETL's present form gives the same model as our own", () => {
       '- step: a\n  next: {arcs: [{step: b, when: "{{ ctx.n }}", set: {ctx.m: "{{ output.data.m }}"}}, {step: c}]}',
       '- step: a\n  case: [{when: "{{ vars.n }}", then: [a_to_b]}, {else: [c]}]\n- step: a_to_b\n  vars: {after: {m: "{{ a.m }}"}}\n  next: [b]',
     ],
+    [
+      'a list of tools: labels, spec, rules, names of the run, the output of the one before',
+      '- step: a\n  tool:\n' +
+        '  - init: {kind: noop, spec: {policy: {rules: [{else: {do: continue, set: {iter.page: 1}}}]}}}\n' +
+        '  - name: fetch\n    kind: http\n    spec:\n      url: "http://x/{{ iter.page }}"\n      timeout: {connect: 1, read: 9}\n      policy:\n        rules:\n' +
+        `        - {when: "{{ output.http.status in [404] }}", then: {do: break}}\n` +
+        `        - {when: "{{ outcome.status == 'error' }}", then: {do: retry, attempts: 4, backoff: linear}}\n` +
+        '        - else: {then: {do: continue, set: {ctx.seen: "{{ output.data.n }}", step.more: "{{ output.data.more }}"}}}\n    set: {whole: "{{ output }}"}\n' +
+        '  - {kind: python, input: {all: "{{ whole }}", data: "{{ whole.data }}", body: "{{ output.data }}"}, code: result = data}\n' +
+        '  - {name: again, kind: noop, spec: {policy: {rules: [{when: "{{ step.more }}", then: {do: jump, to: fetch, set_iter: {page: "{{ iter.page + 1 }}"}}}, {else: {do: break}}]}}}\n' +
+        '  next: {arcs: [{step: b}]}',
+      '- step: a\n  tool:\n  - {name: init, rules: [{do: continue, let: {page: 1}}]}\n' +
+        '  - name: fetch\n    kind: http\n    url: "http://x/{{ page }}"\n    timeout: 9\n    rules:\n' +
+        `    - {when: "{{ (this.status_code | default(none)) in [404] }}", do: break}\n` +
+        `    - {when: "{{ this.status == 'error' }}", do: retry, max_attempts: 4, backoff_multiplier: 1}\n` +
+        '    - {do: continue, let: {more: "{{ this.data.more }}"}, vars: {seen: "{{ this.data.n }}"}}\n' +
+        `  - {name: task_2, kind: python, args: {all: "{{ {'status': fetch.status, 'status_code': fetch.status_code, 'headers': fetch.headers, 'body': fetch, 'data': fetch} }}", data: "{{ fetch }}", body: "{{ fetch }}"}, code: result = data}\n` +
+        '  - {name: again, rules: [{when: "{{ more }}", do: jump, to: fetch, let: {page: "{{ page + 1 }}"}}, {do: break}]}\n' +
+        '  next: [b]',
+    ],
+    [
+      'rules that retry, vars and routing cannot say',
+      `- step: a\n  tool: {kind: python, code: x = 1, spec: {policy: {rules: [{when: "{{ output.data.bad }}", then: {do: fail, set: {ctx.why: bad}}}]}}}\n  next: {arcs: [{step: b}]}`,
+      '- step: a\n  tool: [{name: a, kind: python, code: x = 1, rules: [{when: "{{ this.data.bad }}", do: fail, vars: {why: bad}}]}]\n  next: [b]',
+    ],
+    [
+      "a bare name that another step reads is a variable, any other is the list's own",
+      '- step: a\n  tool: [{name: one, kind: python, code: x = 1, set: {kept: "{{ output.data.k }}", own: 2}}, {name: two, kind: noop}]\n  next: {arcs: [{step: b, when: "{{ own }}"}, {step: c}]}\n- step: z\n  next: {arcs: [{step: c, when: "{{ kept }}"}]}',
+      '- step: a\n  tool: [{name: one, kind: python, code: x = 1, vars: {kept: "{{ this.data.k }}"}, rules: [{do: continue, let: {own: 2}}]}, {name: two}]\n  case: [{when: "{{ own }}", then: [b]}, {else: [c]}]\n- step: z\n  case: [{when: "{{ kept }}", then: [c]}]',
+    ],
+    [
+      'admit, events, a loop that a rule stops, inputs of a tool that takes none, code that returns',
+      '- step: a\n  spec: {policy: {admit: {rules: [{when: "{{ ctx.on }}", then: {allow: true}}, {else: {then: {allow: false}}}]}}}\n' +
+        '  loop: {in: "{{ xs }}", iterator: x, spec: {mode: sequential}}\n' +
+        `  tool: {kind: postgres, input: {n: "{{ iter.x.id }}"}, command: "SELECT {{ n + 1 }}", spec: {policy: {rules: [{when: "{{ output.status == 'error' }}", then: {do: fail}}]}}}\n` +
+        `  next: {arcs: [{step: b, when: "{{ event.name == 'step.done' }}"}]}\n- step: d\n  tool: {kind: python, input: {n: 1}, code: "if n:\\n  return 2\\nreturn 3"}\n  next: {arcs: [{step: b}]}`,
+      '- step: a\n  when: "{{ vars.on }}"\n  loop: {in: "{{ xs }}", iterator: x, mode: sequential, fail_fast: true}\n' +
+        `  tool: {kind: postgres, command: "SELECT {{ (x.id) + 1 }}"}\n  case: [{when: "{{ event.name == 'call.done' }}", then: [b]}]\n` +
+        '- step: d\n  tool: {kind: python, args: {n: 1}, code: "def main(n):\\n    if n:\\n      return 2\\n    return 3"}\n  next: [b]',
+    ],
+    [
+      'credentials by name',
+      '- step: a\n  tool: {kind: http, url: "http://x", input: {}, headers: {Authorization: "Bearer {{ keychain.key.token }}", A: b}}\n- step: d\n  tool: {kind: http, url: "http://x", auth: key, input: {}}\n- step: e\n  tool: {kind: postgres, command: SELECT 1, auth: {source: credential, key: pg}, input: {}}',
+      '- step: a\n  tool: {kind: http, url: "http://x", headers: {A: b}, auth: {type: bearer, credential: key}}\n- step: d\n  tool: {kind: http, url: "http://x", auth: {credential: key}}\n- step: e\n  tool: {kind: postgres, command: SELECT 1, auth: pg}',
+    ],
   ])('%s', (_, theirs, ours) => {
     expect(plain(stepsOf(theirs + END))).toBe(plain(stepsOf(ours + END)))
   })
@@ -52,6 +97,73 @@ describe("NoETL's present form gives the same model as our own", () => {
   ])('%s: is refused', (_, text, message) => {
     const problems = problemsOf(workflow(`- step: a\n  ${text}\n  next: {arcs: [{step: b}, {step: c}]}${END}`))
     expect(problems.filter((problem) => problem.startsWith('error'))).toEqual([expect.stringContaining(message)])
+  })
+
+  it.each([
+    [
+      'two tools of one name',
+      '[{name: x, kind: noop}, {name: x, kind: python, code: y, set: {ctx.z: 1}}]',
+      '7:40',
+      'two tools of this list are called "x": the first is in line 7',
+    ],
+    [
+      'a jump to nowhere',
+      '[{name: fetch, kind: noop}, {name: x, kind: noop, spec: {policy: {rules: [{when: "{{ 1 }}", then: {do: jump, to: fetsh}}]}}}]',
+      '7:122',
+      'the list has no tool "fetsh": did you mean "fetch"?',
+    ],
+    [
+      'a jump that never ends',
+      '[{name: fetch, kind: noop}, {name: x, kind: noop, spec: {policy: {rules: [{else: {do: jump, to: fetch}}]}}}]',
+      '7:105',
+      'this jump never ends: no rule between "fetch" and it leaves the list',
+    ],
+    [
+      'an outcome that is none',
+      '[{name: x, kind: noop, spec: {policy: {rules: [{else: {do: contine}}]}}}]',
+      '7:68',
+      '"do" is continue, retry, fail, jump or break, not "contine": did you mean "continue"?',
+    ],
+    [
+      'a tool that is not here',
+      '[{name: x, kind: duckdb, commands: "x", input: {a: 1}, spec: {policy: {rules: []}}}]',
+      '7:26',
+      '"duckdb" is a feature of NoETL',
+    ],
+    [
+      'a script elsewhere',
+      '{kind: python, input: {}, script: {uri: a.py, source: {type: file}}}',
+      '7:35',
+      '"script" is a file elsewhere',
+    ],
+    [
+      'a credential in a template',
+      '{kind: python, input: {k: "{{ keychain.key.token }}"}, code: x}',
+      '7:35',
+      'templates cannot read the credential "key"',
+    ],
+  ])('%s: is refused once, where it stands', (_, tool, position, message) => {
+    const problems = problemsOf(
+      workflow(`- step: a\n  desc: x\n  tool: ${tool}\n  next: {arcs: [{step: b}]}\n- step: b\n`),
+    ).filter((problem) => !problem.startsWith('info'))
+    expect(problems).toEqual([expect.stringContaining(message)])
+    expect(problems[0]).toContain(`error ${position} `)
+  })
+
+  it('what means nothing here is said once, and read on', () => {
+    const source = workflow(
+      '- step: a\n  spec: {x: 1}\n  output: {output_select: [b]}\n  tool: {kind: playbook, path: p, return_step: last, input: {}}\n  next: {arcs: [{step: b}]}\n- step: b\n',
+    )
+    const all = problemsOf(
+      source.replace('workflow:', 'executor: {profile: auto}\nkeychain: [{name: pg, kind: postgres_credential}]\nworkflow:'),
+    )
+    expect(all.map((problem) => problem.replace(/^(\w+) .*?"(\w+)".*$/, '$1 $2'))).toEqual([
+      'info executor',
+      'info pg',
+      'info x',
+      'info output',
+      'info return_step',
+    ])
   })
 
   it('an arc to nowhere is refused where it names the step', () => {

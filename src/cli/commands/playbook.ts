@@ -9,13 +9,17 @@ const LIST_COLUMNS = ['path', 'version', 'name', 'registered_at']
 const PROBLEM_COLUMNS = ['severity', 'line', 'column', 'path', 'message']
 const PAGE = 250
 
-/** `playbook validate|register|list` */
+/** `playbook validate|convert|register|list` */
 export function addPlaybookCommands(program: Command): void {
   const playbook = program.command('playbook').description('check and register playbooks')
   playbook
     .command('validate <files...>')
     .description('report every problem with file, line and column; needs no server')
     .action((files: string[], _options, command: Command) => validate(createContext(command), files))
+  playbook
+    .command('convert <file>')
+    .description("print a playbook in NoETL's present form in Transient's own, comments kept; needs no server")
+    .action((file: string, _options, command: Command) => convert(createContext(command), file))
   playbook
     .command('register <file>')
     .description('register a playbook as the next version of its path')
@@ -42,6 +46,18 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
   const faulty = reports.filter((report) => report.playbook === null).length
   if (faulty > 0) throw new ExitError(EXIT.other, `${faulty} of ${files.length} playbooks cannot be run`)
   context.say(files.length === 1 ? 'the playbook is valid' : `all ${files.length} playbooks are valid`)
+}
+
+async function convert(context: CommandContext, file: string): Promise<void> {
+  const [{ convertPlaybook }, { TOOLS }] = await Promise.all([import('../../playbook/index.js'), import('../../tools/index.js')])
+  const { text, isChanged, problems } = convertPlaybook(readInput(file), { tools: TOOLS })
+  for (const { line, column, severity, path, message } of problems) {
+    if (text === null || severity === 'info')
+      context.say(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`)
+  }
+  if (text === null) throw new ExitError(EXIT.other, `${file} cannot be run, so it is not converted`)
+  if (!isChanged) context.say(`${file} is in Transient's own form already`)
+  context.print(text.trimEnd())
 }
 
 async function register({ client, printOne }: CommandContext, file: string): Promise<void> {

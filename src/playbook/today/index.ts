@@ -1,39 +1,89 @@
 import { isMap, isSeq, type Node, type YAMLMap } from 'yaml'
-import type { Source } from '../reader.js'
-import { itemsOf, mapOf, nodeOf, pairOf, reportAt, take, wordOf } from './nodes.js'
-import { rewriteStep } from './steps.js'
+import { keyText, type Source } from '../reader.js'
+import { reportCredentials, rewriteKeychain } from './credentials.js'
+import { addComments, commentsIn, itemsOf, mapOf, nodeOf, pairOf, reportAt, take, wordOf } from './nodes.js'
+import { outputsOf, rewriteStep } from './steps.js'
+import { rewriteTools } from './tools.js'
 
 /**
  * Rewrites a playbook in NoETL's present form into this project's own, in place; each node keeps its position in the source.
- * A playbook of another form stays as it is.
+ * A playbook of another form stays as it is. Answers whether it was one.
  */
 export function rewriteToday(root: YAMLMap, source: Source): boolean {
   const workflow = nodeOf(root, 'workflow')
   const steps = itemsOf(workflow).filter((step) => isMap(step))
-  if (!isSeq(workflow) || !(pairOf(root, 'executor') || steps.some(isToday))) return false
+  if (!isSeq(workflow) || !(pairOf(root, 'executor') || pairOf(root, 'keychain') || steps.some(isToday))) return false
+  const index = root.items.findIndex((pair) => keyText(pair.key) === 'executor')
   const executor = take(root, 'executor')
   const at = { source, map: root, path: 'executor' }
-  if (executor) reportAt(at, '"executor" means nothing here, and is left out', executor.key, 'info')
+  if (executor) {
+    reportAt(at, '"executor" means nothing here, and is left out', executor.key, 'info')
+    addComments(root.items[index]?.key as Node, [...commentsIn(executor.key), ...commentsIn(executor.value)])
+  }
+  rewriteKeychain({ source, map: root, path: 'keychain' })
+  rewriteWorkbook(root, source)
+  const outputs = outputsOf(steps)
+  const texts = new Map(steps.map((step) => [step, source.text.slice(step.range?.[0] ?? 0, step.range?.[2] ?? 0)]))
+  const isReadElsewhere = (name: string, step: YAMLMap) => {
+    const word = new RegExp(`\\b${name.replace(/[^\w]/g, '\\$&')}\\b`)
+    return [...texts].some(([other, text]) => other !== step && word.test(text))
+  }
+  const taken = new Set(steps.map((step) => wordOf(nodeOf(step, 'step'))))
+  const nameBetween = (from: string, to: string): string => {
+    const name = `${from}_to_${to}`
+    let free = name
+    for (let count = 2; taken.has(free); count += 1) free = `${name}_${count}`
+    taken.add(free)
+    return free
+  }
   const all: Node[] = []
   for (const [index, item] of (workflow.items as Node[]).entries()) {
     all.push(item)
     if (!isMap(item)) continue
     const added: YAMLMap[] = []
     const path = `workflow[${index}]`
-    rewriteStep({ source, map: item, path }, (step) => added.push(step))
-    for (const step of added) rewriteStep({ source, map: step, path }, () => undefined)
+    const surroundings = { outputs, isReadElsewhere, nameBetween, addStep: (step: YAMLMap) => added.push(step) }
+    rewriteStep({ source, map: item, path }, surroundings)
     all.push(...added)
   }
   workflow.items = all
+  reportCredentials({ source, map: root, path: 'workflow' }, workflow)
   return true
 }
 
+/** The tools of the workbook's tasks. */
+function rewriteWorkbook(root: YAMLMap, source: Source): void {
+  for (const [index, task] of itemsOf(nodeOf(root, 'workbook')).entries()) {
+    if (!isMap(task) || !isMap(nodeOf(task, 'tool'))) continue
+    const nothing = { element: null, hasLoop: false, outputs: new Map(), isReadElsewhere: () => false }
+    rewriteTools({ source, map: task, path: `workbook[${index}]`, name: '', ...nothing })
+  }
+}
+
+const POLICY_WORDS = ['policy', 'code', 'endpoint', 'url', 'command', 'query', 'timeout']
+
+/** Whether a step is written in a way that only the present form has. */
 function isToday(step: YAMLMap): boolean {
   const next = mapOf(step, 'next')
-  const tool = mapOf(step, 'tool')
-  return (
-    (next !== null && pairOf(next, 'arcs') !== undefined) ||
-    // A kind of a pool's own may have a parameter of that name.
-    (tool !== null && !pairOf(step, 'pool') && (pairOf(tool, 'spec') !== undefined || wordOf(nodeOf(tool, 'kind')) === 'noop'))
-  )
+  const spec = mapOf(step, 'spec')
+  if (next !== null && (pairOf(next, 'arcs') !== undefined || pairOf(next, 'spec') !== undefined)) return true
+  if (mapOf(step, 'set') !== null || mapOf(step, 'input') !== null || (spec !== null && mapOf(spec, 'policy') !== null))
+    return true
+  const loop = mapOf(step, 'loop')
+  if (loop !== null && pairOf(loop, 'spec') !== undefined) return true
+  const tool = nodeOf(step, 'tool')
+  // A kind of a pool's own may have parameters of these names.
+  if (isMap(tool)) return !pairOf(step, 'pool') && isTodaysTool(tool)
+  return itemsOf(tool).some((item) => isMap(item) && (isTodaysTool(item) || isLabelled(item)))
+}
+
+function isTodaysTool(tool: YAMLMap): boolean {
+  const spec = mapOf(tool, 'spec')
+  const isSpec = spec !== null && POLICY_WORDS.some((name) => pairOf(spec, name) !== undefined)
+  return isSpec || pairOf(tool, 'input') !== undefined || mapOf(tool, 'set') !== null || wordOf(nodeOf(tool, 'kind')) === 'noop'
+}
+
+function isLabelled(item: YAMLMap): boolean {
+  const [label] = item.items
+  return item.items.length === 1 && isMap(label?.value) && pairOf(label.value, 'kind') !== undefined
 }

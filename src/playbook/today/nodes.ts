@@ -55,11 +55,45 @@ export function numberNode(value: number, range: Range): Scalar {
   return node
 }
 
-export function mapNode(entries: readonly (readonly [string, Node])[], range: Range): YAMLMap {
+export function booleanNode(value: boolean, range: Range): Scalar {
+  const node = textNode(String(value), range)
+  node.value = value
+  return node
+}
+
+/** A mapping of entries; `from` is the one that it stands for, whose comments it keeps. */
+export function mapNode(entries: readonly (readonly [string, Node])[], range: Range, from?: YAMLMap): YAMLMap {
   const map = new YAMLMap()
   for (const [name, value] of entries) map.items.push(new Pair(textNode(name, value.range ?? range), value))
   map.range = range ?? null
+  const comment = from ? commentsIn(from, new Set(entries.map(([, value]) => value))).join('\n') : ''
+  if (comment) map.commentBefore = comment
   return map
+}
+
+/** Every comment in a tree, except in the nodes that go on. */
+export function commentsIn(node: Node | null, kept: ReadonlySet<Node> = new Set()): string[] {
+  if (!node || kept.has(node)) return []
+  const inner = isMap(node)
+    ? node.items.flatMap((pair) => [...commentsIn(pair.key as Node, kept), ...commentsIn(pair.value as Node | null, kept)])
+    : itemsOf(node).flatMap((item) => commentsIn(item, kept))
+  return [node.commentBefore, ...inner, node.comment].flatMap((comment) => comment ?? [])
+}
+
+/** Comments of what is gone, before a node that stays. */
+export function addComments(node: Node | null | undefined, comments: readonly string[]): void {
+  if (!node || comments.length === 0) return
+  node.commentBefore = [...comments, ...(node.commentBefore ? [node.commentBefore] : [])].join('\n')
+}
+
+/** Puts an entry of a step where it is read before the routes. */
+export function insertBeforeRoutes(map: YAMLMap, pair: Pair): void {
+  const at = map.items.findIndex(({ key }) => ['next', 'case'].includes(keyText(key) ?? ''))
+  map.items.splice(at === -1 ? map.items.length : at, 0, pair)
+}
+
+export function entriesOf(map: YAMLMap | null): Pair<Node, Node | null>[] {
+  return map ? [...(map.items as Pair<Node, Node | null>[])] : []
 }
 
 export function listNode(items: readonly Node[], range: Range): YAMLSeq {

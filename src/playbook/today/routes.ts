@@ -1,6 +1,9 @@
 import { isMap, type Node, type YAMLMap } from 'yaml'
-import { renameTree } from './names.js'
+import { type Names, renameFor, renameTree } from './names.js'
 import {
+  addComments,
+  commentsIn,
+  entriesOf,
   itemsOf,
   listNode,
   type MappingAt,
@@ -10,16 +13,22 @@ import {
   pairOf,
   replace,
   reportAt,
+  take,
   textNode,
   wordOf,
 } from './nodes.js'
+import { varsOf } from './tools.js'
 
 const ARC_KEYS = ['step', 'when', 'set', 'args', 'input', 'spec']
 
 export interface RoutesRequest extends MappingAt {
   readonly name: string
+  /** How templates of the step name things. */
+  readonly names: Names
   /** Whether a failure is routed as success is. */
   readonly goesOn: boolean
+  /** A name for a step on the way to another. */
+  readonly nameBetween: (target: string) => string
   /** A step that only sets variables on the way to another, for an arc with `set`. */
   readonly addStep: (step: YAMLMap) => void
 }
@@ -28,7 +37,7 @@ export interface RoutesRequest extends MappingAt {
 export function rewriteRoutes(request: RoutesRequest): void {
   const pair = pairOf(request.map, 'next')
   const next = mapOf(request.map, 'next')
-  if (!pair || !next || !pairOf(next, 'arcs')) return
+  if (!pair || !next || !(pairOf(next, 'arcs') || pairOf(next, 'spec'))) return
   const spec = mapOf(next, 'spec')
   const mode = (spec && wordOf(nodeOf(spec, 'mode'))) ?? 'exclusive'
   if (mode !== 'exclusive' && mode !== 'inclusive')
@@ -36,17 +45,26 @@ export function rewriteRoutes(request: RoutesRequest): void {
   const other = pairOf(request.map, 'case')
   if (other) reportAt(request, 'this step routes with arcs already: write its cases as arcs, too', other.key)
   const arcs = itemsOf(nodeOf(next, 'arcs')).filter((arc) => isArc(arc, request)) as YAMLMap[]
-  if (arcs.length === 0) return
+  if (arcs.length === 0) {
+    take(request.map, 'next')
+    return
+  }
   const isPlain = arcs.every((arc) => !pairOf(arc, 'when')) && !request.goesOn
   const taken = mode === 'exclusive' && isPlain ? arcs.slice(0, 1) : arcs
   for (const arc of arcs.slice(taken.length))
     reportAt(request, 'this arc is never taken: the one above it has no "when"', arc, 'info')
   const targets = taken.map((arc) => targetOf(arc, request))
-  if (isPlain) return replace(pair, 'next', listNode(targets, next.range))
+  const gone = commentsIn(next, new Set(taken))
+  if (isPlain) {
+    const plain = taken.flatMap((arc) => commentsIn(arc, new Set([nodeOf(arc, 'step') as Node])))
+    replace(pair, 'next', listNode(targets, next.range))
+    return addComments(pair.value, [...gone, ...plain])
+  }
   const entries = taken.map((arc, index) =>
     entryOf(arc, { target: listNode([targets[index] as Node], arc.range), mode, request }),
   )
   replace(pair, mode === 'inclusive' ? 'next' : 'case', listNode(entries, next.range))
+  addComments(pair.value, gone)
 }
 
 function isArc(arc: Node, request: RoutesRequest): boolean {
@@ -68,7 +86,13 @@ interface EntryRequest {
   readonly request: RoutesRequest
 }
 
-function entryOf(arc: YAMLMap, { target, mode, request }: EntryRequest): YAMLMap {
+function entryOf(arc: YAMLMap, request: EntryRequest): YAMLMap {
+  const entry = bareEntry(arc, request)
+  addComments(entry, commentsIn(arc, new Set(arc.items.map((pair) => pair.value as Node))))
+  return entry
+}
+
+function bareEntry(arc: YAMLMap, { target, mode, request }: EntryRequest): YAMLMap {
   const when = nodeOf(arc, 'when')
   if (when)
     return mapNode(
@@ -102,17 +126,17 @@ function targetOf(arc: YAMLMap, request: RoutesRequest): Node {
       )
     : step
   if (!set) return target
-  renameTree(set, ([root, first]) => {
-    if (root !== 'output') return null
-    return { text: request.name, used: first === 'data' ? 2 : 1 }
-  })
-  const between = `${request.name}_to_${wordOf(step) ?? ''}`
+  const between = request.nameBetween(wordOf(step) ?? '')
+  const own = varsOf(entriesOf(set), null, set)
+  const next = listNode([target], arc.range)
+  const rename = renameFor({ ...request.names, before: request.name })
+  for (const node of [own, next]) renameTree(node, rename)
   request.addStep(
     mapNode(
       [
         ['step', textNode(between, arc.range)],
-        ['set', set],
-        ['next', listNode([target], arc.range)],
+        ['vars', own],
+        ['next', next],
       ],
       arc.range,
     ),
