@@ -170,12 +170,18 @@ export function hiddenOf(sealed: string, { executionId, run }: Pick<RunState, 'e
   }
 }
 
+/** What a tool or a loop adds to `this` that is readable on a step's name, too. */
+const ADDED = ['status_code', 'headers', 'row_count', 'columns', 'stats']
+
 /** What a step gave, as templates see it. */
 export function stepValue(result: JsonValue, envelope: JsonObject | null): StepValue {
   const { status = 'success', error = null, results = null } = envelope ?? {}
   const commands = commandsOf(result, envelope)
   const ofTools = isJsonObject(results) ? { ...results, results } : {}
-  return new StepValue(result, { ...ofTools, data: new StepValue(result, commands), status, error, ...commands })
+  const added = Object.fromEntries(
+    ADDED.flatMap((name) => (envelope && Object.hasOwn(envelope, name) ? [[name, envelope[name]]] : [])),
+  )
+  return new StepValue(result, { ...ofTools, ...added, data: new StepValue(result, commands), status, error, ...commands })
 }
 
 /** NoETL's name for the rows of a postgres step. */

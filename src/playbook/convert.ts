@@ -1,7 +1,7 @@
 import { type Document, isScalar, visit } from 'yaml'
 import { loadDocument } from './document.js'
 import type { Problem } from './model.js'
-import { type ParseOptions, parsePlaybook } from './parse.js'
+import { checkPlaybook, type ParseOptions } from './parse.js'
 
 export interface Conversion {
   /** null where a problem is an error. */
@@ -13,8 +13,8 @@ export interface Conversion {
 }
 
 /** The same playbook in this project's own form, its comments kept: one in NoETL's present form is rewritten, any other stays as it is. */
-export function convertPlaybook(source: string, options: ParseOptions): Conversion {
-  const { playbook, problems } = parsePlaybook(source, options)
+export async function convertPlaybook(source: string, options: ParseOptions): Promise<Conversion> {
+  const { playbook, problems } = await checkPlaybook(source, options)
   if (!playbook) return { text: null, isChanged: false, problems }
   const { document, isToday = false } = loadDocument(source, false)
   if (!isToday || !document) return { text: source, isChanged: false, problems }

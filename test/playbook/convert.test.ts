@@ -51,8 +51,8 @@ workflow:
 `
 
 describe('a playbook converted to the own form', () => {
-  it('is valid, means the same, keeps its comments and the digits of numbers, and stays as it is when it is converted again', () => {
-    const { text, isChanged } = convert(THEIRS)
+  it('is valid, means the same, keeps its comments and the digits of numbers, and stays as it is when it is converted again', async () => {
+    const { text, isChanged } = await convert(THEIRS)
     expect(isChanged).toBe(true)
     const [before, after] = [THEIRS, text ?? ''].map((source) => parsePlaybook(source, { tools: TOOLS }))
     expect(after?.problems).toEqual([])
@@ -60,13 +60,13 @@ describe('a playbook converted to the own form', () => {
     for (const [, comment = ''] of THEIRS.matchAll(/#([^\n]*)/g)) expect(text).toContain(`#${comment}`)
     expect(text).toContain('big: 507861119290048685\n  ratio: 37.10')
     expect(text).not.toMatch(/executor|arcs|spec|ctx\.|output\./)
-    expect(convert(text ?? '')).toMatchObject({ text, isChanged: false })
+    expect(await convert(text ?? '')).toMatchObject({ text, isChanged: false })
   })
 
-  it('of another form stays as it is; one that cannot be read is not converted', () => {
+  it('of another form stays as it is; one that cannot be read is not converted', async () => {
     const own = 'apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: a}\nworkflow:   # odd\n- {step: a}\n'
-    expect(convert(own)).toEqual({ text: own, isChanged: false, problems: [] })
-    const { text, problems } = convert(THEIRS.replace('step: end', 'step: nd'))
+    expect(await convert(own)).toEqual({ text: own, isChanged: false, problems: [] })
+    const { text, problems } = await convert(THEIRS.replace('step: end', 'step: nd'))
     expect(text).toBeNull()
     expect(problems).toContainEqual(
       expect.objectContaining({ severity: 'error', message: expect.stringContaining('did you mean "end"') }),

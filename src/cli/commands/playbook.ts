@@ -50,7 +50,7 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
 
 async function convert(context: CommandContext, file: string): Promise<void> {
   const [{ convertPlaybook }, { TOOLS }] = await Promise.all([import('../../playbook/index.js'), import('../../tools/index.js')])
-  const { text, isChanged, problems } = convertPlaybook(readInput(file), { tools: TOOLS })
+  const { text, isChanged, problems } = await convertPlaybook(readInput(file), { tools: TOOLS })
   for (const { line, column, severity, path, message } of problems) {
     if (text === null || severity === 'info')
       context.say(`${file}:${line}:${column}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`)
