@@ -108,9 +108,9 @@ describe("NoETL's present form gives the same model as our own", () => {
     ],
     [
       'a jump to nowhere',
-      '[{name: fetch, kind: noop}, {name: x, kind: noop, spec: {policy: {rules: [{when: "{{ 1 }}", then: {do: jump, to: fetsh}}]}}}]',
+      '[{name: fetch, kind: noop}, {name: x, kind: noop, spec: {policy: {rules: [{when: "{{ 1 }}", then: {do: jump, to: fetches}}]}}}]',
       '7:122',
-      'the list has no tool "fetsh": did you mean "fetch"?',
+      'the list has no tool "fetches": did you mean "fetch"?',
     ],
     [
       'a jump that never ends',
