@@ -20,6 +20,7 @@ export default defineConfig({
       'test/tools/ssrf.test.ts',
       'test/tools/rebinding.test.ts',
       'test/tools/python-sandbox.test.ts',
+      'test/tools/python-warm.test.ts',
       'test/tools/product-database.test.ts',
       'test/**/{sensitive,secrets,canary}*.test.ts',
     ],

@@ -155,7 +155,7 @@ result = "refused" if os.nice(0) == 18 and group == "18" else f"{os.nice(0)} {gr
   {
     name: 'find what other calls were sent',
     code: () => `import gc
-kept = [o for o in gc.get_objects() if type(o).__name__ == "Parent"]
-result = "refused" if not any(any(p.requests) or p.calls for p in kept) else "found"`,
+kept = [o for o in gc.get_objects() if type(o).__name__ == "Buffer"]
+result = "refused" if not any(any(each.map) for each in kept) else "found"`,
   },
 ]

@@ -1,8 +1,13 @@
-"""What a forked child does with one call of the python tool: reads it, runs its code, writes its result, ends."""
+"""What a forked child does with a call of the python tool: reads it, runs its code, writes its result; and ends, or takes another call
+of the same step."""
 
 import asyncio
 import builtins
+import collections
+import contextvars
 import ctypes
+import fcntl
+import functools
 import importlib
 import inspect
 import json
@@ -15,15 +20,22 @@ import types
 
 report = sys.modules["_transient_report"]
 ending = sys.modules["_transient_ending"]
+state = sys.modules["_transient_state"]
 
-RESULT_FD = 3
-ASKING_FD = 4
+RESULT_FD, ASKING_FD, CALLS_FD = 3, 4, 5
+# Above all that have a number of their own.
+SPARE_FD = 16
+# What an answer begins with, before the id of its call: whether this process takes more. One that may says before its first that it is there.
+MORE, LAST, READY = b"more", b"last", b"ready"
 CODE_NAME = report.CODE_NAME
 # What `__name__` is in the code of a step; `__main__` is the same module, as for a program.
 MODULE_NAME = "__playbook__"
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+# What a process writes results and its log to, where it reads calls from, and whether there may be more than one.
+Pipes = collections.namedtuple("Pipes", "result log calls is_for_more")
 
 
 class CallFailed(Exception):
@@ -52,8 +64,7 @@ def control_process(option, value):
 def kill_orphans(calls):
     """Ends processes that outlived their call. One in the session of a call that still runs is left alone."""
     try:
-        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-            pids = [int(pid) for pid in file.read().split()]
+        pids = children_of(os.getpid())
     except OSError:
         return
     for pid in pids:
@@ -64,22 +75,52 @@ def kill_orphans(calls):
             pass
 
 
-def run(payload, pipes, room):
-    """Runs one call in the room that was made for it and ends the process; never returns."""
+def children_of(pid):
+    """Of a process with one thread."""
+    file = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return [int(word) for word in os.read(file, 4096).split()]
+    finally:
+        os.close(file)
+
+
+def run(pipes, room):
+    """Runs calls in the room that was made for them and ends the process; never returns."""
     status = 1
     try:
         room.join()
-        isolate(*pipes, room)
-        answer = answer_to(payload, room)
-        ending.finish(room.confinement.has_namespaces)
-        flush()
-        send(answer)
+        isolate(pipes, room)
+        serve(room, pipes.is_for_more)
         status = 0
     finally:
         try:
             flush()
         finally:
             os._exit(status)
+
+
+def serve(room, is_for_more):
+    """One call after another, as long as each leaves the process as it was before."""
+    before = None
+    if is_for_more:
+        send(READY + b"\n")
+    calls = open(CALLS_FD, "rb", closefd=False)
+    while (received := next_call(calls)) is not None:
+        call_id, payload = received
+        answer, before = answer_to(payload, room, before)
+        is_last = not is_for_more or before is None or not before.is_kept()
+        if is_last:
+            ending.finish(room.confinement.has_namespaces)
+        flush()
+        send(b"%s %s %d\n%s" % (LAST if is_last else MORE, call_id, len(answer), answer))
+        if is_last:
+            return
+
+
+def next_call(calls):
+    """Its id and its payload; None when there will be none."""
+    call_id, _, size = calls.readline().partition(b" ")
+    return (call_id, calls.read(int(size))) if size else None
 
 
 def flush():
@@ -91,18 +132,22 @@ def flush():
             pass
 
 
-def isolate(result_fd, log_fd, room):
+def isolate(pipes, room):
     os.setsid()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.dup2(log_fd, 1)
-    os.dup2(log_fd, 2)
-    os.dup2(result_fd, RESULT_FD, inheritable=False)
+    wanted = {1: pipes.log, 2: pipes.log, RESULT_FD: pipes.result, ASKING_FD: room.asking_fd, CALLS_FD: pipes.calls}
+    # None may stand where another is to be.
+    spare = {number: fcntl.fcntl(fd, fcntl.F_DUPFD, SPARE_FD) for number, fd in wanted.items() if fd is not None}
+    for number, fd in spare.items():
+        os.dup2(fd, number, inheritable=number < RESULT_FD)
+    for number in set(range(RESULT_FD, SPARE_FD)) - spare.keys():
+        os.closerange(number, number + 1)
+    os.closerange(SPARE_FD, os.sysconf("SC_OPEN_MAX"))
     if room.asking_fd is not None:
-        room.asking_fd = os.dup2(room.asking_fd, ASKING_FD, inheritable=False)
-    os.closerange(RESULT_FD + 1 if room.asking_fd is None else ASKING_FD + 1, os.sysconf("SC_OPEN_MAX"))
+        room.asking_fd = ASKING_FD
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
     sys.stdout = sys.__stdout__ = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
@@ -118,26 +163,28 @@ def send(answer):
         view = view[os.write(RESULT_FD, view) :]
 
 
-def answer_to(payload, room):
-    """The answer as JSON: what comes of it later, from threads for one, changes nothing."""
+def answer_to(payload, room, before):
+    """The answer as JSON: what comes of it later, from threads for one, changes nothing. With it the state before the first call of
+    the process; None after a failure, since an exception holds on to all that it came through."""
     call = json.loads(payload)
-    is_closed = False
     try:
-        is_closed = room.enter(call.get("network"))
-        value = execute(call)
+        room.enter(call.get("network"))
+        before = before or state.State(room)
+        # Variables of the context (that of decimal, for one) are each call's own.
+        value = contextvars.copy_context().run(execute, call)
         find_fault(value)
-        return as_json({"value": value})
+        return as_json({"value": value}), before
     except CallFailed as failure:
-        return as_json({"error": str(failure)})
+        return as_json({"error": str(failure)}), None
     except SystemExit as exit_request:
-        return as_json({"error": f"the code called sys.exit({'' if exit_request.code is None else repr(exit_request.code)}): return a value instead"})
+        return as_json({"error": f"the code called sys.exit({'' if exit_request.code is None else repr(exit_request.code)}): return a value instead"}), None
     except BaseException as error:
         try:
             report.log_failure(error)
         except Exception:
             # Without memory there may be no more than the message.
             pass
-        return as_json({"error": report.describe(error, is_closed, room.memory_mib)})
+        return as_json({"error": report.describe(error, room.is_closed, room.memory_mib)}), None
 
 
 def as_json(answer):
@@ -154,12 +201,17 @@ def execute(call):
         scope[alias] = import_lib(alias, module)
     scope.update(args)
     given = dict(scope)
-    compiled = compile(code, CODE_NAME, "exec", dont_inherit=True)
-    exec(compiled, scope)
+    exec(compiled(code), scope)
     main = scope.get("main")
     if callable(main) and main is not given.get("main"):
         return call_main(main, args, context)
     return scope.get("result")
+
+
+@functools.lru_cache(maxsize=1)
+def compiled(code):
+    """All calls of a step have the same."""
+    return compile(code, CODE_NAME, "exec", dont_inherit=True)
 
 
 def make_module():

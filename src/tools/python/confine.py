@@ -66,8 +66,7 @@ class Confinement:
         self.memory = memory_mib * MIB
         self.has_namespaces = mode in ("root", "user")
         self.user_base = find_user_base() if mode == "root" else None
-        self.next_user = 0
-        self.own_memory = None
+        self.next_user, self.own_memory = 0, None
         self.process_limit = PROCESSES
         if self.has_namespaces:
             self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -158,18 +157,18 @@ class Confinement:
             except (ValueError, OSError):
                 pass
 
-    def watch(self, worker, user, group, askers):
-        """In the first process of a call: waits for the one that runs the code. Returns its status, or what it has too much of."""
+    def watch(self, worker, user, group, channels):
+        """In the first process of a room: waits for the one that runs the code. Returns its status, or what it has too much of."""
         if group is not None:
             held = memory.Grouped(self.groups, group)
         else:
             held = memory.Watched(user, self.memory, self.own_memory, self.is_network_closed)
-        return watcher.Watcher(worker, user, held, self.is_network_closed).watch(askers)
+        return watcher.Watcher(worker, user, held, self.is_network_closed).watch(channels)
 
 
 class Room:
-    """What one call may do. Over `asking_fd` its first process learns where to be asked for sessions and shared memory;
-    a `group` is given to who has no first process."""
+    """What the calls in it may do. Over `asking_fd` its first process learns where to be asked for sessions and shared memory;
+    a `group` is given to who has no first process. `is_closed`: whether it has no network, once entered."""
 
     def __init__(self, confinement, user, parent_pid, asking_fd=None, group=None):
         self.confinement = confinement
@@ -178,13 +177,16 @@ class Room:
         self.parent_pid = parent_pid
         self.asking_fd = asking_fd
         self.memory_mib = confinement.memory_mib
+        self.is_closed = None
 
     def join(self):
         if self.group is not None:
             self.confinement.groups.enter(self.group)
 
     def enter(self, network):
-        """Locks in the process that will run the code. Returns whether it has no network."""
+        """Locks in the process that will run the code: once, for all of its calls."""
+        if self.is_closed is not None:
+            return
         is_closed = self.confinement.is_network_closed
         if network is False and not is_closed:
             raise child.CallFailed("network: false needs Linux with user namespaces, which this machine does not allow")
@@ -198,7 +200,7 @@ class Room:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != self.parent_pid:
                 os._exit(1)
-        return is_closed
+        self.is_closed = is_closed
 
 
 def begin_session():

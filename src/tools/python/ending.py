@@ -58,10 +58,16 @@ def say_waiting():
 
 
 def say_left_behind(has_namespaces):
-    me = os.getpid()
-    pids = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid not in (1, me)] if has_namespaces else descendants(me)
-    if left := [f"{name} (process {pid})" for pid in pids if (name := name_of(pid)) is not None]:
+    if left := [f"{name} (process {pid})" for pid in left_behind(has_namespaces) if (name := name_of(pid)) is not None]:
         say(f"still running when the code ended, and stopped: {listed(left)}")
+
+
+def left_behind(has_namespaces):
+    """Processes beside this one; of those that have ended, the ones that nobody has waited for are among them."""
+    me = os.getpid()
+    if not has_namespaces:
+        return descendants(me)
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if pid not in (1, me)]
 
 
 def descendants(pid):

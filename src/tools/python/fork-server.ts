@@ -6,23 +6,42 @@ import type { Command } from './sandbox.js'
 const CLOSE_GRACE_MS = 2000
 const STDERR_KEPT = 2000
 
-/** Ends that are no exit status: too large a result, too much memory, too many sockets, no process, the parent itself ended or never began. */
-const WORDS = ['limit', 'memory', 'sockets', 'fork', 'lost', 'missing'] as const
+/**
+ * Ends that are no exit status: too large a result, or none that can be told from what else was written; too much memory, too many sockets;
+ * no process, or it had ended before; the parent itself ended or never began.
+ */
+const WORDS = ['limit', 'spoilt', 'memory', 'sockets', 'fork', 'gone', 'lost', 'missing'] as const
 
-/** How a call's process ended: its exit status (negative: a signal), what it sent, and what it printed. */
+/** How a call ended: the exit status of its process (negative: a signal), what it sent, and what it printed. */
 export interface CallEnd {
   readonly exit: number | (typeof WORDS)[number]
   readonly result: string
   readonly log: string
+  /** Whether its process lives and takes another call. */
+  readonly isKept: boolean
 }
 
-/** A warm Python process that forks a child for every call. */
+export interface ForkServerListener {
+  ready(name: string): void
+  gone(name: string): void
+}
+
+/** A warm Python process that forks a child for a call, or for calls that follow one another. A process is named by its first call. */
 export interface ForkServer {
   readonly isAlive: boolean
+  /** Runs a call in a process that ends with it. */
   run(id: string, payload: string): Promise<CallEnd>
-  kill(id: string): void
+  /** Runs a call in a process that is kept, if the call leaves it as it was. */
+  open(id: string, payload: string): Promise<CallEnd>
+  /** Runs a further call in a process that was kept. */
+  next(name: string, id: string, payload: string): Promise<CallEnd>
+  kill(name: string): void
+  /** Called for each process that is kept: when it has started and begins with its first call, and when it ended without being killed. */
+  listen(listener: ForkServerListener): void
   close(): Promise<void>
 }
+
+const NOTHING = { result: '', log: '', isKept: false }
 
 /** Starts the interpreter, with the group of the kernel that its calls are in; a failure to start shows as the end of the calls. */
 export function startForkServer({ file, args }: Command, group: MemoryGroup | null): ForkServer {
@@ -31,6 +50,7 @@ export function startForkServer({ file, args }: Command, group: MemoryGroup | nu
   const process = startProcess(file, args, group)
   let isAlive = true
   let stderr = ''
+  let listener: ForkServerListener = { ready: () => {}, gone: () => {} }
 
   const endAll = (end: CallEnd) => {
     isAlive = false
@@ -40,11 +60,11 @@ export function startForkServer({ file, args }: Command, group: MemoryGroup | nu
   }
   const exited = new Promise<void>((resolve) => {
     process.once('error', () => {
-      endAll({ exit: 'missing', result: '', log: '' })
+      endAll({ ...NOTHING, exit: 'missing' })
       resolve()
     })
     process.once('close', () => {
-      endAll({ exit: 'lost', result: '', log: stderr })
+      endAll({ ...NOTHING, exit: 'lost', log: stderr })
       resolve()
     })
   }).then(() => group?.remove())
@@ -53,28 +73,40 @@ export function startForkServer({ file, args }: Command, group: MemoryGroup | nu
   })
   process.stdout.on(
     'data',
-    createFrameReader((id, end) => {
-      waiting.get(id)?.(end)
-      waiting.delete(id)
-    }),
+    createFrameReader(
+      (id, end) => {
+        waiting.get(id)?.(end)
+        waiting.delete(id)
+      },
+      (word, name) => listener[word](name),
+    ),
   )
   // A write to a process that just ended fails here; its `close` event ends the calls.
   process.stdin.on('error', () => {})
+
+  const send = (id: string, header: string, payload: string): Promise<CallEnd> =>
+    new Promise((resolve) => {
+      if (!isAlive) return resolve({ ...NOTHING, exit: 'lost', log: stderr })
+      waiting.set(id, resolve)
+      const bytes = Buffer.from(payload)
+      process.stdin.cork()
+      process.stdin.write(`${header} ${bytes.length}\n`)
+      process.stdin.write(bytes)
+      process.stdin.uncork()
+    })
 
   return {
     get isAlive() {
       return isAlive
     },
-    run: (id, payload) =>
-      new Promise((resolve) => {
-        if (!isAlive) return resolve({ exit: 'lost', result: '', log: stderr })
-        waiting.set(id, resolve)
-        const bytes = Buffer.from(payload)
-        process.stdin.write(`run ${id} ${bytes.length}\n`)
-        process.stdin.write(bytes)
-      }),
-    kill: (id) => {
-      if (isAlive) process.stdin.write(`kill ${id}\n`)
+    run: (id, payload) => send(id, `run ${id}`, payload),
+    open: (id, payload) => send(id, `open ${id}`, payload),
+    next: (name, id, payload) => send(id, `next ${name} ${id}`, payload),
+    kill: (name) => {
+      if (isAlive) process.stdin.write(`kill ${name}\n`)
+    },
+    listen: (given) => {
+      listener = given
     },
     close: () => stop(process, exited),
   }
@@ -96,24 +128,33 @@ async function stop(process: ChildProcess, exited: Promise<void>): Promise<void>
   clearTimeout(timer)
 }
 
-/** Cuts the responses (`end <id> <exit> <result bytes> <log bytes>`, then both) out of the stream. */
-function createFrameReader(onEnd: (id: string, end: CallEnd) => void): (chunk: Buffer) => void {
+/** Cuts the responses (`end <id> <exit> <result bytes> <log bytes> <kept or ended>`, then both; `ready <name>`, `gone <name>`) out of the stream. */
+function createFrameReader(
+  onEnd: (id: string, end: CallEnd) => void,
+  onWord: (word: keyof ForkServerListener, name: string) => void,
+): (chunk: Buffer) => void {
   let chunks: Buffer[] = []
   let size = 0
   let needed = 0
   const readFrame = (bytes: Buffer): Buffer | null => {
     const lineEnd = bytes.indexOf(10)
     if (lineEnd < 0) return null
-    const [, id = '', exit = '', resultSize = '0', logSize = '0'] = bytes.toString('utf8', 0, lineEnd).split(' ')
+    const words = bytes.toString('utf8', 0, lineEnd).split(' ')
+    const [word, id = '', exit = '', resultSize = '0', logSize = '0', kept] = words
     const resultEnd = lineEnd + 1 + Number(resultSize)
     const end = resultEnd + Number(logSize)
     needed = end
     if (bytes.length < end) return null
     needed = 0
+    if (word === 'ready' || word === 'gone') {
+      onWord(word, id)
+      return bytes.subarray(end)
+    }
     onEnd(id, {
       exit: WORDS.find((word) => word === exit) ?? Number(exit),
       result: bytes.toString('utf8', lineEnd + 1, resultEnd),
       log: bytes.toString('utf8', resultEnd, end),
+      isKept: kept === 'kept',
     })
     return bytes.subarray(end)
   }

@@ -5,7 +5,7 @@ import { defineTool, type Renderer } from '../tool.js'
 import { createPythonTool } from './python.js'
 import { namesSeen } from './sees-context.js'
 
-/** Runs Python code in CPython, in a process of its own for every call. */
+/** Runs Python code in CPython, in processes of its own for every step. */
 export const pythonTool = defineTool({
   kind: 'python',
   parameters: z.strictObject({
@@ -13,6 +13,7 @@ export const pythonTool = defineTool({
     args: mapping.optional(),
     libs: z.record(z.string(), z.string()).nullable().optional(),
     network: flag.optional(),
+    fresh: flag.optional(),
     auth: z.strictObject({}).nullable().optional(),
   }),
   aliases: { with: 'args', params: 'args', data: 'args' },
@@ -24,7 +25,7 @@ export const pythonTool = defineTool({
 })
 
 function renderPython(parameters: JsonObject, renderer: Renderer): JsonObject {
-  const { code = '', args = {}, libs = {}, network = null } = parameters
+  const { code = '', args = {}, libs = {}, network = null, fresh = null } = parameters
   const rendered = objectOrEmpty(renderer.tree(args, 'args'))
   const names = namesSeen(typeof code === 'string' ? code : '', new Set(Object.keys(rendered)))
   return {
@@ -32,6 +33,7 @@ function renderPython(parameters: JsonObject, renderer: Renderer): JsonObject {
     args: rendered,
     libs: objectOrEmpty(libs),
     network: network === null ? null : renderer.tree(network, 'network'),
+    ...(fresh === null ? {} : { fresh: renderer.tree(fresh, 'fresh') }),
     context: contextOf(names, renderer),
   }
 }

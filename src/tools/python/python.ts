@@ -5,26 +5,19 @@ import type { CallEnd } from './fork-server.js'
 import { unwrapResult } from './unwrap.js'
 import { createWarmPython } from './warm.js'
 
+const FOREIGN_RESULT = 'the code wrote into the channel of its result'
+
 /** Opens the python tool: warm interpreters, restarted when they end. */
 export function createPythonTool(environment: ToolEnvironment): RunningTool {
   const warm = createWarmPython(environment)
-  let nextId = 0
   return {
     run: async (input, call) => {
-      const isNetworkOpen = isTrue(input.network)
-      const parent = await warm.parent(isNetworkOpen)
-      if (typeof parent === 'string') return unavailable(parent, environment.pythonPath)
-      if (call.signal.aborted) return failed('TOOL_FAILED', 'stopped')
-      const id = String(nextId++)
-      const kill = () => parent.kill(id)
-      call.signal.addEventListener('abort', kill, { once: true })
-      try {
-        const end = await parent.run(id, payloadOf(input, call))
-        if (end.log !== '' && end.exit !== 'lost') call.log(end.log)
-        return outcomeOf(end, environment)
-      } finally {
-        call.signal.removeEventListener('abort', kill)
-      }
+      const pool = await warm.pool(isTrue(input.network))
+      if (typeof pool === 'string') return unavailable(pool, environment.pythonPath)
+      const end = await pool.run({ series: seriesOf(input, call), payload: payloadOf(input, call), signal: call.signal })
+      if (end === null) return failed('TOOL_FAILED', 'stopped')
+      if (end.log !== '' && end.exit !== 'lost') call.log(end.log)
+      return outcomeOf(end, environment)
     },
     isolation: warm.isolation,
     close: warm.close,
@@ -34,6 +27,17 @@ export function createPythonTool(environment: ToolEnvironment): RunningTool {
 /** A flag may come out of a template as text. */
 function isTrue(value: JsonValue | undefined): boolean {
   return value === true || (typeof value === 'string' && value.trim().toLowerCase() === 'true')
+}
+
+/**
+ * What calls must have in common to follow one another in a process: they are iterations of one visit of a step, whose keys differ in what
+ * stands behind the last colon, with the same code, libraries and network. Null for a call that is none, or asks for a process to itself.
+ */
+function seriesOf(input: JsonObject, { idempotencyKey }: ToolCallContext): string | null {
+  const end = idempotencyKey.lastIndexOf(':')
+  const isIteration = end > 0 && end < idempotencyKey.length - 1
+  if (!isIteration || isTrue(input.fresh)) return null
+  return stringifyJson([idempotencyKey.slice(0, end), input.code ?? '', objectOf(input.libs), input.network ?? null])
 }
 
 function payloadOf(input: JsonObject, call: ToolCallContext): string {
@@ -67,13 +71,14 @@ function unavailable(reason: 'missing' | 'refused', pythonPath: string): ToolOut
 
 function outcomeOf(end: CallEnd, { pythonPath, pythonMemoryMib }: ToolEnvironment): ToolOutcome {
   if (end.exit === 'missing') return unavailable('missing', pythonPath)
-  if (end.exit === 'lost')
+  if (end.exit === 'lost' || end.exit === 'gone')
     return failed('TOOL_FAILED', 'the Python process that runs the calls ended unexpectedly; it starts again with the next call')
   if (end.exit === 'fork') return failed('TOOL_FAILED', `no process could be started for the call: ${end.result}`)
   if (end.exit === 'limit') return failed('TOOL_FAILED', 'the result is over the limit of 1 MiB')
   if (end.exit === 'memory') {
     return failed('TOOL_FAILED', `the code used more than ${pythonMemoryMib} MiB of memory (the setting PYTHON_MEMORY_MB)`)
   }
+  if (end.exit === 'spoilt') return failed('TOOL_FAILED', FOREIGN_RESULT)
   if (end.exit === 'sockets') return failed('TOOL_FAILED', 'the code opened more than 512 sockets')
   if (end.exit !== 0 || end.result === '')
     return failed('TOOL_FAILED', `the code ended its process without a result (${exitText(end.exit)})`)
@@ -85,9 +90,9 @@ function parseAnswer(text: string): ToolOutcome {
   try {
     answer = parseJson(text)
   } catch {
-    return failed('TOOL_FAILED', 'the code wrote into the channel of its result')
+    return failed('TOOL_FAILED', FOREIGN_RESULT)
   }
-  if (!isJsonObject(answer)) return failed('TOOL_FAILED', 'the code wrote into the channel of its result')
+  if (!isJsonObject(answer)) return failed('TOOL_FAILED', FOREIGN_RESULT)
   if (Object.hasOwn(answer, 'error')) return failed('TOOL_FAILED', String(answer.error))
   return unwrapResult(answer.value ?? null)
 }

@@ -1,25 +1,24 @@
 """The warm parent of the python tool.
 
-It reads calls from stdin, forks one child for each, and answers on stdout. Requests are a header line and, for
-`run`, a payload: `run <id> <bytes>` and `kill <id>`. Answers are a header line and two payloads:
-`end <id> <exit> <result bytes> <log bytes>`. The parent never runs code of a call, and never parses a payload.
+It reads calls from stdin, forks a process for a call, or for the calls of one step, and answers on stdout. Requests are a header line
+and a payload: `run <id> <bytes>` starts a process for one call, `open <id> <bytes>` one that more calls may follow in, each by
+`next <id of the first call> <id> <bytes>`; `kill <id of the first call>` has no payload. Answers are a header line and two payloads,
+`end <id> <exit> <result bytes> <log bytes> <kept or ended>`; `ready <id of the first call>` says that a process for more begins with
+its first, `gone <id of the first call>` that one which was kept has ended.
+The parent never runs code of a call, and never parses a payload.
 """
 
-import errno
-import fcntl
 import gc
 import importlib.util
 import os
 import selectors
 import signal
-import socket
 import sys
 
-LOG_LIMIT = 64 * 1024
-RESULT_LIMIT = 12 * 1024 * 1024
-CHUNK = 1 << 16
 # Where the server gives a folder of the kernel's groups.
 GROUPS_FD = 3
+HEADER_LIMIT = 200
+READ_AT_ONCE = 1 << 22
 KILLED = str(-signal.SIGKILL)
 
 
@@ -35,33 +34,23 @@ def load(name):
 
 load("report")
 load("ending")
+load("state")
+buffer = load("buffer")
 child = load("child")
 group = load("group")
 load("memory")
 load("seccomp")
 load("watcher")
 confine = load("confine")
-
-
-class Call:
-    def __init__(self, call_id, pid, group, result_fd, log_fd):
-        self.call_id = call_id
-        self.group = group
-        self.pid = pid
-        self.fds = {result_fd: bytearray(), log_fd: bytearray()}
-        self.result = self.fds[result_fd]
-        self.log = self.fds[log_fd]
-        self.log_fd = log_fd
-        self.status_fd = None
-        self.is_over_limit = False
+process = load("process")
 
 
 class Parent:
     def __init__(self, confinement):
         self.confinement = confinement
         self.selector = selectors.DefaultSelector()
-        self.calls = {}
-        self.requests = bytearray()
+        self.processes = {}
+        self.requests = buffer.Buffer()
         self.is_open = True
         # What a call prints must never reach the protocol's channel: stdout itself is led elsewhere.
         self.answers = os.dup(1)
@@ -74,7 +63,7 @@ class Parent:
     def serve(self):
         wake_read, wake_write = os.pipe()
         for fd in (wake_read, wake_write, self.requests_fd):
-            set_nonblocking(fd)
+            process.set_nonblocking(fd)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -85,17 +74,19 @@ class Parent:
                 if key.fd == self.requests_fd:
                     self.read_requests()
                 elif key.fd == wake_read:
-                    read_available(wake_read)
+                    os.read(wake_read, 4096)
                     self.reap()
-                elif key.data is not None:
-                    self.read_child(key.data, key.fd)
+                elif key.fd in key.data.received:
+                    self.read_process(key.data, key.fd)
+                elif key.fd == key.data.requests_fd:
+                    self.send_more(key.data)
         self.end_all()
 
     def end_all(self):
-        for pid in self.calls:
-            kill_group(pid)
+        for each in self.processes.values():
+            each.kill()
         # What a call left behind becomes a child of this process only when the call itself is gone.
-        for pid in self.calls:
+        for pid in self.processes:
             try:
                 os.waitpid(pid, 0)
             except ChildProcessError:
@@ -103,91 +94,114 @@ class Parent:
         child.kill_orphans({})
 
     def read_requests(self):
-        chunk, is_ended = read_available(self.requests_fd)
-        self.requests += chunk
-        while True:
-            end = self.requests.find(b"\n")
-            if end < 0:
-                break
-            words = bytes(self.requests[:end]).split()
-            if words[0] == b"kill":
-                del self.requests[: end + 1]
-                self.kill(words[1].decode())
-                continue
-            size = int(words[2])
+        is_ended = self.requests.read_all_from(self.requests_fd, READ_AT_ONCE)
+        while (end := self.requests.find_line(HEADER_LIMIT)) >= 0:
+            word, name, *others = self.requests.text(end).decode().split()
+            size = 0 if word == "kill" else int(others[-1])
             if len(self.requests) < end + 1 + size:
                 break
-            payload = bytes(self.requests[end + 1 : end + 1 + size])
-            del self.requests[: end + 1 + size]
-            self.run(words[1].decode(), payload)
+            with self.requests.part(end + 1, end + 1 + size) as payload:
+                if word == "kill":
+                    self.kill(name)
+                elif word == "next":
+                    self.begin_next(name, others[0], payload)
+                else:
+                    self.start(name, payload, word == "open")
+            self.requests.drop(end + 1 + size)
         if is_ended:
             self.is_open = False
 
-    def run(self, call_id, payload):
+    def start(self, name, payload, is_for_more):
         parent_pid = os.getpid()
-        pipes = [os.pipe() for _ in range(3)]
-        (result_read, result_write), (log_read, log_write), (status_read, status_write) = pipes
+        has_supervisor = self.confinement.has_namespaces
+        # For the result, the log, the status, the calls; and for word to the supervisor that another begins.
+        reads, writes = zip(*(os.pipe() for _ in range(5 if is_for_more and has_supervisor else 4)))
         groups = self.confinement.groups
-        own_group = None if groups is None else call_id
+        own_group = None if groups is None else name
         try:
             user = self.confinement.user_of_next_call()
             if groups is not None:
                 groups.make(own_group)
             pid = self.confinement.fork()
         except (OSError, confine.Refused) as error:
-            for pipe in pipes:
-                os.close(pipe[0])
-                os.close(pipe[1])
+            for fd in reads + writes:
+                os.close(fd)
             if groups is not None:
                 groups.remove(own_group)
             reason = os.strerror(error.errno) if isinstance(error, OSError) else str(error)
-            self.answer(call_id, "fork", reason.encode(), b"")
+            self.answer(name, "fork", [reason.encode(), b""])
             return
+        begun_read, begun_write = (*reads[4:], None)[0], (*writes[4:], None)[0]
         if pid == 0:
             self.forget()
-            if self.confinement.has_namespaces:
-                supervise(self.confinement, user, own_group, payload, (result_write, log_write), status_write)
-            child.run(payload, (result_write, log_write), confine.Room(self.confinement, user, parent_pid, group=own_group))
-        for fd in (result_write, log_write, status_write):
+            pipes = child.Pipes(result=writes[0], log=writes[1], calls=reads[3], is_for_more=is_for_more)
+            if has_supervisor:
+                process.supervise(self.confinement, user, own_group, pipes, writes[2], begun_read)
+            child.run(pipes, confine.Room(self.confinement, user, parent_pid, group=own_group))
+        for fd in (*writes[:3], *reads[3:]):
             os.close(fd)
-        call = Call(call_id, pid, own_group, result_read, log_read)
-        call.status_fd = status_read
-        self.calls[pid] = call
-        for fd in call.fds:
-            set_nonblocking(fd)
-            self.selector.register(fd, selectors.EVENT_READ, call)
+        started = process.Process(name, pid, own_group, is_for_more, (*reads[:3], writes[3], begun_write))
+        self.processes[pid] = started
+        for fd in (*reads[:2], *writes[3:]):
+            process.set_nonblocking(fd)
+        for fd in started.received:
+            self.selector.register(fd, selectors.EVENT_READ, started)
+        started.send(payload)
+        self.send_later(started)
+
+    def begin_next(self, name, call_id, payload):
+        found = self.find(name)
+        if found is None:
+            self.answer(call_id, "gone", [b"", b""])
+            return
+        found.send_next(call_id, payload)
+        self.send_later(found)
+
+    def send_later(self, to):
+        if len(to.unsent) > 0:
+            self.selector.register(to.requests_fd, selectors.EVENT_WRITE, to)
+
+    def send_more(self, to):
+        to.unsent.write_to(to.requests_fd)
+        if len(to.unsent) == 0:
+            self.selector.unregister(to.requests_fd)
 
     def forget(self):
         """In a child: what other calls sent and were sent is none of its business."""
-        for buffer in [self.requests, *(kept for call in self.calls.values() for kept in (call.result, call.log))]:
-            buffer[:] = bytes(len(buffer))
-        self.calls.clear()
+        for each in (self.requests, *self.processes.values()):
+            each.forget()
 
-    def kill(self, call_id):
-        for call in self.calls.values():
-            if call.call_id == call_id:
-                kill_group(call.pid)
+    def find(self, name):
+        return next((each for each in self.processes.values() if each.name == name), None)
 
-    def read_child(self, call, fd):
-        if fd not in call.fds:
-            return
-        chunk, is_ended = read_some(fd)
-        self.keep(call, fd, chunk)
+    def kill(self, name):
+        found = self.find(name)
+        if found is not None:
+            found.kill()
+
+    def read_process(self, sender, fd):
+        was_ready = sender.is_ready
+        is_ended = sender.read(fd)
+        if sender.is_ready and not was_ready:
+            self.write([f"ready {sender.name}\n".encode()])
         if is_ended:
-            self.selector.unregister(fd)
-            os.close(fd)
-            del call.fds[fd]
+            self.forget_fd(fd)
+            del sender.received[fd]
+        elif fd != sender.log_fd and sender.is_for_more:
+            found = sender.find_answer()
+            if found is not None:
+                self.end_call(sender, found)
 
-    def keep(self, call, fd, chunk):
-        buffer = call.fds[fd]
-        buffer += chunk
-        if fd == call.log_fd:
-            if len(buffer) > 2 * LOG_LIMIT:
-                del buffer[:-LOG_LIMIT]
-        elif len(buffer) > RESULT_LIMIT:
-            call.is_over_limit = True
-            buffer.clear()
-            kill_group(call.pid)
+    def end_call(self, sender, found):
+        """Of a process that says that all is as it was before the call."""
+        sender.log.read_all_from(sender.log_fd, process.RESULT_LIMIT)
+        groups = self.confinement.groups
+        is_exceeded = sender.group is not None and groups.is_exceeded(sender.group)
+        is_kept = not is_exceeded and sender.is_alone(self.confinement.has_namespaces)
+        call_id, sender.call_id = sender.call_id, None
+        if not is_kept:
+            sender.kill()
+        self.answer_from(sender, call_id, "0", found, is_kept)
 
     def reap(self):
         while True:
@@ -197,94 +211,64 @@ class Parent:
                 break
             if pid == 0:
                 break
-            call = self.calls.pop(pid, None)
-            if call is None:
+            ended = self.processes.pop(pid, None)
+            if ended is None:
                 continue
-            kill_group(pid)
-            for fd in list(call.fds):
-                self.keep(call, fd, read_available(fd, RESULT_LIMIT)[0])
-                self.selector.unregister(fd)
-                os.close(fd)
-            # The same round of events may still hold these descriptors.
-            call.fds.clear()
-            words = self.status_of(call, status).split(" ", 1)
-            result = bytes(call.result) if len(words) == 1 else words[1].encode()
-            self.answer(call.call_id, words[0], result, bytes(call.log[-LOG_LIMIT:]))
-        child.kill_orphans(self.calls)
+            ended.kill()
+            ended.read_rest()
+            for fd in list(ended.received):
+                self.forget_fd(fd)
+            if len(ended.unsent) > 0:
+                self.selector.unregister(ended.requests_fd)
+            found = ended.find_last_answer()
+            code, _, reason = self.status_of(ended, status).partition(" ")
+            if ended.call_id is None:
+                self.write([f"gone {ended.name}\n".encode()])
+            elif reason:
+                self.answer(ended.call_id, code, [reason.encode(), b""])
+            else:
+                self.answer_from(ended, ended.call_id, code, found)
+            ended.close()
+        child.kill_orphans(self.processes)
 
-    def status_of(self, call, status):
-        """How the call ended: as the first of its processes says, where it has one."""
-        told = os.read(call.status_fd, 1000).decode() or str(os.waitstatus_to_exitcode(status))
-        os.close(call.status_fd)
-        if call.group is not None:
-            if told == KILLED and self.confinement.groups.is_exceeded(call.group):
+    def forget_fd(self, fd):
+        self.selector.unregister(fd)
+        os.close(fd)
+
+    def status_of(self, ended, status):
+        """How it ended: as its supervisor says, where it has one."""
+        told = os.read(ended.status_fd, 1000).decode() or str(os.waitstatus_to_exitcode(status))
+        if ended.group is not None:
+            if told == KILLED and self.confinement.groups.is_exceeded(ended.group):
                 told = "memory"
-            self.confinement.groups.remove(call.group)
-        return "limit" if call.is_over_limit else told
+            self.confinement.groups.remove(ended.group)
+        if ended.is_over_limit:
+            return "limit"
+        return "spoilt" if ended.is_spoilt else told
 
-    def answer(self, call_id, code, result, log):
-        header = f"end {call_id} {code} {len(result)} {len(log)}\n".encode()
-        view = memoryview(header + result + log)
-        while view:
+    def answer_from(self, sender, call_id, code, found, is_kept=False):
+        start = max(0, len(sender.log) - process.LOG_LIMIT)
+        with sender.result.part(*found) as result, sender.log.part(start, len(sender.log)) as log:
+            self.answer(call_id, code, [result, log], is_kept)
+        sender.result.drop(len(sender.result))
+        sender.log.drop(len(sender.log))
+
+    def answer(self, call_id, code, payloads, is_kept=False):
+        result, log = payloads
+        self.write([f"end {call_id} {code} {len(result)} {len(log)} {'kept' if is_kept else 'ended'}\n".encode(), result, log])
+
+    def write(self, parts):
+        left = [part for part in parts if len(part) > 0]
+        while left:
             try:
-                view = view[os.write(self.answers, view) :]
+                count = os.writev(self.answers, left)
             except BrokenPipeError:
                 self.is_open = False
                 return
-
-
-def supervise(confinement, user, own_group, payload, pipes, status_fd):
-    """The first process of a call: makes its room, and ends all that is in it when the code has ended. Never returns."""
-    told = "fork unknown"
-    try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-        confinement.make_room(user, own_group)
-        askers, asking = socket.socketpair()
-        worker = os.fork()
-        if worker == 0:
-            child.run(payload, pipes, confine.Room(confinement, user, 1, asking.detach()))
-        asking.close()
-        for fd in pipes:
-            os.close(fd)
-        told = confinement.watch(worker, user, own_group, askers)
-    except (OSError, confine.Refused) as error:
-        told = f"fork {error}"
-    finally:
-        os.write(status_fd, told.encode())
-        os._exit(0)
-
-
-def kill_group(pid):
-    # The child makes its own group first thing; until then its pid alone names it.
-    for kill in (os.killpg, os.kill):
-        try:
-            kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-
-
-def read_some(fd):
-    try:
-        chunk = os.read(fd, CHUNK)
-    except OSError as error:
-        return b"", error.errno not in (errno.EAGAIN, errno.EINTR)
-    return chunk, chunk == b""
-
-
-def read_available(fd, limit=1 << 62):
-    chunks = []
-    size = 0
-    while size <= limit:
-        chunk, is_ended = read_some(fd)
-        if not chunk:
-            return b"".join(chunks), is_ended
-        chunks.append(chunk)
-        size += len(chunk)
-    return b"".join(chunks), False
-
-
-def set_nonblocking(fd):
-    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
+            while left and count >= len(left[0]):
+                count -= len(left.pop(0))
+            if left:
+                left[0] = memoryview(left[0])[count:]
 
 
 if __name__ == "__main__":

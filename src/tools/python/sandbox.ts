@@ -1,4 +1,4 @@
-import { accessSync, constants, lstatSync, readlinkSync, realpathSync } from 'node:fs'
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { programEnvironment } from '../../config.js'
@@ -23,9 +23,6 @@ export interface SandboxOptions {
 }
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url))
-const SCRIPTS = ['runner', 'report', 'ending', 'child', 'group', 'memory', 'confine', 'seccomp', 'watcher'].map(
-  (name) => `${name}.py`,
-)
 const INSIDE = '/run/transient'
 /** Of the machine's settings only those that programs need to find names, certificates and the time. */
 const ETC = [
@@ -77,10 +74,14 @@ function view(interpreter: Interpreter): string[] {
     ...ETC.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
     ...['--proc', '/proc', '--dev', '/dev', '--size', String(PARENT_TMP_BYTES), '--tmpfs', '/tmp'],
     ...interpreterPaths(interpreter).flatMap((path) => [...foldersAbove(path), '--ro-bind', path, path]),
-    ...SCRIPTS.flatMap((name) => ['--ro-bind', join(FOLDER, name), join(INSIDE, name)]),
+    ...scripts().flatMap((name) => ['--ro-bind', join(FOLDER, name), join(INSIDE, name)]),
     ...['--remount-ro', '/dev', '--remount-ro', '/', '--chdir', '/tmp'],
     ...['--setenv', 'HOME', '/tmp', '--setenv', 'TMPDIR', '/tmp', '--setenv', 'USER', 'nobody'],
   ]
+}
+
+function scripts(): string[] {
+  return readdirSync(FOLDER).filter((name) => name.endsWith('.py'))
 }
 
 function rootEntry(path: string): string[] {

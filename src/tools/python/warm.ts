@@ -2,6 +2,7 @@ import type { Isolation, ToolEnvironment } from '../tool.js'
 import { type ForkServer, startForkServer } from './fork-server.js'
 import { findInterpreter, type Interpreter } from './interpreter.js'
 import { openMemoryGroup } from './memory-group.js'
+import { createProcessPool, type ProcessPool } from './pool.js'
 import { commandOf, type Mode, modesOf } from './sandbox.js'
 
 /** The interpreter, and how far its calls are kept apart from the machine. */
@@ -14,23 +15,29 @@ interface Opened {
 
 /** The warm parents of the python tool: one without a network, and one with it once a step asks for it. */
 export interface WarmPython {
-  /** A fork server that is ready; a word where there can be none. */
-  parent(isNetworkOpen: boolean): Promise<ForkServer | 'missing' | 'refused'>
+  /** The processes of a fork server that is ready; a word where there can be none. */
+  pool(isNetworkOpen: boolean): Promise<ProcessPool | 'missing' | 'refused'>
   isolation(): Promise<Isolation>
   close(): Promise<void>
+}
+
+interface Parent {
+  readonly server: ForkServer
+  readonly pool: ProcessPool
 }
 
 const PROBE = '{"code":"result = 1","args":{},"libs":{},"context":{},"network":null,"idempotency_key":""}'
 
 /** Nothing is started before it is asked for. */
 export function createWarmPython(environment: ToolEnvironment): WarmPython {
-  const parents = new Map<boolean, ForkServer>()
+  const parents = new Map<boolean, Parent>()
   let opening: Promise<Opened | 'missing' | 'refused'> | null = null
 
-  const start = ({ mode, interpreter, isGrouped }: Opened, isNetworkOpen: boolean): ForkServer => {
+  const start = ({ mode, interpreter, isGrouped }: Opened, isNetworkOpen: boolean): Parent => {
     const group = isGrouped ? openMemoryGroup() : null
     const command = commandOf({ mode, interpreter, isNetworkOpen, memoryMib: environment.pythonMemoryMib, group })
-    const parent = startForkServer(command, group)
+    const server = startForkServer(command, group)
+    const parent = { server, pool: createProcessPool(server) }
     parents.set(isNetworkOpen, parent)
     return parent
   }
@@ -39,10 +46,10 @@ export function createWarmPython(environment: ToolEnvironment): WarmPython {
     if (interpreter === null) return 'missing'
     for (const mode of modesAllowed(environment)) {
       for (const isGrouped of [true, false]) {
-        const parent = start({ mode, interpreter, isGrouped }, false)
-        const end = await parent.run('probe', PROBE)
+        const { server } = start({ mode, interpreter, isGrouped }, false)
+        const end = await server.run('probe', PROBE)
         if (end.exit === 0) return { mode, interpreter, isGrouped }
-        await parent.close()
+        await server.close()
       }
     }
     return 'refused'
@@ -55,11 +62,11 @@ export function createWarmPython(environment: ToolEnvironment): WarmPython {
     return opened
   }
   return {
-    parent: async (isNetworkOpen) => {
+    pool: async (isNetworkOpen) => {
       const opened = await open()
       if (typeof opened === 'string') return opened
       const parent = parents.get(isNetworkOpen)
-      return parent?.isAlive ? parent : start(opened, isNetworkOpen)
+      return (parent?.server.isAlive ? parent : start(opened, isNetworkOpen)).pool
     },
     isolation: async () => {
       const opened = await open()
@@ -68,7 +75,7 @@ export function createWarmPython(environment: ToolEnvironment): WarmPython {
     },
     close: async () => {
       await opening
-      await Promise.all([...parents.values()].map((parent) => parent.close()))
+      await Promise.all([...parents.values()].map(({ server }) => server.close()))
       parents.clear()
     },
   }

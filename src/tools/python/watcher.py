@@ -1,6 +1,7 @@
 """The first process of a call looks after the others: it ends them when they hold too much memory, and makes them stand back
 behind the rest of the machine when they take much of its processors."""
 
+import collections
 import contextlib
 import errno
 import fcntl
@@ -35,6 +36,11 @@ REFUSED = -1
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+# The socket on which the worker hands over the descriptor to be asked on; and the pipe with a byte for each call that begins after the
+# first, None where there is no other.
+Channels = collections.namedtuple("Channels", "askers begun_fd")
+
+
 class Watcher:
     """`worker` runs the code, as `user` where it has one of its own. `memory` says when a call has more than it may, and
     `are_sockets_own` whether the sockets of this network are the call's alone."""
@@ -47,12 +53,15 @@ class Watcher:
         self.is_heavy = False
         self.is_crowd = False
         self.sessions = 0
+        self.begun_fd = None
+        # Of the call that runs: from when on its processor time counts, at the latest look before it began.
+        self.cpu_before = self.cpu_at_look = 0
         self.stopped = []
         self.look_at = time.monotonic() + LOOK_SECONDS
 
-    def watch(self, askers):
-        """Waits for the worker, which sends over `askers` the descriptor to be asked on. Returns its status, or what it has too
-        much of: `memory`, `sockets`."""
+    def watch(self, channels):
+        """Waits for the worker. Returns its status, or what it has too much of: `memory`, `sockets`."""
+        askers, self.begun_fd = channels
         woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -67,6 +76,7 @@ class Watcher:
             # Processes that end all the time, or ask, must not put off the look.
             left = self.look_at - time.monotonic()
             if left <= 0:
+                self.begin_call()
                 if self.memory.is_exceeded():
                     return "memory"
                 if self.are_sockets_own and memory.sockets() > memory.SOCKETS:
@@ -92,6 +102,16 @@ class Watcher:
             return SESSION_LOOK_SECONDS
         return HEAVY_LOOK_SECONDS if self.is_heavy else LOOK_SECONDS
 
+    def begin_call(self):
+        """Each call may use a processor so long, and begin so many sessions. Niceness cannot go back: a process that was heavy once
+        stands back in its further calls, too."""
+        try:
+            if self.begun_fd is not None and os.read(self.begun_fd, 65536):
+                self.sessions = 0
+                self.cpu_before = self.cpu_at_look
+        except BlockingIOError:
+            pass
+
     def answer(self, listener):
         """A process asks for shared memory, or whether it may begin a session. There it is stopped until the session is held
         back: the kernel may give a new one as much as the server has."""
@@ -99,6 +119,7 @@ class Watcher:
         try:
             fcntl.ioctl(listener, RECEIVE, asked)
             question, pid, _, number, _, _, *arguments = struct.unpack(ASKED, asked)
+            self.begin_call()
             is_session = number == seccomp.MACHINE["setsid"]
             is_granted = self.sessions < SESSIONS if is_session else self.memory.is_sharing_granted(pid, arguments)
             refused = REFUSED if is_session else -errno.ENOMEM
@@ -132,7 +153,8 @@ class Watcher:
         times = os.times()
         cpu = times.children_user + times.children_system + sum(sum(map(int, fields[11:15])) for fields in stats.values()) / TICKS
         self.is_crowd = self.is_crowd or len(stats) > CROWD or self.sessions > 1
-        self.is_heavy = self.is_heavy or self.is_crowd or cpu > HEAVY_CPU_SECONDS
+        self.is_heavy = self.is_heavy or self.is_crowd or cpu - self.cpu_before > HEAVY_CPU_SECONDS
+        self.cpu_at_look = cpu
         if not self.is_heavy:
             return
         nice = CROWD_NICE if self.is_crowd else HEAVY_NICE
