@@ -156,6 +156,6 @@ result = "refused" if os.nice(0) == 18 and group == "18" else f"{os.nice(0)} {gr
     name: 'find what other calls were sent',
     code: () => `import gc
 kept = [o for o in gc.get_objects() if type(o).__name__ == "Buffer"]
-result = "refused" if not any(any(each.map) for each in kept) else "found"`,
+result = "refused" if not any(any(each.map[:]) for each in kept) else "found"`,
   },
 ]

@@ -267,7 +267,7 @@ for line in open("/proc/self/maps"):
   with open("/proc/self/mem", "rb", 0) as file:
     try:
       file.seek(start)
-      found += len(re.findall(rb"(?:x-no[w]here|foun[d]-x)", file.read(end - start)))
+      found += len(re.findall(rb"(?:x-no[w]here|found[-]x)", file.read(end - start)))
     except OSError: pass
 result = found`
       expect((await call({ code: look }, { key: 'thief:step:1:' })).value).toBe(0)
