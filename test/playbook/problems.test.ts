@@ -306,6 +306,12 @@ describe('tools', () => {
     ['twice', inStep('tool: http\n  type: http\n  url: x'), ['error 7:3 workflow[0].type | another name for "tool"']],
     ['without kind', inStep('tool: {code: x}'), ['error 6:9 workflow[0].tool | no "kind"']],
     ['http without url', inStep('tool: http'), ['error 6:9 workflow[0].tool | http needs "endpoint" (or "url")']],
+    ['a process for each call', inStep('tool: python\n  code: x\n  fresh: true'), []],
+    [
+      'fresh that is no flag',
+      inStep('tool: python\n  code: x\n  fresh: 2'),
+      ['error 8:10 workflow[0].fresh | "fresh" of python must be true or false or a template, not a number'],
+    ],
     ['python without code', inStep('tool: python'), ['error 6:9 workflow[0].tool | python needs "code"']],
     ['postgres without query', inStep('tool: {kind: postgres}'), ['error 6:16 workflow[0].tool.kind | postgres needs "query"']],
     ['playbook without path', inStep('tool: playbook'), ['error 6:9 workflow[0].tool | playbook needs "path"']],

@@ -136,6 +136,7 @@ describe('rendering of a python step', () => {
     expect(seen).toMatchObject({ vars: layers.vars, id: 5, execution_id: '1' })
     expect(seen).not.toHaveProperty('env')
     expect(render('python', { code: 'def main(id, other=1): return id' }).context).toEqual({ id: 5 })
+    expect(render('python', { code: 'x', fresh: '{{ vars.id == 5 }}' }).fresh).toBe(true)
   })
 
   it.each([
@@ -157,7 +158,7 @@ describe('rendering of a python step', () => {
 
 describe('definitions', () => {
   const accepted: [string, JsonObject][] = [
-    ['python', { code: 'x', args: '{{ vars.args }}', libs: {}, network: false, auth: {} }],
+    ['python', { code: 'x', args: '{{ vars.args }}', libs: {}, network: false, fresh: '{{ vars.f }}', auth: {} }],
     [
       'http',
       {
