@@ -3,6 +3,7 @@ import { linkSignals } from '../core/linked-signal.js'
 import { boundLog } from '../tools/bound-log.js'
 import { failed } from '../tools/outcome.js'
 import { runInTime } from '../tools/run-in-time.js'
+import { seriesOf } from '../tools/tool.js'
 import { toCompletion } from './completion.js'
 import { isConflict, type KeepLease } from './heartbeats.js'
 import { isRetryable, pause } from './retry-delay.js'
@@ -56,7 +57,8 @@ async function releaseSoon(calls: TaskCalls, task: WorkerTask): Promise<void> {
 
 async function perform({ run }: TaskRun, task: WorkerTask, signal: AbortSignal): Promise<Completion> {
   const log = boundLog()
-  const call = { signal, timeoutMs: task.timeout_ms, idempotencyKey: task.idempotency_key, log: log.add }
+  const { timeout_ms: timeoutMs, idempotency_key: idempotencyKey, execution_id: executionId } = task
+  const call = { signal, timeoutMs, idempotencyKey, series: seriesOf(executionId, task), log: log.add }
   try {
     const outcome = await runInTime((bounded) => run(task, bounded), call)
     return toCompletion(outcome, log.text())

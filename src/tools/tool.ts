@@ -31,10 +31,23 @@ export interface ToolEnvironment {
 export interface ToolCallContext {
   readonly signal: AbortSignal
   readonly timeoutMs: number
-  /** `<execution>:<step>:<visit>:<iteration>`: the same at every attempt. */
+  /** `<execution>:<step>:<visit>:<iteration>`, and of a list `:<tool>:<turn>`: the same at every attempt. */
   readonly idempotencyKey: string
+  /** Of an iteration: the step's visit, which it has in common with the others; null for a call that is none. */
+  readonly series: string | null
   /** Adds to the step's log; the last 64 KiB are kept. */
   log(text: string): void
+}
+
+/** Which calls are iterations of the same visit of a step. */
+export function seriesOf(executionId: string, { step, visit, iteration }: Visit): string | null {
+  return iteration === null ? null : `${executionId}:${step}:${visit}`
+}
+
+interface Visit {
+  readonly step: string
+  readonly visit: number
+  readonly iteration: number | null
 }
 
 export interface ToolError {

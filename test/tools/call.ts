@@ -21,6 +21,7 @@ export interface CallParts {
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
   readonly idempotencyKey?: string
+  readonly series?: string | null
 }
 
 export interface Caller {
@@ -43,6 +44,7 @@ export function createCaller(kind: string, environment: ToolEnvironment): Caller
       signal: parts.signal ?? new AbortController().signal,
       timeoutMs: parts.timeoutMs ?? 60_000,
       idempotencyKey: parts.idempotencyKey ?? '1:step:1:0',
+      series: parts.series === undefined ? '1:step:1' : parts.series,
       log: log.add,
     })
   }

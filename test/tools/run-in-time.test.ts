@@ -8,6 +8,7 @@ const call = (parts: Partial<ToolCallContext> = {}): ToolCallContext => ({
   signal: new AbortController().signal,
   timeoutMs: 60_000,
   idempotencyKey: '1:a:1:0',
+  series: '1:a:1',
   log: () => undefined,
   ...parts,
 })

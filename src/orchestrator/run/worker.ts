@@ -5,6 +5,7 @@ import { errorMessage, isTransientError } from '../../core/errors.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
 import { formatTaskId, parseTaskId } from '../../tasks/record.js'
 import { boundLog } from '../../tools/index.js'
+import { seriesOf } from '../../tools/tool.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { ClaimedTask, CompleteRequest } from '../orchestrator.js'
 import type { Attempts } from './attempts.js'
@@ -45,6 +46,7 @@ export function createEmbeddedWorker(deps: WorkerDependencies): EmbeddedWorker {
       signal: controller.signal,
       timeoutMs: task.timeoutMs,
       idempotencyKey: task.idempotencyKey,
+      series: seriesOf(task.executionId, task),
       log: (text) => log.add(text),
     })
     return {

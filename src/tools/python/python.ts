@@ -14,7 +14,7 @@ export function createPythonTool(environment: ToolEnvironment): RunningTool {
     run: async (input, call) => {
       const pool = await warm.pool(isTrue(input.network))
       if (typeof pool === 'string') return unavailable(pool, environment.pythonPath)
-      const end = await pool.run({ series: seriesOf(input, call), payload: payloadOf(input, call), signal: call.signal })
+      const end = await pool.run({ series: processOf(input, call), payload: payloadOf(input, call), signal: call.signal })
       if (end === null) return failed('TOOL_FAILED', 'stopped')
       if (end.log !== '' && end.exit !== 'lost') call.log(end.log)
       return outcomeOf(end, environment)
@@ -29,15 +29,9 @@ function isTrue(value: JsonValue | undefined): boolean {
   return value === true || (typeof value === 'string' && value.trim().toLowerCase() === 'true')
 }
 
-/**
- * What calls must have in common to follow one another in a process: they are iterations of one visit of a step, whose keys differ in what
- * stands behind the last colon, with the same code, libraries and network. Null for a call that is none, or asks for a process to itself.
- */
-function seriesOf(input: JsonObject, { idempotencyKey }: ToolCallContext): string | null {
-  const end = idempotencyKey.lastIndexOf(':')
-  const isIteration = end > 0 && end < idempotencyKey.length - 1
-  if (!isIteration || isTrue(input.fresh)) return null
-  return stringifyJson([idempotencyKey.slice(0, end), input.code ?? '', objectOf(input.libs), input.network ?? null])
+/** What calls must have in common to follow one another in a process; null for one that has a process to itself. */
+function processOf({ code, libs, network, fresh }: JsonObject, { series }: ToolCallContext): string | null {
+  return series === null || isTrue(fresh) ? null : stringifyJson([series, code ?? '', libs ?? {}, network ?? null])
 }
 
 function payloadOf(input: JsonObject, call: ToolCallContext): string {
