@@ -13,7 +13,7 @@ export interface AuditService {
 /** The side that writes: actions are gathered, and written together a moment later. */
 export interface AuditLog extends AuditService {
   /** Never waits for the database, so that the audit costs a write nothing. */
-  note(entry: NewAuditEntry): void
+  note(caller: Pick<NewAuditEntry, 'actor' | 'keyId'>, action: Omit<NewAuditEntry, 'actor' | 'keyId' | 'occurredAt'>): void
   /** Writes what was gathered. */
   flush(): Promise<void>
   /** Removes what AUDIT_DAYS no longer keeps. */
@@ -54,7 +54,8 @@ export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
     gathered.set(key, same === undefined ? entry : together(same, entry))
   }
 
-  function note(entry: NewAuditEntry): void {
+  const note: AuditLog['note'] = ({ actor, keyId }, action) => {
+    const entry = { ...action, actor, keyId, occurredAt: new Date() }
     number += 1
     keep(keyOf(entry, number), entry)
     flushWithin(isOfVariables(entry) ? GATHER_WRITES_MS : GATHER_MS)

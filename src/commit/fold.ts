@@ -15,7 +15,7 @@ import {
   tooLarge,
   VARIABLE_LIMITS,
   type VariableLimits,
-} from './validate.js'
+} from './record.js'
 
 /** What the fold needs of the locked execution. */
 export interface FoldExecution {

@@ -1,4 +1,4 @@
-import { whenAllLeave } from './abort.js'
+import { whenAllLeave } from './shared-calls.js'
 
 /** One question of a batch, and who waits for its result. */
 interface Waiting<Query, Value> {

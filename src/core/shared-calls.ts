@@ -1,5 +1,3 @@
-import { whenAllLeave } from './abort.js'
-
 /** `call` gets a signal that aborts when all who share it have left; who gives none stays. */
 export type SharedCalls = <T>(
   key: string,
@@ -50,5 +48,39 @@ export function createSharedCalls(): SharedCalls {
     const promise = begin(key, call, signals)
     waiting.set(key, { promise, signals })
     return promise
+  }
+}
+
+export interface Joined {
+  /** undefined: somebody stays whatever happens. */
+  readonly signal: AbortSignal | undefined
+  /** Forgets the sources. To be called when the work is over: they may live longer. */
+  release(): void
+}
+
+const nothing = (): void => undefined
+
+/** Of callers who share one piece of work: aborts when all of them have left. */
+export function whenAllLeave(callers: readonly (AbortSignal | undefined)[]): Joined {
+  const signals = new Set(callers)
+  const [only] = signals
+  if (signals.has(undefined) || signals.size <= 1) return { signal: signals.has(undefined) ? undefined : only, release: nothing }
+  const abort = new AbortController()
+  let staying = 0
+  const leave = (): void => {
+    staying -= 1
+    if (staying === 0) abort.abort()
+  }
+  for (const signal of signals) {
+    if (signal?.aborted !== false) continue
+    staying += 1
+    signal.addEventListener('abort', leave, { once: true })
+  }
+  if (staying === 0) abort.abort()
+  return {
+    signal: abort.signal,
+    release() {
+      for (const signal of signals) signal?.removeEventListener('abort', leave)
+    },
   }
 }

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isTransientError, isUndecided, type TransientError } from '../core/errors.js'
 import type { Database, Sql, SqlParameter, TextRow, Transaction } from './database.js'
 import { isSerialisationFailure, translateError } from './errors.js'
+import type { RunStatement, Session } from './packet.js'
 import { createPrismaClients, type PrismaClients } from './prisma.js'
-import type { RunStatement, Session } from './statement.js'
 
 const MAX_TRIES = 3
 

@@ -1,7 +1,23 @@
-import type pg from 'pg'
+import pg from 'pg'
 import type { SqlParameter } from './database.js'
-import { type Column, columnsOf, readRow, toWire } from './rows.js'
-import type { Answer, RowForm, RunStatement } from './statement.js'
+
+/** What a driver answers to a statement. */
+export interface Answer {
+  readonly rows: unknown[]
+  readonly columns: readonly Column[]
+  readonly count: number
+}
+
+/**
+ * `records`, without it: parsed, by name. `texts`: each row is an array of its columns, in PostgreSQL's own text. `prisma`: the same, for a statement
+ * of Prisma's client.
+ */
+export type RowForm = 'records' | 'texts' | 'prisma'
+
+export type RunStatement = (text: string, parameters: readonly SqlParameter[], form?: RowForm) => Promise<Answer>
+
+/** Runs the work on one connection. */
+export type Session = <T>(work: (statement: RunStatement) => Promise<T>) => Promise<T>
 
 /** One statement on its way. */
 interface Sent {
@@ -111,4 +127,48 @@ function toText(parameter: SqlParameter): string | null {
 /** PostgreSQL's notation of arrays. */
 function arrayText(items: readonly string[]): string {
   return `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join()}}`
+}
+
+const INT8 = 20
+const INT8_ARRAY = 1016
+
+/** A BIGINT is a bigint always; the driver's own parsers give text. */
+const OURS: Readonly<Record<number, (text: string) => unknown>> = {
+  [INT8]: BigInt,
+  [INT8_ARRAY]: (text) =>
+    text === '{}'
+      ? []
+      : text
+          .slice(1, -1)
+          .split(',')
+          .map((item) => (item === 'NULL' ? null : BigInt(item))),
+}
+
+export interface Column {
+  readonly name: string
+  /** The type's number in PostgreSQL. */
+  readonly type: number
+  readonly parse: (text: string) => unknown
+}
+
+/** Columns as PostgreSQL describes them. */
+export function columnsOf(fields: readonly { readonly name: string; readonly dataTypeID: number }[]): Column[] {
+  return fields.map(({ name, dataTypeID: type }) => ({ name, type, parse: OURS[type] ?? pg.types.getTypeParser(type, 'text') }))
+}
+
+/** One row, by name, from the texts that PostgreSQL sent. */
+export function readRow(columns: readonly Column[], texts: readonly (string | null)[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {}
+  for (const [index, { name, parse }] of columns.entries()) {
+    const text = texts[index] ?? null
+    row[name] = text === null ? null : parse(text)
+  }
+  return row
+}
+
+/** How parameters travel: as text, which the casts in the SQL give its type. */
+export function toWire(parameter: SqlParameter): string | number | boolean | null | string[] {
+  if (typeof parameter === 'bigint') return String(parameter)
+  if (parameter instanceof Date) return parameter.toISOString()
+  return typeof parameter === 'object' && parameter !== null ? [...parameter] : parameter
 }

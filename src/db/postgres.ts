@@ -1,13 +1,12 @@
 import { LRUCache } from 'lru-cache'
 import pg from 'pg'
+import { UndecidedCommit } from '../core/errors.js'
 import { assembleDatabase, type OnTrouble } from './assemble.js'
 import { cancelStatement } from './cancel.js'
 import type { Database } from './database.js'
 import { callerLeft, isUnreachable } from './errors.js'
 import { createLiveness, type Liveness, silence } from './liveness.js'
-import { statementsOn } from './packet.js'
-import type { RowForm, RunStatement, Session } from './statement.js'
-import { inTransaction, undecidedWithoutAnswer } from './transaction.js'
+import { type RowForm, type RunStatement, type Session, statementsOn } from './packet.js'
 
 /** Prisma's client has others for every length of a list: they must not take the names of ours. */
 const MAX_NAMED_STATEMENTS = { ours: 500, prisma: 200 }
@@ -210,4 +209,27 @@ function createStatementNames(prefix: string, limit: number): (text: string) => 
     seen.delete(text)
     return name
   }
+}
+
+/** BEGIN travels with the first statements of the work, COMMIT with the last that were sent. Whoever calls rolls back what fails. */
+export async function inTransaction<T>(run: RunStatement, work: (statement: RunStatement) => Promise<T>): Promise<T> {
+  let refusal: unknown = null
+  run('BEGIN', []).catch((error: unknown) => {
+    refusal = error
+  })
+  const answer = await work((text, parameters, form) =>
+    // Outside of a transaction it would stand at once.
+    refusal === null ? run(text, parameters, form) : Promise.reject(refusal),
+  )
+  try {
+    await run('COMMIT', [])
+  } catch (error) {
+    throw undecidedWithoutAnswer(error)
+  }
+  return answer
+}
+
+/** What was sent and got no answer may have happened. */
+export function undecidedWithoutAnswer(error: unknown): unknown {
+  return isUnreachable(error) ? new UndecidedCommit(error) : error
 }

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { PrismaOperation, SqlParameter, TextRow } from './database.js'
 import type { PrismaClient } from './generated/client.js'
-import type { RunStatement } from './statement.js'
+import type { RunStatement } from './packet.js'
 
 /** Prisma's client over statements of ours, and not over connections of its own: limits, errors and cancellation are the same as for any SQL. */
 export interface PrismaClients {

@@ -1,4 +1,3 @@
-import './scalars.js'
 import './types/audit.js'
 import './types/execution.js'
 import './types/execution-runs.js'
@@ -14,8 +13,7 @@ import './types/template.js'
 import './types/variable.js'
 import './types/variable-watch.js'
 import './types/variable-writes.js'
-import { builder } from './builder.js'
-import { withExactNumbers } from './scalars.js'
+import { builder, withExactNumbers } from './builder.js'
 
 /** The schema that schema.graphql prints. */
 export const schema = withExactNumbers(builder.toSchema({ sortSchema: false }))

@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events'
-import { GraphQLError } from 'graphql'
-import type { GraphQLParams } from 'graphql-yoga'
+import { type ExecutionResult, GraphQLError, getOperationAST } from 'graphql'
+import type { GraphQLParams, YogaServerInstance } from 'graphql-yoga'
 import { LRUCache } from 'lru-cache'
 import type { Session } from '../access/session.js'
 import { TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import { parseJsonBody, readBodyText } from '../core/json-body.js'
 import type { Services } from '../orchestrator/services.js'
-import type { WatchPosition } from './result-stream.js'
+import type { ResultMessage, WatchPosition } from './result-stream.js'
 
 /** What the transports give along with an operation. */
 export interface CallerContext {
@@ -168,4 +168,22 @@ function matching(range: string): MediaType[] {
   if (range === 'application/*') return [JSON_TYPE, GRAPHQL_TYPE]
   if (range === 'text/*') return [EVENTS_TYPE]
   return [JSON_TYPE, GRAPHQL_TYPE, EVENTS_TYPE].filter((type): type is MediaType => type === range)
+}
+
+/** The GraphQL server: its plugins see every operation, whatever the transport. */
+export type GraphQLServer = YogaServerInstance<Record<string, unknown>, Record<string, unknown>>
+
+/** Of a query or mutation a result, of a subscription its messages; `errors` alone: nothing ran. */
+export type Performed = ExecutionResult | AsyncIterable<ResultMessage>
+
+/** Parses, validates and runs one operation in Yoga's envelope, as its own HTTP handler does. */
+export async function perform(yoga: GraphQLServer, caller: CallerContext, params: GraphQLParams): Promise<Performed> {
+  const { schema, parse, validate, contextFactory, execute, subscribe } = yoga.getEnveloped({ ...caller, params })
+  const { variables: variableValues, operationName } = params
+  const document = parse(params.query)
+  const errors = validate(schema, document)
+  if (errors.length > 0) return { errors }
+  const args = { schema, document, contextValue: await contextFactory(), variableValues, operationName }
+  const isSubscription = getOperationAST(document, operationName)?.operation === 'subscription'
+  return isSubscription ? subscribe(args) : execute(args)
 }

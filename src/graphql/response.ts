@@ -1,8 +1,8 @@
 import type { ExecutionResult } from 'graphql'
 import { eventStream } from '../core/event-stream.js'
 import { ClientError } from './errors.js'
+import { stringifyResult } from './printer.js'
 import { EVENTS_TYPE, JSON_TYPE, type MediaType } from './request.js'
-import { stringifyResult } from './result.js'
 import { messageOf, ResultMessage } from './result-stream.js'
 
 const PING_MS = 12_000

@@ -4,7 +4,7 @@ import type { StreamEvent } from '../core/event-stream.js'
 import type { MessageStream, Positioned } from '../variables/watch/watch-group.js'
 import type { ClientError, ToClientError } from './errors.js'
 import { LIMITS } from './limits.js'
-import { stringifyResult } from './result.js'
+import { stringifyResult } from './printer.js'
 
 const EVENT_HEAD = 'event: next\ndata: '
 

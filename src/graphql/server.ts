@@ -4,12 +4,12 @@ import { createYoga } from 'graphql-yoga'
 import { type ToClientError, useClientErrors } from './errors.js'
 import { schema } from './index.js'
 import { LIMITS } from './limits.js'
-import type { GraphQLServer } from './perform.js'
 import { useDocuments } from './plugins/documents.js'
 import { useExactJson } from './plugins/exact-json.js'
 import { usePlainSelections } from './plugins/plain-selections.js'
 import { useSingleConnection } from './plugins/single-connection.js'
 import { useWatchGroups } from './plugins/watch-groups.js'
+import type { GraphQLServer } from './request.js'
 
 /** The paths of GraphQL; the second is where clients of graphql-sse's single connection mode look by default. */
 const ENDPOINT = '/graphql{/stream}?'

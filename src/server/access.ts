@@ -1,5 +1,4 @@
 import type { Logger } from 'pino'
-import type { RecordAction } from '../access/session.js'
 import { createSessions, type Sessions } from '../access/sessions.js'
 import type { Verifier } from '../access/verifier.js'
 import { apiKeyVerifier } from '../access/verifiers/api-key.js'
@@ -38,9 +37,8 @@ export async function openAccess(config: Config, { db, services: given, logger, 
   const isConfigured = hasCredential(config)
   const keys = createKeysService({ db, isConfigured, beforeAction: audit.flush, onChanged: () => sessions.refresh() })
   const services: Services = { ...given, keys, audit }
-  const note: RecordAction = ({ actor, keyId }, action) => audit.note({ ...action, actor, keyId, occurredAt: new Date() })
   const sessions = createSessions({
-    ...{ services, note, logger, rateLimit: config.rateLimit },
+    ...{ services, note: audit.note, logger, rateLimit: config.rateLimit },
     verifiers: verifiersOf(config, db),
     taskTokens: taskTokenVerifier(db),
     isClosed: async () => isConfigured || (await hasUnrevokedKey(db)),

@@ -20,10 +20,10 @@ const LOCAL_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
 export function createOriginCheck({ sessions, allowInsecure, host, corsOrigins }: OriginCheckSettings): OriginCheck {
   // Playbooks run code. Without a credential only the address says who calls, and a name that an attacker's DNS points at
   // loopback must not pass for it.
-  const isLocalOnly = (): boolean => sessions.isOpen && (isLoopback(host) || !allowInsecure)
+  const isLocal = isLoopback(host) || !allowInsecure
 
   function check({ headers, rawHeaders, socket }: IncomingMessage): void {
-    if (isLocalOnly() && (!LOCAL_HOST.test(headers.host ?? '') || isNamedTwice(rawHeaders))) {
+    if (sessions.isOpen && isLocal && (!LOCAL_HOST.test(headers.host ?? '') || isNamedTwice(rawHeaders))) {
       throw new TransientError(
         'FORBIDDEN',
         'The Host of a server without a credential is localhost, 127.0.0.1 or [::1]; or set ADMIN_KEY',

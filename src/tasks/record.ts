@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { JsonObject } from '../core/json.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { taskLocation } from '../sealing/location.js'
 
 export type TaskStatus = 'open' | 'waiting' | 'done' | 'withdrawn'
 
@@ -48,4 +51,27 @@ export function parseTaskId(text: string): TaskKey {
   const match = /^([1-9]\d{0,18})-(\d{1,9})-(\d{1,9})$/.exec(text)
   if (!match) throw new TransientError('NOT_FOUND', `task "${text.slice(0, 60)}" does not exist`)
   return { executionId: match[1] as string, run: Number(match[2]), attempt: Number(match[3]) }
+}
+
+const TOKEN = /^tt_(\d{1,19}-\d{1,9}-\d{1,9})_[0-9a-f-]{36}$/
+
+/** A new token for a delivery of a task: its fence, and a Bearer credential that names its task. */
+export function mintTaskToken(key: TaskKey): string {
+  return `tt_${formatTaskId(key)}_${randomUUID()}`
+}
+
+/** The task that a text of this form names, or null. */
+export function taskOfToken(text: string): TaskKey | null {
+  const id = TOKEN.exec(text)?.[1]
+  if (id === undefined) return null
+  try {
+    return parseTaskId(id)
+  } catch {
+    return null
+  }
+}
+
+/** What a task was given, also where it is kept encrypted. @throws TransientError INTERNAL when its key is lost */
+export function inputOf({ executionId, run, attempt, input, sealed }: TaskRecord, keyRing: KeyRing): JsonObject | null {
+  return sealed === null ? input : (keyRing.open(sealed, taskLocation(executionId, run, attempt)) as JsonObject)
 }

@@ -1,4 +1,4 @@
-import { storableValue } from '../commit/validate.js'
+import { storableValue } from '../commit/record.js'
 import { TransientError } from '../core/errors.js'
 import type { JsonFilter, StringFilter, VariableFilter } from '../core/filter.js'
 import { checkListed, MAX_LISTED } from '../core/filter.js'

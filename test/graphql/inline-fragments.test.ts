@@ -2,7 +2,7 @@ import { buildSchema, execute, parse, print, validate } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { inlineFragments } from '../../src/graphql/inline-fragments.js'
 import { createTextPlanner } from '../../src/graphql/plugins/plain-selections.js'
-import { stringifyResult } from '../../src/graphql/result.js'
+import { stringifyResult } from '../../src/graphql/printer.js'
 import { createRandom } from '../support/random.js'
 
 const schema = buildSchema(`

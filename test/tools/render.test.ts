@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../src/core/json.js'
 import { createContext, renderTree, toPlainContext } from '../../src/template/index.js'
 import { definitionOf, TOOLS } from '../../src/tools/index.js'
 import { positionIn, statementFromJson, statementText } from '../../src/tools/postgres/statement.js'
-import { namesSeen } from '../../src/tools/python/sees-context.js'
+import { namesSeen } from '../../src/tools/python/python-tool.js'
 import type { Renderer } from '../../src/tools/tool.js'
 
 const layers = {

@@ -2,8 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { createPrincipal, TASK_RIGHTS } from '../../core/principal.js'
 import type { Database } from '../../db/database.js'
 import { type HeldTask, listHeldTasks } from '../../tasks/held-store.js'
-import { formatTaskId, type TaskKey } from '../../tasks/record.js'
-import { taskOfToken } from '../../tasks/token.js'
+import { formatTaskId, type TaskKey, taskOfToken } from '../../tasks/record.js'
 import type { Verified, Verifier } from '../verifier.js'
 
 /** What a claimed task's `token` may be used for besides its heartbeats: the variables of its execution. */

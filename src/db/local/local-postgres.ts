@@ -1,11 +1,10 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorMessage, TransientError } from '../../core/errors.js'
 import { findLockHolders } from '../process-lock.js'
 import { addressOf, chooseAddress, leave } from './address.js'
 import { findBinaries } from './binaries.js'
 import { type Cluster, cancelSteps, createDatabases, openCluster, productUrl, stepsUrl } from './cluster.js'
-import { watchDisk } from './disk.js'
 import { endPostmaster, findPostmaster, type LocalParts, type Postmaster, startPostmaster } from './postmaster.js'
 
 /** A PostgreSQL that this process started in its data folder, and that ends with it. */
@@ -153,4 +152,39 @@ async function startAgain(parts: LocalParts, { isClosing, isFull }: Circumstance
       await sleep(RESTART_PAUSE_MS)
     }
   }
+}
+
+/** Without room PostgreSQL could not write its log, and would stop: some segments of it, and what is written between two looks. */
+const RESERVE_BYTES = 128 * 1024 ** 2
+const DISK_LOOK_MS = 250
+
+/** `full`: so little room is left that nothing may be written; `gone`: the folder is not there any more. */
+export type DiskState = 'well' | 'full' | 'gone'
+
+/** Looks at the disk of a folder four times a second, as long as this process runs. */
+export interface DiskWatch {
+  state(): DiskState
+  stop(): void
+}
+
+export interface DiskWatchOptions {
+  readonly folder: string
+  readonly onChange: (state: DiskState) => void
+}
+
+export function watchDisk({ folder, onChange }: DiskWatchOptions): DiskWatch {
+  let state: DiskState = 'well'
+  const look = async () => {
+    const found = await statfs(folder).then(
+      ({ bavail, bsize }): DiskState => (bavail * bsize < RESERVE_BYTES ? 'full' : 'well'),
+      (): DiskState => 'gone',
+    )
+    if (found === state) return
+    state = found
+    onChange(found)
+  }
+  const timer = setInterval(look, DISK_LOOK_MS)
+  timer.unref()
+  void look()
+  return { state: () => state, stop: () => clearInterval(timer) }
 }

@@ -9,11 +9,10 @@ import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData
 import { checkOutcome, checkResult, errorOf, failedBy, isSensitiveEnd } from './outcome.js'
 import { planRetry } from './retry.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
-import { givesSecret } from './taken.js'
 import { endTurn } from './tool-list.js'
 import { turnOf } from './tool-turn.js'
 import type { Command, DecideRequest, Decision, Limits, Outcome, Snapshot } from './types.js'
-import { asStepFault, evaluateVars, mergeWrites, stateWrite } from './vars.js'
+import { asStepFault, evaluateVars, givesSecret, mergeWrites, stateWrite } from './vars.js'
 
 /** Of what an event lists, so that it stays small. */
 const MAX_SHOWN = 100

@@ -1,4 +1,4 @@
-import { storableNumber } from '../../commit/validate.js'
+import { storableNumber } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonNumber, isJsonObject, type JsonValue, numberText } from '../../core/json.js'
 import { isStorableText } from '../../core/text.js'

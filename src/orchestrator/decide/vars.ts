@@ -1,11 +1,18 @@
-import type { VariableWrite } from '../../commit/record.js'
-import { storableValue, tooLarge, VARIABLE_LIMITS } from '../../commit/validate.js'
+import { storableValue, tooLarge, VARIABLE_LIMITS, type VariableWrite } from '../../commit/record.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue, jsonSize } from '../../core/json.js'
 import { storableText } from '../../core/text.js'
 import type { VarEntry } from '../../playbook/model.js'
 import { type Sensitive, type SensitiveFault, withSensitive } from '../../sealing/sensitive.js'
-import { type Budget, createContext, referencesOf, renderTree } from '../../template/index.js'
+import {
+  type Budget,
+  type ContextLayers,
+  createContext,
+  referencesOf,
+  renderTree,
+  StepValue,
+  sensitiveReads,
+} from '../../template/index.js'
 import { type Envelope, iterationVars, layersOf, OUTCOME_NAMES } from './context.js'
 import { isStepFault, type TrackedResult, trackSensitive } from './sensitive.js'
 import type { Snapshot } from './types.js'
@@ -154,4 +161,25 @@ export function stateWrite({ step: { name } }: Snapshot, suffix: string, kept: T
 export function asStepFault(error: unknown): TransientError {
   if (isStepFault(error)) return error
   throw error
+}
+
+/** Whether a sensitive variable is taken from what the attempt gave: then that is sensitive, too. */
+export function givesSecret(snapshot: Snapshot): boolean {
+  const { step, run, sensitive = null, execution } = snapshot
+  if (sensitive === null && execution.sensitive.length === 0) return false
+  const secrets = sensitiveVariables(snapshot)
+  const ofTools = (step.tools ?? []).flatMap(({ vars, rules }) => [...vars, ...rules.flatMap((rule) => rule.vars)])
+  const entries = [...(run.iteration === null ? step.vars.after : (step.loop?.taskVars ?? [])), ...ofTools]
+  const layers = outcomeLayers(step.name)
+  return entries.some(({ name, value }) => secrets.has(name) && sensitiveReads(value, layers).length > 0)
+}
+
+/** A context in which the outcome, and nothing else, is sensitive. */
+function outcomeLayers(step: string): ContextLayers {
+  const none: ReadonlySet<string> = new Set()
+  return {
+    locals: Object.fromEntries(OUTCOME_NAMES.map((name) => [name, null])),
+    steps: { [step]: new StepValue(null, {}) },
+    sensitive: { locals: new Set(OUTCOME_NAMES), vars: none, steps: new Set([step]), workload: none, builtins: none },
+  }
 }

@@ -7,9 +7,8 @@ import type { JsonValue } from '../../core/json.js'
 import { storableText } from '../../core/text.js'
 import type { Database } from '../../db/database.js'
 import { isMissingKey, type KeyRing, NO_KEYS } from '../../sealing/key-ring.js'
-import { formatTaskId, parseTaskId, type TaskKey, type TaskRecord } from '../../tasks/record.js'
+import { formatTaskId, inputOf, mintTaskToken, parseTaskId, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { extendLease, findTask, forgetEnsured, noteFault, releaseLease } from '../../tasks/store.js'
-import { mintTaskToken } from '../../tasks/token.js'
 import { type AdvanceRequest, advanceWork } from '../advance/advance.js'
 import { decide } from '../decide/decide.js'
 import { giveUp, isGivenUp } from '../decide/give-up.js'
@@ -21,7 +20,6 @@ import type { ChainLimits, OrchestratorDependencies } from '../dependencies.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from '../orchestrator.js'
 import type { ExecutionLookup } from './lookup.js'
 import { createMissingKeys, requireKeys } from './missing-keys.js'
-import { inputOf } from './sealed-task.js'
 
 export interface AttemptsDependencies extends OrchestratorDependencies {
   readonly commit: CommitQueue

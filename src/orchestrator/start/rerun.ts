@@ -1,5 +1,5 @@
 import type { VariableWrite } from '../../commit/record.js'
-import { VARIABLE_LIMITS } from '../../commit/validate.js'
+import { VARIABLE_LIMITS } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
 import { checkListed } from '../../core/filter.js'
 import type { JsonObject } from '../../core/json.js'

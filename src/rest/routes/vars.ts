@@ -1,6 +1,6 @@
 import type { Context, Hono } from 'hono'
 import type { VariableRecord, VariableWrite } from '../../commit/record.js'
-import { checkSourceStep } from '../../commit/validate.js'
+import { checkSourceStep } from '../../commit/record.js'
 import type { VariableListResponse, VariableValueResponse } from '../../contract/variables.js'
 import {
   type DeleteVariableResponse,

@@ -2,7 +2,6 @@ import { isJsonObject, type JsonObject, type JsonValue, parseJson, stringifyJson
 import { failed } from '../outcome.js'
 import type { RunningTool, ToolCallContext, ToolEnvironment, ToolOutcome } from '../tool.js'
 import type { CallEnd } from './fork-server.js'
-import { unwrapResult } from './unwrap.js'
 import { createWarmPython } from './warm.js'
 
 const FOREIGN_RESULT = 'the code wrote into the channel of its result'
@@ -94,4 +93,24 @@ function parseAnswer(text: string): ToolOutcome {
 function exitText(exit: number): string {
   if (exit >= 0) return `exit status ${exit}`
   return exit === -9 ? 'killed, perhaps for want of memory' : `signal ${-exit}`
+}
+
+/**
+ * What `main` returned, as an outcome: an object with `status: "error"` and a `data` or `error` key fails the step,
+ * `error` becoming its message; with `status` and `data` otherwise `data` is taken; anything else is the value as it is.
+ */
+function unwrapResult(value: JsonValue): ToolOutcome {
+  if (!isJsonObject(value) || !Object.hasOwn(value, 'status')) return { status: 'success', data: value }
+  const hasData = Object.hasOwn(value, 'data')
+  const data = value.data ?? null
+  if (value.status === 'error' && (hasData || Object.hasOwn(value, 'error'))) {
+    return failed('TOOL_FAILED', errorText(value.error ?? null), { data })
+  }
+  return { status: 'success', data: hasData ? data : value }
+}
+
+function errorText(error: JsonValue): string {
+  if (typeof error === 'string' && error !== '') return error
+  if (isJsonObject(error) && typeof error.message === 'string') return error.message
+  return error === null || error === '' ? 'the code returned status "error"' : stringifyJson(error)
 }

@@ -1,8 +1,7 @@
 // By hand: filters look into JSON, and the past of a variable is a DISTINCT ON over its changes (decision 24).
 
 import type { ChangeRecord, VariableRecord } from '../../commit/record.js'
-import { toVariable, VARIABLE_COLUMNS, type VariableRow } from '../../commit/record.js'
-import { checkCounter } from '../../commit/validate.js'
+import { checkCounter, toVariable, VARIABLE_COLUMNS, type VariableRow } from '../../commit/record.js'
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, textPart } from '../../core/cursor.js'
 import { TransientError } from '../../core/errors.js'
 import type { VariableFilter } from '../../core/filter.js'

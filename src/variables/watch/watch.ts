@@ -1,5 +1,5 @@
 import type { ChangeRecord } from '../../commit/record.js'
-import { checkCounter } from '../../commit/validate.js'
+import { checkCounter } from '../../commit/record.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import { checkListed } from '../../core/filter.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
