@@ -53,6 +53,11 @@ const FEATURES: Readonly<Record<string, string>> = {
   container: 'use python or http',
   shell: 'use python',
   nats: 'use http or python',
+  agent: 'use http or python',
+  mcp: 'use http',
+  rhai: 'use python',
+  task_sequence: 'write the tools as a list under "tool"',
+  subscription: 'start executions over the API',
   artifact: 'keep the value with "vars", or store it with http or postgres',
   event_log: "every step's end is an event already",
 }

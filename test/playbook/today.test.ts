@@ -87,8 +87,64 @@ describe("NoETL's present form gives the same model as our own", () => {
   })
 
   it.each([
+    ['a key of an arc that means nothing', 'next: {arcs: [{step: b, label: x}]}', 'next: [b]'],
+    ['one target', 'set: {ctx.x: 1}\n  next: {step: b}', 'vars: {after: {x: 1}}\n  next: [{step: b}]'],
+    [
+      'options of a loop beside it',
+      'loop: {in: [1], iterator: x, mode: parallel, max_in_flight: 2}\n  tool: {kind: python, input: {}, code: y}',
+      'loop: {in: [1], iterator: x, mode: parallel, concurrency: 2}\n  tool: {kind: python, code: y}',
+    ],
+    [
+      'other names of parameters',
+      'tool: {kind: http, url: "http://x", json: {a: 1}, verify: false, input: {}}',
+      'tool: {kind: http, url: "http://x", payload: {a: 1}, verify_ssl: false}',
+    ],
+    [
+      'code that uses the network',
+      'tool: {kind: python, input: {}, code: "import requests"}',
+      'tool: {kind: python, code: "import requests", network: true}',
+    ],
+  ])('%s is read', (_, theirs, ours) => {
+    expect(plain(stepsOf(`- step: a\n  ${theirs}${END}`))).toBe(plain(stepsOf(`- step: a\n  ${ours}${END}`)))
+  })
+
+  it('a task of the workbook may name its tool itself', () => {
+    const { workbook } = modelOf(
+      workflow(
+        '- step: a\n  tool: {kind: workbook, task: t, input: {n: 1}}\n',
+        'workbook: [{name: t, kind: python, code: result = n}]\n',
+      ),
+    )
+    expect(plain(workbook)).toBe(
+      plain(
+        modelOf(
+          workflow(
+            '- step: a\n  tool: {kind: workbook, name: t, args: {n: 1}}\n',
+            'workbook: [{name: t, tool: {kind: python, code: result = n}}]\n',
+          ),
+        ).workbook,
+      ),
+    )
+  })
+
+  it.each([
     ['arcs and case', 'case: [{when: "{{ true }}", then: [b]}]', 'this step routes with arcs already'],
     ['set and vars', 'set: {ctx.x: 1}\n  vars: {y: 1}', 'this step sets variables with "set" already'],
+    [
+      'retry and a rule that retries',
+      `retry: {max_attempts: 3}\n  tool: {kind: python, code: x = 1, spec: {policy: {rules: [{when: "{{ output.status == 'error' }}", then: {do: retry}}]}}}`,
+      '"retry" stands beside a rule that retries',
+    ],
+    [
+      'a loop over a cursor',
+      'loop: {cursor: {kind: postgres, claim: "UPDATE x"}, iterator: row, spec: {mode: cursor}}\n  tool: {kind: noop}',
+      'a loop over a cursor',
+    ],
+    [
+      'a misspelt key of a rule',
+      'tool: {kind: noop, spec: {policy: {rules: [{else: {do: continue, attemps: 2}}]}}}',
+      'unknown key "attemps" in a rule: did you mean "attempts"?',
+    ],
     [
       'a rule without an outcome',
       'tool: {kind: python, code: x = 1, spec: {policy: {rules: [{when: "{{ true }}"}]}}}',

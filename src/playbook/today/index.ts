@@ -1,7 +1,20 @@
-import { isMap, isSeq, type Node, type YAMLMap } from 'yaml'
+import { isMap, isSeq, type Node, Pair, type YAMLMap } from 'yaml'
 import { keyText, type Source } from '../reader.js'
 import { reportCredentials, rewriteKeychain } from './credentials.js'
-import { addComments, commentsIn, itemsOf, mapOf, nodeOf, pairOf, reportAt, take, wordOf } from './nodes.js'
+import {
+  addComments,
+  commentsIn,
+  entriesOf,
+  itemsOf,
+  mapNode,
+  mapOf,
+  nodeOf,
+  pairOf,
+  reportAt,
+  take,
+  textNode,
+  wordOf,
+} from './nodes.js'
 import { outputsOf, rewriteStep } from './steps.js'
 import { rewriteTools } from './tools.js'
 
@@ -54,7 +67,16 @@ export function rewriteToday(root: YAMLMap, source: Source): boolean {
 /** The tools of the workbook's tasks. */
 function rewriteWorkbook(root: YAMLMap, source: Source): void {
   for (const [index, task] of itemsOf(nodeOf(root, 'workbook')).entries()) {
-    if (!isMap(task) || !isMap(nodeOf(task, 'tool'))) continue
+    if (!isMap(task)) continue
+    const kind = pairOf(task, 'kind')
+    if (kind && !pairOf(task, 'tool')) {
+      const others = entriesOf(task).filter(({ key }) => !['name', 'desc', 'assert'].includes(keyText(key) ?? ''))
+      const tool = mapNode([], kind.key.range)
+      tool.items.push(...others)
+      for (const { key } of others) take(task, keyText(key) ?? '')
+      task.items.push(new Pair(textNode('tool', kind.key.range), tool))
+    }
+    if (!isMap(nodeOf(task, 'tool'))) continue
     const nothing = { element: null, hasLoop: false, outputs: new Map(), isReadElsewhere: () => false }
     rewriteTools({ source, map: task, path: `workbook[${index}]`, name: '', ...nothing })
   }

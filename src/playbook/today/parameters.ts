@@ -12,6 +12,7 @@ import {
   mapOf,
   nodeOf,
   pairOf,
+  replace,
   reportAt,
   take,
   textNode,
@@ -22,7 +23,24 @@ import {
 export const WHOLE = /^\s*\{\{-?\s*(\w+)\s*-?\}\}\s*$/
 const TAKES_ARGS = ['python', 'playbook', 'workbook']
 /** What NoETL's tools say beside what they do. */
-const LEFT_OUT = ['output', 'output_select', 'task', 'return_step', 'description', 'result', 'cache']
+const LEFT_OUT = [
+  'output',
+  'output_select',
+  'task',
+  'return_step',
+  'description',
+  'desc',
+  'result',
+  'cache',
+  'wait',
+  'wait_for_completion',
+]
+/** Other names of parameters. */
+const CALLED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  http: { body: 'payload', json: 'payload', verify: 'verify_ssl', uri: 'url' },
+  postgres: { sql: 'query', statement: 'query' },
+  workbook: { task: 'name' },
+}
 
 interface ToolRequest {
   readonly tool: YAMLMap
@@ -38,6 +56,10 @@ export function rewriteTool(step: MappingAt, { tool, names, inputs }: ToolReques
   if (kind === null || featureAdvice(kind) !== null) {
     for (const at of [step.map, tool]) for (const name of ['input', 'args']) take(at, name)
     return
+  }
+  for (const [from, to] of Object.entries(CALLED[kind] ?? {})) {
+    const pair = pairOf(tool, from)
+    if (pair?.value && !pairOf(tool, to)) replace(pair, to, pair.value)
   }
   rewriteTimeout(step, { tool, kind })
   for (const name of LEFT_OUT) leaveOut(step, { tool, name })

@@ -1,4 +1,5 @@
 import { isMap, type Node, type YAMLMap } from 'yaml'
+import { reportForeign } from './foreign.js'
 import { type Names, renameFor, renameTree } from './names.js'
 import {
   addComments,
@@ -37,7 +38,12 @@ export interface RoutesRequest extends MappingAt {
 export function rewriteRoutes(request: RoutesRequest): void {
   const pair = pairOf(request.map, 'next')
   const next = mapOf(request.map, 'next')
-  if (!pair || !next || !(pairOf(next, 'arcs') || pairOf(next, 'spec'))) return
+  if (!pair || !next) return
+  if (pairOf(next, 'step') && !pairOf(next, 'arcs')) {
+    pair.value = listNode([next], next.range)
+    return
+  }
+  if (!(pairOf(next, 'arcs') || pairOf(next, 'spec'))) return
   const spec = mapOf(next, 'spec')
   const mode = (spec && wordOf(nodeOf(spec, 'mode'))) ?? 'exclusive'
   if (mode !== 'exclusive' && mode !== 'inclusive')
@@ -74,8 +80,7 @@ function isArc(arc: Node, request: RoutesRequest): boolean {
   }
   for (const { key } of arc.items) {
     const name = wordOf(key as Node)
-    if (name !== null && !ARC_KEYS.includes(name))
-      reportAt(request, `unknown key "${name.slice(0, 60)}" in an arc; accepted: ${ARC_KEYS.join(', ')}`, key as Node)
+    if (name !== null && !ARC_KEYS.includes(name)) reportForeign(request, { node: key as Node, known: ARC_KEYS, of: 'an arc' })
   }
   return true
 }

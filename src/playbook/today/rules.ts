@@ -1,5 +1,6 @@
 import { isMap, type Node, type Pair, type YAMLMap } from 'yaml'
 import { keyText } from '../reader.js'
+import { reportForeign } from './foreign.js'
 import {
   addComments,
   booleanNode,
@@ -33,12 +34,14 @@ export interface PlainRules {
 }
 
 /** Reads `spec.policy.rules` of a tool that stands alone; null where only rules can say them. */
-export function plainRules(policy: YAMLMap | null, hasLoop: boolean): PlainRules | null {
+export function plainRules(at: MappingAt, policy: YAMLMap | null, hasLoop: boolean): PlainRules | null {
   const read = { retry: null as YAMLMap | null, set: [] as Pair[], goesOn: false, failsLoop: false }
+  const outcomes: [YAMLMap, YAMLMap][] = []
   let isDecided = false
   for (const rule of rulesOf(policy)) {
     const outcome = isMap(rule) ? outcomeOf(rule) : null
     if (!isMap(rule) || !outcome) return null
+    outcomes.push([rule, outcome])
     const action = wordOf(nodeOf(outcome, 'do'))
     const set = setOf(outcome)
     const when = conditionText(rule)
@@ -52,9 +55,10 @@ export function plainRules(policy: YAMLMap | null, hasLoop: boolean): PlainRules
       isDecided = true
     } else if (action === 'continue' && when === '' && !(hasLoop && set.length > 0)) {
       read.set.push(...set)
-      return read
+      break
     } else return null
   }
+  for (const [rule, outcome] of outcomes) checkKeys(at, rule, outcome)
   return read
 }
 
@@ -105,11 +109,7 @@ export function listRules(at: MappingAt, policy: YAMLMap | null, context: RuleCo
 function ownRule(at: MappingAt, rule: YAMLMap, { divide, locals }: RuleContext): Node {
   const outcome = outcomeOf(rule)
   if (!outcome) return mapNode(whenEntry(rule), rule.range, rule)
-  for (const { key } of outcome.items) {
-    const name = wordOf(key as Node)
-    if (name !== null && !OUTCOME_KEYS.includes(name) && !(name === 'then' && pairOf(rule, 'else')))
-      reportAt(at, `"${name.slice(0, 60)}" of a rule means nothing here, and is left out`, key as Node, 'info')
-  }
+  checkKeys(at, rule, outcome)
   const set = setOf(outcome)
   const action = nodeOf(outcome, 'do') ?? (set.length > 0 ? textNode('continue', outcome.range) : null)
   const goesOn = ['continue', 'jump', 'break'].includes(wordOf(action) ?? '')
@@ -128,6 +128,14 @@ function ownRule(at: MappingAt, rule: YAMLMap, { divide, locals }: RuleContext):
     rule.range,
     rule,
   )
+}
+
+function checkKeys(at: MappingAt, rule: YAMLMap, outcome: YAMLMap): void {
+  for (const { key } of outcome.items) {
+    const name = wordOf(key as Node)
+    if (name !== null && !OUTCOME_KEYS.includes(name) && !(name === 'then' && pairOf(rule, 'else')))
+      reportForeign(at, { node: key as Node, known: OUTCOME_KEYS, of: 'a rule' })
+  }
 }
 
 function entriesNode(pairs: readonly Pair[], range: Node['range']): Node {

@@ -6,6 +6,7 @@ import {
   commentsIn,
   entriesOf,
   insertBeforeRoutes,
+  listNode,
   type MappingAt,
   mapOf,
   nodeOf,
@@ -49,7 +50,7 @@ export function rewriteStep(at: MappingAt, { outputs, isReadElsewhere, addStep, 
   if (input && pairOf(map, 'tool') === undefined && isMap(input.value) && input.value.items.length > 0)
     reportAt(at, '"input" of a step without a tool is read by nothing, and is left out', input.key, 'info')
   rewriteSpec(at)
-  if (loop) rewriteLoop(loop, tools.failsLoop)
+  if (loop) rewriteLoop(at, { loop, isStopped: tools.failsLoop })
   const own = set && isMap(set.value) ? entriesOf(set.value) : []
   const kind = loop ? 'loop' : (outputs.get(name) ?? null)
   const pairs = [...tools.set, ...own]
@@ -108,11 +109,30 @@ function rewriteSpec(step: MappingAt): void {
   step.map.items.splice(1, 0, new Pair<Node, Node>(key, when))
 }
 
-function rewriteLoop(loop: YAMLMap, isStopped: boolean): void {
+const CURSOR =
+  'a loop over a cursor, which takes rows as they come, is not here: fetch a page of them in a step before, loop over its result, and route back while there are more'
+
+interface LoopRequest {
+  readonly loop: YAMLMap
+  /** Whether a failure ends it. */
+  readonly isStopped: boolean
+}
+
+function rewriteLoop(step: MappingAt, { loop, isStopped }: LoopRequest): void {
+  const cursor = take(loop, 'cursor')
+  if (cursor) {
+    reportAt(step, CURSOR, cursor.key)
+    // In its place stands something, so that this is the one thing said.
+    take(loop, 'spec')
+    take(loop, 'mode')
+    if (!pairOf(loop, 'in')) loop.items.push(new Pair(textNode('in', cursor.key.range), listNode([], cursor.key.range)))
+    if (!pairOf(loop, 'iterator'))
+      loop.items.push(new Pair(textNode('iterator', cursor.key.range), textNode('row', cursor.key.range)))
+  }
   const spec = take(loop, 'spec')
   const options = spec && isMap(spec.value) ? spec.value : null
-  const mode = options ? nodeOf(options, 'mode') : null
-  const limit = options ? nodeOf(options, 'max_in_flight') : null
+  const mode = (options && nodeOf(options, 'mode')) ?? take(loop, 'mode')?.value ?? null
+  const limit = (options && nodeOf(options, 'max_in_flight')) ?? take(loop, 'max_in_flight')?.value ?? null
   if (mode) loop.items.push(new Pair(textNode('mode', mode.range), mode))
   const isParallel = mode !== null && wordOf(mode) !== 'sequential'
   if (limit && isParallel) loop.items.push(new Pair(textNode('concurrency', limit.range), limit))

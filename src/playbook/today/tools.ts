@@ -14,6 +14,7 @@ import {
   mapOf,
   nodeOf,
   pairOf,
+  reportAt,
   take,
   textNode,
   wordOf,
@@ -55,12 +56,14 @@ export function rewriteTools(step: StepAt): ToolsReading {
   const plain = items.length === 1 ? plainTool(step, only) : null
   if (plain) {
     pair.value = only
-    take(only, 'name')
+    if (wordOf(nodeOf(only, 'kind')) !== 'workbook' || pairOf(only, 'task')) take(only, 'name')
     const set = expanded(entriesOf(mapOf(only, 'set')))
     take(only, 'set')
     const kept = new Set(plain.set.map((entry) => entry.value as Node))
     const comments = commentsIn(takePolicy(only), kept)
-    if (plain.retry && !pairOf(step.map, 'retry')) {
+    const retry = pairOf(step.map, 'retry')
+    if (plain.retry && retry) reportAt(step, '"retry" stands beside a rule that retries: give one of them', retry.key)
+    if (plain.retry && !retry) {
       plain.retry.commentBefore = null
       const key = textNode('retry', plain.retry.range)
       addComments(key, comments)
@@ -77,7 +80,10 @@ export function rewriteTools(step: StepAt): ToolsReading {
 
 /** The mappings of a list, each with its name; of one tool, that. */
 function toolMaps(node: Node | null): YAMLMap[] {
-  if (isMap(node)) return [node]
+  if (isMap(node)) {
+    const [label] = entriesOf(node)
+    return [node.items.length === 1 && isMap(label?.value) ? label.value : node]
+  }
   return itemsOf(node).flatMap((item, index) => {
     if (!isMap(item)) return []
     const [label] = entriesOf(item)
@@ -93,8 +99,10 @@ function toolMaps(node: Node | null): YAMLMap[] {
 }
 
 /** What the rules of a tool that stands alone say, where it needs no list for them. */
-function plainTool({ hasLoop }: StepAt, tool: YAMLMap): PlainRules | null {
-  const rules = plainRules(policyOf(tool), hasLoop)
+function plainTool(step: StepAt, tool: YAMLMap): PlainRules | null {
+  const { hasLoop } = step
+  if (hasLoop && isNoop(tool)) return null
+  const rules = plainRules(step, policyOf(tool), hasLoop)
   if (!rules) return null
   const set = [...rules.set, ...expanded(entriesOf(mapOf(tool, 'set')))]
   const isLocal = set.some((pair) => /^(iter|step)\./.test(keyText(pair.key) ?? ''))
