@@ -142,8 +142,8 @@ describe("NoETL's present form gives the same model as our own", () => {
     ],
     [
       'a misspelt key of a rule',
-      'tool: {kind: noop, spec: {policy: {rules: [{else: {do: continue, attemps: 2}}]}}}',
-      'unknown key "attemps" in a rule: did you mean "attempts"?',
+      'tool: {kind: noop, spec: {policy: {rules: [{else: {do: continue, attempt: 2}}]}}}',
+      'unknown key "attempt" in a rule: did you mean "attempts"?',
     ],
     [
       'a rule without an outcome',

@@ -132,7 +132,7 @@ function targetOf(arc: YAMLMap, request: RoutesRequest): Node {
     : step
   if (!set) return target
   const between = request.nameBetween(wordOf(step) ?? '')
-  const own = varsOf(entriesOf(set), null, set)
+  const own = varsOf(entriesOf(set), { kind: null, at: set })
   const next = listNode([target], arc.range)
   const rename = renameFor({ ...request.names, before: request.name })
   for (const node of [own, next]) renameTree(node, rename)

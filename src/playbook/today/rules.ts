@@ -34,7 +34,8 @@ export interface PlainRules {
 }
 
 /** Reads `spec.policy.rules` of a tool that stands alone; null where only rules can say them. */
-export function plainRules(at: MappingAt, policy: YAMLMap | null, hasLoop: boolean): PlainRules | null {
+export function plainRules(at: MappingAt & { readonly hasLoop: boolean }, policy: YAMLMap | null): PlainRules | null {
+  const { hasLoop } = at
   const read = { retry: null as YAMLMap | null, set: [] as Pair[], goesOn: false, failsLoop: false }
   const outcomes: [YAMLMap, YAMLMap][] = []
   let isDecided = false

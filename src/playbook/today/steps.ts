@@ -54,7 +54,8 @@ export function rewriteStep(at: MappingAt, { outputs, isReadElsewhere, addStep, 
   const own = set && isMap(set.value) ? entriesOf(set.value) : []
   const kind = loop ? 'loop' : (outputs.get(name) ?? null)
   const pairs = [...tools.set, ...own]
-  if (pairs.length > 0) insertBeforeRoutes(map, new Pair(textNode('vars', map.range), varsOf(pairs, kind, set?.key ?? map)))
+  if (pairs.length > 0)
+    insertBeforeRoutes(map, new Pair(textNode('vars', map.range), varsOf(pairs, { kind, at: set?.key ?? map })))
   rewriteRoutes({ ...at, name, names: tools.names, goesOn: tools.goesOn, addStep, nameBetween: (to) => nameBetween(name, to) })
   const rename = renameFor(tools.names)
   for (const pair of entriesOf(map)) if (keyText(pair.key) !== 'tool') renameTree(pair.value, rename, keyText(pair.key) ?? '')

@@ -102,7 +102,7 @@ function toolMaps(node: Node | null): YAMLMap[] {
 function plainTool(step: StepAt, tool: YAMLMap): PlainRules | null {
   const { hasLoop } = step
   if (hasLoop && isNoop(tool)) return null
-  const rules = plainRules(step, policyOf(tool), hasLoop)
+  const rules = plainRules(step, policyOf(tool))
   if (!rules) return null
   const set = [...rules.set, ...expanded(entriesOf(mapOf(tool, 'set')))]
   const isLocal = set.some((pair) => /^(iter|step)\./.test(keyText(pair.key) ?? ''))
@@ -225,7 +225,7 @@ function wholeValue(value: Node | null, kind: OutputKind | null): Node {
 }
 
 /** What is set, as `vars` after the tool: `ctx.x`, `iter.x`, `step.x` and `x` are the variable x. */
-export function varsOf(set: readonly Pair[], kind: OutputKind | null, at: Node): YAMLMap {
+export function varsOf(set: readonly Pair[], { kind, at }: { readonly kind: OutputKind | null; readonly at: Node }): YAMLMap {
   const entries = expanded(set).map((pair): [string, Node] => {
     const key = keyText(pair.key) ?? ''
     const scope = SCOPES.find((name) => key.startsWith(`${name}.`))
