@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { within } from '../support/pace.js'
-import { FAILING, STEPWISE } from './playbooks.js'
+import { CHECKED, FAILING, STEPWISE } from './playbooks.js'
 import { createStage } from './stage.js'
 
-const stage = createStage([STEPWISE, FAILING])
+const stage = createStage([STEPWISE, FAILING, CHECKED])
 
 it('starts one with a form made from the workload, and follows it to its end', async () => {
   const page = await stage.open('/')
@@ -24,6 +24,32 @@ it('starts one with a form made from the workload, and follows it to its end', a
   const id = /executions\/(\d+)/.exec(page.url())?.[1] ?? ''
   const { execution } = await stage.server.query<{ execution: { workload: object } }>(`{ execution(id: "${id}") { workload } }`)
   expect(execution.workload).toEqual({ greeting: 'hello', times: 3, loud: true, list: ['x'] })
+})
+
+it('makes the form from the schema of the workload, and shows what is refused where it is wrong', async () => {
+  const page = await stage.open('/')
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByRole('combobox', { name: 'Playbook' }).click()
+  await page.getByRole('option', { name: 'console/checked' }).click()
+  const start = page.getByRole('dialog').getByRole('button', { name: 'Start' })
+  await page.getByText('Where the items come from').waitFor()
+  expect(await start.isDisabled()).toBe(true)
+  expect(await page.getByLabel('token').getAttribute('type')).toBe('password')
+  expect(await page.getByLabel('batch_size').inputValue()).toBe('100')
+  await page.getByLabel('api_url').fill('http://example.org')
+  await page.getByRole('combobox', { name: 'mode' }).click()
+  await page.getByRole('option', { name: 'safe' }).click()
+  await page.getByLabel('batch_size').fill('0')
+  await start.click()
+  await page.getByText('must match ^https://', { exact: true }).waitFor()
+  await page.getByText('must be at least 1', { exact: true }).waitFor()
+  await page.getByLabel('api_url').fill('https://example.org')
+  await page.getByLabel('batch_size').fill('7')
+  await start.click()
+  await page.waitForURL(/executions\/\d+/)
+  const id = /executions\/(\d+)/.exec(page.url())?.[1] ?? ''
+  const { execution } = await stage.server.query<{ execution: { workload: object } }>(`{ execution(id: "${id}") { workload } }`)
+  expect(execution.workload).toEqual({ api_url: 'https://example.org', mode: 'safe', batch_size: 7 })
 })
 
 it('the list is live; filters of status, playbook, time and variables hold together, and stand in the address', async () => {

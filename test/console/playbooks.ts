@@ -28,6 +28,22 @@ workflow:
 `,
 )
 
+/** What it takes is said by a schema. */
+export const CHECKED = written(
+  'checked',
+  `schema:
+  workload:
+    required: [api_url, mode]
+    properties:
+      api_url: {type: string, pattern: "^https://", description: Where the items come from}
+      mode: {type: string, enum: [fast, safe]}
+      batch_size: {type: integer, minimum: 1, default: 100}
+      token: {type: string, writeOnly: true}
+workflow:
+- step: start
+`,
+)
+
 export const FAILING = written(
   'failing',
   `workflow:

@@ -7,7 +7,7 @@ import { PlaybookInputsDocument, StartDocument } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
 import { useRead } from '../lib/use-read.js'
 import { usePlaybooks } from '../playbooks/use-playbooks.js'
-import { fieldsOf, problemOf, workloadOf } from './workload.js'
+import { fieldsOf, problemOf, refusedFields, workloadOf } from './workload.js'
 import { WorkloadForm } from './workload-form.js'
 
 interface Choice {
@@ -73,7 +73,8 @@ function Inputs({ path, version, latest }: Choice & { readonly latest: number | 
   const playbook = data?.playbook
   if (fault) return <FaultNote fault={fault} />
   if (!playbook) return <Loading what="its workload" />
-  const fields = fieldsOf(playbook.workload)
+  const fields = fieldsOf(playbook.workload, playbook.workloadSchema)
+  const misfits = refusedFields(refusal?.details['problems'])
   const isWrong = fields.some((field) => problemOf(field, texts[field.name] ?? field.text) !== null)
 
   const submit = async (event: FormEvent) => {
@@ -92,7 +93,12 @@ function Inputs({ path, version, latest }: Choice & { readonly latest: number | 
             {playbook.description}
           </Text>
         )}
-        <WorkloadForm fields={fields} texts={texts} onChange={(name, text) => setTexts({ ...texts, [name]: text })} />
+        <WorkloadForm
+          fields={fields}
+          texts={texts}
+          refused={misfits}
+          onChange={(name, text) => setTexts({ ...texts, [name]: text })}
+        />
         {refusal && <FaultNote fault={refusal} title="It was not started" />}
         <Group justify="flex-end">
           <Text size="xs" c="dimmed">
