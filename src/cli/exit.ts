@@ -32,6 +32,7 @@ export class ExitError extends Error {
 const CODES: Partial<Record<ErrorCode, number>> = {
   BAD_REQUEST: EXIT.usage,
   VALIDATION: EXIT.usage,
+  SCHEMA: EXIT.usage,
   NOT_FOUND: EXIT.notFound,
   CONFLICT: EXIT.conflict,
   EXECUTION_FINISHED: EXIT.conflict,
@@ -52,7 +53,9 @@ function problemLines(error: TransientError): string[] {
   if (!Array.isArray(problems)) return []
   return problems
     .filter(isJsonObject)
-    .map(({ line, column, severity, message }) => `  ${line}:${column}: ${severity}: ${message}`)
+    .map(({ line, column, severity, path, message }) =>
+      line === undefined ? `  ${path === '' ? '' : `${path}: `}${message}` : `  ${line}:${column}: ${severity}: ${message}`,
+    )
 }
 
 /** What stderr says about an error; '' where it was said already. */

@@ -8,7 +8,7 @@ import type { Sensitive } from '../sealing/sensitive.js'
 import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import type { NewTask } from '../tasks/store.js'
 import type { StepValue } from '../template/index.js'
-import { type FoldedChange, type FoldResult, foldChangeSet } from './fold.js'
+import { type FoldedChange, type FoldInput, type FoldResult, foldChangeSet } from './fold.js'
 import type { VariableRecord, WriteRequest } from './record.js'
 import type { EndedStep, IterationResult, IterationsInsert, RunChange, RunState } from './run.js'
 
@@ -229,7 +229,7 @@ export function record(draft: Draft, events: readonly EventDraft[]): number {
   return eventSeq + events.length
 }
 
-export interface Folding extends Pick<WriteRequest, 'writes' | 'actor'> {
+export interface Folding extends Pick<WriteRequest, 'writes' | 'actor'>, Pick<FoldInput, 'schema'> {
   readonly now: Date
   /** Names of variables that are sensitive from their first write on; the execution's if it does not say. */
   readonly sensitive?: readonly string[]
@@ -238,12 +238,13 @@ export interface Folding extends Pick<WriteRequest, 'writes' | 'actor'> {
 /**
  * Folds one change set into a draft: the one way in which variables change, whoever writes them. One that is refused leaves the draft as it was.
  * What must hold for every change set is a line in `CHECKS` of `fold.ts`.
- * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE
+ * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE, SCHEMA
  */
-export function foldInto(draft: Draft, { writes, actor, now, sensitive = draft.execution.sensitive }: Folding): FoldResult {
+export function foldInto(draft: Draft, folding: Folding): FoldResult {
+  const { writes, actor, now, sensitive = draft.execution.sensitive, schema = null } = folding
   const { execution, keyRing, present, tombstones, replaced, created } = draft
   const declared = sensitive.length === 0 ? NONE : new Set(sensitive)
-  const folded = foldChangeSet({ execution, present, tombstones, writes, actor, now, keyRing, declared })
+  const folded = foldChangeSet({ execution, present, tombstones, writes, actor, now, keyRing, declared, schema })
   const { revision, variableCount, variableBytes, changes, outcomes } = folded
   if (changes.length === 0) return folded
   for (const change of changes) {

@@ -1,12 +1,13 @@
-import { Big } from 'big.js'
 import { TransientError } from '../core/errors.js'
 import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '../core/json.js'
 import type { VariableType } from '../core/status.js'
+import type { PlaybookSchema } from '../playbook/model.js'
 import { type KeyRing, sealedSize } from '../sealing/key-ring.js'
 import { variableLocation } from '../sealing/location.js'
 import { MASK } from '../sealing/mask.js'
-import type { ChangeRecord, VariableRecord, VariableWrite, WriteOutcome } from './record.js'
 import {
+  addDecimals,
+  type ChangeRecord,
   checkCounter,
   checkSourceStep,
   checkVariableName,
@@ -15,7 +16,11 @@ import {
   tooLarge,
   VARIABLE_LIMITS,
   type VariableLimits,
+  type VariableRecord,
+  type VariableWrite,
+  type WriteOutcome,
 } from './record.js'
+import { checkSchemas } from './schemas.js'
 
 /** What the fold needs of the locked execution. */
 export interface FoldExecution {
@@ -39,6 +44,8 @@ export interface FoldInput {
   readonly keyRing: KeyRing
   /** Names that the execution's playbook declares sensitive. */
   readonly declared?: ReadonlySet<string>
+  /** What the execution's playbook says of its variables; null: nothing. */
+  readonly schema?: PlaybookSchema | null
 }
 
 /** A change with what its row in the change log holds besides. A deletion's version is the tombstone's. */
@@ -75,7 +82,7 @@ interface Target {
 
 /**
  * One change set over what is there: pure, so that the service and a step's transaction have one set of rules.
- * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE; then nothing of the change set may be written
+ * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE, SCHEMA; then nothing of the change set may be written
  */
 export function foldChangeSet(input: FoldInput): FoldResult {
   const { execution, present } = input
@@ -113,7 +120,7 @@ export function foldChangeSet(input: FoldInput): FoldResult {
 }
 
 /** What must hold after every change set that changes something: each throws what refuses all of it. A new one is a line here. */
-const CHECKS: readonly ((folded: FoldResult, input: FoldInput) => void)[] = [checkLimits]
+const CHECKS: readonly ((folded: FoldResult, input: FoldInput) => void)[] = [checkLimits, checkSchemas]
 
 function checkNames({ writes, present }: FoldInput): void {
   const seen = new Set<string>()
@@ -190,17 +197,6 @@ function sealTarget(
 /** UTF-8 length of the value as compact JSON, behind the mask, too. */
 function sizeOf({ value, sealed }: Pick<Target, 'value' | 'sealed'>): number {
   return sealed === null ? jsonSize(value) : sealedSize(sealed)
-}
-
-/** The exact sum, with the digits after the point that the longer one has, as PostgreSQL's numeric gives it. */
-export function addDecimals(left: string, right: string): string {
-  const scale = Math.max(fractionDigits(left), fractionDigits(right))
-  return new Big(left).plus(right).toFixed(scale)
-}
-
-function fractionDigits(text: string): number {
-  const point = text.indexOf('.')
-  return point < 0 ? 0 : text.length - point - 1
 }
 
 function isUnchanged(before: VariableRecord | null, target: Target | null): boolean {

@@ -36,7 +36,7 @@ export async function compileSchema(reading: SchemaReading): Promise<PlaybookSch
     const check = checks.vars.get(name)
     if (check) reportMisfit(literal, `the variable "${name}"`, check(value))
   }
-  return { block, isClosed: block['closed'] === true, ...checks }
+  return { block, names: reading.names, ...checks }
 }
 
 async function checksBelow(document: CompiledDocument, block: JsonObject, key: string): Promise<Map<string, SchemaCheck>> {

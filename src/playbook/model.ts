@@ -24,8 +24,8 @@ export interface Playbook {
 export interface PlaybookSchema {
   /** The `schema` block as it is written. */
   readonly block: JsonObject
-  /** No variable but those of `vars`, and what iterators keep of their own. */
-  readonly isClosed: boolean
+  /** Variables that there may be: where it is closed, those of `vars`, and what iterators keep of their own. null: all are allowed. */
+  readonly names: ReadonlySet<string> | null
   readonly workload: SchemaCheck | null
   readonly vars: ReadonlyMap<string, SchemaCheck>
   /** By the step's name. */

@@ -30,6 +30,8 @@ export interface SchemaReading {
   readonly at: Cursor
   /** The playbook's `workload`, whose literals are checked. */
   readonly workload: Cursor | null
+  /** As in `PlaybookSchema`. */
+  readonly names: ReadonlySet<string> | null
 }
 
 interface SchemaRequest {
@@ -65,8 +67,10 @@ export function readSchema({ field, workload, steps, readers }: SchemaRequest): 
     report(closed.value, `closed is true or false, not ${describeKind(closed.value)}`)
   const block = objectOf(at)
   const inputs = [...(workload ? fieldsOf(workload).keys() : []), ...workloadProperties(block)]
-  if (block['closed'] === true) checkClosed({ at, steps, readers, inputs, declared: variables.map(({ name }) => name) })
-  return { block, at, workload }
+  const declared = variables.map(({ name }) => name)
+  const names = block['closed'] === true ? new Set([...declared, ...iteratorVariables(steps)]) : null
+  if (names !== null) checkClosed({ at, steps, readers, inputs, declared, known: names })
+  return { block, at, workload, names }
 }
 
 function namedSchemas(field: Field | undefined): Field[] {
@@ -84,7 +88,7 @@ function workloadProperties({ workload }: JsonObject): string[] {
 const ITERATOR_SUFFIXES = ['total', 'count', 'index', 'item']
 
 /** Variables that exist without being declared. */
-export function iteratorVariables(steps: Playbook['steps']): string[] {
+function iteratorVariables(steps: Playbook['steps']): string[] {
   return steps.filter(({ loop }) => loop !== null).flatMap(({ name }) => ITERATOR_SUFFIXES.map((suffix) => `${name}_${suffix}`))
 }
 
@@ -95,11 +99,11 @@ interface Closed {
   /** Names of the workload. */
   readonly inputs: readonly string[]
   readonly declared: readonly string[]
+  readonly known: ReadonlySet<string>
 }
 
 /** Under `closed` every variable that is assigned or read is declared. */
-function checkClosed({ at, steps, readers, inputs, declared }: Closed): void {
-  const known = new Set([...declared, ...iteratorVariables(steps)])
+function checkClosed({ at, steps, readers, inputs, declared, known }: Closed): void {
   const undeclared = (cursor: Cursor, name: string) =>
     `the variable "${name.slice(0, 60)}" is not declared in schema.vars, which is closed${nearestName(cursor, name, declared)}`
   for (const field of at.source.assignments) {

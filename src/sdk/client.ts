@@ -1,5 +1,6 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import type { ExecutionId } from '../core/ids.js'
+import { type JsonObject, parseJson } from '../core/json.js'
 import {
   type ExecutionFieldsFragment,
   ListVariablesDocument,
@@ -12,7 +13,7 @@ import {
   type VariableFilter,
 } from './generated/graphql.js'
 import { execute, type Variables } from './graphql.js'
-import { type ClientOptions, createHttp } from './http.js'
+import { type ClientOptions, createHttp, responseError } from './http.js'
 import { createTaskCalls, type TaskCalls, type WorkerTask } from './tasks.js'
 import { type WatchControls, type WatchMessage, type WatchOptions, watchExecution, watchVariables } from './watch.js'
 
@@ -30,6 +31,9 @@ export interface TransientClient {
   /** The worker protocol; `createWorker` is the loop over it. */
   readonly tasks: TaskCalls
   registerPlaybook(source: string): Promise<PlaybookFieldsFragment>
+  /** What a playbook says of its values: its `schema` block, empty where it has none. By default of the latest version. @throws TransientError NOT_FOUND */
+  getSchema(path: string, version?: number): Promise<JsonObject>
+  /** @throws TransientError VALIDATION with `details.problems` where the workload does not fit the playbook's schema */
   startExecution(input: StartExecutionInput): Promise<ExecutionFieldsFragment>
   /** All variables as they were at one revision, over as many pages as it takes. */
   listVariables(executionId: ExecutionId, filter?: VariableFilter): Promise<VariableList>
@@ -73,6 +77,12 @@ export function createClient(options: ClientOptions): TransientClient {
     tasks: createTaskCalls(http),
     listVariables,
     registerPlaybook: async (source) => (await request(RegisterPlaybookDocument, { source })).registerPlaybook,
+    async getSchema(path, version) {
+      const query = version === undefined ? '' : `?version=${version}`
+      const response = await http.send({ method: 'GET', path: `/api/playbooks/${encodeURIComponent(path)}/schema${query}` })
+      if (response.status !== 200) throw responseError(response)
+      return parseJson(response.text) as JsonObject
+    },
     startExecution: async (input) => (await request(StartExecutionDocument, { input })).startExecution,
     watch: (executionId, watchOptions = {}) => watchVariables(http, executionId, watchOptions),
     watchExecution: (id, controls) => watchExecution(http, id, controls),

@@ -82,9 +82,9 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const metrics = createMetrics(db)
   const keyRing = createKeyRing(config.encryptionKeys)
   const feed = createExecutionFeed({ db, bus })
-  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed }))
-  const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql, feed })
   const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
+  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, model: catalog.model }))
+  const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql, feed })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
     ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing },

@@ -14,12 +14,14 @@ import { createSharedCalls } from '../core/shared-calls.js'
 import { isStorableText } from '../core/text.js'
 import type { Database } from '../db/database.js'
 import { createExecutionFeed, type ExecutionFeed } from '../executions/feed.js'
+import type { Playbook } from '../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { variableLocation } from '../sealing/location.js'
 import { variablePages } from './read/list-store.js'
 import { allVariables, findVariableAt, historyPage, searchPage, variableValues } from './read/page-store.js'
 import { createReadQueue } from './read/read-queue.js'
 import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest } from './requests.js'
+import { createSchemas, type SchemaOf } from './schemas.js'
 import { findVariable } from './store.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
 
@@ -70,6 +72,8 @@ export interface VariablesOptions {
   readonly maxWaiting?: number
   /** Wakes the watchers: one for all services of a process. */
   readonly feed?: ExecutionFeed
+  /** A version of a playbook: by its schema values are checked that are written to its executions. */
+  readonly model?: (path: string, version: number) => Promise<Pick<Playbook, 'schema'>>
 }
 
 /** Variables in one transaction, and in all that may wait before memory and callers' timeouts run out; small transactions cost more than they gain. */
@@ -77,8 +81,9 @@ const GROUPS = { isRemembering: true, maxSize: 200, maxTransactions: 3, minBesid
 
 /** The variables service over a database; the bus only carries hints. */
 export function createVariablesService(options: VariablesOptions): VariablesService {
-  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }), maxWaiting } = options
+  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }), maxWaiting, model } = options
   const countedRead = createReadQueue({ sql: db, clock })
+  const schemas = createSchemas(model)
   const commit = createCommitQueue({
     db,
     keyRing,
@@ -122,7 +127,8 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
     write: async (request) => {
       checkListed(request.writes, 'variables', VARIABLE_LIMITS.variableCount)
       for (const { name } of request.writes) checkStorableName(name)
-      return commit.push(changeSet({ ...request, executionId: parseExecutionId(request.executionId) }, clock))
+      const executionId = parseExecutionId(request.executionId)
+      return schemas.use((schemaOf) => commit.push(changeSet({ ...request, executionId }, { clock, schemaOf })))
     },
 
     async deleteAll(executionId, actor) {
@@ -136,13 +142,16 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
 }
 
 /** A change set as a work: a lone one of an execution that is remembered is one statement. */
-function changeSet({ executionId, writes, actor }: WriteRequest, clock: Clock): CommitRequest<WriteResult> {
+function changeSet(
+  { executionId, writes, actor }: WriteRequest,
+  { clock, schemaOf }: { readonly clock: Clock; readonly schemaOf: SchemaOf },
+): CommitRequest<WriteResult> {
   const isPlain = writes.every((write) => write.operation !== 'delete' && !(write.operation === 'set' && write.isSensitive))
   const isSetting = writes.some(({ operation }) => operation !== 'delete')
   return {
     executionId,
     needs: { written: writes.map(({ name }) => name), ...(isSetting ? { begins: 'unless there' } : {}) },
-    work: (draft) => write(draft, { writes, actor, now: clock.now() }),
+    work: (draft) => write(draft, { writes, actor, now: clock.now(), schema: schemaOf(draft.execution) }),
     size: Math.max(writes.length, 1),
     ...(isPlain ? { optimistic: { isDecided, withCounts } } : {}),
   }
@@ -159,7 +168,7 @@ function deletion(executionId: ExecutionId, { actor, clock }: { actor: string; c
   }
 }
 
-/** One change set with its event. @throws TransientError EXECUTION_FINISHED, VALIDATION, CONFLICT, TOO_LARGE */
+/** One change set with its event. @throws TransientError EXECUTION_FINISHED, VALIDATION, CONFLICT, TOO_LARGE, SCHEMA */
 function write(draft: Draft, folding: Folding): WriteResult {
   checkRunning(draft)
   const { revision, outcomes, changes } = foldInto(draft, folding)

@@ -154,6 +154,18 @@ describe('the command line', () => {
     expect((await run(['vars', 'history', execution])).out.trim().split('\n')).toHaveLength(3)
   })
 
+  it('shows a schema, and every way in which a workload does not fit it', async () => {
+    const block = '{"workload":{"properties":{"by":{"type":"integer","maximum":12345678901234567890}}},"closed":false}'
+    writeFileSync(file('checked.yaml'), `${COUNTER.replace('cli_counter', 'cli/checked')}schema: ${block}\n`)
+    expect((await run(['playbook', 'register', file('checked.yaml')])).code).toBe(0)
+    expect(await run(['playbook', 'schema', 'cli/checked'])).toMatchObject({ code: 0, out: `${block}\n` })
+    expect((await run(['playbook', 'schema', 'cli/checked', '--playbook-version', '2'])).code).toBe(3)
+    const refused = await run(['execution', 'start', 'cli/checked', '--workload', '{"by": "12345678901234567891"}'])
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('\n  /by: must be an integer') })
+    const large = await run(['execution', 'start', 'cli/checked', '--workload', '{"by": 12345678901234567891}'])
+    expect(large).toMatchObject({ code: 2, err: expect.stringContaining('\n  /by: must be at most 12345678901234567890') })
+  })
+
   it('ends with the code that says what went wrong', async () => {
     const execution = newId()
     expect((await run(['vars', 'get', execution, 'none'])).code).toBe(3)

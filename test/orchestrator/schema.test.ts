@@ -1,3 +1,4 @@
+// cspell:ignore countr
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -188,6 +189,135 @@ describeDatabase('schemas', (open) => {
         code: 'SCHEMA',
         message: 'step "all": the result does not fit its schema: /0 must be at least 2',
       })
+    })
+  })
+
+  describe('a variable', () => {
+    const LIMIT = `${'9'.repeat(299)}8`
+    const more = (closed = false) => `schema:
+  vars:
+    counter: {type: integer, minimum: 0, maximum: ${LIMIT}}
+    config: {$ref: "#/$defs/config"}
+    token: {type: object, properties: {hunter1: {pattern: "^a"}}}
+  closed: ${closed}
+  $defs: {config: {type: object, required: [endpoint]}}
+sensitive: [token]`
+    const counting = (vars: string, rest = '') =>
+      playbook('variables', `\n- step: start\n  vars: {counter: 1}\n  next: work\n- step: work\n  vars: ${vars}${rest}`, {
+        more: more(),
+      })
+
+    test('is checked when a step writes it: the step fails, and nothing of the block is written', async () => {
+      const retried = '\n  retry: {max_attempts: 3, initial_delay: 0}'
+      const { execution, vars, steps } = await engine.run(counting('{other: 1, counter: "{{ vars.counter - 5 }}"}', retried))
+      expect(execution.error).toMatchObject({ code: 'SCHEMA', step: 'work', attempt: 1 })
+      expect(execution.error?.message).toBe('variable "counter": its value does not fit its schema: must be at least 0')
+      expect(vars).toEqual({ counter: 1 })
+      expect(steps).toMatchObject([{ status: 'succeeded' }, { step: 'work', status: 'failed', attempts: 1 }])
+      const routed =
+        '\n  next: [{when: "{{ this.error.code == \'SCHEMA\' }}", then: [mend]}]\n- step: mend\n  vars: {mended: true}'
+      expect((await engine.run(counting('{config: {}}'.replace('{}', '"{{ {} }}"'), routed))).vars).toEqual({
+        counter: 1,
+        mended: true,
+      })
+    })
+
+    test('is checked in the task of an iterator, and before a tool', async () => {
+      const task = `{tool: ${python('return one', 'one')}, vars: {counter: "{{ vars.counter - one }}"}}`
+      const iterator = `\n- step: all\n  type: iterator\n  collection: [1, 2]\n  element: one\n  vars: {before: {counter: 1}}\n  task: ${task}`
+      const { execution, vars } = await engine.run(playbook('iterated', iterator, { more: more() }))
+      expect(execution.status).toBe('completed')
+      expect(vars).toMatchObject({ counter: 0, all_total: 2, all_count: 2 })
+      const before = `\n- step: all\n  tool: ${python('return 1')}\n  vars: {before: {counter: "{{ -1 }}"}}`
+      const failed = await engine.run(playbook('before', before, { more: more() }))
+      expect(failed.execution.error).toMatchObject({ code: 'SCHEMA' })
+      expect(failed.vars).toEqual({})
+    })
+
+    /** An execution that waits for a worker that never comes. */
+    async function waiting(isClosed = false): Promise<string> {
+      const workflow = `\n- step: start\n  vars: {counter: 1}\n  next: wait\n- step: wait\n  tool: ${python('return 1')}\n  pool: nobody`
+      const { id } = await engine.start(playbook('waiting', workflow, { more: more(isClosed) }))
+      await expect.poll(() => engine.variables.values(id)).toMatchObject({ counter: 1 })
+      return id
+    }
+
+    const set = (executionId: string, name: string, value: JsonValue, isSensitive?: boolean) =>
+      engine.variables.write({
+        executionId,
+        actor: 'api:test',
+        writes: [{ operation: 'set', name, value, type: 'user_defined', sourceStep: null, isSensitive }],
+      })
+    const increment = (executionId: string, by: string) =>
+      engine.variables.write({
+        executionId,
+        actor: 'api:test',
+        writes: [{ operation: 'increment', name: 'counter', by, sourceStep: null }],
+      })
+
+    test('is checked when it is written over the API, by all its digits, and by what an increment makes of it', async () => {
+      const id = await waiting()
+      const before = await engine.variables.all(id)
+      for (const value of [-1, 1.5, 'x', null, parseJson('9'.repeat(300))]) {
+        await expect(set(id, 'counter', value)).rejects.toMatchObject({
+          code: 'SCHEMA',
+          details: { variable: 'counter', path: '' },
+        })
+      }
+      await expect(increment(id, '-2')).rejects.toMatchObject({ code: 'SCHEMA', details: { keyword: 'minimum' } })
+      await expect(set(id, 'config', { endpoint_: 1 })).rejects.toMatchObject({
+        details: { variable: 'config', path: '', keyword: 'required' },
+        message: 'variable "config": its value does not fit its schema: lacks "endpoint"',
+      })
+      const both = [
+        { operation: 'set', name: 'free', value: 1, type: 'user_defined', sourceStep: null },
+        { operation: 'set', name: 'counter', value: -1, type: 'user_defined', sourceStep: null },
+      ] as const
+      await expect(engine.variables.write({ executionId: id, actor: 'api:test', writes: both })).rejects.toMatchObject({
+        code: 'SCHEMA',
+      })
+      expect(await engine.variables.all(id)).toEqual(before)
+      for (const value of [parseJson('5.0'), parseJson(LIMIT), 3]) await set(id, 'counter', value)
+      for (let times = 0; times < 3; times += 1) await increment(id, '-1')
+      await expect(increment(id, '-1')).rejects.toMatchObject({ code: 'SCHEMA' })
+      await engine.variables.write({ executionId: id, actor: 'api:test', writes: [{ operation: 'delete', name: 'counter' }] })
+      await set(id, 'free', 'anything')
+      await engine.orchestrator.cancel(id, null, 'test')
+    })
+
+    test('that is not declared is refused where the schema is closed', async () => {
+      const id = await waiting(true)
+      await expect(set(id, 'countr', 1)).rejects.toMatchObject({
+        code: 'SCHEMA',
+        details: { variable: 'countr', keyword: 'closed' },
+        message: expect.stringContaining('did you mean "counter"?'),
+      })
+      await set(id, 'config', { endpoint: 'x' })
+      await engine.orchestrator.cancel(id, null, 'test')
+    })
+
+    test('that is sensitive is checked, and nothing of it is shown', async () => {
+      const id = await waiting()
+      const error = await set(id, 'token', { hunter1: 'hunter2' }).catch((thrown: Error & { details: JsonObject }) => thrown)
+      expect(error).toMatchObject({ code: 'SCHEMA', details: { variable: 'token', path: '', keyword: 'pattern' } })
+      expect(`${(error as Error).message} ${stringifyJson((error as { details: JsonObject }).details)}`).not.toContain('hunter')
+      await set(id, 'token', { hunter1: 'a' })
+      await engine.orchestrator.cancel(id, null, 'test')
+    })
+
+    test('that a rerun is given is checked', async () => {
+      const { execution } = await engine.run(counting('{counter: 2}'))
+      const rerun = (value: JsonValue) =>
+        engine.orchestrator.rerun({
+          id: execution.id,
+          fromStep: 'work',
+          variables: [{ name: 'counter', value }],
+          actor: 'api:test',
+        })
+      const before = await rowCounts()
+      await expect(rerun(-1)).rejects.toMatchObject({ code: 'SCHEMA', details: { variable: 'counter' } })
+      expect(await rowCounts()).toEqual(before)
+      await engine.ended((await rerun(7)).id)
     })
   })
 })

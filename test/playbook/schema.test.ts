@@ -45,7 +45,10 @@ const EVERYTHING = `  workload:
 describe('what a schema says', () => {
   it('is compiled, and kept as it is written', async () => {
     const { schema } = await playbookOf(withSchema(EVERYTHING))
-    expect(schema).toMatchObject({ isClosed: true, block: { closed: true, $defs: { config: { required: ['endpoint'] } } } })
+    expect(schema).toMatchObject({
+      names: new Set(['processed', 'config']),
+      block: { closed: true, $defs: { config: { required: ['endpoint'] } } },
+    })
     expect(schema?.workload?.({ api_url: 'http://x', batch_size: 0 })).toEqual([
       { path: '/api_url', keyword: 'pattern', message: 'must match ^https://' },
       { path: '/batch_size', keyword: 'minimum', message: 'must be at least 1' },

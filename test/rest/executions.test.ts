@@ -69,6 +69,27 @@ describeDatabase('REST playbooks, executions and tasks', (open) => {
     })
   })
 
+  it('refuses a variable by the schema of its playbook', async () => {
+    const source = `${YAML.replaceAll('counter', 'limited')}- step: wait\n  tool: python\n  pool: nobody\n  code: "def main(): return 1"\n`
+    const waits = source.replace('vars:', 'next: wait\n  vars:')
+    await register(`${waits}schema: {vars: {limited: {maximum: 5}}}\n`, 'text/yaml')
+    const { json } = await start({ path: 'test/limited' })
+    await expect.poll(async () => (await rest.call('GET', `/api/vars/${json['id']}`)).json['count']).toBe(1)
+    const set = (value: number) => rest.call('POST', `/api/vars/${json['id']}`, { body: { variables: { limited: value } } })
+    expect(await set(6)).toMatchObject({
+      status: 422,
+      json: {
+        code: 'SCHEMA',
+        variable: 'limited',
+        path: '',
+        keyword: 'maximum',
+        detail: expect.stringContaining('must be at most 5'),
+      },
+    })
+    expect(await set(5)).toMatchObject({ status: 200 })
+    expect((await rest.call('GET', `/api/vars/${json['id']}/limited`)).json['value']).toBe(5)
+  })
+
   it('registers YAML and JSON, and the same source once', async () => {
     const first = await register(YAML, 'text/yaml; charset=utf-8')
     expect(first).toMatchObject({

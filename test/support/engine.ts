@@ -88,7 +88,7 @@ export async function openEngine(
   }: EngineOptions = {},
 ): Promise<Engine> {
   const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
-  const variables = createVariablesService({ db, bus, keyRing })
+  const variables = createVariablesService({ db, bus, keyRing, model: catalog.model })
   const toolbox = given ?? testToolbox()
   const newId = createSnowflake({ machine: 1 })
   const orchestrator = createOrchestrator({

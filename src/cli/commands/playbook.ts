@@ -1,15 +1,16 @@
 import type { Command } from 'commander'
+import { stringifyJson } from '../../core/json.js'
 import { ListPlaybooksDocument, type ListPlaybooksQuery, type PlaybookFieldsFragment } from '../../sdk/generated/graphql.js'
 import { type CommandContext, createContext } from '../context.js'
 import { EXIT, ExitError } from '../exit.js'
 import { playbookRow } from '../rows.js'
-import { readInput } from '../value.js'
+import { parseCount, readInput } from '../value.js'
 
 const LIST_COLUMNS = ['path', 'version', 'name', 'registered_at']
 const PROBLEM_COLUMNS = ['severity', 'line', 'column', 'path', 'message']
 const PAGE = 250
 
-/** `playbook validate|convert|register|list` */
+/** `playbook validate|convert|register|list|schema` */
 export function addPlaybookCommands(program: Command): void {
   const playbook = program.command('playbook').description('check and register playbooks')
   playbook
@@ -28,6 +29,13 @@ export function addPlaybookCommands(program: Command): void {
     .command('list')
     .description('the latest version of each')
     .action((_options, command: Command) => list(createContext(command)))
+  playbook
+    .command('schema <path>')
+    .description('its schema block, as JSON')
+    .option('--playbook-version <n>', 'by default the latest')
+    .action((path: string, options: { playbookVersion?: string }, command: Command) =>
+      schema(createContext(command), path, options),
+    )
 }
 
 async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
@@ -62,6 +70,15 @@ async function convert(context: CommandContext, file: string): Promise<void> {
 
 async function register({ client, printOne }: CommandContext, file: string): Promise<void> {
   printOne(playbookRow(await client.registerPlaybook(readInput(file))))
+}
+
+async function schema(
+  { client, print }: CommandContext,
+  path: string,
+  { playbookVersion }: { readonly playbookVersion?: string },
+): Promise<void> {
+  const version = playbookVersion === undefined ? undefined : parseCount(playbookVersion, '--playbook-version')
+  print(stringifyJson(await client.getSchema(path, version)))
 }
 
 async function list({ client, printRows }: CommandContext): Promise<void> {

@@ -53,16 +53,17 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   return decision
 }
 
-/** The change set, with up to two further decisions when it is refused (over a limit, not storable). */
+/** The change set, with up to two further decisions when it is refused (over a limit, not storable, not as its schema says). */
 function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
   const actor = `step:${snapshot.step.name}`
+  const { schema } = snapshot.playbook
   let rejection: Rejection | null = null
   for (;;) {
     const decision = request.decide(rejection)
     if (decision.writes.length === 0) return decision
     try {
-      keepValues(draft, foldInto(draft, { writes: decision.writes, actor, now }).changes)
+      keepValues(draft, foldInto(draft, { writes: decision.writes, actor, now, schema }).changes)
       return decision
     } catch (error) {
       if (!isStepFault(error) || rejection?.dropped === 'all') throw error

@@ -170,7 +170,7 @@ function planExecution(deps: StartDependencies, beginning: Beginning): Planned {
 /** The work with which an execution begins: with its first visit and task or, where its workload cannot be rendered, its failure. */
 function begin(draft: Draft, { playbook, rerun, execution, texts, fault, step, now }: Planned): Draft {
   const { writes = [], actor = 'system' } = rerun ?? {}
-  if (fault === null) foldInto(draft, { writes, actor, now, sensitive: execution.sensitive })
+  if (fault === null) foldInto(draft, { writes, actor, now, sensitive: execution.sensitive, schema: playbook.schema })
   draft.origin = texts
   const event = { step: null, run: null, attempt: null }
   if (fault === null) {
