@@ -2,9 +2,9 @@
 // read of single executions is in `record-store.ts`.
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
-import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
+import { type JsonValue, parseJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
-import type { Sql, SqlParameter } from '../db/database.js'
+import type { Sql } from '../db/database.js'
 import { sqlState } from '../db/errors.js'
 import type { ExecutionError, ExecutionRecord } from './record.js'
 
@@ -50,55 +50,6 @@ export interface ExecutionRow {
   readonly created_text: string
   readonly finished_at: Date | null
 }
-
-/** The columns that change during an execution's life. */
-export interface ExecutionPatch {
-  readonly status?: ExecutionStatus
-  readonly workload?: JsonValue
-  readonly revision?: number
-  readonly eventSeq?: number
-  readonly oldestRevision?: number
-  readonly runSeq?: number
-  readonly stepCount?: number
-  readonly variableCount?: number
-  readonly variableBytes?: number
-  readonly historyCount?: number
-  readonly error?: ExecutionError | null
-  readonly finishedAt?: Date | null
-}
-
-/** One fact to record: past tense, `step.completed`. */
-export interface NewEvent {
-  readonly name: string
-  readonly step?: string | null
-  readonly run?: number | null
-  readonly attempt?: number | null
-  readonly data?: JsonObject | null
-}
-
-interface AppendRequest {
-  readonly executionId: ExecutionId
-  /** The execution's `event_seq` before. */
-  readonly eventSeq: number
-  /** The execution's revision after this transaction. */
-  readonly revision: number
-  readonly events: readonly NewEvent[]
-}
-
-const PATCH_TYPES = {
-  status: ['status', 'text'],
-  workload: ['workload', 'jsonb'],
-  revision: ['revision', 'bigint'],
-  eventSeq: ['event_seq', 'bigint'],
-  oldestRevision: ['oldest_revision', 'bigint'],
-  runSeq: ['run_seq', 'integer'],
-  stepCount: ['step_count', 'integer'],
-  variableCount: ['variable_count', 'integer'],
-  variableBytes: ['variable_bytes', 'bigint'],
-  historyCount: ['history_count', 'bigint'],
-  error: ['error', 'jsonb'],
-  finishedAt: ['finished_at', 'timestamptz'],
-} as const satisfies Record<keyof ExecutionPatch, readonly [column: string, type: string]>
 
 /**
  * Locks an execution's row until the transaction ends: the first statement of everything that changes an execution. It
@@ -155,38 +106,6 @@ export function lockedExecutions(columns: string, isAlone: boolean): string {
     ) e`
 }
 
-/** The same for a write that may begin the execution: without a playbook it is running from its first variable on. */
-export async function lockOrCreateExecution(tx: Sql, id: ExecutionId): Promise<ExecutionRecord> {
-  const existing = await lockExecution(tx, id)
-  if (existing !== null) return existing
-  await tx.run(`INSERT INTO transient.execution (id, status) VALUES ($1::bigint, 'running') ON CONFLICT (id) DO NOTHING`, id)
-  const created = await lockExecution(tx, id)
-  if (created === null) throw new Error(`execution ${id} vanished while it was created`)
-  return created
-}
-
-/** Locks several executions in the order of their ids, so that two transactions never wait for each other. */
-export async function lockExecutions(tx: Sql, ids: readonly ExecutionId[]): Promise<ExecutionRecord[]> {
-  return (await tx.rows<ExecutionRow>(lockedExecutions(EXECUTION_COLUMNS, true), ids)).map(toExecution)
-}
-
-/** Writes what changed; the row must be locked by this transaction. */
-export async function updateExecution(tx: Sql, id: ExecutionId, patch: ExecutionPatch): Promise<void> {
-  const { sql, parameters } = updateOf(id, patch)
-  await tx.run(sql, ...parameters)
-}
-
-/** $1 is the execution's id. */
-function updateOf(id: ExecutionId, patch: ExecutionPatch): { sql: string; parameters: SqlParameter[] } {
-  const names = (Object.keys(PATCH_TYPES) as (keyof ExecutionPatch)[]).filter((name) => patch[name] !== undefined)
-  const assignments = names.map((name, index) => {
-    const [column, type] = PATCH_TYPES[name]
-    return `${column} = $${index + 2}::${type}`
-  })
-  const sql = `UPDATE transient.execution SET ${[...assignments, 'updated_at = now()'].join(', ')} WHERE id = $1::bigint`
-  return { sql, parameters: [id, ...names.map((name) => patchParameter(name, patch))] }
-}
-
 /** Executions, not locked; null where there is none. */
 export async function findExecutions(sql: Sql, ids: readonly ExecutionId[]): Promise<(ExecutionRecord | null)[]> {
   const rows = await sql.rows<ExecutionRow>(
@@ -201,39 +120,6 @@ export async function findExecutions(sql: Sql, ids: readonly ExecutionId[]): Pro
 export async function findExecution(sql: Sql, id: ExecutionId): Promise<ExecutionRecord | null> {
   const [row] = await sql.rows<ExecutionRow>(`SELECT ${EXECUTION_COLUMNS} FROM transient.execution WHERE id = $1::bigint`, id)
   return row === undefined ? null : toExecution(row)
-}
-
-/** Records events with consecutive numbers. Answers the execution's new `event_seq`, which the caller writes to its row. */
-export async function appendEvents(tx: Sql, append: AppendRequest): Promise<number> {
-  const { executionId, eventSeq, revision, events } = append
-  if (events.length === 0) return eventSeq
-  await tx.run(insertEvents({ executionId: '$1', revision: '$2', rows: '$3' }), executionId, revision, eventRows(append))
-  return eventSeq + events.length
-}
-
-function eventRows({ eventSeq, events }: AppendRequest): string {
-  const rows = events.map(({ name, step = null, run = null, attempt = null, data = null }, index) => ({
-    seq: eventSeq + index + 1,
-    name,
-    step,
-    run,
-    attempt,
-    data,
-  }))
-  return stringifyJson(rows)
-}
-
-/** The names of the parameters' places. */
-function insertEvents({ executionId, revision, rows }: { executionId: string; revision: string; rows: string }): string {
-  return `INSERT INTO transient.event (execution_id, seq, revision, name, step, run, attempt, data)
-     SELECT ${executionId}::bigint, seq, ${revision}::bigint, name, step, run, attempt, data
-     FROM jsonb_to_recordset(${rows}::jsonb) AS e(seq bigint, name text, step text, run integer, attempt integer, data jsonb)`
-}
-
-function patchParameter(name: keyof ExecutionPatch, patch: ExecutionPatch): SqlParameter {
-  if (name === 'workload') return toJsonText(patch.workload ?? null)
-  if (name === 'error') return patch.error ? stringifyJson({ ...patch.error }) : null
-  return patch[name] ?? null
 }
 
 /** The record of a row. */
@@ -264,11 +150,6 @@ export function toExecution(row: ExecutionRow): ExecutionRecord {
     createdAt: row.created_at,
     finishedAt: row.finished_at,
   }
-}
-
-/** SQL NULL stands for JSON null in these columns. */
-function toJsonText(value: JsonValue): string | null {
-  return value === null ? null : stringifyJson(value)
 }
 
 /** The value of a nullable jsonb column that was read as text. */

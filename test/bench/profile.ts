@@ -18,7 +18,7 @@ const PARTS: readonly (readonly [RegExp, string])[] = [
   [/^\(program\)/, "V8 and libuv's own: reading sockets, waking up"],
   [/^(node:_http|src\/server|src\/graphql\/transport)/, 'HTTP: reading the request, sending the answer'],
   [/^(src\/db|node_modules\/(pg|postgres))/, 'PostgreSQL: its protocol and socket'],
-  [/^(src\/variables|node_modules\/(lru-cache|big\.js))/, 'variables: queue, fold, rows'],
+  [/^(src\/(variables|commit)|node_modules\/(lru-cache|big\.js))/, 'variables: queue, fold, rows'],
   [/^(src\/graphql|node_modules\/(graphql|@pothos))/, 'GraphQL: variables, execution, printing'],
   [/^(src\/core\/json|node_modules\/lossless)/, 'JSON that keeps every digit'],
   [/^(src\/access|src\/audit)/, 'session, rights, audit'],

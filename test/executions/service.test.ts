@@ -9,10 +9,10 @@ import type { Database } from '../../src/db/index.js'
 import { createExecutionFeed } from '../../src/executions/feed.js'
 import type { ExecutionRecord } from '../../src/executions/record.js'
 import { createExecutionsService, type ExecutionsService } from '../../src/executions/service.js'
-import { findExecution, lockOrCreateExecution, updateExecution } from '../../src/executions/store.js'
+import { findExecution, lockExecution } from '../../src/executions/store.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { describeDatabase } from '../support/database.js'
-import { insertExecution } from '../support/executions.js'
+import { insertExecution, updateExecution } from '../support/executions.js'
 import { WAIT } from '../support/pace.js'
 
 describeDatabase('executions', (open) => {
@@ -45,9 +45,10 @@ describeDatabase('executions', (open) => {
   /** What a transaction that records an event does to the row. */
   const move = async (id: string, status: ExecutionStatus = 'running', isHinted = true) => {
     const eventSeq = await db.transaction(async (tx) => {
-      const execution = await lockOrCreateExecution(tx, id)
-      await updateExecution(tx, id, { eventSeq: execution.eventSeq + 1, status })
-      return execution.eventSeq + 1
+      await tx.run(`INSERT INTO transient.execution (id, status) VALUES ($1::bigint, 'running') ON CONFLICT (id) DO NOTHING`, id)
+      const eventSeq = ((await lockExecution(tx, id))?.eventSeq ?? 0) + 1
+      await updateExecution(tx, id, { eventSeq, status })
+      return eventSeq
     })
     if (isHinted) bus.hint({ executionId: id, revision: 0, eventSeq })
   }

@@ -42,3 +42,21 @@ export async function insertExecution(sql: Sql, execution: InsertedExecution): P
   if (inserted === null) throw new Error(`execution ${execution.id} was not inserted`)
   return inserted
 }
+
+interface StatePatch {
+  readonly status?: ExecutionStatus
+  readonly eventSeq?: number
+  readonly finishedAt?: Date
+}
+
+/** Changes a row behind the engine's back. */
+export async function updateExecution(sql: Sql, id: ExecutionId, { status, eventSeq, finishedAt }: StatePatch): Promise<void> {
+  await sql.run(
+    `UPDATE transient.execution SET status = COALESCE($2::text, status), event_seq = COALESCE($3::bigint, event_seq),
+       finished_at = COALESCE($4::timestamptz, finished_at), updated_at = now() WHERE id = $1::bigint`,
+    id,
+    status ?? null,
+    eventSeq ?? null,
+    finishedAt ?? null,
+  )
+}

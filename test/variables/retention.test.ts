@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { beforeAll, expect, it } from 'vitest'
 import type { Database } from '../../src/db/database.js'
-import { findExecution, updateExecution } from '../../src/executions/store.js'
+import { findExecution } from '../../src/executions/store.js'
 import { createRetention } from '../../src/variables/retention/retention.js'
 import type { VariablesService } from '../../src/variables/service.js'
 import { describeDatabase } from '../support/database.js'
+import { updateExecution } from '../support/executions.js'
 import { within } from '../support/pace.js'
 import { createService, increment, newId, openWatch, remove, set, write } from './support.js'
 

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, it } from 'vitest'
 import { type JsonValue, parseJson, stringifyJson } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
-import { findExecution, lockExecution, updateExecution } from '../../src/executions/store.js'
+import { findExecution, lockExecution } from '../../src/executions/store.js'
 import type { VariablesService } from '../../src/variables/service.js'
 import { describeDatabase } from '../support/database.js'
+import { updateExecution } from '../support/executions.js'
 import { ACTOR, createService, increment, newId, remove, set, write } from './support.js'
 
 describeDatabase('the variables service', (open) => {
