@@ -1,6 +1,6 @@
 import type { WriteRequest, WriteResult } from '../commit/record.js'
 import type { ExecutionId } from '../core/ids.js'
-import type { TaskTicket } from '../orchestrator/orchestrator.js'
+import type { ChangedExecution, TaskTicket } from '../orchestrator/orchestrator.js'
 import { parseTaskId } from '../tasks/record.js'
 import type { AuditAction, Policy } from './rule.js'
 
@@ -86,11 +86,8 @@ export const POLICY: Policy = {
     validate: { right: 'read' },
   },
   orchestrator: {
-    start: {
-      right: 'run',
-      audit: ({ id, playbookPath, playbookVersion, isChanged }) =>
-        isChanged ? { ...about('execution.started', id), subject: `${playbookPath}@${playbookVersion}` } : null,
-    },
+    start: { right: 'run', audit: auditStart },
+    startSeveral: { right: 'run', audit: (started) => started.flatMap((one) => auditStart(one) ?? []) },
     cancel: {
       right: 'run',
       execution: first,
@@ -151,6 +148,10 @@ function ofTask({ taskId }: TaskTicket): ExecutionId {
 
 function about(action: string, executionId: ExecutionId | null): AuditAction {
   return { action, executionId, subject: null, count: 1 }
+}
+
+function auditStart({ id, playbookPath, playbookVersion, isChanged }: ChangedExecution): AuditAction | null {
+  return isChanged ? { ...about('execution.started', id), subject: `${playbookPath}@${playbookVersion}` } : null
 }
 
 function auditWrite({ outcomes }: WriteResult, { executionId, writes }: WriteRequest): AuditAction | null {

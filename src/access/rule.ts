@@ -29,7 +29,7 @@ export interface Rule<Args extends readonly unknown[] = readonly unknown[], Resu
     readonly put: (signal: AbortSignal, ...args: Args) => Args
   }
   readonly isStream?: boolean
-  readonly audit?: (result: Result, ...args: Args) => AuditAction | null
+  readonly audit?: (result: Result, ...args: Args) => AuditAction | readonly AuditAction[] | null
 }
 
 type RuleOf<Method> = Method extends (...args: infer Args) => infer Result

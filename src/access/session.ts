@@ -153,7 +153,7 @@ interface Noted {
 async function noted(result: unknown, args: readonly unknown[], { audit, note }: Noted): Promise<unknown> {
   const value = await result
   const done = audit(value, ...args)
-  if (done !== null) note(done)
+  for (const action of [done ?? []].flat()) note(action)
   return value
 }
 

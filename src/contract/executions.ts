@@ -10,6 +10,11 @@ export const startExecutionRequest = z.strictObject({
 })
 export type StartExecutionRequest = z.infer<typeof startExecutionRequest>
 
+/** POST /api/executions with several: started together, or none of them. */
+export const startExecutionsRequest = z.strictObject({
+  inputs: z.array(startExecutionRequest.extend({ idempotency_key: z.string().nullish() })),
+})
+
 /** POST /api/executions/{id}/cancel; the body may be left out. */
 export const cancelExecutionRequest = z.strictObject({ reason: z.string().nullish() })
 export type CancelExecutionRequest = z.infer<typeof cancelExecutionRequest>

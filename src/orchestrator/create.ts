@@ -8,7 +8,7 @@ import { voidLeases } from '../tasks/store.js'
 import { createAfterCommit } from './after-commit.js'
 import { createCancel } from './cancel.js'
 import type { OrchestratorDependencies, OrchestratorObserver } from './dependencies.js'
-import type { ClaimedTask, Orchestrator, TaskTicket } from './orchestrator.js'
+import type { ChangedExecution, ClaimedTask, Orchestrator, StartRequest, TaskTicket } from './orchestrator.js'
 import { createChildren } from './relay/children.js'
 import { createRelay } from './relay/relay.js'
 import { createAttempts } from './run/attempts.js'
@@ -17,7 +17,8 @@ import { createDispatcher } from './run/dispatch.js'
 import { createExecutionLookup } from './run/lookup.js'
 import { createEmbeddedWorker, embeddedWorkerId } from './run/worker.js'
 import { planRerun } from './start/rerun.js'
-import { beginExecution, payloadOf, STARTS } from './start/start.js'
+import { checkSeveral, ofInput } from './start/several.js'
+import { beginExecution, payloadOf, prepareExecution, STARTS } from './start/start.js'
 
 /** Work of the orchestrator's own holds no worker, and what comes at the same time shares a transaction. */
 const SYSTEM_CONCURRENCY = 64
@@ -73,21 +74,33 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
     dispatcher.withdraw(id)
   }
 
+  async function prepareStart(request: StartRequest): Promise<() => Promise<ChangedExecution>> {
+    const payload = payloadOf(request)
+    const record = await catalog.get(request.path, request.version ?? null)
+    const playbook = await catalog.model(record.path, record.version)
+    const begin = await prepareExecution(starting, {
+      id: deps.newId(),
+      playbook,
+      path: record.path,
+      version: record.version,
+      payload,
+      idempotencyKey: request.idempotencyKey ?? null,
+      requestedVersion: request.version ?? null,
+    })
+    return async () => {
+      const { execution, isNew } = await begin()
+      return { ...execution, isChanged: isNew }
+    }
+  }
+
   return {
-    async start(request) {
-      const payload = payloadOf(request)
-      const record = await catalog.get(request.path, request.version ?? null)
-      const playbook = await catalog.model(record.path, record.version)
-      const begun = await beginExecution(starting, {
-        id: deps.newId(),
-        playbook,
-        path: record.path,
-        version: record.version,
-        payload,
-        idempotencyKey: request.idempotencyKey ?? null,
-        requestedVersion: request.version ?? null,
-      })
-      return { ...begun.execution, isChanged: begun.isNew }
+    start: async (request) => (await prepareStart(request))(),
+    async startSeveral(requests) {
+      checkSeveral(requests)
+      const begins = await Promise.all(
+        requests.map((request, index) => prepareStart(request).catch((error: unknown) => Promise.reject(ofInput(error, index)))),
+      )
+      return Promise.all(begins.map((begin) => begin()))
     },
     cancel,
     async rerun(request) {

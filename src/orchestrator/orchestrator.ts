@@ -82,6 +82,11 @@ export interface ChangedExecution extends ExecutionRecord {
 export interface Orchestrator {
   /** @throws TransientError NOT_FOUND (playbook), CONFLICT (idempotency key used with another workload), VALIDATION, TEMPLATE_* (workload) */
   start(request: StartRequest): Promise<ChangedExecution>
+  /**
+   * 1 to 250, in their order. When one cannot start, none is; only what happens while they are written (no database, a key that somebody
+   * else uses at the same time) may leave some started: with idempotency keys the call may be repeated. Throws as `start`, with `inputs[n]` in front.
+   */
+  startSeveral(requests: readonly StartRequest[]): Promise<readonly ChangedExecution[]>
   /** Also cancels children and kills running tools. @throws TransientError NOT_FOUND, EXECUTION_FINISHED */
   cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution>
   /** @throws TransientError NOT_FOUND, VALIDATION (unknown step, no playbook) */

@@ -9,6 +9,7 @@ import {
   RegisterPlaybookDocument,
   StartExecutionDocument,
   type StartExecutionInput,
+  StartExecutionsDocument,
   type VariableFieldsFragment,
   type VariableFilter,
 } from './generated/graphql.js'
@@ -35,6 +36,8 @@ export interface TransientClient {
   getSchema(path: string, version?: number): Promise<JsonObject>
   /** @throws TransientError VALIDATION with `details.problems` where the workload does not fit the playbook's schema */
   startExecution(input: StartExecutionInput): Promise<ExecutionFieldsFragment>
+  /** 1 to 250, in their order; when one cannot start, none is. */
+  startExecutions(inputs: readonly StartExecutionInput[]): Promise<readonly ExecutionFieldsFragment[]>
   /** All variables as they were at one revision, over as many pages as it takes. */
   listVariables(executionId: ExecutionId, filter?: VariableFilter): Promise<VariableList>
   /** Every change exactly once, in order; resumes by itself. */
@@ -84,6 +87,7 @@ export function createClient(options: ClientOptions): TransientClient {
       return parseJson(response.text) as JsonObject
     },
     startExecution: async (input) => (await request(StartExecutionDocument, { input })).startExecution,
+    startExecutions: async (inputs) => (await request(StartExecutionsDocument, { inputs: [...inputs] })).startExecutions,
     watch: (executionId, watchOptions = {}) => watchVariables(http, executionId, watchOptions),
     watchExecution: (id, controls) => watchExecution(http, id, controls),
   }

@@ -196,6 +196,8 @@ describe('the audit', () => {
     await send('POST', '/api/playbooks', secret, { source: STEP.replaceAll('remote', 'audited') })
     const started = await send('POST', '/api/executions', secret, { path: 'audited' })
     await send('POST', `/api/executions/${started.body['id']}/cancel`, secret)
+    const several = await send('POST', '/api/executions', secret, { inputs: [{ path: 'audited' }, { path: 'audited' }] })
+    const ids = (several.body['executions'] as { readonly id: string }[]).map(({ id }) => id)
     await send('DELETE', `/api/keys/${key.id}`, KEY)
     const { body } = await send('GET', `/api/audit?actor=api:${key.name}`, KEY)
     const entries = body['entries'] as Record<string, unknown>[]
@@ -207,6 +209,7 @@ describe('the audit', () => {
       ['playbook.registered', null, 'audited@1', 1],
       ['execution.started', started.body['id'], 'audited@1', 1],
       ['execution.cancelled', started.body['id'], null, 1],
+      ...ids.map((started) => ['execution.started', started, 'audited@1', 1]),
     ])
     expect(entries.every((entry) => entry['key_id'] === key.id)).toBe(true)
 

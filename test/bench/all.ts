@@ -1,7 +1,20 @@
 import { spawnSync } from 'node:child_process'
 
 /** `npm run bench`: every benchmark after the other, each with its yardstick; each refreshes its figures in docs/benchmarks.md. */
-const NAMES = ['mutations', 'profile', 'list', 'growth', 'watch', 'steps', 'python', 'workers', 'wal', 'start', 'templates']
+const NAMES = [
+  'mutations',
+  'profile',
+  'list',
+  'growth',
+  'watch',
+  'steps',
+  'python',
+  'workers',
+  'starts',
+  'wal',
+  'start',
+  'templates',
+]
 
 const failed = NAMES.filter((name) => {
   console.info(`\n== bench:${name}`)

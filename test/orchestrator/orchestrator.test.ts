@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type JsonValue, type LosslessNumber, numberText, parseJson } from '../../src/core/json.js'
-import { describeDatabase } from '../support/database.js'
+import { type JsonObject, type JsonValue, type LosslessNumber, numberText, parseJson } from '../../src/core/json.js'
+import { describeDatabase, type TestDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 
 /** A playbook with a name and a workflow. */
@@ -9,9 +9,11 @@ function playbook(name: string, workflow: string, workload = '{}'): string {
 }
 
 describeDatabase('the orchestrator', (open) => {
+  let db: TestDatabase
   let engine: Engine
   beforeAll(async () => {
-    engine = await openEngine(await open(), { stepLimit: 50 })
+    db = await open()
+    engine = await openEngine(db, { stepLimit: 50 })
   })
   afterAll(() => engine.close())
 
@@ -293,6 +295,33 @@ describeDatabase('the orchestrator', (open) => {
     const [first, second] = await Promise.all([engine.orchestrator.start(request), engine.orchestrator.start(request)])
     expect(second?.id).toBe(first?.id)
     await expect(engine.orchestrator.start({ ...request, workload: { a: 2 } })).rejects.toMatchObject({ code: 'CONFLICT' })
+  })
+
+  test('several start together, or none of them', async () => {
+    await engine.run(playbook('several', '\n- step: start\n  vars: {n: "{{ workload.n }}"}'))
+    const inputs = Array.from({ length: 250 }, (_, n) => ({ path: 'test/several', workload: { n } }))
+    const started = await engine.orchestrator.startSeveral(inputs)
+    expect(started.map(({ workload }) => workload)).toEqual(inputs.map(({ workload }) => workload))
+    for (const { id } of started) expect(await engine.ended(id)).toMatchObject({ status: 'completed' })
+    const count = async () => (await db.rows('SELECT FROM transient.execution')).length
+    const before = await count()
+    const key = (idempotencyKey: string) => ({ path: 'test/several', workload: { n: 0 }, idempotencyKey })
+    const refusals = [
+      [[...inputs.slice(0, 3), { path: 'test/unheard-of' }], 'NOT_FOUND', 'inputs[3]'],
+      [[{ path: 'test/several', workload: [] as unknown as JsonObject }], 'VALIDATION', 'inputs[0].workload'],
+      [[...inputs, ...inputs.slice(0, 1)], 'VALIDATION', 'inputs'],
+      [[], 'VALIDATION', 'inputs'],
+      [[key('s1'), key('s2'), key('s1')], 'VALIDATION', 'inputs[2].idempotencyKey'],
+    ] as const
+    for (const [requests, code, field] of refusals) {
+      await expect(engine.orchestrator.startSeveral(requests)).rejects.toMatchObject({ code, details: { field } })
+    }
+    expect(await count()).toBe(before)
+    const [first, again] = [
+      await engine.orchestrator.startSeveral([key('s3')]),
+      await engine.orchestrator.startSeveral([key('s3'), key('s4')]),
+    ]
+    expect([again[0]?.id, again[0]?.isChanged, again[1]?.isChanged]).toEqual([first[0]?.id, false, true])
   })
 
   test('the API may write while a playbook runs, and not after', async () => {

@@ -140,6 +140,23 @@ describeDatabase('REST playbooks, executions and tasks', (open) => {
     })
   })
 
+  it('starts several by one request, or none of them', async () => {
+    await register(YAML, 'text/yaml')
+    const inputs = [
+      { path: 'test/counter', workload: { by: 4 } },
+      { path: 'test/counter', idempotency_key: 'several' },
+    ]
+    const { status, json } = await start({ inputs })
+    const executions = json['executions'] as { readonly id: string; readonly workload: object }[]
+    expect([status, executions.map(({ workload }) => workload)]).toEqual([201, [{ by: 4 }, { by: 1 }]])
+    for (const { id } of executions) expect((await untilEnded(id)).json['status']).toBe('completed')
+    expect((await start({ inputs: inputs.slice(1) })).json).toMatchObject({ executions: [{ id: executions[1]?.id }] })
+    const unknown = await start({ inputs: [...inputs, { path: 'test/unheard-of' }] })
+    expect(unknown).toMatchObject({ status: 404, json: { code: 'NOT_FOUND', field: 'inputs[2]' } })
+    const typo = await start({ inputs: [{ path: 'test/counter', extra: 1 }] })
+    expect(typo).toMatchObject({ status: 422, json: { code: 'VALIDATION', field: expect.stringContaining('inputs.0') } })
+  })
+
   it('starts once under one idempotency key', async () => {
     await register(YAML, 'text/yaml')
     const headers = { 'idempotency-key': 'once' }

@@ -16,10 +16,11 @@ const StartExecutionInput = builder.inputType('StartExecutionInput', {
 })
 
 /** @throws TransientError VALIDATION when it is given and no object */
-function checkedWorkload(workload: JsonValue | undefined): JsonObject | null {
+function checkedWorkload(workload: JsonValue | undefined, input = 'input'): JsonObject | null {
   if (workload === undefined || workload === null) return null
   if (isJsonObject(workload)) return workload
-  throw new TransientError('VALIDATION', 'input.workload: not a JSON object', { details: { field: 'input.workload' } })
+  const field = `${input}.workload`
+  throw new TransientError('VALIDATION', `${field}: not a JSON object`, { details: { field } })
 }
 
 builder.mutationFields((t) => ({
@@ -29,6 +30,16 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: StartExecutionInput, required: true }) },
     resolve: (_root, { input }, { services }) =>
       services.orchestrator.start({ ...input, workload: checkedWorkload(input.workload) }),
+  }),
+  startExecutions: t.field({
+    type: [ExecutionType],
+    authScopes: { run: true },
+    description: '1 to 250, in their order. When one cannot start, none is. With idempotency keys the call may be repeated.',
+    args: { inputs: t.arg({ type: [StartExecutionInput], required: true }) },
+    resolve: async (_root, { inputs }, { services }) => {
+      const requests = inputs.map((input, index) => ({ ...input, workload: checkedWorkload(input.workload, `inputs[${index}]`) }))
+      return [...(await services.orchestrator.startSeveral(requests))]
+    },
   }),
   cancelExecution: t.field({
     type: ExecutionType,

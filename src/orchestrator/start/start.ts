@@ -69,23 +69,33 @@ export type StartDependencies = Pick<OrchestratorDependencies, 'db' | 'clock' | 
  * not fit the playbook's schema (of a child: SCHEMA); then nothing is created
  */
 export async function beginExecution(deps: StartDependencies, beginning: Beginning): Promise<Begun> {
+  return (await prepareExecution(deps, beginning))()
+}
+
+/** All that can be refused of a beginning is, before anything is created; what it returns creates. Throws as `beginExecution`. */
+export async function prepareExecution(deps: StartDependencies, beginning: Beginning): Promise<() => Promise<Begun>> {
   const { id: executionId, path, payload, requestedVersion: version = null } = beginning
   const key = beginning.idempotencyKey ?? null
   if (key !== null) checkIdempotencyKey(key)
   const known = key !== null ? await findIdempotent(deps.db, key) : null
-  if (known) return repeatedStart(deps, known, beginning)
+  if (known) {
+    const repeated = await repeatedStart(deps, known, beginning)
+    return async () => repeated
+  }
   const { keyRing = NO_KEYS } = deps
   if (beginning.playbook.sensitive.length > 0) keyRing.checkKeys(`a playbook with "sensitive" (${path})`)
   const planned = planExecution(deps, beginning)
   const { texts, execution } = planned
   const claimed = () => sealPayload(executionId, { payload, sensitive: execution.sensitive, keyRing })
-  const draft = await deps.commit.push({
-    executionId,
-    needs: { begins: 'new', ...(key !== null ? { claim: { key, executionId, path, version, ...claimed() } } : {}) },
-    work: (draft) => (key === null || draft.isKeyClaimed ? begin(draft, planned) : null),
-    size: Math.max(MAX_SIZE / MAX_EXECUTIONS, (texts.workload?.length ?? 0) + (texts.payload?.length ?? 0)),
-  })
-  return draft === null ? beginExecution(deps, beginning) : { execution: draft.execution, isNew: true }
+  return async () => {
+    const draft = await deps.commit.push({
+      executionId,
+      needs: { begins: 'new', ...(key !== null ? { claim: { key, executionId, path, version, ...claimed() } } : {}) },
+      work: (draft) => (key === null || draft.isKeyClaimed ? begin(draft, planned) : null),
+      size: Math.max(MAX_SIZE / MAX_EXECUTIONS, (texts.workload?.length ?? 0) + (texts.payload?.length ?? 0)),
+    })
+    return draft === null ? beginExecution(deps, beginning) : { execution: draft.execution, isNew: true }
+  }
 }
 
 /** An empty key would look like none; a longer one would not fit its index. */

@@ -1,11 +1,13 @@
 import type { Context, Hono } from 'hono'
-import { cancelExecutionRequest, startExecutionRequest } from '../../contract/executions.js'
+import type { z } from 'zod'
+import { cancelExecutionRequest, startExecutionRequest, startExecutionsRequest } from '../../contract/executions.js'
+import { parseShape } from '../../contract/shape.js'
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
-import type { JsonObject } from '../../core/json.js'
+import { isJsonObject, type JsonObject } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import { executionBody } from '../bodies.js'
-import { readJson, readOptionalJson } from '../body.js'
+import { readJsonBody, readOptionalJson } from '../body.js'
 import { actorOf, jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
 
@@ -36,11 +38,19 @@ function idempotencyKeyOf(context: Context): string | null {
   )
 }
 
+async function startSeveral(context: Context<RestEnv>, { inputs }: z.infer<typeof startExecutionsRequest>): Promise<Response> {
+  const requests = inputs.map(({ idempotency_key: idempotencyKey, ...request }) => ({ ...request, idempotencyKey }))
+  const started = await servicesOf(context).orchestrator.startSeveral(requests)
+  return jsonResponse({ executions: started.map((one) => executionBody(one) as JsonObject) }, { status: 201 })
+}
+
 /** Starting, reading and cancelling executions. Ids are strings here. */
 export function addExecutionsRoutes(app: Hono<RestEnv>): void {
   app.post(EXECUTIONS_PATH, async (context) => {
     const idempotencyKey = idempotencyKeyOf(context)
-    const request = await readJson(context, startExecutionRequest)
+    const body = await readJsonBody(context)
+    if (isJsonObject(body) && 'inputs' in body) return startSeveral(context, parseShape(startExecutionsRequest, body))
+    const request = parseShape(startExecutionRequest, body)
     return answerExecution(await servicesOf(context).orchestrator.start({ ...request, idempotencyKey }), 201)
   })
   refuseOtherMethods(app, EXECUTIONS_PATH, ['POST'])

@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import { toProblem } from '../../contract/problem.js'
 import { parseShape } from '../../contract/shape.js'
 import { claimTaskRequest, heartbeatTaskRequest, namedTask, readCompletion, tasksRequest } from '../../contract/tasks.js'
+import { isTransientError } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json.js'
 import type { Services } from '../../orchestrator/services.js'
 import { taskBody } from '../bodies.js'
@@ -81,6 +82,11 @@ export function addTasksRoutes(app: Hono<RestEnv>, logger: RestLogger): void {
         return { id, ...(await perform(services, id, body as JsonObject)) }
       })
       const settled = await Promise.allSettled(answers)
+      // Forbidden is what the caller may not do with any of them.
+      const forbidden = settled.find(
+        (one) => one.status === 'rejected' && isTransientError(one.reason) && one.reason.code === 'FORBIDDEN',
+      )
+      if (forbidden?.status === 'rejected') throw forbidden.reason
       return jsonResponse({
         tasks: settled.map((one, index) => (one.status === 'fulfilled' ? one.value : refused(tasks[index], one.reason))),
       })

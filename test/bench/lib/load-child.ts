@@ -40,8 +40,7 @@ function askOn(client: Client, request: LoadRequest, whenDone: () => void): void
       },
       onResponseEnd: () => {
         latencies.push(performance.now() - began)
-        if (status !== 200 || chunks.some((chunk) => chunk.includes('"errors"')))
-          failure ??= `${status}: ${Buffer.concat(chunks)}`
+        if (status >= 300 || chunks.some((chunk) => chunk.includes('"errors"'))) failure ??= `${status}: ${Buffer.concat(chunks)}`
         askOn(client, request, whenDone)
       },
       onResponseError: (_controller, error) => {
