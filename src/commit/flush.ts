@@ -77,8 +77,8 @@ FROM json_to_recordset($6::json) AS e (execution_id bigint, seq bigint, revision
   attempt integer, data text)`
 
 /**
- * Writes what works have done to executions that this transaction has locked, or begun: the only writer of `execution`, `transient`,
- * `transient_history`, `step_run`, `task` and `event`. What only changes variables is one statement; what steps do is one more.
+ * Writes what works have done to executions that this transaction has locked, or begun. What only changes variables is one statement; what
+ * steps do is one more.
  * `settled` resolves after the commit.
  */
 export async function flush(tx: Transaction, drafts: readonly Draft[]): Promise<{ readonly settled: Promise<void> }> {

@@ -42,7 +42,7 @@ export interface Needs {
   /** What never changes, where the caller has it: results that a rerun goes on from, and what is sensitive. */
   readonly input?: { readonly inherited: JsonValue; readonly sensitive: Sensitive | null }
   /** `new`: the execution begins with this work. `unless there`: it does where it is not there. */
-  readonly begins?: 'new' | 'unless there'
+  readonly begins?: 'new' | 'unless there' | undefined
   /** An idempotency key that must not be anybody else's; see `isKeyClaimed` of the draft. It takes a transaction of its own. */
   readonly claim?: KeyClaim
 }

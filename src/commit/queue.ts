@@ -33,12 +33,14 @@ export interface CommitRequest<T> {
   /** How much of a transaction it takes; 1 if it does not say. */
   readonly size?: number
   /** It may be carried out over what this process remembers (decision 26). */
-  readonly optimistic?: {
-    /** Whether all that it answers is in the rows that are compared. */
-    isDecided(value: T): boolean
-    /** Reads are counted behind the writes' back: how many, by `keyOf`, the rows know. */
-    withCounts(value: T, counts: ReadonlyMap<string, number>): T
-  }
+  readonly optimistic?:
+    | {
+        /** Whether all that it answers is in the rows that are compared. */
+        isDecided(value: T): boolean
+        /** Reads are counted behind the writes' back: how many, by `keyOf`, the rows know. */
+        withCounts(value: T, counts: ReadonlyMap<string, number>): T
+      }
+    | undefined
 }
 
 export interface CommitQueueOptions extends GroupLimits {
@@ -214,8 +216,10 @@ interface Carrying {
 
 /** Lock, load, carry out, write. What takes long is left to a transaction of its own. */
 async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing }: Carrying) {
-  const isTimely = ({ needs }: Request) => isAlone || (needs.written !== 'all' && needs.claim === undefined)
-  const { drafts, created } = await openDrafts(tx, requests.filter(isTimely), { isAlone, keyRing })
+  const isSlow = ({ needs }: Request) => !isAlone && (needs.written === 'all' || needs.claim !== undefined)
+  const late = new Set(requests.filter(isSlow).map(({ executionId }) => executionId))
+  const timely = requests.filter(({ executionId }) => !late.has(executionId))
+  const { drafts, created } = await openDrafts(tx, timely, { isAlone, keyRing })
   const wanted = requests.flatMap(({ executionId, foresee }) => {
     const draft = drafts.get(executionId)
     return draft && foresee ? [{ draft, needs: foresee(draft) }] : []
@@ -232,9 +236,7 @@ async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone
     }
     const draft = drafts.get(request.executionId) ?? (isAlone ? unborn(request.executionId, keyRing) : null)
     const isLate = answers.length > 0 && now - began > BATCH_MS
-    answers.push(
-      !draft || draft.ending || isLate || !isTimely(request) ? 'busy' : await attempt(tx, { request, draft, began, isAlone }),
-    )
+    answers.push(!draft || draft.ending || isLate ? 'busy' : await attempt(tx, { request, draft, began, isAlone }))
   }
   for (const [id, { changes }] of drafts) {
     if (isAlone || !changes.some((change) => change.isBecomingSensitive)) continue

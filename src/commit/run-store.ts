@@ -79,6 +79,7 @@ const RUN = [
   'started_at',
   'sealed',
 ]
+const RUN_TEXTS = ['args', 'item', 'loop', 'tools']
 const columns = (alias: string, names: readonly string[]) =>
   names.map((name) => `${alias}.${name} AS ${alias}_${name}`).join(', ')
 const texts = (alias: string, names: readonly string[]) =>
@@ -91,8 +92,8 @@ const texts = (alias: string, names: readonly string[]) =>
  */
 const LOAD_TASKS = `
 SELECT ${columns('t', TASK)}, t.child_id AS t_child_id, ${texts('t', ['input'])},
-  ${columns('r', RUN)}, ${texts('r', ['args', 'item', 'loop', 'tools'])},
-  ${columns('p', RUN)}, ${texts('p', ['args', 'item', 'loop', 'tools'])},
+  ${columns('r', RUN)}, ${texts('r', RUN_TEXTS)},
+  ${columns('p', RUN)}, ${texts('p', RUN_TEXTS)},
   ${isFree('t')} AS is_free, ${isOverdue('t')} AS is_overdue,
   extract(epoch FROM now() - t.claimed_at)::double precision AS held_seconds,
   now() AS now,
@@ -114,9 +115,9 @@ export async function loadTasks(tx: Sql, keys: readonly TaskKey[], keyRing: KeyR
     JSON.stringify(keys.map(({ executionId, run, attempt }) => ({ execution_id: executionId, run, attempt }))),
   )
   return rows.map((row) => ({
-    task: toTask(unprefixed<TaskRow>(row, 't_')),
-    run: run(unprefixed<RunRow>(row, 'r_')),
-    parent: row.p_run === null ? null : run(unprefixed<RunRow>(row, 'p_')),
+    task: toTask(part<TaskRow>(row, OF_TASK)),
+    run: run(part<RunRow>(row, OF_RUN)),
+    parent: row.p_run === null ? null : run(part<RunRow>(row, OF_PARENT)),
     isFree: row.is_free,
     isOverdue: row.is_overdue,
     heldSeconds: row.held_seconds,
@@ -125,9 +126,15 @@ export async function loadTasks(tx: Sql, keys: readonly TaskKey[], keyRing: KeyR
   }))
 }
 
-function unprefixed<Row>(row: object, prefix: string): Row {
-  const own = Object.entries(row).filter(([name]) => name.startsWith(prefix))
-  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value])) as Row
+const namesOf = (prefix: string, names: readonly string[]) => names.map((name) => [name, `${prefix}${name}`] as const)
+const OF_TASK = namesOf('t_', [...TASK, 'child_id', 'input'])
+const OF_RUN = namesOf('r_', [...RUN, ...RUN_TEXTS])
+const OF_PARENT = namesOf('p_', [...RUN, ...RUN_TEXTS])
+
+function part<Row>(row: WorkRow, names: readonly (readonly [name: string, column: string])[]): Row {
+  const found: Record<string, unknown> = {}
+  for (const [name, column] of names) found[name] = row[column as keyof WorkRow]
+  return found as Row
 }
 
 /** One run as the orchestrator works with it: without the results of an earlier end, which it has none of. */

@@ -5,7 +5,6 @@ import { isJsonNumber, numberText, stringifyJson } from '../core/json.js'
 import type { Database, Transaction } from '../db/database.js'
 import { isDrifted, lockTimeout } from '../executions/store.js'
 import type { Draft, EventRow, StoredChange } from './draft.js'
-import type { VariableRecord } from './record.js'
 import { isVariable, keyOf } from './record.js'
 import { redactEarlier } from './redact-store.js'
 
@@ -182,6 +181,9 @@ function toChangeRows(changes: readonly StoredChange[]) {
 }
 
 function toChangeRow(change: StoredChange, previousValue: string | null, isFirst: boolean) {
+  // What is compared of a row that is replaced.
+  const known = isFirst ? change.replaced : null
+  const value = known?.value ?? null
   return {
     execution_id: change.executionId,
     revision: change.revision,
@@ -202,13 +204,10 @@ function toChangeRow(change: StoredChange, previousValue: string | null, isFirst
     is_last: true,
     created_at: change.isCreated ? change.createdAt.toISOString() : null,
     changed_at: change.changedAt.toISOString(),
-    ...(isFirst && change.replaced ? knownOf(change.replaced) : {}),
+    known_version: known?.version ?? null,
+    known_type: known?.type ?? null,
+    known_number: isJsonNumber(value) ? numberText(value) : null,
   }
-}
-
-/** What is compared of a row that is replaced. */
-function knownOf({ version, type, value }: VariableRecord) {
-  return { known_version: version, known_type: type, known_number: isJsonNumber(value) ? numberText(value) : null }
 }
 
 function toExecutionRow({ execution, known }: Draft, among: number) {

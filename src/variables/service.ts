@@ -150,10 +150,10 @@ function changeSet(
   const isSetting = writes.some(({ operation }) => operation !== 'delete')
   return {
     executionId,
-    needs: { written: writes.map(({ name }) => name), ...(isSetting ? { begins: 'unless there' } : {}) },
+    needs: { written: writes.map(({ name }) => name), begins: isSetting ? 'unless there' : undefined },
     work: (draft) => write(draft, { writes, actor, now: clock.now(), schema: schemaOf(draft.execution) }),
     size: Math.max(writes.length, 1),
-    ...(isPlain ? { optimistic: { isDecided, withCounts } } : {}),
+    optimistic: isPlain ? OPTIMISTIC : undefined,
   }
 }
 
@@ -190,6 +190,8 @@ function withCounts(result: WriteResult, counts: ReadonlyMap<string, number>): W
   })
   return { ...result, outcomes }
 }
+
+const OPTIMISTIC = { isDecided, withCounts }
 
 /** A lost hint costs a watcher a second. */
 function hint(bus: StepBus, { execution: { id, revision, eventSeq } }: Draft): undefined {

@@ -129,6 +129,18 @@ describeDatabase('writes that share a transaction', (open) => {
     expect(await service.find(held, 'a')).toMatchObject({ value: 2, version: 3 })
   })
 
+  it('keep their order, also beside a deletion of everything, which has a transaction of its own', async () => {
+    const id = newId()
+    const [, deleted, last] = await Promise.all([
+      write(service, id, set('a', 1), set('b', 1)),
+      service.deleteAll(id, 'api:test'),
+      write(service, id, set('c', 1)),
+    ])
+    expect(deleted).toEqual({ revision: 2, deletedCount: 2 })
+    expect(last.revision).toBe(3)
+    expect(await service.values(id)).toEqual({ c: 1 })
+  })
+
   it('beyond what may wait is told to come back, and nobody who waited is harmed', async () => {
     const queue = createVariablesService({
       db,
