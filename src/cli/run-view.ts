@@ -35,13 +35,19 @@ function symbolOf({ status, iterationCounts }: StepState): readonly [string, key
   return iterationCounts.succeeded === 0 ? NONE : PARTLY
 }
 
+/** `fetch ×3`, or `fetch failed` */
+function toolText({ name, status, turns }: StepState['tools'][number]): string {
+  const times = turns > 1 ? ` ×${turns}` : ''
+  return `${name}${times}${status === 'SUCCEEDED' ? '' : ` ${status.toLowerCase()}`}`
+}
+
 function stepLine(step: StepState, paint: Paint): string {
   const [symbol, color] = symbolOf(step)
   const name = step.visit > 1 ? `${step.step} (visit ${step.visit})` : step.step
   const parts = [
     step.status.toLowerCase(),
     step.iterationCounts === null || step.status === 'RUNNING' ? '' : `iterations ${iterationText(step.iterationCounts)}`,
-    `attempt ${Math.max(1, step.attempts)}`,
+    step.tools.length > 0 ? `tools ${step.tools.map(toolText).join(', ')}` : `attempt ${Math.max(1, step.attempts)}`,
     durationText(durationMs(step.startedAt, step.finishedAt)),
   ]
   const error = step.error === null ? '' : `  ${step.error.code}: ${step.error.message}`
@@ -107,6 +113,7 @@ function stepRow(step: StepState): JsonObject {
     status: step.status.toLowerCase(),
     attempts: step.attempts,
     iterations: step.iterationCounts && { ...step.iterationCounts },
+    ...(step.tools.length > 0 ? { tools: step.tools.map((tool) => ({ ...tool, status: tool.status.toLowerCase() })) } : {}),
     duration_ms: durationMs(step.startedAt, step.finishedAt),
     error: step.error === null ? null : { code: step.error.code, message: step.error.message },
   }

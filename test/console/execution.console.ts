@@ -1,10 +1,10 @@
 // cspell:ignore größer שלום dcba
 import { expect, it } from 'vitest'
 import { within } from '../support/pace.js'
-import { BATCH, CASES, FAILING, LOOPS, PARENT, RETRIED, STEPWISE, UNLUCKY, WORDS } from './playbooks.js'
+import { BATCH, CASES, FAILING, LISTED, LOOPS, PARENT, RETRIED, STEPWISE, UNLUCKY, WORDS } from './playbooks.js'
 import { createStage } from './stage.js'
 
-const stage = createStage([BATCH, CASES, FAILING, LOOPS, PARENT, RETRIED, STEPWISE, UNLUCKY, WORDS])
+const stage = createStage([BATCH, CASES, FAILING, LISTED, LOOPS, PARENT, RETRIED, STEPWISE, UNLUCKY, WORDS])
 
 it('says what failed, where, why and what to do', async () => {
   const id = await stage.run('console/failing')
@@ -36,6 +36,17 @@ it('the graph shows what runs, how many of how many, and the route that was take
   expect(await page.locator('[data-variable="orders"]').count()).toBe(0)
   await page.getByRole('button', { name: 'of step check' }).click()
   await page.locator('[data-variable="orders"]').waitFor()
+})
+
+it('a list of tools: each in its latest turn, with what it gave and printed', async () => {
+  const id = await stage.run('console/listed')
+  const page = await stage.open(`/executions/${id}?step=gather`)
+  const tools = page.getByRole('region', { name: '4 tools' })
+  await expect.poll(() => tools.getByRole('button').allTextContents()).toEqual(['begin', 'fetch ×3', 'back ×3', 'add'])
+  await tools.getByRole('button', { name: 'Tool fetch, succeeded' }).click()
+  const fetched = page.getByRole('region', { name: 'Tool fetch', exact: true })
+  await fetched.getByText('3 turns').waitFor()
+  await fetched.getByText('page 3').waitFor()
 })
 
 it('why this route: each condition with its outcome, its values then, and where it led', async () => {

@@ -134,6 +134,17 @@ export const CASES = written(
 )
 
 /** Fails until it is a second old. */
+export const LISTED = written(
+  'listed',
+  `workflow:
+- step: gather
+  tool:
+  - {name: begin, rules: [{do: continue, let: {page: 1}}]}
+  - {name: fetch, kind: python, args: {page: "{{ page }}"}, code: "print('page', page)\\nresult = {'page': page}"}
+  - {name: back, rules: [{when: "{{ page < 3 }}", do: jump, to: fetch, let: {page: "{{ page + 1 }}"}}]}
+  - {name: add, kind: python, args: {last: "{{ fetch.page }}"}, code: "result = last + 1"}`,
+)
+
 export const RETRIED = written(
   'retried',
   `workflow:

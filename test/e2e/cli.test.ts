@@ -31,6 +31,17 @@ workflow:
   loop: {in: "{{ workload.of }}", iterator: x}
   tool: {kind: python, code: "def main(x): return 1 / x"}
 `
+const THEIRS = `apiVersion: noetl.io/v2
+kind: Playbook
+metadata: {name: cli_theirs}
+workflow:
+# why
+- step: start
+  tool:
+  - {name: one, kind: noop, spec: {policy: {rules: [{else: {do: continue, set: {iter.n: 1}}}]}}}
+  - {name: two, kind: noop, spec: {policy: {rules: [{when: "{{ iter.n < 3 }}", then: {do: jump, to: two, set: {iter.n: "{{ iter.n + 1 }}"}}}]}}}
+  next: {arcs: [{step: end}]}
+`
 const INVALID = 'apiVersion: noetl.io/v1\nkind: Playbook\nmetadata:\n  name: x\nworkflow:\n- step: start\n  next: nowhere\n'
 
 describe('the command line', () => {
@@ -55,6 +66,7 @@ describe('the command line', () => {
     writeFileSync(file('failing.yaml'), FAILING)
     writeFileSync(file('loop.yaml'), LOOP)
     writeFileSync(file('invalid.yaml'), INVALID)
+    writeFileSync(file('theirs.yaml'), THEIRS)
   })
 
   afterAll(async () => {
@@ -138,6 +150,20 @@ describe('the command line', () => {
     const invalid = await run(['playbook', 'validate', file('invalid.yaml')], nowhere)
     expect(invalid.out).toMatch(/invalid\.yaml:7:\d+: error: .*nowhere/)
     expect(invalid.code).toBe(1)
+  })
+
+  it('converts what NoETL writes, without a server, and shows the tools of a list', async () => {
+    const { code, out } = await run(['playbook', 'convert', file('theirs.yaml')], { url: 'http://127.0.0.1:1' })
+    expect(code).toBe(0)
+    expect(out).toContain('  # why\n  - step: start\n')
+    expect(out).not.toMatch(/arcs|policy|iter/)
+    writeFileSync(file('ours.yaml'), out)
+    const ran = await run(['execution', 'run', file('ours.yaml')])
+    expect(ran.out).toMatch(/start {2}succeeded, tools one, two ×3/)
+    expect(ran.code).toBe(0)
+    const refused = await run(['playbook', 'convert', file('invalid.yaml')])
+    expect(refused).toMatchObject({ code: 1, out: '' })
+    expect(refused.err).toMatch(/:7:9: error: .*nowhere/)
   })
 
   it('writes and reads variables with all their digits', async () => {

@@ -8,6 +8,7 @@ import type { StepRow } from '../live/read-step.js'
 import { Duration } from '../ui/ticking.js'
 import { Outcome, Part } from './part.js'
 import classes from './step-detail.module.css'
+import { Tools } from './tools.js'
 
 interface IterationsProps {
   readonly id: string
@@ -91,6 +92,7 @@ function Chosen({ id, run, before, number }: IterationsProps & { before: string 
           <Duration from={found.startedAt} to={found.finishedAt} />
         </Text>
       </Text>
+      <Tools tools={found.tools} root={`${run.step}[${number}]`} />
       <Outcome error={found.error} result={found.result} log={found.log} root={`${run.step}[${number}]`} />
     </section>
   )

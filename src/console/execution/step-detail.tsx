@@ -1,6 +1,6 @@
 import { ActionIcon, Group, Pagination, Text, Title } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { FaultNote, Loading } from '../app/states.js'
 import { StepDetailDocument } from '../generated/graphql.js'
 import { plural } from '../lib/format.js'
@@ -12,6 +12,7 @@ import { Iterations } from './iterations.js'
 import { Outcome } from './part.js'
 import { Routes } from './routes.js'
 import classes from './step-detail.module.css'
+import { Tools } from './tools.js'
 import type { GraphStep } from './transitions.js'
 
 interface StepDetailProps {
@@ -45,7 +46,7 @@ export function StepDetail({ id, name, step, runs, areRunsRead, until, onClose }
         {run?.startedAt && (
           <Text size="sm" c="dimmed">
             <Time iso={run.startedAt} /> · <Duration from={run.startedAt} to={run.finishedAt ?? until} />
-            {run.attempts > 1 && ` · ${plural(run.attempts, 'attempt')}`}
+            {run.attempts > 1 && step?.tools.length === 0 && ` · ${plural(run.attempts, 'attempt')}`}
           </Text>
         )}
         {visits.length > 1 && (
@@ -88,9 +89,12 @@ function Visit({ id, run, step, isPast }: VisitProps) {
       {step && <Routes id={id} run={run} step={step} />}
       {step?.isIterator && <Iterations id={id} run={run} isPast={isPast} />}
       {run.finishedAt === null ? (
-        <Text size="sm" c="dimmed">
-          Its result comes when it ends.
-        </Text>
+        <>
+          {step !== undefined && step.tools.length > 0 && !isPast && <RunningTools id={id} run={run} />}
+          <Text size="sm" c="dimmed">
+            Its result comes when it ends.
+          </Text>
+        </>
       ) : (
         <Ended id={id} run={run} />
       )}
@@ -103,5 +107,22 @@ function Ended({ id, run }: { id: string; run: StepRow }) {
   const detail = data?.execution?.steps.nodes[0]
   if (fault) return <FaultNote fault={fault} />
   if (!detail) return <Loading what="the result" />
-  return <Outcome error={run.error} result={detail.result} log={detail.log} root={run.step} />
+  return (
+    <>
+      <Tools tools={detail.tools} root={run.step} />
+      <Outcome error={run.error} result={detail.result} log={detail.log} root={run.step} />
+    </>
+  )
+}
+
+/** How often the tools of a visit that still runs are read again. */
+const REFRESH_MS = 1_500
+
+function RunningTools({ id, run }: { id: string; run: StepRow }) {
+  const { data, again } = useRead(StepDetailDocument, { id, after: run.before })
+  useEffect(() => {
+    const timer = setInterval(again, REFRESH_MS)
+    return () => clearInterval(timer)
+  }, [again])
+  return <Tools tools={data?.execution?.steps.nodes[0]?.tools ?? []} root={run.step} />
 }

@@ -64,7 +64,7 @@ export function useNodes(elements: Elements): StepNodeType[] {
         data: {
           name,
           about: step?.description ?? null,
-          kind: step?.kind ?? null,
+          kind: step && step.tools.length > 0 ? 'list' : (step?.kind ?? null),
           isIterator: step?.isIterator ?? false,
           isStart: name === startStep,
           isEnd: name === 'end',

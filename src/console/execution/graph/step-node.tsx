@@ -6,6 +6,7 @@ import {
   IconBrandPython,
   IconDatabase,
   IconFlag,
+  IconListNumbers,
   IconPlayerPlay,
   IconRepeat,
 } from '@tabler/icons-react'
@@ -20,6 +21,7 @@ export interface StepData extends Record<string, unknown> {
   readonly name: string
   /** What the playbook says about it. */
   readonly about: string | null
+  /** `list`: of several tools. */
   readonly kind: string | null
   readonly isIterator: boolean
   readonly isStart: boolean
@@ -41,6 +43,7 @@ const ICONS: Readonly<Record<string, typeof IconApi>> = {
   postgres: IconDatabase,
   playbook: IconBook2,
   workbook: IconBook2,
+  list: IconListNumbers,
 }
 
 function iconOf({ kind, isEnd, isStart }: StepData) {
@@ -49,10 +52,10 @@ function iconOf({ kind, isEnd, isStart }: StepData) {
   return isStart ? IconPlayerPlay : IconArrowsSplit2
 }
 
-function stateText({ state, isKnown, progress }: StepData): string {
+function stateText({ state, isKnown, progress, kind }: StepData): string {
   if (state === null) return isKnown ? 'not reached' : 'reading …'
   const visits = state.visits > 1 ? ` · ${state.visits} visits` : ''
-  const attempts = state.attempts > 1 ? ` · attempt ${state.attempts}` : ''
+  const attempts = state.attempts > 1 && kind !== 'list' ? ` · attempt ${state.attempts}` : ''
   return `${standing(state, progress)}${visits}${attempts}`
 }
 
