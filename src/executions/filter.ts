@@ -8,6 +8,8 @@ export interface ExecutionFilter {
   readonly path?: StringFilter | null | undefined
   readonly startedAfter?: Date | null | undefined
   readonly startedBefore?: Date | null | undefined
+  readonly finishedAfter?: Date | null | undefined
+  readonly finishedBefore?: Date | null | undefined
   /** Executions that have all of these variables. */
   readonly variables?: readonly VariableFilter[] | null | undefined
   readonly parentId?: ExecutionId | null | undefined

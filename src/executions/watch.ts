@@ -145,6 +145,8 @@ function keyOf({ filter, ...position }: { readonly filter: ExecutionFilter | nul
   const times = {
     startedAfter: filter?.startedAfter?.toISOString() ?? null,
     startedBefore: filter?.startedBefore?.toISOString() ?? null,
+    finishedAfter: filter?.finishedAfter?.toISOString() ?? null,
+    finishedBefore: filter?.finishedBefore?.toISOString() ?? null,
   }
   return stringifyJson({ ...position, filter: filter && { ...filter, ...times } } as JsonObject)
 }

@@ -50,6 +50,8 @@ export const ExecutionFilterInput = builder.inputType('ExecutionFilter', {
     path: t.field({ type: StringFilterInput }),
     startedAfter: t.field({ type: 'DateTime' }),
     startedBefore: t.field({ type: 'DateTime' }),
+    finishedAfter: t.field({ type: 'DateTime' }),
+    finishedBefore: t.field({ type: 'DateTime' }),
     variables: t.field({ type: [VariableFilterInput], description: 'Executions that have all of these variables; at most 20.' }),
     parentId: t.id(),
   }),

@@ -92,6 +92,8 @@ export type ExecutionFilter = {
   readonly path?: StringFilter | null | undefined;
   readonly startedAfter?: string | null | undefined;
   readonly startedBefore?: string | null | undefined;
+  readonly finishedAfter?: string | null | undefined;
+  readonly finishedBefore?: string | null | undefined;
   /** Executions that have all of these variables; at most 20. */
   readonly variables?: ReadonlyArray<VariableFilter> | null | undefined;
   readonly parentId?: string | null | undefined;

@@ -76,6 +76,14 @@ export const TARGETS = {
     ...{ benchmark: 'a start over REST, 16 connections: processor time of the server', yardstick: '–', command: 'bench:starts' },
     ...{ reach: 0.5, dream: 0.2, is: 'at most', unit: ' ms' },
   },
+  searchStatus: {
+    ...{ benchmark: 'the first 20 of 100,000 executions by a rare status, p50', yardstick: '–', command: 'bench:search' },
+    ...{ reach: 5, dream: 1, is: 'at most', unit: ' ms' },
+  },
+  searchValue: {
+    ...{ benchmark: "the same by a variable's value", yardstick: '–', command: 'bench:search' },
+    ...{ reach: 5, dream: 1, is: 'at most', unit: ' ms' },
+  },
   firstStart: {
     ...{ benchmark: 'start on a new folder, until ready', yardstick: '–', command: 'bench:start' },
     ...{ reach: 3, dream: 1.5, is: 'at most', unit: ' s' },
