@@ -30,7 +30,8 @@ export function encodeSchema(schema: JsonValue, isSchema = true): JsonValue {
   if (schema instanceof LosslessNumber) return Number(schema.value)
   if (Array.isArray(schema)) return schema.map((item) => encodeSchema(item))
   if (!isJsonObject(schema)) return schema
-  const kept = Object.entries(schema).filter(([key]) => !(isSchema && LEFT_OUT.has(key)))
+  // The library looks keywords up in a plain object, which has some of its own.
+  const kept = Object.entries(schema).filter(([key]) => !(isSchema && (LEFT_OUT.has(key) || key in Object.prototype)))
   return Object.fromEntries(kept.map(([key, item]) => [key, encodeKeyword(key, item, isSchema)]))
 }
 

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
+import { isJsonObject, type JsonObject, type JsonValue, stringifyJson } from '../core/json.js'
 import { pointerTo } from './problem.js'
 
 /** Keywords that hold a schema, a list of schemas, or schemas by name. */
@@ -76,4 +76,10 @@ export function rootsOf(block: JsonObject): Subschema[] {
   const named = mappings.flatMap((name) => [...innerMany(block[name], `/${name}`, false)])
   const workload = block['workload']
   return workload === undefined ? named : [{ schema: workload, pointer: '/workload', isInPlace: false }, ...named]
+}
+
+/** A schema of a playbook's block as a document of its own: with the definitions of the block where it may refer to them. */
+export function standalone({ $defs }: JsonObject, schema: JsonValue): JsonValue {
+  if (!isJsonObject(schema) || !isJsonObject($defs) || !stringifyJson(schema).includes('"#/$defs/')) return schema
+  return { ...schema, $defs: { ...$defs, ...(isJsonObject(schema['$defs']) ? schema['$defs'] : {}) } }
 }
