@@ -66,8 +66,9 @@ INSERT INTO transient.execution (id, status, playbook_path, playbook_version, pa
 INSERT INTO noetl.transient (execution_id, var_name, var_value) SELECT 100 + n, 'v' || m, to_jsonb(n * 10 + m) FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
 INSERT INTO transient.event (execution_id, seq, revision, name, run) SELECT 100 + n, m, 1, 'e', 1 + m % 3 FROM generate_series(1, 6) AS n, generate_series(1, 5) AS m;
 INSERT INTO transient.step_run (execution_id, run, step, visit, status) SELECT 100 + n, 4 + m, 'live' || n, m, 'running' FROM generate_series(1, 6) AS n, generate_series(1, 2) AS m;
-INSERT INTO transient.step_run (execution_id, run, step, visit, status, loop)
-  SELECT 100 + n, m, 's', m, 'succeeded', jsonb_build_object('total', 10 * n + m, 'done', 9 * n, 'failed', n) FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
+INSERT INTO transient.step_run (execution_id, run, step, visit, status, loop, tools)
+  SELECT 100 + n, m, 's', m, 'succeeded', jsonb_build_object('total', 10 * n + m, 'done', 9 * n, 'failed', n),
+    jsonb_build_object('current', 'last', 'startedAt', NULL, 'done', '[]'::jsonb) FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
 INSERT INTO transient.step_run (execution_id, run, step, visit, status, iteration, parent_run)
   SELECT 100 + n, 10 * m + i, 's', m, 'succeeded', i, m FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m, generate_series(0, 1) AS i`
 
@@ -88,6 +89,7 @@ const NESTED: Record<string, string> = {
   'Execution.iterationCounts': '{ executions(first: $n) { nodes { iterationCounts { total failed } } } }',
   'StepRun.iterationCounts': '{ executions(first: $n) { nodes { steps { nodes { iterationCounts { total failed } } } } } }',
   'Execution.error': '{ executions(first: $n) { nodes { error { code } } } }',
+  'StepRun.tools': '{ executions(first: $n) { nodes { steps { nodes { tools { name status } } } } } }',
   'StepRun.error': '{ executions(first: $n) { nodes { steps { nodes { error { code } } } } } }',
 }
 
