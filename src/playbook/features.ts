@@ -51,7 +51,6 @@ const FEATURES: Readonly<Record<string, string>> = {
   secrets: 'credentials are settings of the server; name one in "auth"',
   noop: 'leave the tool out: a step may have only "vars" and "next"',
   container: 'use python or http',
-  shell: 'use python',
   nats: 'use http or python',
   agent: 'use http or python',
   mcp: 'use http',

@@ -157,6 +157,12 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       results: { summary: [{ cities: 2, summary: { cities: 2, alerts: 1 } }] },
     },
   },
+  shell: {
+    expected: {
+      ...{ status: 'completed', variables: { said: step('Hello Ada; echo no\n42', 'start') }, steps: ['start', 'end'] },
+      results: { end: [0, ['Hello Ada; echo no', '42']] },
+    },
+  },
   failing: {
     expected: { status: 'failed', error: { code: 'TOOL_FAILED', step: 'verify' }, variables: {}, steps: ['start', 'verify'] },
   },

@@ -293,7 +293,7 @@ describe('tools', () => {
       'unknown',
       inStep('tool: foo'),
       [
-        'error 6:9 workflow[0].tool | unknown tool "foo": use python, http, postgres, playbook or workbook, or name the "pool" whose workers serve it',
+        'error 6:9 workflow[0].tool | unknown tool "foo": use python, http, postgres, shell, playbook or workbook, or name the "pool" whose workers serve it',
       ],
     ],
     ['mistyped', inStep('tool: {kind: pyton}'), ['error 6:16 workflow[0].tool.kind | did you mean "python"?']],

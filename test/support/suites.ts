@@ -5,7 +5,7 @@ import { ROOT } from './paths.js'
 /** A suite that uses one of these starts a database, a server or a process. */
 const STARTS = /TEST_DATABASE_URL|TEST_NATS_URL|node:child_process|startServer|createServer\(/
 /** Suites that start nothing and still take many seconds. */
-const SLOW = [/^test\/tools\/python/, /^test\/template\/work\./, /^test\/security\/slow-texts\./]
+const SLOW = [/^test\/tools\/(python|shell)/, /^test\/template\/work\./, /^test\/security\/slow-texts\./]
 const IMPORT = /from '(\.[^']+)\.js'/g
 
 /**

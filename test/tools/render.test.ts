@@ -196,7 +196,7 @@ describe('definitions', () => {
   })
 
   it('knows its kinds', () => {
-    expect(TOOLS.map((tool) => tool.kind)).toEqual(['python', 'http', 'postgres', 'playbook', 'workbook'])
+    expect(TOOLS.map((tool) => tool.kind)).toEqual(['python', 'http', 'postgres', 'shell', 'playbook', 'workbook'])
     expect(definitionOf('http')?.isCustom).toBeUndefined()
     expect(definitionOf('duckdb')).toMatchObject({ kind: 'duckdb', isCustom: true, open: null })
     for (const kind of ['step', 'iterate', 'join', 'iterator', '', 'a b']) expect(definitionOf(kind)).toBeNull()

@@ -36,11 +36,10 @@ export function rewriteToday(root: YAMLMap, source: Source): boolean {
   rewriteKeychain({ source, map: root, path: 'keychain' })
   rewriteWorkbook(root, source)
   const outputs = outputsOf(steps)
-  const texts = new Map(steps.map((step) => [step, source.text.slice(step.range?.[0] ?? 0, step.range?.[2] ?? 0)]))
-  const isReadElsewhere = (name: string, step: YAMLMap) => {
-    const word = new RegExp(`\\b${name.replace(/[^\w]/g, '\\$&')}\\b`)
-    return [...texts].some(([other, text]) => other !== step && word.test(text))
-  }
+  const words = new Map(steps.map((step) => [step, wordsIn(source.text.slice(step.range?.[0] ?? 0, step.range?.[2] ?? 0))]))
+  const counts = new Map<string, number>()
+  for (const own of words.values()) for (const word of own) counts.set(word, (counts.get(word) ?? 0) + 1)
+  const isReadElsewhere = (name: string, step: YAMLMap) => (counts.get(name) ?? 0) > Number(words.get(step)?.has(name) ?? false)
   const taken = new Set(steps.map((step) => wordOf(nodeOf(step, 'step'))))
   const nameBetween = (from: string, to: string): string => {
     const name = `${from}_to_${to}`
@@ -62,6 +61,10 @@ export function rewriteToday(root: YAMLMap, source: Source): boolean {
   workflow.items = all
   reportCredentials({ source, map: root, path: 'workflow' }, workflow)
   return true
+}
+
+function wordsIn(text: string): Set<string> {
+  return new Set(text.match(/\w+/g))
 }
 
 /** The tools of the workbook's tasks. */
