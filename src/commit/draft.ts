@@ -27,14 +27,6 @@ export interface EventRow extends EventDraft {
   readonly revision: number
 }
 
-/** A change, with what the statement that writes it has to know of its variable. */
-export interface StoredChange extends FoldedChange {
-  /** Created by this transaction, or created anew: else its row knows better when. */
-  readonly isCreated: boolean
-  /** What was loaded of it: a row that this transaction has locked, or compares. null: there was none, and whoever inserts one first makes the transaction fail. */
-  readonly replaced: VariableRecord | null
-}
-
 /** What of a task is to be written; null: no lease, no deadline. */
 export interface TaskChange {
   readonly task: TaskRecord
@@ -84,25 +76,29 @@ export interface Origin {
   readonly payload: string | null
 }
 
-/**
- * One execution as a transaction knows and changes it: works are carried out on it one after another, in memory, before all of it is written at
- * once (`flush.ts`). Each has its own events, revision and history, as if it had been alone in the transaction.
- */
-export interface Draft extends Omit<LockedExecution, 'execution'> {
-  execution: ExecutionRecord
-  readonly before: ExecutionRecord
-  readonly keyRing: KeyRing
+/** Variables of an execution. */
+export interface KnownVariables {
   /** A variable that is in neither of the next two was never there. */
   isWhole: boolean
   /** Variables that may be written, as they are now: their rows are locked, or will be compared. */
   readonly present: Map<string, VariableRecord>
   /** Versions at which such variables were deleted. */
   readonly tombstones: Map<string, number>
+}
+
+/**
+ * One execution as a transaction knows and changes it: works are carried out on it one after another, in memory, before all of it is written at
+ * once (`flush.ts`). Each has its own events, revision and history, as if it had been alone in the transaction.
+ */
+export interface Draft extends Omit<LockedExecution, 'execution'>, KnownVariables {
+  execution: ExecutionRecord
+  readonly before: ExecutionRecord
+  readonly keyRing: KeyRing
   /** What was loaded of those that have changed since; null: there was no row. */
   readonly replaced: Map<string, VariableRecord | null>
   /** Names of variables that this transaction created. */
   readonly created: Set<string>
-  readonly changes: StoredChange[]
+  readonly changes: FoldedChange[]
   readonly events: EventRow[]
   /** The execution begins with this transaction. */
   origin: Origin | null
@@ -139,17 +135,20 @@ export interface Draft extends Omit<LockedExecution, 'execution'> {
   readonly ended: EndedStep[]
 }
 
-/** Without spreads: it is made for each write. */
-export function newDraft({ execution, known, transaction }: LockedExecution, keyRing: KeyRing): Draft {
+export function newDraft(
+  { execution, known, transaction }: LockedExecution,
+  keyRing: KeyRing,
+  { isWhole, present, tombstones }: KnownVariables = { isWhole: false, present: new Map(), tombstones: new Map() },
+): Draft {
   return {
     execution,
     before: execution,
     known,
     transaction,
     keyRing,
-    isWhole: false,
-    present: new Map(),
-    tombstones: new Map(),
+    isWhole,
+    present,
+    tombstones,
     replaced: new Map(),
     created: new Set(),
     changes: [],
@@ -225,7 +224,7 @@ export function patch(draft: Draft, changed: Partial<ExecutionRecord>): void {
 export function record(draft: Draft, events: readonly EventDraft[]): number {
   const { eventSeq, revision } = draft.execution
   for (const [index, event] of events.entries()) draft.events.push({ ...event, seq: eventSeq + index + 1, revision })
-  patch(draft, { eventSeq: eventSeq + events.length })
+  draft.execution = { ...draft.execution, eventSeq: eventSeq + events.length }
   return eventSeq + events.length
 }
 
@@ -237,7 +236,7 @@ export interface Folding extends Pick<WriteRequest, 'writes' | 'actor'>, Pick<Fo
 
 /**
  * Folds one change set into a draft: the one way in which variables change, whoever writes them. One that is refused leaves the draft as it was.
- * What must hold for every change set is a line in `CHECKS` of `fold.ts`.
+ * What must hold for every change set is a line in `CHECKS` of `checks.ts`.
  * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE, SCHEMA
  */
 export function foldInto(draft: Draft, folding: Folding): FoldResult {
@@ -252,14 +251,17 @@ export function foldInto(draft: Draft, folding: Folding): FoldResult {
     const before = present.get(name) ?? null
     if (!replaced.has(name)) replaced.set(name, before)
     if (before === null) created.add(name)
-    draft.changes.push({ ...change, isCreated: created.has(name), replaced: replaced.get(name) ?? null })
+    change.isCreated = created.has(name)
+    change.replaced = replaced.get(name) ?? null
+    draft.changes.push(change)
   }
   for (const { name, variable } of outcomes) {
     if (variable) present.set(name, variable)
     else present.delete(name)
   }
   for (const { name, operation, version } of changes) if (operation === 'delete') tombstones.set(name, version)
-  patch(draft, { revision, variableCount, variableBytes, historyCount: execution.historyCount + changes.length })
+  const historyCount = execution.historyCount + changes.length
+  draft.execution = { ...execution, revision, variableCount, variableBytes, historyCount }
   return folded
 }
 

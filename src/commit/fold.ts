@@ -5,6 +5,7 @@ import type { PlaybookSchema } from '../playbook/model.js'
 import { type KeyRing, sealedSize } from '../sealing/key-ring.js'
 import { variableLocation } from '../sealing/location.js'
 import { MASK } from '../sealing/mask.js'
+import { CHECKS } from './checks.js'
 import {
   addDecimals,
   type ChangeRecord,
@@ -13,14 +14,11 @@ import {
   checkVariableName,
   storableNumber,
   storableValue,
-  tooLarge,
-  VARIABLE_LIMITS,
   type VariableLimits,
   type VariableRecord,
   type VariableWrite,
   type WriteOutcome,
 } from './record.js'
-import { checkSchemas } from './schemas.js'
 
 /** What the fold needs of the locked execution. */
 export interface FoldExecution {
@@ -56,6 +54,13 @@ export interface FoldedChange extends ChangeRecord {
   /** It may have a plain history, which is to be sealed with it. */
   readonly isBecomingSensitive: boolean
   readonly isCreation: boolean
+  /** Created by this transaction, or created anew: else its row knows better when. */
+  isCreated: boolean
+  /**
+   * What was loaded of it, before all changes of this transaction: a row that it has locked, or compares. null: there was none, and whoever inserts
+   * one first makes the transaction fail.
+   */
+  replaced: VariableRecord | null
   /** Bytes of its value, and how many more than before. */
   readonly size: number
   readonly grownBy: number
@@ -94,7 +99,7 @@ export function foldChangeSet(input: FoldInput): FoldResult {
   for (const write of input.writes) {
     const before = present.get(write.name) ?? null
     checkVersion(write, before)
-    const target = write.operation === 'delete' ? null : targetOf(write, before, { ...input, revision })
+    const target = write.operation === 'delete' ? null : targetOf(write, before, { input, revision })
     if (isUnchanged(before, target)) {
       outcomes.push({ name: write.name, variable: before, isChanged: false })
       continue
@@ -118,9 +123,6 @@ export function foldChangeSet(input: FoldInput): FoldResult {
   for (const check of CHECKS) check(folded, input)
   return folded
 }
-
-/** What must hold after every change set that changes something: each throws what refuses all of it. A new one is a line here. */
-const CHECKS: readonly ((folded: FoldResult, input: FoldInput) => void)[] = [checkLimits, checkSchemas]
 
 function checkNames({ writes, present }: FoldInput): void {
   const seen = new Set<string>()
@@ -147,7 +149,8 @@ function checkVersion(write: VariableWrite, before: VariableRecord | null): void
   })
 }
 
-interface Sealing extends Pick<FoldInput, 'execution' | 'keyRing' | 'declared'> {
+interface Sealing {
+  readonly input: FoldInput
   readonly revision: number
 }
 
@@ -176,7 +179,7 @@ function refused(name: string, why: string): TransientError {
   return new TransientError('VALIDATION', `${name}: ${why}`, { details: { field: 'name', name } })
 }
 
-function willBeSensitive(write: VariableWrite, before: VariableRecord | null, { declared }: Sealing): boolean {
+function willBeSensitive(write: VariableWrite, before: VariableRecord | null, { input: { declared } }: Sealing): boolean {
   const wanted = write.operation === 'set' ? write.isSensitive : undefined
   const isAlready = (before !== null && before.sealed !== null) || declared?.has(write.name) === true
   if (wanted === false && isAlready) throw refused(write.name, 'it is sensitive, and stays so until it is deleted')
@@ -187,7 +190,13 @@ function willBeSensitive(write: VariableWrite, before: VariableRecord | null, { 
 function sealTarget(
   name: string,
   before: VariableRecord | null,
-  { target, sealing: { execution, keyRing, revision } }: { readonly target: Target; readonly sealing: Sealing },
+  {
+    target,
+    sealing: {
+      input: { execution, keyRing },
+      revision,
+    },
+  }: { readonly target: Target; readonly sealing: Sealing },
 ): Target {
   const isKept = target.value === MASK && before !== null && before.sealed !== null
   const plain = isKept ? keyRing.open(before.sealed, variableLocation(execution.id, name, before.revision)) : target.value
@@ -219,7 +228,10 @@ function nextRecord({ name, before, target, revision, version, input }: RecordIn
   return {
     executionId: input.execution.id,
     name,
-    ...target,
+    value: target.value,
+    sealed: target.sealed,
+    type: target.type,
+    sourceStep: target.sourceStep,
     revision,
     version,
     accessCount: before?.accessCount ?? 0,
@@ -243,6 +255,8 @@ function changeOf({ seq, before, variable, revision, version, input }: ChangeInp
   const size = variable === null ? 0 : sizeOf(variable)
   return {
     isCreation: before === null,
+    isCreated: before === null,
+    replaced: before,
     size,
     grownBy: size - (before === null ? 0 : sizeOf(before)),
     executionId: input.execution.id,
@@ -262,35 +276,5 @@ function changeOf({ seq, before, variable, revision, version, input }: ChangeInp
     version,
     accessCount: subject.accessCount,
     createdAt: subject.createdAt,
-  }
-}
-
-/** What each value, and all of the execution, may take; deletes of the same change set make room. */
-function checkLimits(
-  { changes, variableCount, variableBytes }: FoldResult,
-  { execution, limits = VARIABLE_LIMITS }: FoldInput,
-): void {
-  let count = execution.variableCount
-  let bytes = execution.variableBytes
-  let overCount = ''
-  let overBytes = ''
-  for (const { name, operation, sealed, isCreation, size, grownBy } of changes) {
-    if (size > limits.valueBytes) {
-      const shown = sealed === null ? size : null
-      throw tooLarge({ what: 'its value', limit: limits.valueBytes, size: shown, unit: 'bytes', variable: name })
-    }
-    count += operation === 'delete' ? -1 : Number(isCreation)
-    bytes += grownBy
-    if (count > limits.variableCount) overCount ||= name
-    if (bytes > limits.executionBytes) overBytes ||= name
-  }
-  // An execution that is over already (taken over, or a limit lowered) may shrink.
-  if (variableCount > limits.variableCount && variableCount > execution.variableCount) {
-    const size = { limit: limits.variableCount, size: variableCount, unit: 'variables' }
-    throw tooLarge({ what: 'the execution', ...size, variable: overCount })
-  }
-  if (variableBytes > limits.executionBytes && variableBytes > execution.variableBytes) {
-    const size = { limit: limits.executionBytes, size: variableBytes, unit: 'bytes' }
-    throw tooLarge({ what: 'the execution', ...size, variable: overBytes })
   }
 }

@@ -4,7 +4,7 @@ import type { Sql } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { variableLocation } from '../sealing/location.js'
 import { MASK } from '../sealing/mask.js'
-import type { StoredChange } from './draft.js'
+import type { FoldedChange } from './fold.js'
 import { keyOf } from './record.js'
 
 /** Rows that are sealed in one statement. */
@@ -19,8 +19,8 @@ interface PlainRow {
 }
 
 /** Hides the earlier values of variables that become sensitive: those of this batch, and all that the change log has. */
-export async function redactEarlier(tx: Sql, changes: readonly StoredChange[], keyRing: KeyRing): Promise<StoredChange[]> {
-  const keys = new Map<string, StoredChange>()
+export async function redactEarlier(tx: Sql, changes: readonly FoldedChange[], keyRing: KeyRing): Promise<FoldedChange[]> {
+  const keys = new Map<string, FoldedChange>()
   for (const change of changes) if (change.isBecomingSensitive) keys.set(keyOf(change.executionId, change.name), change)
   const names = JSON.stringify([...keys.values()].map(({ executionId, name }) => ({ execution_id: executionId, name })))
   await redactHistory(tx, names, keyRing)
@@ -29,11 +29,11 @@ export async function redactEarlier(tx: Sql, changes: readonly StoredChange[], k
 }
 
 /** Changes of this batch that came before the one that made their variable sensitive. */
-function redactWritten(changes: readonly StoredChange[], keyRing: KeyRing): StoredChange[] {
+function redactWritten(changes: readonly FoldedChange[], keyRing: KeyRing): FoldedChange[] {
   const hidden = new Set<string>()
   return changes
     .toReversed()
-    .map((change): StoredChange => {
+    .map((change): FoldedChange => {
       const { executionId, name, revision, operation, value } = change
       const key = keyOf(executionId, name)
       if (change.isBecomingSensitive) hidden.add(key)

@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { ExecutionId } from '../core/ids.js'
 import type { KeyRing } from '../sealing/key-ring.js'
-import { type Draft, type LockedExecution, newDraft } from './draft.js'
-import type { VariableRecord } from './record.js'
+import { type Draft, type KnownVariables, type LockedExecution, newDraft } from './draft.js'
 
 /** What all of it may take, about. */
 const MAX_BYTES = 32 * 1024 * 1024
@@ -14,12 +13,7 @@ const MISSES_MS = 10_000
 const MAX_MISSED = 10_000
 
 /** As its row was when this process last wrote or locked it. */
-interface Remembered extends LockedExecution {
-  readonly present: Map<string, VariableRecord>
-  readonly tombstones: Map<string, number>
-  /** Whether a variable that is in neither of them was never there. */
-  readonly isWhole: boolean
-}
+type Remembered = LockedExecution & KnownVariables
 
 /**
  * What the writes of this process know of executions, so that the next one need not ask. It may be out of date: whoever writes over it
@@ -66,7 +60,7 @@ export function createRememberedExecutions(keyRing: KeyRing): RememberedExecutio
       const { present, tombstones, isWhole } = known
       if (!isWhole && names.some((name) => !present.has(name) && !tombstones.has(name))) return null
       executions.delete(executionId)
-      return { ...newDraft(known, keyRing), present, tombstones, isWhole }
+      return newDraft(known, keyRing, known)
     },
     putBack(draft, transaction) {
       const { present, tombstones, isWhole, execution } = draft

@@ -4,7 +4,8 @@ import type { ExecutionId } from '../core/ids.js'
 import { isJsonNumber, numberText, stringifyJson } from '../core/json.js'
 import type { Database, Transaction } from '../db/database.js'
 import { isDrifted, lockTimeout } from '../executions/store.js'
-import type { Draft, EventRow, StoredChange } from './draft.js'
+import type { Draft, EventRow } from './draft.js'
+import type { FoldedChange } from './fold.js'
 import { isVariable, keyOf } from './record.js'
 import { redactEarlier } from './redact-store.js'
 
@@ -168,7 +169,7 @@ function parametersOf(rows: ReturnType<typeof toChangeRows>, drafts: readonly Dr
 }
 
 /** In the order of the changes; each knows its neighbours of the same variable. */
-function toChangeRows(changes: readonly StoredChange[]) {
+function toChangeRows(changes: readonly FoldedChange[]) {
   const latest = new Map<string, ReturnType<typeof toChangeRow>>()
   return changes.map((change) => {
     const key = keyOf(change.executionId, change.name)
@@ -180,7 +181,7 @@ function toChangeRows(changes: readonly StoredChange[]) {
   })
 }
 
-function toChangeRow(change: StoredChange, previousValue: string | null, isFirst: boolean) {
+function toChangeRow(change: FoldedChange, previousValue: string | null, isFirst: boolean) {
   // What is compared of a row that is replaced.
   const known = isFirst ? change.replaced : null
   const value = known?.value ?? null
