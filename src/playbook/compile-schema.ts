@@ -6,7 +6,7 @@ import { pointerTo, type SchemaCheck, type SchemaProblem } from '../schema/probl
 import { type CompiledDocument, openDocument } from '../schema/validator.js'
 import { allSchemas, KEYWORDS, rootsOf } from '../schema/walk.js'
 import type { PlaybookSchema } from './model.js'
-import { type Cursor, fieldsOf, jsonOf, report, reportKey } from './reader.js'
+import { type Cursor, fieldsOf, jsonOf, refuse, report, reportKey } from './reader.js'
 import { cursorAt, literalsOf, namesOf, type SchemaReading } from './schema.js'
 import { didYouMean, nearest } from './suggest.js'
 import { hasTemplate } from './templates.js'
@@ -47,7 +47,7 @@ async function checksBelow(document: CompiledDocument, block: JsonObject, key: s
 
 function reportMisfit(cursor: Cursor, what: string, problems: readonly SchemaProblem[]): void {
   for (const { path, message } of problems) {
-    report(cursorAt(cursor, path), `${what} does not fit its schema${path === '' ? '' : ` at ${path}`}: ${message}`)
+    refuse(cursorAt(cursor, path), `${what} does not fit its schema${path === '' ? '' : ` at ${path}`}: ${message}`)
   }
 }
 

@@ -15,6 +15,7 @@ import {
   kindOf,
   nearestName,
   objectOf,
+  refuse,
   report,
   reportKey,
   textOf,
@@ -106,18 +107,23 @@ interface Closed {
 function checkClosed({ at, steps, readers, inputs, declared, known }: Closed): void {
   const undeclared = (cursor: Cursor, name: string) =>
     `the variable "${name.slice(0, 60)}" is not declared in schema.vars, which is closed${nearestName(cursor, name, declared)}`
+  const severity = at.source.isRegistered ? 'warning' : 'error'
   for (const field of at.source.assignments) {
-    if (!known.has(field.name)) reportKey(field, undeclared(field.value, field.name))
+    if (!known.has(field.name)) reportKey(field, undeclared(field.value, field.name), severity)
   }
-  const elements = steps.flatMap(({ name, loop }) => (loop ? [name, loop.element] : [name]))
-  const others = new Set([...NOT_VARIABLES, ...elements, ...inputs, ...readers.flatMap(argumentNames)])
+  const own = steps.flatMap(({ name, loop, tools }) => [
+    name,
+    ...(loop ? [loop.element] : []),
+    ...(tools ?? []).map((tool) => tool.name),
+  ])
+  const others = new Set([...NOT_VARIABLES, ...own, ...inputs, ...readers.flatMap(argumentNames)])
   for (const reader of readers) {
     for (const { cursor, references } of readsOf(reader)) {
       const members = references.roots.has('vars') ? references.members.get('vars') : undefined
-      for (const name of members === 'all' ? [] : (members ?? [])) if (!known.has(name)) report(cursor, undeclared(cursor, name))
+      for (const name of members === 'all' ? [] : (members ?? [])) if (!known.has(name)) refuse(cursor, undeclared(cursor, name))
       // A bare name may also be a key of the workload that is given at start; one that is nearly a variable's is meant to be it.
       for (const name of references.roots) {
-        if (!known.has(name) && !others.has(name) && nearest(name, declared) !== null) report(cursor, undeclared(cursor, name))
+        if (!known.has(name) && !others.has(name) && nearest(name, declared) !== null) refuse(cursor, undeclared(cursor, name))
       }
     }
   }
@@ -143,8 +149,8 @@ const NOT_VARIABLES = new Set([
   ...['range', 'dict', 'namespace', 'now', 'cycler', 'joiner'],
 ])
 
-/** Under these stand the names of arguments, which templates of the step that gets them may read. */
-const ARGUMENTS = new Set(['args', 'data', 'with', 'params'])
+/** Under these stand names of arguments and of a step's own values, which its templates may read. */
+const ARGUMENTS = new Set(['args', 'data', 'with', 'params', 'let'])
 
 function argumentNames(cursor: Cursor): string[] {
   const inner = [...fieldsOf(cursor).values()]

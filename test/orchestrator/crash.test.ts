@@ -17,7 +17,7 @@ const STRIDE = Number(process.env['CRASH_STRIDE'] ?? 29)
 /** The last statement of the dead may commit after the living one looked: then its lease must run out. */
 const LEASE_MS = 1000
 
-/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, a list of tools, an end. */
+/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, a list of tools, a schema that is broken, an end. */
 const SOURCE = playbook(
   'everything',
   `
@@ -48,7 +48,17 @@ const SOURCE = playbook(
   - {name: one, kind: python, code: "result = 1", vars: {listed: "{{ (vars.listed | default(0)) + result }}"}}
   - {name: back, rules: [{when: "{{ turn is not defined }}", do: jump, to: one, let: {turn: 2}}]}
   - {name: two, kind: python, args: {one: "{{ one }}"}, code: "result = one + 1"}
-  vars: {listed_result: "{{ result }}"}`,
+  vars: {listed_result: "{{ result }}"}
+  next: [unfit]
+- step: unfit
+  tool: ${python('return 1')}
+  vars: {bounded: "{{ result - 2 }}", never: 1}
+  next: [{when: "{{ this.error.code == 'SCHEMA' }}", then: [fit]}]
+- step: fit
+  vars: {bounded: 3}`,
+  {
+    more: 'schema: {workload: {properties: {size: {default: 1}}}, vars: {bounded: {minimum: 0}}, results: {flaky: {minimum: 10}}}',
+  },
 )
 const SMALL = playbook(
   'small',

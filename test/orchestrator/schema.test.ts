@@ -176,6 +176,17 @@ describeDatabase('schemas', (open) => {
       expect((await engine.run(fetch('return 1', rest))).vars).toMatchObject({ mended: true })
     })
 
+    test('of a list of tools is the last one, and no tool is run again for it', async () => {
+      const list = 'schema: {results: {several: {minimum: 2}}}'
+      const tool = (name: string, value: string) => `\n  - {name: ${name}, kind: python, code: "result = ${value}"}`
+      const several = (last: string) =>
+        playbook('several', `\n- step: several\n  tool:${tool('one', '1')}${tool('two', last)}`, { more: list })
+      expect((await engine.run(several('2'))).execution.status).toBe('completed')
+      const { execution, steps } = await engine.run(several('1'))
+      expect(execution.error).toMatchObject({ code: 'SCHEMA', message: expect.stringContaining('must be at least 2') })
+      expect(steps).toMatchObject([{ status: 'failed', result: null }])
+    })
+
     test('of an iterator is its list', async () => {
       const list = 'schema: {results: {all: {type: array, items: {minimum: 2}}}}'
       const { execution } = await engine.run(

@@ -1,4 +1,4 @@
-// cspell:ignore strat strnig confg cuonter countr
+// cspell:ignore coun counte strat strnig confg cuonter countr
 import { describe, expect, it } from 'vitest'
 import { checkPlaybook } from '../../src/playbook/index.js'
 import type { Playbook } from '../../src/playbook/model.js'
@@ -179,6 +179,23 @@ describe('closed', () => {
         'error 14:13 workflow[1].args.a | "other" is not declared',
         'error 14:36 workflow[1].args.b | "countr" is not declared in schema.vars, which is closed: did you mean "counter"?',
       ],
+    )
+  })
+
+  it('is no reason to refuse what was accepted once', async () => {
+    const source = workflow('- step: start\n  vars: {conter: 1, counter: x}')
+    const { playbook, problems } = await checkPlaybook(source, { tools: TOOLS, isRegistered: true })
+    expect(playbook?.schema?.names).toEqual(new Set(['counter', 'item']))
+    expect(problems.map(({ severity }) => severity)).toEqual(['warning', 'warning'])
+  })
+
+  it('leaves a list of tools what is its own', async () => {
+    await expectProblems(
+      workflow(`- step: start
+  tool:
+  - {name: counte, kind: python, code: "def main(): return 1", rules: [{when: "{{ coun is not defined }}", do: retry, max_attempts: 2, let: {coun: 1}}]}
+  - {name: last, kind: python, args: {x: "{{ counte }}"}, code: "def main(x): return x", vars: {counter: "{{ last }}", countr: 1}}`),
+      ['error 12:120 workflow[0].tool[1].vars.countr | is not declared'],
     )
   })
 
