@@ -3,13 +3,18 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type Pair, parseDocument, visit } from 'yaml'
+import { convertPlaybook } from '../../src/playbook/index.js'
+import { TOOLS } from '../../src/tools/index.js'
 import { within } from '../support/pace.js'
 import { ROOT } from '../support/paths.js'
 import { HEAD, parse } from './support.js'
 
-const examples = readdirSync(join(ROOT, 'examples'))
-  .filter((name) => name.endsWith('.yaml'))
-  .map((name) => readFileSync(join(ROOT, 'examples', name), 'utf8'))
+const playbooksOf = (folder: string) =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => readFileSync(join(ROOT, folder, name), 'utf8'))
+const examples = [...playbooksOf('examples'), ...playbooksOf('test/conformance/playbooks')]
 
 /** Never throws, says why it refuses, and points into the source. */
 function expectSound(source: string): void {
@@ -77,6 +82,24 @@ const word = fc.constantFrom(
     '<<',
     'end',
   ],
+  ...[
+    'arcs',
+    'set',
+    'input',
+    'spec',
+    'policy',
+    'rules',
+    'do',
+    'to',
+    'jump',
+    'let',
+    'noop',
+    'shell',
+    'keychain',
+    'executor',
+    'admit',
+  ],
+  ...['ctx.x', 'iter.x', '{{ output }}', '{{ keychain.a.b }}', 'output', 'cursor', 'script'],
 )
 const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
   tree: fc.oneof(
@@ -133,6 +156,31 @@ describe('bad input', () => {
         expectSound(source.slice(0, from) + text + source.slice(from + length)),
       ),
       { numRuns: 200 },
+    )
+  })
+})
+
+describe('what NoETL writes', () => {
+  const plain = (value: unknown) => JSON.stringify(value, (key, entry) => (key === 'at' ? undefined : entry))
+
+  it('with parts replaced is refused, or converted to what means the same', async () => {
+    const change = fc.record({ at: fc.nat(), by: tree })
+    const changed = fc.record({ source: fc.constantFrom(...examples), changes: fc.array(change, { maxLength: 3 }) })
+    await fc.assert(
+      fc.asyncProperty(changed, async ({ source, changes }) => {
+        const document = parseDocument(source)
+        for (const { at, by } of changes) {
+          const places: Pair[] = []
+          visit(document, { Pair: (_, pair) => void places.push(pair) })
+          const place = places[at % places.length]
+          if (place) place.value = document.createNode(by)
+        }
+        const text = String(document)
+        expectSound(text)
+        const { text: converted } = await convertPlaybook(text, { tools: TOOLS })
+        if (converted !== null) expect(plain(parse(converted).playbook)).toBe(plain(parse(text).playbook))
+      }),
+      { numRuns: 300 },
     )
   })
 })
