@@ -81,6 +81,10 @@ subprocess.run(["true"])`,
   'a loop of asyncio': 'import asyncio\nasync def work(): await asyncio.to_thread(int)\nasyncio.run(work())',
 }
 
+const trying = createToolbox(environmentWith())
+const isIsolated = (await trying.isolation()) === 'isolated'
+await trying.close()
+
 interface Called {
   readonly value: JsonValue
   readonly error: string | null
@@ -97,6 +101,7 @@ describe.each(['auto', 'off'] as const)(
     const toolbox = createToolbox(environmentWith({ pythonSandbox }))
     afterAll(() => toolbox.close())
     let lastExecution = 0
+    const isInside = pythonSandbox === 'auto' && isIsolated
 
     async function call(input: JsonObject, { series = '1:step:1', timeoutMs = 60_000, signal }: Parts = {}): Promise<Called> {
       const log = boundLog()
@@ -154,7 +159,6 @@ describe.each(['auto', 'off'] as const)(
         expect(await Promise.all(executions.map(async (step) => (await step(x)).value))).toEqual([x + 1, x + 1, x + 1])
     })
 
-    const isInside = pythonSandbox === 'auto' && process.platform === 'linux'
     const probe = (left: string) =>
       `${STATE}\nimport json\nmark, found = getattr(json, "mark", 0), state() if x > 0 else None\njson.mark = mark + 1\nif x == 0:\n  ${left.replaceAll('\n', '\n  ')}\nresult = [mark, found]`
     let clean: Promise<JsonValue> | null = null
@@ -212,6 +216,43 @@ describe.each(['auto', 'off'] as const)(
       expect((await late).error).toMatch(/^TIMEOUT/)
       expect((await Promise.all(others)).map(({ value }) => value)).toEqual([5, 6, 7, 8, 9])
       expect(await step(10)).toMatchObject({ value: 10, error: null })
+    })
+
+    it.runIf(isInside)('has the limits of a call for each of them', async () => {
+      const sessions = stepOf(`import os
+result = 0
+for _ in range(6):
+  pid = os.fork()
+  if pid == 0:
+    try: os.setsid()
+    except OSError: os._exit(1)
+    os._exit(0)
+  result += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0`)
+      for (const x of [0, 1, 2]) expect(await sessions(x)).toMatchObject({ error: null, value: 6 })
+
+      const memory = stepOf(`${count}much = bytearray(b"x") * (700 << 20)\ndel much\nresult = json.count`)
+      for (const x of [0, 1, 2]) expect(await memory(x)).toMatchObject({ error: null, value: x + 1 })
+
+      // The kernel ends one of them; whoever comes next is not to blame.
+      const greedy = stepOf(`import subprocess, sys
+if x == 0:
+  code = "import time; kept = bytearray(b'x') * (700 << 20); time.sleep(1)"
+  for each in [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]: each.wait()
+result = x`)
+      await greedy(0)
+      for (const x of [1, 2]) expect(await greedy(x)).toMatchObject({ error: null, value: x })
+
+      const light = stepOf(`${count}import os, time
+began = time.process_time()
+while time.process_time() - began < 0.01: pass
+result = [json.count, os.nice(0)]`)
+      const seen = []
+      for (let x = 0; x < 30; x += 1) {
+        seen.push((await light(x)).value)
+        await sleep(30)
+      }
+      // Together they took far more than what makes one call stand back.
+      expect(seen).toEqual(seen.map((_, x) => [x + 1, 10]))
     })
 
     it('gives each call its own log and result', async () => {
