@@ -48,6 +48,10 @@ const LEFT: Readonly<Record<string, string>> = {
   'a child process': 'import subprocess\nsubprocess.Popen(["sleep", "60"])',
   'a process that nobody waited for': 'import os\nif os.fork() == 0: os._exit(0)',
   'a process in a session of its own': 'import subprocess\nsubprocess.run(["sh", "-c", "setsid sleep 60 > /dev/null 2>&1 &"])',
+  'a process that is hidden from the look at them': `import os, subprocess
+subprocess.Popen(["sleep", "60"])
+real = os.listdir
+os.listdir = lambda path: ["1", str(os.getpid())] if path == "/proc" else [] if "/task" in path else real(path)`,
   'a place to import from': 'import sys\nsys.path.insert(0, "/tmp")',
   'a finder of modules': `import sys
 class Finder:
@@ -234,10 +238,13 @@ for _ in range(6):
       for (const x of [0, 1, 2]) expect(await memory(x)).toMatchObject({ error: null, value: x + 1 })
 
       // The kernel ends one of them; whoever comes next is not to blame.
-      const greedy = stepOf(`import subprocess, sys
+      const greedy = stepOf(`import subprocess, sys, time
 if x == 0:
-  code = "import time; kept = bytearray(b'x') * (700 << 20); time.sleep(1)"
-  for each in [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]: each.wait()
+  code = "import time; kept = bytearray(b'x') * (700 << 20); time.sleep(60)"
+  both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+  while all(each.poll() is None for each in both): time.sleep(0.001)
+  for each in both: each.kill()
+  for each in both: each.wait()
 result = x`)
       await greedy(0)
       for (const x of [1, 2]) expect(await greedy(x)).toMatchObject({ error: null, value: x })
