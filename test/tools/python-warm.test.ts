@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '../../src/core/json.js'
 import { boundLog } from '../../src/tools/bound-log.js'
 import { createToolbox } from '../../src/tools/index.js'
 import { within } from '../support/pace.js'
-import { environmentWith } from './call.js'
+import { createCaller, environmentWith } from './call.js'
 
 /** What a call may find other than the one before it did: all but what modules keep. */
 const STATE = `
@@ -237,18 +237,6 @@ for _ in range(6):
       const memory = stepOf(`${count}much = bytearray(b"x") * (700 << 20)\ndel much\nresult = json.count`)
       for (const x of [0, 1, 2]) expect(await memory(x)).toMatchObject({ error: null, value: x + 1 })
 
-      // The kernel ends one of them; whoever comes next is not to blame.
-      const greedy = stepOf(`import subprocess, sys, time
-if x == 0:
-  code = "import time; kept = bytearray(b'x') * (700 << 20); time.sleep(60)"
-  both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-  while all(each.poll() is None for each in both): time.sleep(0.001)
-  for each in both: each.kill()
-  for each in both: each.wait()
-result = x`)
-      await greedy(0)
-      for (const x of [1, 2]) expect(await greedy(x)).toMatchObject({ error: null, value: x })
-
       const light = stepOf(`${count}import os, time
 began = time.process_time()
 while time.process_time() - began < 0.01: pass
@@ -260,6 +248,26 @@ result = [json.count, os.nice(0)]`)
       }
       // Together they took far more than what makes one call stand back.
       expect(seen).toEqual(seen.map((_, x) => [x + 1, 10]))
+    })
+
+    it.runIf(isInside)('is another where the kernel ended a process for want of memory', async () => {
+      const small = createCaller('python', environmentWith({ pythonMemoryMib: 128 }))
+      const code = `import subprocess, sys, time
+if x == 0:
+  code = "import time; kept = bytearray(b'x') * (80 << 20); time.sleep(60)"
+  both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+  while all(each.poll() is None for each in both): time.sleep(0.001)
+  for each in both: each.kill()
+  for each in both: each.wait()
+else: time.sleep(0.3)
+result = x`
+      for (let each = 0; each < 5; each += 1) {
+        const run = (x: number) => small.run({ code, args: { x }, context: {} }, { series: `small:step:${each}` })
+        // It ends as it may: with a value, or for its memory.
+        await run(0)
+        expect(await run(1)).toMatchObject({ status: 'success', data: 1 })
+      }
+      await small.close()
     })
 
     it('gives each call its own log and result', async () => {
