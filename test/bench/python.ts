@@ -8,22 +8,24 @@ import { medianOf, report, tableOf } from './lib/report.js'
 
 /**
  * `npm run bench:python`: one asynchronous iterator over 10,000 items whose step is a line of Python, on a server with a PostgreSQL of its
- * own; beside a `python3` that runs the same function over the same list in one process, and one that starts anew for each call.
+ * own: eight iterations at once, as by default; 32; and with `fresh: true`, a process for each. Beside a `python3` that runs the same function
+ * over the same list in one process, and one that starts anew for each call.
  */
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3)
 const ITEMS = Number(process.env['BENCH_ITEMS'] ?? 10_000)
-/** Where each call imports for itself, 10,000 take half an hour. */
-const SLOW_ITEMS = Number(process.env['BENCH_SLOW_ITEMS'] ?? 200)
+/** Where each call has a process and imports for itself, 10,000 take half an hour. */
+const FRESH_ITEMS = Number(process.env['BENCH_FRESH_ITEMS'] ?? 100)
+const AT_ONCE = 32
 /** A process a call costs the same however many there are. */
 const FRESH_CALLS = Number(process.env['BENCH_FRESH'] ?? 20)
 const SLOW_MODULE = 'import time\nend = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n'
 
 const FUNCTION = 'def main(x): return x + 1'
 const CASES = [
-  { name: 'nothing imported', id: 'pythonCalls', code: FUNCTION, items: ITEMS },
-  { name: '`import json, decimal`', id: null, code: `import json, decimal\n${FUNCTION}`, items: ITEMS },
-  { name: 'a module that takes 200 ms', id: 'pythonImport', code: `import slow_module\n${FUNCTION}`, items: SLOW_ITEMS },
+  { name: 'nothing imported', id: 'pythonCalls', code: FUNCTION },
+  { name: '`import json, decimal`', id: null, code: `import json, decimal\n${FUNCTION}` },
+  { name: 'a module that takes 200 ms', id: 'pythonImport', code: `import slow_module\n${FUNCTION}` },
 ] as const
 
 interface Round {
@@ -31,6 +33,7 @@ interface Round {
   readonly cpuMicros: number
 }
 
+let playbooks = 0
 const columns = ['code', 'who', 'calls', 'calls/s, median', 'rounds', 'CPU of a call, µs']
 const lines: (string | number)[][] = []
 const seconds: Record<string, number> = {}
@@ -41,16 +44,21 @@ const folder = mkdtempSync(join(cacheFolder(), 'bench-python-'))
 chmodSync(folder, 0o755)
 try {
   const python = interpreterWith(folder)
-  const server = await startTestServer({ env: { DATABASE_URL: '', NATS_URL: '', PYTHON: python } })
+  const server = await startTestServer({ env: { DATABASE_URL: '', NATS_URL: '', PYTHON: python, CONCURRENCY: String(AT_ONCE) } })
   try {
-    for (const { name, id, code, items } of CASES) {
-      const path = await server.register(playbookOf(code))
+    for (const { name, id, code } of CASES) {
       const contenders = [
-        { who: 'Transient, an async iterator', calls: items, run: () => iterate(path, items), rounds: [] as Round[] },
-        { who: 'python3, one process', calls: items, run: async () => oneProcess(python, code, items), rounds: [] as Round[] },
+        iteratorOf('Transient, an async iterator', ITEMS, await server.register(playbookOf(code, 'mode: async'))),
+        iteratorOf(
+          `the same, ${AT_ONCE} at once`,
+          ITEMS,
+          await server.register(playbookOf(code, `mode: async, concurrency: ${AT_ONCE}`)),
+        ),
+        iteratorOf('the same, `fresh: true`', FRESH_ITEMS, await server.register(playbookOf(code, 'mode: async', 'fresh: true'))),
+        { who: 'python3, one process', calls: ITEMS, run: async () => oneProcess(python, code, ITEMS), rounds: [] as Round[] },
         { who: 'python3, one for each call', calls: FRESH_CALLS, run: async () => fresh(python, code), rounds: [] as Round[] },
       ]
-      await iterate(path, Math.min(items, 20))
+      for (const { who, run } of contenders) if (who.startsWith('Transient')) await run(20)
       for (let round = 0; round < ROUNDS; round += 1) {
         for (const one of contenders) {
           one.rounds.push(await one.run())
@@ -75,6 +83,10 @@ try {
     body: [tableOf(columns, lines)],
     reached: seconds,
   })
+
+  function iteratorOf(who: string, calls: number, path: string) {
+    return { who, calls, run: (items = calls) => iterate(path, items), rounds: [] as Round[] }
+  }
 
   /** From the start of the execution to its end; the processor time is the server's and its interpreters', without PostgreSQL's. */
   async function iterate(path: string, items: number): Promise<Round> {
@@ -118,15 +130,16 @@ function interpreterWith(place: string): string {
   return python
 }
 
-function playbookOf(code: string): string {
+function playbookOf(code: string, mode: string, more = 'fresh: false'): string {
   const text = code.split('\n').map((line) => `      ${line}`)
   return [
     'apiVersion: noetl.io/v1',
     'kind: Playbook',
-    'metadata: {name: bench_python, path: bench/python}',
+    `metadata: {name: bench_python, path: bench/python${++playbooks}}`,
     'workflow:',
     '  - step: start',
-    '    loop: {in: "{{ workload.items }}", iterator: x, mode: async, fail_fast: true}',
+    `    loop: {in: "{{ workload.items }}", iterator: x, ${mode}, fail_fast: true}`,
+    `    ${more}`,
     '    tool: python',
     '    args: {x: "{{ x }}"}',
     '    code: |',

@@ -27,6 +27,8 @@ RESULT_FD, ASKING_FD, CALLS_FD = 3, 4, 5
 SPARE_FD = 16
 # What an answer begins with, before the id of its call: whether this process takes more. One that may says before its first that it is there.
 MORE, LAST, READY = b"more", b"last", b"ready"
+# Whatever a call leaks, there is an end to it.
+MOST_CALLS = 2000
 CODE_NAME = report.CODE_NAME
 # What `__name__` is in the code of a step; `__main__` is the same module, as for a program.
 MODULE_NAME = "__playbook__"
@@ -101,14 +103,15 @@ def run(pipes, room):
 
 def serve(room, is_for_more):
     """One call after another, as long as each leaves the process as it was before."""
-    before = None
+    before, count = None, 0
     if is_for_more:
         send(READY + b"\n")
     calls = open(CALLS_FD, "rb", closefd=False)
     while (received := next_call(calls)) is not None:
         call_id, payload = received
         answer, before = answer_to(payload, room, before)
-        is_last = not is_for_more or before is None or not before.is_kept()
+        count += 1
+        is_last = not is_for_more or count == MOST_CALLS or before is None or not before.is_kept()
         if is_last:
             ending.finish(room.confinement.has_namespaces)
         flush()

@@ -22,14 +22,12 @@ const ENOUGH = 8
 const IDLE_MS = 500
 /** Of all series; beyond it the one that has been idle for longest ends. */
 const MAX_IDLE = 32
-/** Whatever a call leaks, there is an end to it. */
-const MAX_CALLS = 2_000
 
 interface Process {
   /** The id of its first call. */
   readonly name: string
   readonly series: Series
-  calls: number
+  isNew: boolean
   timer: NodeJS.Timeout | undefined
 }
 
@@ -142,15 +140,14 @@ export function createProcessPool(server: ForkServer): ProcessPool {
   }
 
   async function perform(process: Process, { payload, signal }: PooledCall): Promise<CallEnd> {
-    const { name, calls } = process
-    process.calls += 1
+    const { name, isNew } = process
+    process.isNew = false
     const ended = await killing(name, signal, () =>
-      calls === 0 ? server.open(name, payload) : server.next(name, String(nextId++), payload),
+      isNew ? server.open(name, payload) : server.next(name, String(nextId++), payload),
     )
     if (process.series.ended !== null) process.series.ended += 1
     settle(process)
     if (!ended.isKept) forget(process)
-    else if (process.calls >= MAX_CALLS) end(process)
     else release(process)
     return ended
   }
@@ -158,7 +155,7 @@ export function createProcessPool(server: ForkServer): ProcessPool {
   function start(series: Series): Process {
     series.size += 1
     series.starting += 1
-    const process = { name: String(nextId++), series, calls: 0, timer: undefined }
+    const process = { name: String(nextId++), series, isNew: true, timer: undefined }
     starting.set(process.name, process)
     return process
   }
