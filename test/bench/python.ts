@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ROOT } from '../support/paths.js'
 import { cpuSeconds, endedChildrenCpuSeconds } from '../support/process.js'
 import { startTestServer } from '../support/server.js'
@@ -90,6 +91,8 @@ try {
 
   /** From the start of the execution to its end; the processor time is the server's and its interpreters', without PostgreSQL's. */
   async function iterate(path: string, items: number): Promise<Round> {
+    // Interpreters of the round before are idle for half a second; what ends one takes its processor time along.
+    await sleep(1_000)
     const before = cpuWithInterpreters(server.pid())
     const began = performance.now()
     const id = await server.startExecution(path, { items: Array.from({ length: items }, (_, index) => index) })
