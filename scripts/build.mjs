@@ -9,7 +9,7 @@ import { buildConsole } from './build-console.mjs'
 import { generatePrisma } from './prisma-generate.mjs'
 
 /** What is started or imported from outside: the command, the SDK, threads, and what tests and benchmarks run as users get it. */
-const ENTRIES = ['cli/main', 'sdk/index', 'server/main', 'config', 'db/index']
+const ENTRIES = ['cli/main', 'sdk/index', 'server/main', 'config', 'db/local/local-postgres']
 /** They read files of their own at run time, or are large and seldom needed (the GraphiQL page). */
 const APART = ['@prisma/client', '@graphql-yoga/render-graphiql']
 const ASSETS = new Set(['.py'])

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { pgDump } from '@electric-sql/pglite-tools/pg_dump'
 import pg from 'pg'
-import { startLocalPostgres } from '../dist/db/index.js'
+import { startLocalPostgres } from '../dist/db/local/local-postgres.js'
 
 const dataDir = resolve(process.argv[2] ?? '.transient')
 if (!existsSync(join(dataDir, 'db', 'PG_VERSION'))) {

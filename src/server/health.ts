@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { StepBus } from '../bus/index.js'
-import type { Database } from '../db/index.js'
+import type { Database } from '../db/database.js'
 import type { Isolation } from '../tools/index.js'
 
 /** Whether this process should get requests. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Database } from '../db/index.js'
+import type { Database } from '../db/database.js'
 import { findLostKeys } from '../rotation/service.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import type { Closing } from './closing.js'

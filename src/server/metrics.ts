@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Database } from '../db/index.js'
+import type { Database } from '../db/database.js'
 import type { OrchestratorObserver } from '../orchestrator/dependencies.js'
 import { countOpenTasks } from '../tasks/store.js'
 import type { VariablesService } from '../variables/service.js'

@@ -5,15 +5,11 @@ import type { Logger } from 'pino'
 import { createMemoryBus, createNatsBus, type StepBus } from '../bus/index.js'
 import type { Config } from '../config.js'
 import { errorMessage, type TransientError } from '../core/errors.js'
-import {
-  type Database,
-  type LocalPostgres,
-  leaseMachine,
-  type MachineLease,
-  openDatabase,
-  startLocalPostgres,
-  takeProcessLock,
-} from '../db/index.js'
+import type { Database } from '../db/database.js'
+import { type LocalPostgres, startLocalPostgres } from '../db/local/local-postgres.js'
+import { leaseMachine, type MachineLease } from '../db/machine.js'
+import { openDatabase } from '../db/open.js'
+import { takeProcessLock } from '../db/process-lock.js'
 import type { Closing } from './closing.js'
 
 /** How often the log repeats the same trouble. */

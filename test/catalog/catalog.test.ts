@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
 import { type CatalogService, createCatalogService } from '../../src/catalog/service.js'
-import type { Database } from '../../src/db/index.js'
+import type { Database } from '../../src/db/database.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { describeDatabase } from '../support/database.js'
 

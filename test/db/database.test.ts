@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
-import { type Database, isUniqueViolation, sqlState } from '../../src/db/index.js'
+import type { Database } from '../../src/db/database.js'
+import { isUniqueViolation, sqlState } from '../../src/db/errors.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
 import { describeDatabase, serverUrl } from '../support/database.js'
 

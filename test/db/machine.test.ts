@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { MACHINE_COUNT } from '../../src/core/ids.js'
-import { type Database, leaseMachine } from '../../src/db/index.js'
+import type { Database } from '../../src/db/database.js'
+import { leaseMachine } from '../../src/db/machine.js'
 import { describeDatabase } from '../support/database.js'
 
 describeDatabase('machine numbers', (open) => {

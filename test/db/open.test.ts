@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openDatabase } from '../../src/db/index.js'
+import { openDatabase } from '../../src/db/open.js'
 import { createEmptyDatabase } from '../support/database.js'
 
 test('a database is brought up to date', async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type ProcessLock, takeProcessLock } from '../../src/db/index.js'
+import { type ProcessLock, takeProcessLock } from '../../src/db/process-lock.js'
 import { createEmptyDatabase } from '../support/database.js'
 import { WAIT, within } from '../support/pace.js'
 

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { type JsonObject, LosslessNumber, stringifyJson } from '../../src/core/json.js'
-import type { Database } from '../../src/db/index.js'
+import type { Database } from '../../src/db/database.js'
 import { readExecution, readExecutions } from '../../src/executions/record-store.js'
 import { findExecution, lockExecution } from '../../src/executions/store.js'
 import { describeDatabase } from '../support/database.js'

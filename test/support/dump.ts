@@ -1,5 +1,5 @@
 import type { Database } from '../../src/db/database.js'
-import { openDatabase } from '../../src/db/index.js'
+import { openDatabase } from '../../src/db/open.js'
 
 /** The same by a connection of its own. */
 export async function dumpOfUrl(url: string): Promise<string> {

@@ -1,7 +1,7 @@
 import type { ExecutionId } from '../../src/core/ids.js'
 import { type JsonValue, stringifyJson } from '../../src/core/json.js'
 import type { ExecutionStatus } from '../../src/core/status.js'
-import type { Sql } from '../../src/db/index.js'
+import type { Sql } from '../../src/db/database.js'
 import type { ExecutionRecord } from '../../src/executions/record.js'
 import { findExecution } from '../../src/executions/store.js'
 

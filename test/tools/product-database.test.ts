@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
-import { openDatabase } from '../../src/db/index.js'
+import { openDatabase } from '../../src/db/open.js'
 import { openPostgres } from '../support/postgres.js'
 import { createCaller, environmentWith } from './call.js'
 import { sqlInput } from './sql.js'

@@ -159,20 +159,20 @@ const RESERVE_BYTES = 128 * 1024 ** 2
 const DISK_LOOK_MS = 250
 
 /** `full`: so little room is left that nothing may be written; `gone`: the folder is not there any more. */
-export type DiskState = 'well' | 'full' | 'gone'
+type DiskState = 'well' | 'full' | 'gone'
 
 /** Looks at the disk of a folder four times a second, as long as this process runs. */
-export interface DiskWatch {
+interface DiskWatch {
   state(): DiskState
   stop(): void
 }
 
-export interface DiskWatchOptions {
+interface DiskWatchOptions {
   readonly folder: string
   readonly onChange: (state: DiskState) => void
 }
 
-export function watchDisk({ folder, onChange }: DiskWatchOptions): DiskWatch {
+function watchDisk({ folder, onChange }: DiskWatchOptions): DiskWatch {
   let state: DiskState = 'well'
   const look = async () => {
     const found = await statfs(folder).then(

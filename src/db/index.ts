@@ -1,6 +1,0 @@
-export type { Database, Sql, SqlParameter, Transaction } from './database.js'
-export { isUniqueViolation, sqlState } from './errors.js'
-export { type LocalPostgres, startLocalPostgres } from './local/local-postgres.js'
-export { leaseMachine, type MachineLease } from './machine.js'
-export { openDatabase } from './open.js'
-export { type ProcessLock, takeProcessLock } from './process-lock.js'
