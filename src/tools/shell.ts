@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import { splitTemplate } from '../template/index.js'
 import { flag, mapping } from './parameters.js'
 import { createPythonTool } from './python/python.js'
+import { createShellText, type ShellPlace } from './shell-text.js'
 import { defineTool, type ParameterFault, type Renderer } from './tool.js'
 
 const WHOLE = 'a whole command from one template is refused: write the program, and templates for its arguments'
@@ -53,25 +54,27 @@ function wholeCommand(command: string, index: number): ParameterFault[] {
 
 /**
  * Each template becomes a variable of the shell's environment, so that its value is one word and never a command.
- * @throws TransientError TEMPLATE_ERROR where a shell replaces no variable
+ * @throws TransientError TEMPLATE_ERROR where a shell replaces no variable, or would take its value for more than a word
  */
 function renderShell(parameters: JsonObject, renderer: Renderer): JsonObject {
   const { commands = null, env = {}, network = null } = parameters
   const given = renderer.tree(env, 'env')
   const values: JsonObject = isJsonObject(given) ? textsOf(given) : {}
+  let count = 0
   const rendered = listOf(commands).map((command, index) => {
-    let shell = ''
+    const shell = createShellText()
     for (const part of splitTemplate(command)) {
       if (part.kind === 'text') {
-        shell += part.text
+        shell.add(part.text)
         continue
       }
-      const name = `TEMPLATE_${Object.keys(values).length}`
+      while (Object.hasOwn(values, `TEMPLATE_${count}`)) count += 1
+      const name = `TEMPLATE_${count}`
       // A letter before a template makes it mixed text, so that the engine's own rules turn its value into text.
       values[name] = String(renderer.tree(`x${part.source}`, `commands[${index}]`)).slice(1)
-      shell += reference(name, shell)
+      shell.add(reference(name, shell.place()))
     }
-    return shell
+    return shell.text()
   })
   return { args: { commands: rendered, env: values }, network: network === null ? null : renderer.tree(network, 'network') }
 }
@@ -82,43 +85,26 @@ function textsOf(values: JsonObject): JsonObject {
   )
 }
 
-/** How a variable is written after this text of a shell, so that its value stays one word there. */
-function reference(name: string, before: string): string {
-  const document = hereDocument(before)
-  if (document === 'quoted')
-    throw new TransientError(
-      'TEMPLATE_ERROR',
-      "a template inside a quoted here-document (<<'EOF') is text to the shell: give it by env, or leave the quotes out",
-    )
-  const quote = document === 'open' ? '"' : openQuote(before)
-  if (quote === "'") return `'"\${${name}}"'`
-  return quote === '"' ? `\${${name}}` : `"\${${name}}"`
-}
+const ELSEWHERE = 'give it by env, and write the variable there'
 
-/** Whether a text ends inside a here-document, and whether the shell replaces variables in it. */
-function hereDocument(text: string): 'open' | 'quoted' | null {
-  let end: { readonly word: string; readonly isQuoted: boolean } | null = null
-  for (const line of text.split('\n')) {
-    if (end !== null) {
-      if (line.trim() === end.word) end = null
-      continue
-    }
-    const begun: RegExpExecArray | null = /<<-?\s*(['"\\]?)(\w+)/.exec(line)
-    if (begun) end = { word: begun[2] ?? '', isQuoted: begun[1] !== '' }
+/** How a variable is written at a place of a shell's text, so that its value stays one word there. */
+function reference(name: string, place: ShellPlace): string {
+  const refuse = (message: string) => new TransientError('TEMPLATE_ERROR', message)
+  switch (place) {
+    case 'word':
+      return `"\${${name}}"`
+    case 'single quotes':
+      return `'"\${${name}}"'`
+    case 'double quotes':
+    case 'document':
+      return `\${${name}}`
+    case 'quoted document':
+      throw refuse(`a template inside a quoted here-document (<<'EOF') is text to the shell: ${ELSEWHERE}, without the quotes`)
+    case 'arithmetic':
+      throw refuse(
+        `a template inside $(( )) is refused, since a shell may run what its value says: compute it in the template, or ${ELSEWHERE}`,
+      )
+    case 'escaped':
+      throw refuse('a backslash before a template would quote a part of what stands for it: leave it out')
   }
-  // The line that begins it is no part of it.
-  const [last = ''] = text.split('\n').slice(-1)
-  if (!end || /<<-?\s*['"\\]?\w+/.test(last)) return null
-  return end.isQuoted ? 'quoted' : 'open'
-}
-
-/** The quote that is open at the end of a text of a shell. */
-function openQuote(text: string): "'" | '"' | null {
-  let open: "'" | '"' | null = null
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at]
-    if (character === '\\' && open !== "'") at += 1
-    else if ((character === "'" || character === '"') && (open === null || open === character)) open = open ? null : character
-  }
-  return open
 }

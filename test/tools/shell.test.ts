@@ -49,6 +49,18 @@ describe('shell', { timeout: within(120_000) }, () => {
     ['in single quotes', "printf '[%s]' '{{ x }}' end"],
     ['beside a text', 'printf "[%s]" pre-{{ x }} end'],
     ['in a here-document', 'cat <<EOF\n[{{ x }}]\nEOF'],
+    ['after a comment with a quote', '# it is not "safe, it\'s\nprintf "[%s]" {{ x }} end'],
+    ['after a word with a hash in it', 'printf "%s" a#\'b\' && printf "[%s]" {{ x }} end'],
+    ['after a here-document with a quote', 'cat <<EOF\nit\'s\nEOF\nprintf "[%s]" {{ x }} end'],
+    ['after a here-document that tabs may indent', 'cat <<-EOF\n\tit\'s\n\tEOF\nprintf "[%s]" {{ x }} end'],
+    ['after two here-documents', 'cat <<A <<\'B C\'\n\'\nA\n"\nB C\nprintf "[%s]" {{ x }} end'],
+    ['after what only looks like one', 'echo $((1<<2)) "<<EOF" && printf "[%s]" {{ x }} end'],
+    ['in a substitution in double quotes', 'printf "[%s]" "$(printf "%s" {{ x }})"'],
+    ['in double quotes of a substitution in double quotes', 'printf "[%s]" "$(printf "%s" "{{ x }}")"'],
+    ['after a substitution in double quotes', 'printf "[%s%s]" "$(printf "it\'s" >/dev/null)" "{{ x }}"'],
+    ['after a comment with a template', "# {{ x }} it's\nprintf '[%s]' {{ x }} end"],
+    ['after a here-document with a template', "cat <<EOF >&2\nit's {{ x }}\nEOF\nprintf '[%s]' {{ x }} end"],
+    ['after an escaped quote', 'printf "%s" \\" && printf "[%s]" {{ x }}'],
   ])('a value is one word and never a command: %s', async (_, command) => {
     const proof = join(folder, 'proof')
     for (const x of [
@@ -71,8 +83,24 @@ describe('shell', { timeout: within(120_000) }, () => {
     ).toBe('2 {"a": [1]} 1\n')
   })
 
+  it.each(['echo $(( {{ x }} + 1 ))', 'echo "$(( ( {{ x }} ) * 2 ))"', 'echo $((1)) $((2 + {{ x }}))'])(
+    'a template in arithmetic, where a shell may run what a value says, is refused: %s',
+    (command) => {
+      expect(() => inputOf(command, { x: 1 })).toThrow('$((')
+    },
+  )
+
+  it('reads a command once, however many templates it has', () => {
+    const began = performance.now()
+    inputOf(`echo ${'x'.repeat(20)} "{{ x }}"\n`.repeat(10_000), { x: 1 })
+    expect(performance.now() - began).toBeLessThan(within(5_000))
+  })
+
   it('a template in a quoted here-document, and a command that is whole from one, are refused', () => {
-    expect(() => inputOf("cat <<'EOF'\n{{ x }}\nEOF", { x: 1 })).toThrow('quoted here-document')
+    for (const word of ["'EOF'", '"EOF"', '\\EOF', "'E F'"]) {
+      expect(() => inputOf(`cat <<${word}\n{{ x }}\nEOF`, { x: 1 })).toThrow('quoted here-document')
+    }
+    expect(() => inputOf('echo \\{{ x }}', { x: 1 })).toThrow('backslash')
     expect(inputOf("cat <<'EOF'\nx\nEOF\necho {{ x }}", { x: 1 })['args']).toMatchObject({ env: { TEMPLATE_0: '1' } })
     expect(shellTool.faults?.({ commands: ['echo {{ x }}', ' {{ x }} '] })).toMatchObject([{ index: 1, severity: 'error' }])
   })
