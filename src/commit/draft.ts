@@ -181,7 +181,7 @@ const NONE: ReadonlySet<string> = new Set()
 const NOBODY: KnownRow = { writtenBy: '', seq: 0, count: 0, server: '' }
 
 /** The draft of an execution that is not there (yet). */
-export function unborn(id: ExecutionId, keyRing: KeyRing): Draft {
+export function emptyDraft(id: ExecutionId, keyRing: KeyRing): Draft {
   const execution: ExecutionRecord = {
     id,
     status: 'running',
@@ -212,7 +212,7 @@ export function unborn(id: ExecutionId, keyRing: KeyRing): Draft {
 }
 
 /** Whether there is anything to write. */
-export function isMoved({ execution, before, taskChanges, origin }: Draft): boolean {
+export function isDirty({ execution, before, taskChanges, origin }: Draft): boolean {
   return execution !== before || taskChanges.size > 0 || origin !== null
 }
 

@@ -4,7 +4,7 @@ import { type JsonValue, stringifyJson } from '../core/json.js'
 import type { Transaction } from '../db/database.js'
 import { taskLocation } from '../sealing/location.js'
 import { forgetEnsured, newTaskRow, withdrawTasks } from '../tasks/store.js'
-import { type Draft, isMoved, type TaskChange, taskKeyText } from './draft.js'
+import { type Draft, isDirty, type TaskChange, taskKeyText } from './draft.js'
 import { columnsOf, type RunChange, toolsJson } from './run.js'
 import { endRuns, insertIterations } from './run-store.js'
 import { writeVariables } from './variables-store.js'
@@ -84,12 +84,12 @@ FROM json_to_recordset($6::json) AS e (execution_id bigint, seq bigint, revision
 export async function flush(tx: Transaction, drafts: readonly Draft[]): Promise<{ readonly settled: Promise<void> }> {
   const forgotten = drafts.flatMap((draft) => draft.forgotten)
   if (forgotten.length > 0) await forgetEnsured(tx, forgotten)
-  const moved = drafts.filter(isMoved)
-  const begun = moved.filter(({ origin }) => origin !== null)
+  const dirty = drafts.filter(isDirty)
+  const begun = dirty.filter(({ origin }) => origin !== null)
   const settled = begun.length > 0 ? insertExecutions(tx, begun) : NOTHING
-  const plain = moved.filter(isPlain)
-  await writeVariables(tx, moved, plain)
-  const stepping = moved.filter((draft) => !plain.includes(draft))
+  const plain = dirty.filter(isPlain)
+  await writeVariables(tx, dirty, plain)
+  const stepping = dirty.filter((draft) => !plain.includes(draft))
   if (stepping.length > 0) writeSteps(tx, stepping)
   for (const draft of stepping) await writeRest(tx, draft)
   return { settled }

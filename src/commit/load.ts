@@ -7,7 +7,7 @@ import { MASK } from '../sealing/mask.js'
 import { opened, type Sensitive, type SensitiveFault, withSensitive } from '../sealing/sensitive.js'
 import type { TaskKey } from '../tasks/record.js'
 import type { StepValue } from '../template/index.js'
-import { type Draft, type LockedExecution, newDraft, taskKeyText, unborn } from './draft.js'
+import { type Draft, emptyDraft, type LockedExecution, newDraft, taskKeyText } from './draft.js'
 import {
   claimIdempotencyKey,
   countVariables,
@@ -76,7 +76,7 @@ export async function openDrafts(tx: Sql, requests: readonly Request[], opening:
   )
   for (const { executionId, needs } of requests) {
     if (needs.begins !== 'new') continue
-    const draft = unborn(executionId, keyRing)
+    const draft = emptyDraft(executionId, keyRing)
     drafts.set(executionId, draft)
     if (needs.claim) draft.isKeyClaimed = await claimIdempotencyKey(tx, needs.claim)
   }

@@ -3,7 +3,7 @@ import type { ExecutionId } from '../core/ids.js'
 import type { Database, Transaction } from '../db/database.js'
 import { explainLock, isLockTimeout } from '../executions/store.js'
 import type { KeyRing } from '../sealing/key-ring.js'
-import { type Draft, isMoved, unborn } from './draft.js'
+import { type Draft, emptyDraft, isDirty } from './draft.js'
 import { flush } from './flush.js'
 import { createGroupCommit, type GroupLimits, isHopeless, type Outcome } from './group.js'
 import { loadMore, type Needs, openDrafts } from './load.js'
@@ -176,7 +176,7 @@ export function createCommitQueue({
         const { answers, drafts, settled } = await db.transaction((tx) => carryOut(tx, requests, { isAlone, keyRing }))
         await settled
         if (isRemembering) remembered.learn(drafts)
-        const announced = new Map(drafts.filter(isMoved).map((draft) => [draft.execution.id, announce(draft)]))
+        const announced = new Map(drafts.filter(isDirty).map((draft) => [draft.execution.id, announce(draft)]))
         return answers.map((answer, index) => {
           const after = announced.get(requests[index]?.executionId ?? '')
           return after && answer !== 'busy' && 'value' in answer ? { ...answer, after } : answer
@@ -234,7 +234,7 @@ async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone
       await new Promise(setImmediate)
       turnAt = performance.now()
     }
-    const draft = drafts.get(request.executionId) ?? (isAlone ? unborn(request.executionId, keyRing) : null)
+    const draft = drafts.get(request.executionId) ?? (isAlone ? emptyDraft(request.executionId, keyRing) : null)
     const isLate = answers.length > 0 && now - began > BATCH_MS
     answers.push(!draft || draft.ending || isLate ? 'busy' : await attempt(tx, { request, draft, began, isAlone }))
   }

@@ -13,7 +13,8 @@ export const TASK_ERROR_CODES = [
   'TEMPLATE_FORBIDDEN',
 ] as const satisfies readonly ErrorCode[]
 
-const MAX_WAIT_MS = 60_000
+/** Of a claim for its task. */
+export const MAX_WAIT_MS = 60_000
 
 /** Tasks in one request. */
 export const MAX_TASKS = 250

@@ -17,8 +17,7 @@ import { createDispatcher } from './run/dispatch.js'
 import { createExecutionLookup } from './run/lookup.js'
 import { createEmbeddedWorker, embeddedWorkerId } from './run/worker.js'
 import { planRerun } from './start/rerun.js'
-import { checkSeveral, ofInput } from './start/several.js'
-import { beginExecution, payloadOf, prepareExecution, STARTS } from './start/start.js'
+import { beginExecution, checkSeveral, ofInput, payloadOf, prepareExecution, STARTS } from './start/start.js'
 
 /** Work of the orchestrator's own holds no worker, and what comes at the same time shares a transaction. */
 const SYSTEM_CONCURRENCY = 64

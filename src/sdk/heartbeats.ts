@@ -1,8 +1,7 @@
+import { MAX_TASKS } from '../contract/tasks.js'
 import { isTransientError } from '../core/errors.js'
 import type { TaskCalls, WorkerTask } from './tasks.js'
 import type { WorkerEvent } from './worker-options.js'
-
-const MAX_TOGETHER = 250
 
 /** Keeps a lease until the function is called that it returns; `lost` is aborted when the lease is another's, or the task withdrawn. */
 export type KeepLease = (task: WorkerTask, lost: AbortController) => () => void
@@ -20,7 +19,7 @@ export function createHeartbeats({ calls, emit }: HeartbeatOptions): KeepLease {
 
   function beat(): void {
     const tasks = [...kept.keys()]
-    for (let from = 0; from < tasks.length; from += MAX_TOGETHER) void extend(tasks.slice(from, from + MAX_TOGETHER))
+    for (let from = 0; from < tasks.length; from += MAX_TASKS) void extend(tasks.slice(from, from + MAX_TASKS))
   }
 
   async function extend(tasks: readonly WorkerTask[]): Promise<void> {

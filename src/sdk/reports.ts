@@ -1,6 +1,6 @@
+import { MAX_TASKS } from '../contract/tasks.js'
 import type { Report, TaskCalls } from './tasks.js'
 
-const MAX_TOGETHER = 250
 /** A completion that takes long keeps those that share its request, and no others. */
 const MAX_IN_FLIGHT = 4
 
@@ -17,7 +17,7 @@ export function createReports({ completeSeveral }: Pick<TaskCalls, 'completeSeve
 
   function send(): void {
     while (waiting.length > 0 && inFlight < MAX_IN_FLIGHT) {
-      const batch = waiting.splice(0, MAX_TOGETHER).filter(({ signal }) => !signal?.aborted)
+      const batch = waiting.splice(0, MAX_TASKS).filter(({ signal }) => !signal?.aborted)
       if (batch.length > 0) void deliver(batch)
     }
   }

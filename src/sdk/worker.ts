@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { hostname } from 'node:os'
 import { setImmediate as immediate } from 'node:timers/promises'
+import { MAX_TASKS } from '../contract/tasks.js'
 import { createHeartbeats } from './heartbeats.js'
 import { createHttp } from './http.js'
 import { createReports } from './reports.js'
@@ -12,8 +13,6 @@ import type { Worker, WorkerOptions } from './worker-options.js'
 
 const CLAIM_WAIT_MS = 20_000
 const DRAIN_MS = 7_000
-/** By one claim. */
-const MAX_CLAIMED = 250
 
 /**
  * A worker over the API (docs/protocol.md): claims tasks of a pool, keeps their leases with heartbeats, and reports how
@@ -45,7 +44,7 @@ export function createWorker(options: WorkerOptions): Worker {
     let failures = 0
     while (!draining.signal.aborted) {
       try {
-        const max = Math.min(concurrency - leased.size, MAX_CLAIMED)
+        const max = Math.min(concurrency - leased.size, MAX_TASKS)
         const tasks = await calls.claimSeveral({ pool, workerId: id, waitMs: CLAIM_WAIT_MS, max, signal: draining.signal })
         failures = 0
         for (const task of tasks) void runTask(task).catch(end)

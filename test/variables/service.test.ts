@@ -75,9 +75,9 @@ describeDatabase('the variables service', (open) => {
     await expect(write(service, id, set('a', 2), set('b', 1, { expectedVersion: 3 }))).rejects.toMatchObject({ code: 'CONFLICT' })
     await expect(write(service, id, set('a', 2), increment('b', 'x'))).rejects.toMatchObject({ code: 'VALIDATION' })
     expect(await service.values(id)).toEqual({ a: 1 })
-    const unborn = newId()
-    await expect(write(service, unborn, set('a', 1), set('a', 2))).rejects.toMatchObject({ code: 'VALIDATION' })
-    expect(await findExecution(db, unborn)).toBeNull()
+    const absent = newId()
+    await expect(write(service, absent, set('a', 1), set('a', 2))).rejects.toMatchObject({ code: 'VALIDATION' })
+    expect(await findExecution(db, absent)).toBeNull()
   })
 
   it('goes on with the version after a delete', async () => {

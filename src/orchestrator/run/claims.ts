@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { MAX_TASKS } from '../../contract/tasks.js'
+import { MAX_TASKS, MAX_WAIT_MS } from '../../contract/tasks.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { isStorableText } from '../../core/text.js'
@@ -8,7 +8,6 @@ import { SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.j
 import { listClaimable } from '../../tasks/store.js'
 import type { ClaimedTask, ClaimRequest, ClaimSeveralRequest, TaskTicket } from '../orchestrator.js'
 
-const MAX_WAIT_MS = 60_000
 const POLL_MS = 500
 const CANDIDATES = 20
 /** Looked at together, however many are wanted. */

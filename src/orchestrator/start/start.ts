@@ -2,7 +2,7 @@ import { type Draft, foldInto, type Origin, patch, record } from '../../commit/d
 import { jsonText } from '../../commit/flush.js'
 import type { CommitQueue } from '../../commit/queue.js'
 import type { VariableWrite } from '../../commit/record.js'
-import { TransientError } from '../../core/errors.js'
+import { isTransientError, TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { asStored, isJsonObject, isSameJson, type JsonObject, type JsonValue } from '../../core/json.js'
 import { isStorableText } from '../../core/text.js'
@@ -21,6 +21,8 @@ import { openPayload, sealInput, sealPayload } from './sealed-input.js'
 import { findIdempotent, type IdempotentRow } from './start-store.js'
 
 const MAX_KEY_LENGTH = 255
+/** Executions that one call starts. */
+const MAX_STARTED = 250
 /** Executions in one transaction, at most, and the characters of what they were given. */
 const MAX_EXECUTIONS = 64
 const MAX_SIZE = 1024 * 1024
@@ -225,4 +227,32 @@ export function payloadOf(request: StartRequest): JsonObject {
 function forbiddenReason(payload: JsonValue): string | null {
   const key = forbiddenKey(payload)
   return key === null ? null : `the key "${key}" is not allowed`
+}
+
+/** @throws TransientError VALIDATION for none, for too many, and for an idempotency key that comes twice */
+export function checkSeveral(requests: readonly StartRequest[]): void {
+  const refuse = (field: string, message: string) =>
+    new TransientError('VALIDATION', `${field}: ${message}`, { details: { field } })
+  if (requests.length === 0 || requests.length > MAX_STARTED) {
+    throw refuse('inputs', `has ${requests.length} items, 1 to ${MAX_STARTED} are possible`)
+  }
+  const seen = new Map<string, number>()
+  for (const [index, { idempotencyKey }] of requests.entries()) {
+    if (idempotencyKey === null || idempotencyKey === undefined) continue
+    const before = seen.get(idempotencyKey)
+    if (before !== undefined) throw refuse(`inputs[${index}].idempotencyKey`, `is that of inputs[${before}], too`)
+    seen.set(idempotencyKey, index)
+  }
+}
+
+/** Why one of several cannot start, with which of them it is. */
+export function ofInput(error: unknown, index: number): unknown {
+  if (!isTransientError(error)) return error
+  const { code, message, details } = error
+  const { field } = details
+  const place = `inputs[${index}]`
+  return new TransientError(code, `${place}: ${message}`, {
+    cause: error,
+    details: { ...details, field: typeof field === 'string' ? `${place}.${field}` : place },
+  })
 }
