@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Backoff, jitteredDelayMs } from '../core/backoff.js'
 import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { Database, Transaction } from '../db/database.js'
@@ -18,6 +20,8 @@ const TURN_MS = 10
 const BATCH_MS = 250
 /** So often a transaction is tried again in which somebody else inserts, by SQL, what was not there. */
 const MAX_TRIES = 20
+/** Between two tries it waits for a random time: tried at once it would keep in step with a program that inserts and deletes in turns. */
+const BACKOFF: Backoff = { initialDelayMs: 1, backoffMultiplier: 2, maxDelayMs: 20 }
 
 /** Something that changes an execution. */
 export interface CommitRequest<T> {
@@ -183,7 +187,10 @@ export function createCommitQueue({
         })
       } catch (error) {
         const isInserted = isInsertedMeanwhile(error) && requests.some(({ needs }) => needs.begins !== 'new')
-        if (isAlone && (isInserted || error instanceof TryAgain) && tries < MAX_TRIES) continue
+        if (isAlone && (isInserted || error instanceof TryAgain) && tries < MAX_TRIES) {
+          await sleep(jitteredDelayMs(BACKOFF, tries))
+          continue
+        }
         if (isHopeless(error)) remembered.forgetAll()
         throw isAlone ? explainLock(error) : error
       }

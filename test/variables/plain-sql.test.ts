@@ -140,9 +140,12 @@ describe('variables that other programs write by plain SQL', () => {
         await program.query(`DELETE FROM noetl.transient WHERE execution_id = $1 AND var_name = 'n'`, [id])
       }
     })()
-    for (let turn = 0; turn < 300; turn += 1) await write(ours, id, turn % 2 === 0 ? set('n', 0) : increment('n'))
-    isRunning = false
-    await coming
+    try {
+      for (let turn = 0; turn < 300; turn += 1) await write(ours, id, turn % 2 === 0 ? set('n', 0) : increment('n'))
+    } finally {
+      isRunning = false
+      await coming
+    }
     await write(ours, id, set('other', 1))
     expect(await counters()).toMatchObject({ variableCount: (await ours.all(id)).variables.length })
   })
