@@ -171,7 +171,7 @@ describe('variables that other programs write by plain SQL', () => {
       expect(isDone).toBe(false)
       await program.query('COMMIT')
       await blocked
-      expect(slowest).toBeLessThan(within(80))
+      expect(slowest).toBeLessThan(within(50))
       expect([await value(), await value('new')]).toEqual([3, lock.startsWith('INSERT') ? 2 : 1])
     })
 
@@ -190,7 +190,7 @@ describe('variables that other programs write by plain SQL', () => {
       })
       const slowest = await slowestOf(others)
       expect(isDone).toBe(false)
-      expect(slowest).toBeLessThan(within(80))
+      expect(slowest).toBeLessThan(within(50))
       await redacting
     })
 
