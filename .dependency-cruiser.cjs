@@ -16,6 +16,7 @@ const FLOORS = [
   ['tasks'],
   ['commit'],
   ['variables'],
+  ['webhooks'],
   ['orchestrator'],
   ['access'],
   ['graphql', 'rest', 'sdk', 'console'],

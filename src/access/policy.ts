@@ -2,6 +2,7 @@ import type { WriteRequest, WriteResult } from '../commit/record.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { ChangedExecution, TaskTicket } from '../orchestrator/orchestrator.js'
 import { parseTaskId } from '../tasks/record.js'
+import type { WebhookRecord } from '../webhooks/record.js'
 import type { AuditAction, Policy } from './rule.js'
 
 /** Who may do what: the one table. docs/security.md says the same in words. */
@@ -125,6 +126,22 @@ export const POLICY: Policy = {
         rotated === 0 ? null : { ...about('encryption.rotated', null), subject: keyId, count: rotated },
     },
   },
+  webhooks: {
+    create: { right: 'webhooks', audit: ({ webhook }) => aboutWebhook('created', webhook) },
+    update: { right: 'webhooks', audit: (webhook) => aboutWebhook('updated', webhook) },
+    list: { right: 'webhooks' },
+    pause: { right: 'webhooks', audit: (webhook) => aboutWebhook('paused', webhook) },
+    resume: { right: 'webhooks', audit: (webhook) => aboutWebhook('resumed', webhook) },
+    remove: { right: 'webhooks', audit: (webhook) => webhook && aboutWebhook('deleted', webhook) },
+    rotateSecret: { right: 'webhooks', audit: ({ webhook }) => aboutWebhook('secret_rotated', webhook) },
+    redeliver: {
+      right: 'webhooks',
+      audit: (_delivery, { webhookId, executionId }) => ({ ...about('webhook.redelivered', executionId), subject: webhookId }),
+    },
+    deliveries: { right: 'webhooks' },
+    pending: { right: 'webhooks' },
+    test: { right: 'webhooks' },
+  },
   audit: { list: { right: 'audit' } },
   // What a template sees as `env` no reader of variables sees otherwise.
   templates: { render: { right: 'run', execution: ({ executionId }) => executionId } },
@@ -148,6 +165,10 @@ function ofTask({ taskId }: TaskTicket): ExecutionId {
 
 function about(action: string, executionId: ExecutionId | null): AuditAction {
   return { action, executionId, subject: null, count: 1 }
+}
+
+function aboutWebhook(what: string, { id, name }: WebhookRecord): AuditAction {
+  return { ...about(`webhook.${what}`, null), subject: `${id} (${name})` }
 }
 
 function auditStart({ id, playbookPath, playbookVersion, isChanged }: ChangedExecution): AuditAction | null {

@@ -12,6 +12,13 @@ export const AUDIT_ACTIONS = [
   'encryption.rotated',
   'key.created',
   'key.revoked',
+  'webhook.created',
+  'webhook.updated',
+  'webhook.paused',
+  'webhook.resumed',
+  'webhook.deleted',
+  'webhook.secret_rotated',
+  'webhook.redelivered',
 ] as const
 export type AuditAction = (typeof AUDIT_ACTIONS)[number]
 

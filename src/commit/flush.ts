@@ -5,6 +5,8 @@ import type { Transaction } from '../db/database.js'
 import { taskLocation } from '../sealing/location.js'
 import { forgetEnsured, newTaskRow, withdrawTasks } from '../tasks/store.js'
 import { type Draft, isDirty, type TaskChange, taskKeyText } from './draft.js'
+import { NO_OUTBOX, pointersOf } from './outbox.js'
+import { raisePointers } from './outbox-store.js'
 import { columnsOf, type RunChange, toolsJson } from './run.js'
 import { endRuns, insertIterations } from './run-store.js'
 import { writeVariables } from './variables-store.js'
@@ -81,7 +83,11 @@ FROM json_to_recordset($6::json) AS e (execution_id bigint, seq bigint, revision
  * steps do is one more.
  * `settled` resolves after the commit.
  */
-export async function flush(tx: Transaction, drafts: readonly Draft[]): Promise<{ readonly settled: Promise<void> }> {
+export async function flush(
+  tx: Transaction,
+  drafts: readonly Draft[],
+  outbox = NO_OUTBOX,
+): Promise<{ readonly settled: Promise<void> }> {
   const forgotten = drafts.flatMap((draft) => draft.forgotten)
   if (forgotten.length > 0) await forgetEnsured(tx, forgotten)
   const dirty = drafts.filter(isDirty)
@@ -92,6 +98,7 @@ export async function flush(tx: Transaction, drafts: readonly Draft[]): Promise<
   const stepping = dirty.filter((draft) => !plain.includes(draft))
   if (stepping.length > 0) writeSteps(tx, stepping)
   for (const draft of stepping) await writeRest(tx, draft)
+  raisePointers(tx, await pointersOf(outbox, tx, dirty))
   return { settled }
 }
 

@@ -10,6 +10,7 @@ import { flush } from './flush.js'
 import { createGroupCommit, type GroupLimits, isHopeless, type Outcome } from './group.js'
 import { loadMore, type Needs, openDrafts } from './load.js'
 import { isInsertedMeanwhile, removeExecutions } from './lock-store.js'
+import { NO_OUTBOX, type Outbox, type Pointer } from './outbox.js'
 import { keyOf } from './record.js'
 import { createRememberedExecutions } from './remembered.js'
 import { writeOptimistically } from './variables-store.js'
@@ -52,6 +53,8 @@ export interface CommitQueueOptions extends GroupLimits {
   readonly keyRing: KeyRing
   /** Works may be carried out over what is remembered of earlier ones, see `optimistic`. */
   readonly isRemembering?: boolean
+  /** Who is to be told of what changes, durably. */
+  readonly outbox?: Outbox | undefined
   /** Told of each execution that a transaction has changed, once it is committed. Callers are answered when what it returns is settled. */
   readonly afterCommit: (draft: Draft) => Promise<void> | undefined
 }
@@ -71,6 +74,7 @@ type Request = CommitRequest<unknown>
 interface Folded {
   readonly draft: Draft
   readonly answers: ReadonlyMap<number, unknown>
+  readonly pointers: readonly Pointer[]
 }
 
 /**
@@ -81,6 +85,7 @@ export function createCommitQueue({
   db,
   keyRing,
   isRemembering = false,
+  outbox = NO_OUTBOX,
   afterCommit,
   ...limits
 }: CommitQueueOptions): CommitQueue {
@@ -133,7 +138,8 @@ export function createCommitQueue({
           return []
         }
       }
-      return draft.changes.length > 0 ? [{ draft, answers }] : []
+      const pointers = outbox.pointersOf(draft)
+      return draft.changes.length > 0 && pointers !== null ? [{ draft, answers, pointers }] : []
     })
   }
 
@@ -148,6 +154,7 @@ export function createCommitQueue({
       const rows = await writeOptimistically(
         db,
         folded.map(({ draft }) => draft),
+        folded.flatMap(({ pointers }) => pointers),
       )
       const counts = new Map(rows.map((row) => [keyOf(String(row.execution_id), row.name), row.access_count]))
       const transactions = new Map(rows.map((row) => [String(row.execution_id), row.transaction]))
@@ -177,7 +184,7 @@ export function createCommitQueue({
   async function commitTogether(requests: readonly Request[], isAlone: boolean): Promise<readonly Outcome<unknown>[]> {
     for (let tries = 1; ; tries += 1) {
       try {
-        const { answers, drafts, settled } = await db.transaction((tx) => carryOut(tx, requests, { isAlone, keyRing }))
+        const { answers, drafts, settled } = await db.transaction((tx) => carryOut(tx, requests, { isAlone, keyRing, outbox }))
         await settled
         if (isRemembering) remembered.learn(drafts)
         const announced = new Map(drafts.filter(isDirty).map((draft) => [draft.execution.id, announce(draft)]))
@@ -200,6 +207,7 @@ export function createCommitQueue({
   /** After a commit nothing may fail any more. */
   function announce(draft: Draft): Promise<void> | undefined {
     try {
+      outbox.committed(draft)
       return afterCommit(draft)
     } catch {
       return undefined
@@ -219,10 +227,11 @@ interface Carrying {
   /** All works are of one execution, which is waited for. */
   readonly isAlone: boolean
   readonly keyRing: KeyRing
+  readonly outbox: Outbox
 }
 
 /** Lock, load, carry out, write. What takes long is left to a transaction of its own. */
-async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing }: Carrying) {
+async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing, outbox }: Carrying) {
   const isSlow = ({ needs }: Request) => !isAlone && (needs.written === 'all' || needs.claim !== undefined)
   const late = new Set(requests.filter(isSlow).map(({ executionId }) => executionId))
   const timely = requests.filter(({ executionId }) => !late.has(executionId))
@@ -251,7 +260,7 @@ async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone
     drafts.delete(id)
     for (const [index, { executionId }] of requests.entries()) if (executionId === id) answers[index] = 'busy'
   }
-  const { settled } = await flush(tx, [...drafts.values()])
+  const { settled } = await flush(tx, [...drafts.values()], outbox)
   const unused = created.filter((id) => (drafts.get(id)?.changes.length ?? 0) === 0)
   if (unused.length > 0) removeExecutions(tx, unused)
   for (const id of unused) drafts.delete(id)

@@ -6,6 +6,8 @@ import type { Database, Transaction } from '../db/database.js'
 import { isDrifted, lockTimeout } from '../executions/store.js'
 import type { Draft, EventRow } from './draft.js'
 import type { FoldedChange } from './fold.js'
+import type { Pointer } from './outbox.js'
+import { pointersJson, raising } from './outbox-store.js'
 import { isVariable, keyOf } from './record.js'
 import { redactEarlier } from './redact-store.js'
 
@@ -76,9 +78,15 @@ const STORED_COLUMNS =
  * rows themselves: JavaScript's times have no microseconds. Of a variable that changes several times only the last change is
  * written to its row. One that had a row is locked; one that had none is inserted, and the statement fails where somebody else has
  * inserted it meanwhile. Of `% 1 = 0` the planner expects one row in two hundred: the key's index is used, whatever it takes the table's size for.
- * `isOptimistic`: it locks all that it needs itself, and leaves out executions that are not as the caller knows them.
+ * `isOptimistic`: it locks all that it needs itself, and leaves out executions that are not as the caller knows them; `isRaising`: pointers are raised, too.
  */
-const writeChangesText = ({ isOptimistic }: { readonly isOptimistic: boolean }) => `
+const writeChangesText = ({
+  isOptimistic,
+  isRaising = false,
+}: {
+  readonly isOptimistic: boolean
+  readonly isRaising?: boolean
+}) => `
 WITH ${isOptimistic ? EXPECTED : ''}change AS (
   SELECT c.execution_id, c.revision, c.seq, c.name, c.operation, c.value::jsonb AS value, c.sealed, c.type, c.source_step, c.actor, c.version,
     CASE WHEN c.is_created THEN 0 ELSE COALESCE(row_count, c.access_count) END AS access_count, c.is_created, c.has_row,
@@ -115,10 +123,12 @@ INSERT INTO noetl.transient_history (execution_id, revision, seq, var_name, oper
 SELECT execution_id, revision, seq, name, operation, value, previous_value, sealed, type, source_step, actor, version, access_count,
   created_at, changed_at
 FROM change
+${isRaising ? `), raised AS (${raising('$4', `${OF_EXPECTED} p.execution_id`)}` : ''}
 ${isOptimistic ? `) SELECT execution_id, name, access_count, ${TRANSACTION} AS transaction FROM change WHERE is_last` : ''}`
 
 const WRITE_CHANGES = writeChangesText({ isOptimistic: false })
 const WRITE_OPTIMISTIC = writeChangesText({ isOptimistic: true })
+const WRITE_AND_RAISE = writeChangesText({ isOptimistic: true, isRaising: true })
 
 /** Rows of variables whose last change deletes them, and their tombstones; after the statement above, which reads them. */
 const DELETE_CHANGED = `
@@ -155,9 +165,15 @@ export interface WrittenRow {
  * Writes what was folded over what the caller remembers: only of executions that are still so, all of an execution or
  * nothing. Answers the variables that were written. Nothing may be deleted or become sensitive.
  */
-export async function writeOptimistically(db: Database, drafts: readonly Draft[]): Promise<WrittenRow[]> {
+export async function writeOptimistically(
+  db: Database,
+  drafts: readonly Draft[],
+  pointers: readonly Pointer[],
+): Promise<WrittenRow[]> {
   const rows = toChangeRows(drafts.flatMap(({ changes }) => changes))
-  return db.alone<WrittenRow>(WRITE_OPTIMISTIC, ...parametersOf(rows, drafts))
+  const parameters = parametersOf(rows, drafts)
+  if (pointers.length === 0) return db.alone<WrittenRow>(WRITE_OPTIMISTIC, ...parameters)
+  return db.alone<WrittenRow>(WRITE_AND_RAISE, ...parameters, pointersJson(pointers))
 }
 
 function parametersOf(rows: ReturnType<typeof toChangeRows>, drafts: readonly Draft[]): [string, string, string] {

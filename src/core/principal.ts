@@ -7,8 +7,20 @@ export type Role = (typeof ROLES)[number]
 /**
  * What a call may need. `work`: claim and report tasks. `run`: start, cancel and rerun executions, render templates.
  * `register`: add playbooks, which is running code. `reveal`: see sensitive values. `keys`: make and revoke API keys.
+ * `webhooks`: make, change and see webhooks.
  */
-export const RIGHTS = ['read_variables', 'read', 'write', 'run', 'work', 'register', 'reveal', 'keys', 'audit'] as const
+export const RIGHTS = [
+  'read_variables',
+  'read',
+  'write',
+  'run',
+  'work',
+  'register',
+  'reveal',
+  'keys',
+  'audit',
+  'webhooks',
+] as const
 export type Right = (typeof RIGHTS)[number]
 
 const VIEWER: readonly Right[] = ['read_variables', 'read']

@@ -13,6 +13,7 @@ import './types/template.js'
 import './types/variable.js'
 import './types/variable-watch.js'
 import './types/variable-writes.js'
+import './types/webhook.js'
 import { builder, withExactNumbers } from './builder.js'
 
 /** The schema that schema.graphql prints. */

@@ -29,16 +29,16 @@ const STEPS = { maxSize: 32, maxTransactions: 2 }
 export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator {
   const { db, catalog, logger, observer } = deps
   const stops: (() => Promise<void>)[] = []
-  const { keyRing = NO_KEYS } = deps
+  const { keyRing = NO_KEYS, outbox } = deps
   const afterCommit = createAfterCommit(logger)
   const { publish } = afterCommit
   const dispatcher = createDispatcher(deps)
   const lookup = createExecutionLookup({ db, catalog, keyRing })
-  const commit = createCommitQueue({ db, keyRing, ...STEPS, afterCommit: publish })
+  const commit = createCommitQueue({ db, keyRing, outbox, ...STEPS, afterCommit: publish })
   const attempts = createAttempts({ ...deps, lookup, commit })
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const claims = createClaims({ db, begin: beginRemotely, release, pollMs: deps.claimPollMs })
-  const starting = { ...deps, commit: createCommitQueue({ db, keyRing, ...STARTS, afterCommit: publish }) }
+  const starting = { ...deps, commit: createCommitQueue({ db, keyRing, outbox, ...STARTS, afterCommit: publish }) }
   const { cancel, cancelOrphan } = createCancel({ ...deps, commit })
   const children = createChildren({ ...starting, attempts, cancelOrphan })
   const relay = createRelay({ ...deps, bus: dispatcher.bus, resume: children.resume, expire, giveUp, cancelOrphan })

@@ -1,5 +1,6 @@
 import type { StepBus } from '../bus/bus.js'
 import type { CatalogService } from '../catalog/service.js'
+import type { Outbox } from '../commit/outbox.js'
 import type { EndedStep } from '../commit/run.js'
 import type { Clock } from '../core/clock.js'
 import type { JsonObject } from '../core/json.js'
@@ -55,6 +56,8 @@ export interface OrchestratorDependencies {
   readonly env: JsonObject
   /** For sensitive values; without it a step that would write one fails. */
   readonly keyRing?: KeyRing
+  /** Who is to be told of changes. */
+  readonly outbox?: Outbox
   readonly logger: OrchestratorLogger
   readonly observer?: OrchestratorObserver
   /** Trims the change log; called by the relay now and then. */

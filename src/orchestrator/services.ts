@@ -4,6 +4,7 @@ import type { ExecutionsService } from '../executions/service.js'
 import type { KeysService } from '../keys/service.js'
 import type { RotationService } from '../rotation/service.js'
 import type { VariablesService } from '../variables/service.js'
+import type { WebhooksService } from '../webhooks/service.js'
 import type { Orchestrator } from './orchestrator.js'
 import type { Playground } from './playground.js'
 
@@ -17,4 +18,5 @@ export interface Services {
   readonly keys: KeysService
   readonly rotation: RotationService
   readonly audit: AuditService
+  readonly webhooks: WebhooksService
 }

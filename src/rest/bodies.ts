@@ -1,16 +1,12 @@
 import type { PlaybookRecord } from '../catalog/record.js'
-import type { ChangeRecord, VariableRecord } from '../commit/record.js'
+import type { VariableRecord } from '../commit/record.js'
 import type { ExecutionResponse } from '../contract/executions.js'
 import type { PlaybookResponse } from '../contract/playbooks.js'
 import type { TaskResponse } from '../contract/tasks.js'
-import type { ChangeBody, VariableMetadata } from '../contract/variables.js'
+import type { VariableMetadata } from '../contract/variables.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import type { ClaimedTask } from '../orchestrator/orchestrator.js'
-
-/** Only where there is something to say: elsewhere the bodies are as NoETL documents them. */
-function sensitivityOf({ sealed }: Pick<VariableRecord, 'sealed'>): { sensitive?: true } {
-  return sealed === null ? {} : { sensitive: true }
-}
+import { sensitivityOf } from '../variables/change-body.js'
 
 export function variableBody(variable: VariableRecord): VariableMetadata {
   return {
@@ -21,20 +17,6 @@ export function variableBody(variable: VariableRecord): VariableMetadata {
     created_at: variable.createdAt.toISOString(),
     accessed_at: variable.accessedAt.toISOString(),
     access_count: variable.accessCount,
-  }
-}
-
-export function changeBody(change: ChangeRecord): ChangeBody {
-  return {
-    name: change.name,
-    operation: change.operation,
-    value: change.value,
-    previous_value: change.previousValue,
-    ...sensitivityOf(change),
-    type: change.type,
-    source_step: change.sourceStep,
-    actor: change.actor,
-    changed_at: change.changedAt.toISOString(),
   }
 }
 

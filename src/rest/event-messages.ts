@@ -3,9 +3,9 @@ import type { WatchEventBody } from '../contract/variables.js'
 import type { TransientError } from '../core/errors.js'
 import type { StreamEvent } from '../core/event-stream.js'
 import { type JsonObject, stringifyJson } from '../core/json.js'
+import { changeBody } from '../variables/change-body.js'
 import type { WatchEvent } from '../variables/service.js'
 import type { MessageStream, Positioned } from '../variables/watch/watch-group.js'
-import { changeBody } from './bodies.js'
 
 /** One server-sent event, serialised once for everyone it is sent to. */
 export interface EventMessage extends Positioned, StreamEvent {

@@ -1,4 +1,4 @@
-// By hand: it steps through indexes over an expression, takes only rows that nobody has locked, and is the same for six tables; Prisma cannot express this.
+// By hand: it steps through indexes over an expression, takes only rows that nobody has locked, and is the same for seven tables; Prisma cannot express this.
 import type { Sql } from '../db/database.js'
 import {
   executionLocation,
@@ -7,6 +7,7 @@ import {
   runLocation,
   taskLocation,
   variableLocation,
+  webhookLocation,
 } from '../sealing/location.js'
 
 /** A row that holds something sealed. */
@@ -55,6 +56,11 @@ const TABLES: readonly SealedTable[] = [
     name: 'transient.idempotency',
     columns: 'execution_id',
     locationOf: (row) => idempotencyLocation(String(row.execution_id)),
+  },
+  {
+    name: 'transient.webhook',
+    columns: 'id AS name',
+    locationOf: (row) => webhookLocation(row.name),
   },
 ]
 

@@ -27,3 +27,8 @@ export function taskLocation(executionId: ExecutionId, run: number, attempt: num
 export function idempotencyLocation(executionId: ExecutionId): Location {
   return ['idempotency', executionId]
 }
+
+/** The secrets of a webhook. */
+export function webhookLocation(webhookId: string): Location {
+  return ['webhook', webhookId]
+}

@@ -11,10 +11,12 @@ import { createPlayground } from '../orchestrator/playground.js'
 import type { Services } from '../orchestrator/services.js'
 import { createRotationService } from '../rotation/service.js'
 import { createKeyRing } from '../sealing/key-ring.js'
+import type { AddressPolicyOptions } from '../tools/http/address-policy.js'
 import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention/retention.js'
 import { createVariablesService } from '../variables/service.js'
+import { openWebhooks } from '../webhooks/open.js'
 import { openAccess } from './access.js'
 import { createApp } from './app.js'
 import { type Closing, createClosing } from './closing.js'
@@ -74,7 +76,8 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   closing.add('connections', listener.close)
 
   const local = await openLocalDatabase(config, { logger, closing, onFatal })
-  const toolbox = openToolbox(config, { ownPort: listener.port, stepsUrl: local?.stepsUrl ?? null })
+  const addresses = addressesOf(config, listener.port)
+  const toolbox = openToolbox(config, { addresses, stepsUrl: local?.stepsUrl ?? null })
   closing.add('tools', toolbox.close)
   // Tried while the database opens; the interpreter is warm afterwards.
   const trying = toolbox.isolation()
@@ -83,11 +86,15 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const keyRing = createKeyRing(config.encryptionKeys)
   const feed = createExecutionFeed({ db, bus })
   const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
-  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, model: catalog.model }))
+  const isShared = processId !== null
+  const webhooks = await openWebhooks({ db, keyRing, addresses, isShared, logger, observer: metrics.webhooks })
+  closing.add('webhooks', webhooks.close)
+  const { outbox } = webhooks
+  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, model: catalog.model }))
   const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql, feed })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
-    ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing },
+    ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing, outbox },
     clock: systemClock,
     newId: createSnowflake(machine),
     limits: config,
@@ -99,7 +106,10 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const templates = createPlayground({ db, executions, variables, env })
   const { sessions, services } = await openAccess(config, {
     ...{ db, logger, closing },
-    services: { variables, executions, catalog, orchestrator, templates, rotation: createRotationService({ db, keyRing }) },
+    services: {
+      ...{ variables, executions, catalog, orchestrator, templates, webhooks: webhooks.service },
+      rotation: createRotationService({ db, keyRing }),
+    },
   })
 
   const readiness: Readiness = { isOpen: false }
@@ -127,6 +137,8 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     },
   })
   await orchestrator.run()
+  webhooks.sender.start()
+  closing.add('requests to webhooks', webhooks.sender.stop)
   closing.add('steps', () => orchestrator.drain())
   closing.add('requests', listener.close)
   closing.add('readiness', async () => {
@@ -144,7 +156,10 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
 }
 
 /** Opened before the database and closed after it: the steps that run are drained by then. */
-function openToolbox(config: Config, { ownPort, stepsUrl }: { ownPort: number | null; stepsUrl: string | null }): Toolbox {
+function openToolbox(
+  config: Config,
+  { addresses, stepsUrl }: { addresses: AddressPolicyOptions; stepsUrl: string | null },
+): Toolbox {
   const ownConnections: [string, string][] = stepsUrl === null ? [] : [['default', stepsUrl]]
   return createToolbox({
     connections: new Map([...ownConnections, ...config.connections]),
@@ -152,8 +167,11 @@ function openToolbox(config: Config, { ownPort, stepsUrl }: { ownPort: number | 
     pythonPath: config.python,
     pythonSandbox: config.pythonSandbox,
     pythonMemoryMib: config.pythonMemoryMib,
-    allowHosts: config.allowHosts,
-    isLoopbackOpen: isLoopback(config.host) && !hasCredential(config),
-    ownPort,
+    ...addresses,
   })
+}
+
+/** What http steps and webhooks may reach. */
+function addressesOf(config: Config, ownPort: number | null): AddressPolicyOptions {
+  return { allowHosts: config.allowHosts, isLoopbackOpen: isLoopback(config.host) && !hasCredential(config), ownPort }
 }

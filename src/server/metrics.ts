@@ -3,11 +3,14 @@ import type { Database } from '../db/database.js'
 import type { OrchestratorObserver } from '../orchestrator/dependencies.js'
 import { countOpenTasks } from '../tasks/store.js'
 import type { VariablesService } from '../variables/service.js'
+import type { WebhookObserver } from '../webhooks/sender.js'
+import { countPending } from '../webhooks/store.js'
 
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
   readonly observer: OrchestratorObserver
+  readonly webhooks: WebhookObserver
   /** The same service, counting what it does. */
   watched(variables: VariablesService): VariablesService
 }
@@ -66,6 +69,28 @@ export function createMetrics(db: Database): Metrics {
     },
   })
 
+  const sent = new Counter({
+    name: 'transient_webhook_deliveries_total',
+    help: 'Requests to webhooks, by outcome (delivered, failed or given_up)',
+    labelNames: ['outcome'],
+    registers,
+  })
+  const oldest = new Gauge({
+    name: 'transient_webhook_oldest_pending_seconds',
+    help: 'How long the oldest change that no webhook has acknowledged has waited',
+    registers,
+  })
+  new Gauge({
+    name: 'transient_webhook_pending',
+    help: 'Executions that have something a webhook has not acknowledged, by webhook counted',
+    registers,
+    async collect() {
+      const { count, oldestAt } = await countPending(db)
+      this.set(count)
+      oldest.set(oldestAt === null ? 0 : Math.max(0, (Date.now() - oldestAt.getTime()) / 1000))
+    },
+  })
+
   function watched(variables: VariablesService): VariablesService {
     return {
       ...variables,
@@ -104,6 +129,7 @@ export function createMetrics(db: Database): Metrics {
       executionEnded: (status) => executions.inc({ status }),
       changeSetWritten: () => writes.inc({ writer: 'step', outcome: 'changed' }),
     },
+    webhooks: { webhookSent: (outcome) => sent.inc({ outcome }) },
     watched,
   }
 }

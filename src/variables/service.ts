@@ -1,5 +1,6 @@
 import type { StepBus } from '../bus/bus.js'
 import { checkRunning, type Draft, type Folding, foldInto, record } from '../commit/draft.js'
+import type { Outbox } from '../commit/outbox.js'
 import { type CommitRequest, createCommitQueue } from '../commit/queue.js'
 import type { ChangeRecord, VariableRecord, WriteRequest, WriteResult } from '../commit/record.js'
 import { checkVariableName, keyOf, VARIABLE_LIMITS, type WriteOutcome } from '../commit/record.js'
@@ -74,6 +75,8 @@ export interface VariablesOptions {
   readonly feed?: ExecutionFeed
   /** A version of a playbook: by its schema values are checked that are written to its executions. */
   readonly model?: (path: string, version: number) => Promise<Pick<Playbook, 'schema'>>
+  /** Who is to be told of changes. */
+  readonly outbox?: Outbox
 }
 
 /** Variables in one transaction, and in all that may wait before memory and callers' timeouts run out; small transactions cost more than they gain. */
@@ -81,13 +84,23 @@ const GROUPS = { isRemembering: true, maxSize: 200, maxTransactions: 3, minBesid
 
 /** The variables service over a database; the bus only carries hints. */
 export function createVariablesService(options: VariablesOptions): VariablesService {
-  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }), maxWaiting, model } = options
+  const {
+    db,
+    bus,
+    clock = systemClock,
+    keyRing = NO_KEYS,
+    feed = createExecutionFeed({ db, bus }),
+    maxWaiting,
+    model,
+    outbox,
+  } = options
   const countedRead = createReadQueue({ sql: db, clock })
   const schemas = createSchemas(model)
   const commit = createCommitQueue({
     db,
     keyRing,
     ...GROUPS,
+    outbox,
     ...(maxWaiting ? { maxWaiting } : {}),
     afterCommit: (draft) => hint(bus, draft),
   })

@@ -46,7 +46,7 @@ describe('roles', () => {
       viewer: 'read_variables read',
       editor: 'read_variables read write run',
       author: 'read_variables read write run register',
-      admin: 'read_variables read write run work register reveal keys audit',
+      admin: 'read_variables read write run work register reveal keys audit webhooks',
     })
   })
 

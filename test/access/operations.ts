@@ -28,6 +28,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'Query.me': { needs: 'known', query: '{ me { name } }' },
   'Query.node': { needs: 'known', query: '{ node(id: "eA") { id } }' },
   'Query.apiKeys': { needs: 'keys', query: '{ apiKeys { id } }' },
+  'Query.webhooks': { needs: 'webhooks', query: '{ webhooks { id } }' },
   'Query.audit': { needs: 'audit', query: '{ audit { totalCount } }' },
   'Query.execution': { needs: 'read', query: 'query ($id: ID!) { execution(id: $id) { id } }', variables: onExecution },
   'Query.executions': { needs: 'read', query: '{ executions { totalCount } }' },
@@ -90,6 +91,23 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'Mutation.createApiKey': { needs: 'keys', query: 'mutation { createApiKey(input: {name: "", role: VIEWER}) { secret } }' },
   'Mutation.rotateEncryption': { needs: 'keys', query: 'mutation { rotateEncryption { done } }' },
   'Mutation.revokeApiKey': { needs: 'keys', query: 'mutation { revokeApiKey(id: "none") { id } }' },
+  'Mutation.createWebhook': {
+    needs: 'webhooks',
+    query: 'mutation { createWebhook(input: {name: "", url: "", events: []}) { secret } }',
+  },
+  'Mutation.updateWebhook': {
+    needs: 'webhooks',
+    query: 'mutation { updateWebhook(id: "none", input: {name: "", url: "", events: []}) { id } }',
+  },
+  'Mutation.pauseWebhook': { needs: 'webhooks', query: 'mutation { pauseWebhook(id: "none") { id } }' },
+  'Mutation.resumeWebhook': { needs: 'webhooks', query: 'mutation { resumeWebhook(id: "none") { id } }' },
+  'Mutation.deleteWebhook': { needs: 'webhooks', query: 'mutation { deleteWebhook(id: "none") }' },
+  'Mutation.rotateWebhookSecret': { needs: 'webhooks', query: 'mutation { rotateWebhookSecret(id: "none") { secret } }' },
+  'Mutation.testWebhook': { needs: 'webhooks', query: 'mutation { testWebhook(id: "none") { delivered } }' },
+  'Mutation.redeliver': {
+    needs: 'webhooks',
+    query: 'mutation { redeliver(webhookId: "none", executionId: 5, fromRevision: 1) { executionId } }',
+  },
   'Subscription.variableChanged': {
     needs: 'read_variables',
     query: 'subscription ($id: ID!) { variableChanged(executionId: $id) { revision } }',

@@ -16,6 +16,7 @@ import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { openEngine } from '../support/engine.js'
 import { keyRingOf } from '../support/keys.js'
+import { openTestWebhooks } from '../support/webhooks.js'
 
 export interface RestServer {
   readonly url: string
@@ -51,6 +52,7 @@ export function newId(): string {
 export async function startRest(db: Database, change: (services: Services) => Services = (same) => same): Promise<RestServer> {
   const keyRing = keyRingOf('one')
   const engine = await openEngine(db, { keyRing })
+  const webhooks = await openTestWebhooks(db, keyRing)
   const executions = createExecutionsService({ db, bus: engine.bus, variableFilter: variableFilterSql })
   const services = change({
     variables: engine.variables,
@@ -59,6 +61,7 @@ export async function startRest(db: Database, change: (services: Services) => Se
     executions,
     keys: createKeysService({ db, isConfigured: true, onChanged: async () => undefined }),
     rotation: createRotationService({ db, keyRing }),
+    webhooks: webhooks.service,
     audit: createAuditLog({ db, days: 365, logger: { warn: () => undefined } }),
     templates: createPlayground({ db, executions, variables: engine.variables, env: {} }),
   })
@@ -94,6 +97,7 @@ export async function startRest(db: Database, change: (services: Services) => Se
         server.close(resolve)
         if ('closeAllConnections' in server) server.closeAllConnections()
       })
+      await webhooks.close()
       await engine.close()
     },
   }

@@ -56,7 +56,8 @@ export type Right =
   | 'REGISTER'
   | 'REVEAL'
   | 'KEYS'
-  | 'AUDIT';
+  | 'AUDIT'
+  | 'WEBHOOKS';
 
 export type StringFilter = {
   readonly eq?: string | null | undefined;

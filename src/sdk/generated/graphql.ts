@@ -46,7 +46,8 @@ export type Right =
   | 'REGISTER'
   | 'REVEAL'
   | 'KEYS'
-  | 'AUDIT';
+  | 'AUDIT'
+  | 'WEBHOOKS';
 
 /** All that is given must hold. */
 export type AuditFilter = {

@@ -125,6 +125,7 @@ export async function emptyExecution(db: Database, id: ExecutionId, before: Date
     if (isRunning) await buryAll(tx, id)
     else await tx.run('DELETE FROM transient.tombstone WHERE execution_id = $1::bigint', id)
     await tx.run('DELETE FROM noetl.transient WHERE execution_id = $1::bigint', id)
+    await tx.run('DELETE FROM transient.webhook_delivery WHERE execution_id = $1::bigint', id)
     const revision = isRunning && execution.oldestRevision < execution.revision ? execution.revision + 1 : execution.revision
     await tx.run(
       `UPDATE transient.execution SET revision = $2::bigint, oldest_revision = $3::bigint, variable_count = 0, variable_bytes = 0,
