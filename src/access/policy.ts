@@ -2,6 +2,7 @@ import type { WriteRequest, WriteResult } from '../commit/record.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { ChangedExecution, TaskTicket } from '../orchestrator/orchestrator.js'
 import { parseTaskId } from '../tasks/record.js'
+import type { OfSpace } from '../variables/spaces/globals.js'
 import type { WebhookRecord } from '../webhooks/record.js'
 import type { AuditAction, Policy } from './rule.js'
 
@@ -44,6 +45,43 @@ export const POLICY: Policy = {
     poll: {
       right: 'read_variables',
       execution: requested,
+      signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
+    },
+  },
+  globals: {
+    spaces: { right: 'read_globals' },
+    space: { right: 'read_globals', whenHidden: 'null' },
+    spaceById: { right: 'read_globals', whenHidden: 'null' },
+    read: { right: 'read_globals' },
+    find: { right: 'read_globals', whenHidden: 'null' },
+    findById: { right: 'read_globals', whenHidden: 'null' },
+    reveal: {
+      right: 'reveal',
+      whenHidden: 'null',
+      audit: (variable, space, name) =>
+        variable === null || variable.sealed === null ? null : { ...about('global.revealed', null), subject: `${space} ${name}` },
+    },
+    all: { right: 'read_globals' },
+    list: { right: 'read_globals' },
+    history: { right: 'read_globals' },
+    write: {
+      right: 'write_globals',
+      actor: (actor, request) => [{ ...request, actor }],
+      audit: auditGlobals,
+    },
+    deleteAll: {
+      right: 'write_globals',
+      actor: (actor, space) => [space, actor],
+      audit: ({ deletedCount: count }, space) =>
+        count === 0 ? null : { ...about('globals.deleted', null), subject: space, count },
+    },
+    watch: {
+      right: 'read_globals',
+      isStream: true,
+      signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
+    },
+    poll: {
+      right: 'read_globals',
       signal: { of: ({ signal }) => signal, put: (signal, request) => [{ ...request, signal }] },
     },
   },
@@ -173,6 +211,14 @@ function aboutWebhook(what: string, { id, name }: WebhookRecord): AuditAction {
 
 function auditStart({ id, playbookPath, playbookVersion, isChanged }: ChangedExecution): AuditAction | null {
   return isChanged ? { ...about('execution.started', id), subject: `${playbookPath}@${playbookVersion}` } : null
+}
+
+/** The change log of the space names each variable. */
+function auditGlobals({ outcomes }: WriteResult, { space, writes }: OfSpace<WriteRequest>): AuditAction | null {
+  const count = outcomes.filter(({ isChanged }) => isChanged).length
+  if (count === 0) return null
+  const action = writes.every(({ operation }) => operation === 'delete') ? 'globals.deleted' : 'globals.written'
+  return { ...about(action, null), subject: space, count }
 }
 
 function auditWrite({ outcomes }: WriteResult, { executionId, writes }: WriteRequest): AuditAction | null {

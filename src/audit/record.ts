@@ -1,6 +1,6 @@
 import type { ExecutionId } from '../core/ids.js'
 
-/** What the audit knows of. `variable.revealed`: a sensitive value was shown. */
+/** What the audit knows of. `variable.revealed`, `global.revealed`: a sensitive value was shown. */
 export const AUDIT_ACTIONS = [
   'execution.started',
   'execution.rerun',
@@ -9,6 +9,9 @@ export const AUDIT_ACTIONS = [
   'variables.written',
   'variables.deleted',
   'variable.revealed',
+  'globals.written',
+  'globals.deleted',
+  'global.revealed',
   'encryption.rotated',
   'key.created',
   'key.revoked',
@@ -30,7 +33,7 @@ export interface NewAuditEntry {
   readonly keyId: string | null
   readonly action: string
   readonly executionId: ExecutionId | null
-  /** What else it was about: a playbook's path and version, a key, the only variable. */
+  /** What else it was about: a playbook's path and version, a key, the only variable, a space. */
   readonly subject: string | null
   /** How many variables, where it is about variables. */
   readonly count: number

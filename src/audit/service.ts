@@ -105,12 +105,13 @@ export function createAuditLog({ db, days, logger }: AuditOptions): AuditLog {
 }
 
 function isOfVariables({ action }: NewAuditEntry): boolean {
-  return action.startsWith('variables.')
+  return action.startsWith('variables.') || action.startsWith('globals.')
 }
 
 function keyOf(entry: NewAuditEntry, number: number): string {
-  const { actor, keyId, action, executionId } = entry
-  return isOfVariables(entry) ? `${action} ${executionId} ${keyId} ${actor}` : String(number)
+  const { actor, keyId, action, executionId, subject } = entry
+  if (!isOfVariables(entry)) return String(number)
+  return `${action} ${executionId ?? subject} ${keyId} ${actor}`
 }
 
 function together(first: NewAuditEntry, next: NewAuditEntry): NewAuditEntry {

@@ -6,7 +6,7 @@ import { addExecutionCommands } from './commands/execution.js'
 import { addPlaybookCommands } from './commands/playbook.js'
 import { addServeCommand } from './commands/serve.js'
 import { addTemplateCommands } from './commands/template.js'
-import { addVarsCommands } from './commands/vars.js'
+import { addGlobalsCommands, addVarsCommands } from './commands/vars.js'
 import { addWorkerCommand } from './commands/worker.js'
 
 const EXIT_CODES = `
@@ -32,6 +32,7 @@ export function createProgram(): Command {
   addPlaybookCommands(program)
   addExecutionCommands(program)
   addVarsCommands(program)
+  addGlobalsCommands(program)
   addTemplateCommands(program)
   addAccessCommands(program)
   addDemoCommand(program)

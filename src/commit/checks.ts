@@ -1,5 +1,6 @@
 import { TransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
+import { isSpaceId } from '../core/space.js'
 import type { PlaybookSchema } from '../playbook/model.js'
 import { didYouMean } from '../playbook/suggest.js'
 import type { KeyRing } from '../sealing/key-ring.js'
@@ -21,7 +22,7 @@ interface Change extends Pick<ChangeRecord, 'executionId' | 'revision' | 'name' 
 
 /** What it is folded over. */
 interface Before {
-  readonly execution: { readonly variableCount: number; readonly variableBytes: number }
+  readonly execution: { readonly id: string; readonly variableCount: number; readonly variableBytes: number }
   readonly limits?: VariableLimits
   readonly schema?: PlaybookSchema | null
   readonly keyRing: KeyRing
@@ -49,11 +50,11 @@ function checkLimits({ changes, variableCount, variableBytes }: Folded, { execut
   // An execution that is over already (taken over, or a limit lowered) may shrink.
   if (variableCount > limits.variableCount && variableCount > execution.variableCount) {
     const size = { limit: limits.variableCount, size: variableCount, unit: 'variables' }
-    throw tooLarge({ what: 'the execution', ...size, variable: overCount })
+    throw tooLarge({ what: isSpaceId(execution.id) ? 'the space' : 'the execution', ...size, variable: overCount })
   }
   if (variableBytes > limits.executionBytes && variableBytes > execution.variableBytes) {
     const size = { limit: limits.executionBytes, size: variableBytes, unit: 'bytes' }
-    throw tooLarge({ what: 'the execution', ...size, variable: overBytes })
+    throw tooLarge({ what: isSpaceId(execution.id) ? 'the space' : 'the execution', ...size, variable: overBytes })
   }
 }
 

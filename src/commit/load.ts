@@ -43,6 +43,8 @@ export interface Needs {
   readonly input?: { readonly inherited: JsonValue; readonly sensitive: Sensitive | null }
   /** `new`: the execution begins with this work. `unless there`: it does where it is not there. */
   readonly begins?: 'new' | 'unless there' | undefined
+  /** The name that a space begins with. */
+  readonly space?: string | undefined
   /** An idempotency key that must not be anybody else's; see `isKeyClaimed` of the draft. It takes a transaction of its own. */
   readonly claim?: KeyClaim
 }
@@ -82,10 +84,11 @@ export async function openDrafts(tx: Sql, requests: readonly Request[], opening:
   }
   const missing = requests.filter(({ executionId, needs }) => needs.begins === 'unless there' && !drafts.has(executionId))
   if (missing.length === 0) return { drafts, created: [] }
-  const ids = [...new Set(missing.map(({ executionId }) => executionId))]
+  const spaces = new Map(missing.map(({ executionId, needs }) => [executionId, needs.space ?? '']))
+  const ids = [...spaces.keys()]
   // Also those that another transaction created meanwhile.
   const [created, more] = await Promise.all([
-    createExecutions(tx, ids),
+    createExecutions(tx, spaces),
     lockDrafts(
       tx,
       requests.filter(({ executionId }) => ids.includes(executionId)),

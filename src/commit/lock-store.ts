@@ -54,12 +54,14 @@ export interface VariableKey {
   readonly name: string
 }
 
-/** Executions that begin with a write. Answers those that did not exist. */
-export async function createExecutions(tx: Sql, ids: readonly ExecutionId[]): Promise<ExecutionId[]> {
+/** Executions and spaces that begin with a write, by their ids with the spaces' names, which of executions are empty. Answers those that did not exist. */
+export async function createExecutions(tx: Sql, spaces: ReadonlyMap<ExecutionId, string>): Promise<ExecutionId[]> {
   const rows = await tx.rows<{ readonly id: bigint }>(
-    `INSERT INTO transient.execution (id, status) SELECT id, 'running' FROM unnest($1::bigint[]) AS n(id) ORDER BY id
+    `INSERT INTO transient.execution (id, status, space)
+     SELECT id, 'running', NULLIF(space, '') FROM unnest($1::bigint[], $2::text[]) AS n(id, space) ORDER BY id
      ON CONFLICT (id) DO NOTHING RETURNING id`,
-    ids,
+    [...spaces.keys()],
+    [...spaces.values()],
   )
   return rows.map((row) => String(row.id))
 }

@@ -89,12 +89,13 @@ export type VariableWrite =
     }
   | { readonly operation: 'delete'; readonly name: string; readonly expectedVersion?: number | undefined }
 
-/** One change set: all of it is written, as one revision, or nothing. */
+/** One change set: all of it is written, as one revision, or nothing. `space`: the name of the space that the id is of. */
 export interface WriteRequest {
   readonly executionId: ExecutionId
   readonly writes: readonly VariableWrite[]
   /** `api:<key name>`, `step:<name>` or `system`. */
   readonly actor: string
+  readonly space?: string
 }
 
 /** What every write answers: the execution's revision after it, and what became of each write, in order. */

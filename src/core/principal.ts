@@ -7,7 +7,7 @@ export type Role = (typeof ROLES)[number]
 /**
  * What a call may need. `work`: claim and report tasks. `run`: start, cancel and rerun executions, render templates.
  * `register`: add playbooks, which is running code. `reveal`: see sensitive values. `keys`: make and revoke API keys.
- * `webhooks`: make, change and see webhooks.
+ * `webhooks`: make, change and see webhooks. `read_globals`, `write_globals`: variables of spaces, which belong to no execution.
  */
 export const RIGHTS = [
   'read_variables',
@@ -20,11 +20,13 @@ export const RIGHTS = [
   'keys',
   'audit',
   'webhooks',
+  'read_globals',
+  'write_globals',
 ] as const
 export type Right = (typeof RIGHTS)[number]
 
-const VIEWER: readonly Right[] = ['read_variables', 'read']
-const EDITOR: readonly Right[] = [...VIEWER, 'write', 'run']
+const VIEWER: readonly Right[] = ['read_variables', 'read', 'read_globals']
+const EDITOR: readonly Right[] = [...VIEWER, 'write', 'run', 'write_globals']
 const AUTHOR: readonly Right[] = [...EDITOR, 'register']
 
 /** The rights of each role. */

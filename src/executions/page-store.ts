@@ -161,7 +161,7 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
 function executionConditions({ filter, variableFilter }: Query) {
   const parameters: SqlParameter[] = []
   const bind = (parameter: SqlParameter) => `$${parameters.push(parameter)}`
-  const where = ['TRUE']
+  const where = ['space IS NULL']
   checkExecutionFilter(filter)
   if (filter?.status) where.push(isOneOf('status', filter.status, bind))
   if (filter?.path) where.push(...pathConditions(filter.path, bind))

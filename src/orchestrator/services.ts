@@ -4,6 +4,7 @@ import type { ExecutionsService } from '../executions/service.js'
 import type { KeysService } from '../keys/service.js'
 import type { RotationService } from '../rotation/service.js'
 import type { VariablesService } from '../variables/service.js'
+import type { GlobalsService } from '../variables/spaces/globals.js'
 import type { WebhooksService } from '../webhooks/service.js'
 import type { Orchestrator } from './orchestrator.js'
 import type { Playground } from './playground.js'
@@ -11,6 +12,7 @@ import type { Playground } from './playground.js'
 /** What the server does. The APIs (GraphQL, REST) get it bound to a caller, with every call checked (src/access). */
 export interface Services {
   readonly variables: VariablesService
+  readonly globals: GlobalsService
   readonly executions: ExecutionsService
   readonly catalog: CatalogService
   readonly orchestrator: Orchestrator

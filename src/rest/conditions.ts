@@ -1,6 +1,5 @@
 import { TransientError } from '../core/errors.js'
-import type { ExecutionId } from '../core/ids.js'
-import type { VariablesService } from '../variables/service.js'
+import type { VariableStream } from '../variables/stream.js'
 
 /** `*`, or the versions that the header's strong entity tags name. */
 type TagList = '*' | readonly number[]
@@ -45,8 +44,7 @@ export interface WriteConditions {
 }
 
 interface ConditionTarget {
-  readonly variables: VariablesService
-  readonly executionId: ExecutionId
+  readonly stream: VariableStream
   readonly names: readonly string[]
 }
 
@@ -67,7 +65,7 @@ export async function expectedVersion(conditions: WriteConditions, target: Condi
   if (name === undefined || others.length > 0) throw badHeader('If-Match', 'it needs exactly one variable to compare with')
   const tags = parseTags(ifMatch, { name: 'If-Match', isWeak: false })
   if (tags !== '*' && tags.length === 1) return tags[0]
-  const current = await target.variables.find(target.executionId, name)
+  const current = await target.stream.find(name)
   if (current !== null && (tags === '*' || tags.includes(current.version))) return current.version
   const there = current === null ? 'it does not exist' : `it is at version ${current.version}`
   throw new TransientError('CONFLICT', `${name}: If-Match names another version, but ${there}`, {

@@ -16,7 +16,14 @@ import {
 import { execute, type Variables } from './graphql.js'
 import { type ClientOptions, createHttp, responseError } from './http.js'
 import { createTaskCalls, type TaskCalls, type WorkerTask } from './tasks.js'
-import { type WatchControls, type WatchMessage, type WatchOptions, watchExecution, watchVariables } from './watch.js'
+import {
+  type VariablesOf,
+  type WatchControls,
+  type WatchMessage,
+  type WatchOptions,
+  watchExecution,
+  watchVariables,
+} from './watch.js'
 
 const PAGE = 250
 
@@ -39,9 +46,9 @@ export interface TransientClient {
   /** 1 to 250, in their order; when one cannot start, none is. */
   startExecutions(inputs: readonly StartExecutionInput[]): Promise<readonly ExecutionFieldsFragment[]>
   /** All variables as they were at one revision, over as many pages as it takes. */
-  listVariables(executionId: ExecutionId, filter?: VariableFilter): Promise<VariableList>
+  listVariables(of: VariablesOf, filter?: VariableFilter): Promise<VariableList>
   /** Every change exactly once, in order; resumes by itself. */
-  watch(executionId: ExecutionId, options?: WatchOptions): AsyncGenerator<WatchMessage, void, undefined>
+  watch(of: VariablesOf, options?: WatchOptions): AsyncGenerator<WatchMessage, void, undefined>
   /** The execution's states until it ends; resumes by itself. */
   watchExecution(id: ExecutionId, controls?: WatchControls): AsyncGenerator<ExecutionFieldsFragment, void, undefined>
 }
@@ -55,13 +62,14 @@ export function createClient(options: ClientOptions): TransientClient {
   const http = createHttp(options)
   const request: TransientClient['request'] = (document, variables) => execute(http, document, variables)
 
-  async function listVariables(executionId: ExecutionId, filter?: VariableFilter): Promise<VariableList> {
+  async function listVariables(of: VariablesOf, filter?: VariableFilter): Promise<VariableList> {
+    const key = typeof of === 'string' ? { executionId: of } : of
     const variables: VariableFieldsFragment[] = []
     let asOf: number | null = null
     let after: string | null = null
     for (;;) {
       const response: ListVariablesQuery = await request(ListVariablesDocument, {
-        executionId,
+        ...key,
         first: PAGE,
         after,
         filter: filter ?? null,
@@ -88,7 +96,7 @@ export function createClient(options: ClientOptions): TransientClient {
     },
     startExecution: async (input) => (await request(StartExecutionDocument, { input })).startExecution,
     startExecutions: async (inputs) => (await request(StartExecutionsDocument, { inputs: [...inputs] })).startExecutions,
-    watch: (executionId, watchOptions = {}) => watchVariables(http, executionId, watchOptions),
+    watch: (of, watchOptions = {}) => watchVariables(http, of, watchOptions),
     watchExecution: (id, controls) => watchExecution(http, id, controls),
   }
 }

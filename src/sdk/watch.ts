@@ -20,6 +20,9 @@ export interface WatchControls {
   readonly onDisconnect?: ((reason: unknown, delayMs: number) => void) | undefined
 }
 
+/** Whose variables: an execution's, by its id, or global ones, by the name of their space. */
+export type VariablesOf = ExecutionId | { readonly space: string }
+
 export interface WatchOptions extends WatchControls {
   /** Without it: from now. 0: from the first revision. */
   readonly afterRevision?: number | undefined
@@ -67,13 +70,13 @@ function toMessage({ event, data }: ServerSentEvent): WatchMessage | null {
 }
 
 /**
- * Every change of an execution's variables, in order, each revision exactly once: over as many connections as it takes,
+ * Every change of an execution's or a space's variables, in order, each revision exactly once: over as many connections as it takes,
  * each resuming at the last revision that was handed on.
  * @throws TransientError REVISION_GONE when the server no longer has what came after it
  */
 export async function* watchVariables(
   http: Http,
-  executionId: ExecutionId,
+  of: VariablesOf,
   options: WatchOptions,
 ): AsyncGenerator<WatchMessage, void, undefined> {
   let revision = options.afterRevision
@@ -84,7 +87,8 @@ export async function* watchVariables(
     if (revision !== undefined) query.set('after_revision', String(revision))
     if (options.names !== undefined) query.set('names', options.names.join())
     if (options.types !== undefined) query.set('types', options.types.join())
-    const path = `/api/vars/${executionId}/events?${query.toString()}`
+    const owner = typeof of === 'string' ? `vars/${of}` : `globals/${encodeURIComponent(of.space)}`
+    const path = `/api/${owner}/events?${query.toString()}`
     const stream = await http.open({ method: 'GET', path, headers: { accept: 'text/event-stream' }, signal })
     if (!isMediaType(stream, 'text/event-stream')) throw responseError({ ...stream, text: await readText(stream.pieces) })
     for await (const event of readEvents(stream.pieces, onAlive)) {

@@ -16,6 +16,7 @@ import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention/retention.js'
 import { createVariablesService } from '../variables/service.js'
+import { createGlobalsService } from '../variables/spaces/globals.js'
 import { openWebhooks } from '../webhooks/open.js'
 import { openAccess } from './access.js'
 import { createApp } from './app.js'
@@ -91,6 +92,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   closing.add('webhooks', webhooks.close)
   const { outbox } = webhooks
   const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, model: catalog.model }))
+  const globals = createGlobalsService({ db, variables })
   const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql, feed })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
@@ -107,7 +109,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const { sessions, services } = await openAccess(config, {
     ...{ db, logger, closing },
     services: {
-      ...{ variables, executions, catalog, orchestrator, templates, webhooks: webhooks.service },
+      ...{ variables, globals, executions, catalog, orchestrator, templates, webhooks: webhooks.service },
       rotation: createRotationService({ db, keyRing }),
     },
   })

@@ -9,9 +9,10 @@ import { type Clock, systemClock } from '../core/clock.js'
 import type { Page, PageRequest } from '../core/cursor.js'
 import type { VariableFilter } from '../core/filter.js'
 import { checkListed } from '../core/filter.js'
-import { type ExecutionId, parseExecutionId } from '../core/ids.js'
+import type { ExecutionId } from '../core/ids.js'
 import { type JsonValue, stringifyJson } from '../core/json.js'
 import { createSharedCalls } from '../core/shared-calls.js'
+import { parseStreamId } from '../core/space.js'
 import { isStorableText } from '../core/text.js'
 import type { Database } from '../db/database.js'
 import { createExecutionFeed, type ExecutionFeed } from '../executions/feed.js'
@@ -112,7 +113,7 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
 
   /** A name that no variable could have is the caller's fault, unless a database taken over from NoETL holds it. */
   async function byName(executionId: ExecutionId, name: string, read: typeof countedRead): Promise<VariableRecord | null> {
-    const id = parseExecutionId(executionId)
+    const id = parseStreamId(executionId)
     const variable = isStorableText(name) ? await read(id, name) : null
     if (variable === null) checkVariableName(name)
     return variable
@@ -128,24 +129,24 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
       const variable = await byName(executionId, name, (id, wanted) => findVariable(db, id, wanted))
       return variable === null ? null : revealed(variable, keyRing)
     },
-    all: async (executionId, signal) => allVariables(db.reading(signal), parseExecutionId(executionId)),
-    list: async (request) => listed({ ...request, executionId: parseExecutionId(request.executionId) }, request.signal),
+    all: async (executionId, signal) => allVariables(db.reading(signal), parseStreamId(executionId)),
+    list: async (request) => listed({ ...request, executionId: parseStreamId(request.executionId) }, request.signal),
     search: async (filter, page) => searchPage(db.reading(page.signal), filter, page),
     history: async (request) => {
       if (request.name !== null && request.name !== undefined) checkStorableName(request.name)
       return historyPage(db.reading(request.signal), request)
     },
-    values: async (executionId, asOf = null) => variableValues(db.reading(), parseExecutionId(executionId), asOf),
+    values: async (executionId, asOf = null) => variableValues(db.reading(), parseStreamId(executionId), asOf),
 
     write: async (request) => {
       checkListed(request.writes, 'variables', VARIABLE_LIMITS.variableCount)
       for (const { name } of request.writes) checkStorableName(name)
-      const executionId = parseExecutionId(request.executionId)
+      const executionId = parseStreamId(request.executionId)
       return schemas.use((schemaOf) => commit.push(changeSet({ ...request, executionId }, { clock, schemaOf })))
     },
 
     async deleteAll(executionId, actor) {
-      const { revision, outcomes } = await commit.push(deletion(parseExecutionId(executionId), { actor, clock }))
+      const { revision, outcomes } = await commit.push(deletion(parseStreamId(executionId), { actor, clock }))
       return { revision, deletedCount: outcomes.length }
     },
 
@@ -156,14 +157,14 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
 
 /** A change set as a work: a lone one of an execution that is remembered is one statement. */
 function changeSet(
-  { executionId, writes, actor }: WriteRequest,
+  { executionId, writes, actor, space }: WriteRequest,
   { clock, schemaOf }: { readonly clock: Clock; readonly schemaOf: SchemaOf },
 ): CommitRequest<WriteResult> {
   const isPlain = writes.every((write) => write.operation !== 'delete' && !(write.operation === 'set' && write.isSensitive))
   const isSetting = writes.some(({ operation }) => operation !== 'delete')
   return {
     executionId,
-    needs: { written: writes.map(({ name }) => name), begins: isSetting ? 'unless there' : undefined },
+    needs: { written: writes.map(({ name }) => name), begins: isSetting ? 'unless there' : undefined, space },
     work: (draft) => write(draft, { writes, actor, now: clock.now(), schema: schemaOf(draft.execution) }),
     size: Math.max(writes.length, 1),
     optimistic: isPlain ? OPTIMISTIC : undefined,

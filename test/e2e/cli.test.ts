@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -178,6 +179,30 @@ describe('the command line', () => {
     )
     expect(await run(['vars', 'delete', execution, 'a'])).toMatchObject({ code: 0 })
     expect((await run(['vars', 'history', execution])).out.trim().split('\n')).toHaveLength(3)
+  })
+
+  it('does with global variables what it does with those of executions', async () => {
+    const space = 'cli/prod'
+    expect(await run(['globals', 'set', space, 'rate', '--value', '1.19'])).toMatchObject({
+      code: 0,
+      err: 'rate set at revision 1\n',
+    })
+    const by = '10000000000000000000000.5'
+    expect((await run(['globals', 'increment', space, 'n', '--by', by])).err).toBe(`n is ${by} at revision 2\n`)
+    expect((await run(['globals', 'get', space, 'n'])).out).toBe(`${by}\n`)
+    expect((await run(['globals', 'list', space, '-o', 'jsonl'])).out.trim().split('\n')).toHaveLength(2)
+    expect(JSON.parse((await run(['globals', 'list', '-o', 'jsonl'])).out)).toMatchObject({
+      name: space,
+      variable_count: 2,
+      revision: 2,
+    })
+    const watching = launch(['globals', 'watch', space, '--after', '1', '-o', 'jsonl'])
+    expect(String((await once(watching.stdout, 'data'))[0])).toContain('"name":"n"')
+    watching.kill('SIGINT')
+    expect(await run(['globals', 'delete', space, '--all'])).toMatchObject({ code: 0 })
+    expect((await run(['globals', 'get', space, 'n'])).code).toBe(3)
+    expect((await run(['globals', 'history', space, '--name', 'n'])).out.trim().split('\n')).toHaveLength(3)
+    expect((await run(['globals', 'get', '../etc', 'n'])).code).toBe(2)
   })
 
   it('shows a schema, and every way in which a workload does not fit it', async () => {

@@ -49,7 +49,7 @@ function sampleOf(type: GraphQLInputType, path: readonly string[] | null, length
   }
   if (!isInputObjectType(given)) return isEnumType(given) ? given.getValues()[0]?.name : scalarOf(getNamedType(given).name)
   const fields = Object.values(given.getFields()).filter(
-    (field) => isNonNullType(field.type) || [next, 'value'].includes(field.name),
+    (field) => isNonNullType(field.type) || [next, 'value', 'executionId'].includes(field.name),
   )
   return Object.fromEntries(fields.map((field) => [field.name, sampleOf(field.type, field.name === next ? rest : null, length)]))
 }
@@ -72,7 +72,9 @@ function request(
   length: number,
 ): { query: string; variables: Record<string, unknown> } {
   const known = schema.getRootType(operation as never)?.getFields()[field]
-  const others = (known?.args ?? []).filter(({ name, type: other }) => name !== argument && isNonNullType(other))
+  const others = (known?.args ?? []).filter(
+    ({ name, type: other }) => name !== argument && (isNonNullType(other) || name === 'executionId'),
+  )
   const declared = [`$list: ${type}`, ...others.map(({ name, type: other }) => `$${name}: ${other}`)].join(', ')
   const given = [`${argument}: $list`, ...others.map(({ name }) => `${name}: $${name}`)].join(', ')
   const selection = known && isObjectType(getNamedType(known.type)) ? '{ __typename }' : ''

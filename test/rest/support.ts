@@ -14,6 +14,7 @@ import type { RestEnv } from '../../src/rest/context.js'
 import { createRotationService } from '../../src/rotation/service.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
+import { createGlobalsService } from '../../src/variables/spaces/globals.js'
 import { openEngine } from '../support/engine.js'
 import { keyRingOf } from '../support/keys.js'
 import { openTestWebhooks } from '../support/webhooks.js'
@@ -56,6 +57,7 @@ export async function startRest(db: Database, change: (services: Services) => Se
   const executions = createExecutionsService({ db, bus: engine.bus, variableFilter: variableFilterSql })
   const services = change({
     variables: engine.variables,
+    globals: createGlobalsService({ db, variables: engine.variables }),
     orchestrator: engine.orchestrator,
     catalog: createCatalogService({ db, tools: TOOLS }),
     executions,

@@ -7,7 +7,7 @@ import type { VariablesService } from '../../src/variables/service.js'
 import { describeDatabase } from '../support/database.js'
 import { updateExecution } from '../support/executions.js'
 import { within } from '../support/pace.js'
-import { createService, increment, newId, openWatch, remove, set, write } from './support.js'
+import { createService, increment, newId, openWatch, remove, STREAMS, set, write } from './support.js'
 
 const DAY_MS = 86_400_000
 
@@ -82,6 +82,27 @@ describeDatabase('retention', (open) => {
     await expect(service.poll({ executionId: id, afterRevision: 0, waitMs: 0, signal })).rejects.toMatchObject({
       code: 'REVISION_GONE',
     })
+  })
+
+  it('never purges a space, and trims its change log by age alone', async () => {
+    const id = STREAMS[1].newStream()
+    for (let n = 1; n <= 6; n += 1) await write(service, id, set('a', n), set(`b${n}`, n))
+    const past = await service.values(id, 4)
+    const age =
+      "UPDATE noetl.transient_history SET changed_at = changed_at - interval '31 days' WHERE execution_id = $1::bigint AND revision <= 4"
+    await db.run(age, id)
+    await db.run("UPDATE transient.execution SET updated_at = now() - interval '31 days' WHERE id = $1::bigint", id)
+    const retention = createRetention({ db, historyLimit: 1, retentionDays: 30 })
+    expect(await retention.runOnce()).toMatchObject({ purged: 0 })
+    expect(await findExecution(db, id)).toMatchObject({ oldestRevision: 4, historyCount: 4, variableCount: 7 })
+    expect(await service.values(id, 4)).toEqual(past)
+    await expect(service.values(id, 3)).rejects.toMatchObject({ code: 'REVISION_GONE' })
+    expect((await service.history({ executionId: id })).items.map(({ revision }) => revision)).toEqual([5, 5, 6, 6])
+    await db.run(age.replace(' AND revision <= 4', ''), id)
+    await retention.runOnce()
+    await retention.runOnce()
+    expect(await findExecution(db, id)).toMatchObject({ oldestRevision: 6, historyCount: 0, variableCount: 7, revision: 6 })
+    expect(await service.values(id)).toMatchObject({ a: 6, b1: 1, b6: 6 })
   })
 
   it('purges what ended long ago, but for its row', async () => {

@@ -1,6 +1,7 @@
 import { createMemoryBus } from '../../src/bus/index.js'
 import type { VariableWrite } from '../../src/commit/record.js'
 import type { JsonValue } from '../../src/core/json.js'
+import { spaceIdOf } from '../../src/core/space.js'
 import type { VariableType } from '../../src/core/status.js'
 import type { Database } from '../../src/db/database.js'
 import { createVariablesService, type VariablesService, type WatchEvent, type WatchRequest } from '../../src/variables/service.js'
@@ -15,6 +16,22 @@ export function newId(): string {
   lastId += 1n
   return String(lastId)
 }
+
+const spaces = new Map<string, string>()
+
+/** The id of a space that no other test has; `write` knows its name. */
+function newSpaceId(): string {
+  const name = `test/${newId()}`
+  const id = spaceIdOf(name)
+  spaces.set(id, name)
+  return id
+}
+
+/** What has variables. */
+export const STREAMS = [
+  { of: 'an execution', newStream: newId },
+  { of: 'a space', newStream: newSpaceId },
+] as const
 
 export function createService(db: Database): VariablesService {
   return createVariablesService({ db, bus: createMemoryBus() })
@@ -44,7 +61,8 @@ export function remove(name: string, expectedVersion?: number): VariableWrite {
 
 /** Writes one change set as the tests' actor. */
 export function write(service: VariablesService, executionId: string, ...writes: VariableWrite[]) {
-  return service.write({ executionId, writes, actor: ACTOR })
+  const space = spaces.get(executionId)
+  return service.write({ executionId, writes, actor: ACTOR, ...(space === undefined ? {} : { space }) })
 }
 
 /** A watch whose events gather in the background. */

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startTestServer } from '../support/server.js'
+import { pathOf } from './stream.js'
 
 const KEY = 'a-key-for-this-test-only'
 const PLACE = `transient${process.pid}`
@@ -42,7 +43,7 @@ describe('a reader of events whose machine is gone without a word', () => {
   it(`has lost its connection ${GONE_WITHIN_MS / 1000} s later`, async (context) => {
     if (!makeHost()) return context.skip()
     const server = await startTestServer({ env: { HOST: '0.0.0.0', ADMIN_KEY: KEY } })
-    const url = `http://${OURS}:${new URL(server.url).port}/api/vars/9500/events`
+    const url = `http://${OURS}:${new URL(server.url).port}${pathOf('9500')}/events`
     const reader = spawn('ip', ['netns', 'exec', PLACE, 'curl', '-sN', '-H', `Authorization: Bearer ${KEY}`, url])
     try {
       expect(String((await once(reader.stdout, 'data'))[0])).toContain('event: subscribed')

@@ -5,6 +5,7 @@ import { createRandom } from '../support/random.js'
 import { checkAll } from './checkers.js'
 import { type Fleet, startFleet } from './fleet.js'
 import { createRecorder } from './record.js'
+import { pathOf } from './stream.js'
 import { startWatcher } from './watcher.js'
 import { createWriter } from './writer.js'
 
@@ -48,7 +49,7 @@ describe.each(['embedded', 'postgresql'] as const)(`kill -9 ${KILLS} times of th
     }
     isOver = true
     await Promise.all(writing)
-    const { headers } = await server.rest('GET', `/api/vars/${executionId}`)
+    const { headers } = await server.rest('GET', pathOf(executionId))
     await Promise.all(watchers.map((watcher) => watcher.until(Number(headers.get('revision')), 20_000)))
     await Promise.all(watchers.map((watcher) => watcher.stop()))
     const evidence = await recorder.finish()

@@ -4,6 +4,7 @@ import { startPostgresCluster } from '../support/postgres-cluster.js'
 import { startTestServer } from '../support/server.js'
 import { checkAll } from './checkers.js'
 import { createRecorder } from './record.js'
+import { pathOf } from './stream.js'
 import { startWatcher } from './watcher.js'
 import { createWriter } from './writer.js'
 
@@ -47,7 +48,7 @@ it(`a PostgreSQL that restarts ${OUTAGES.length} times: watchers stay connected,
     await untilWritten(50)
     isOver = true
     await Promise.all(writing)
-    const { headers } = await server.rest('GET', `/api/vars/${executionId}`)
+    const { headers } = await server.rest('GET', pathOf(executionId))
     await Promise.all(watchers.map((watcher) => watcher.until(Number(headers.get('revision')), 20_000)))
     await Promise.all(watchers.map((watcher) => watcher.stop()))
     const evidence = await recorder.finish()

@@ -6,6 +6,7 @@ import { connect as connectSocket, type TestSocket } from '../graphql/socket.js'
 import { type Backend, startBackend } from '../support/backends.js'
 import { checkAll } from './checkers.js'
 import { createRecorder } from './record.js'
+import { keyOf, pathOf } from './stream.js'
 import { startWatcher } from './watcher.js'
 import { createWriter } from './writer.js'
 
@@ -13,7 +14,8 @@ const PAUSED = 5
 const MEMORY_MIB = 64
 const KEPT_RATE = 0.8
 const VALUE = 'x'.repeat(40_000)
-const WATCH = `subscription ($id: ID!) { variableChanged(executionId: $id, afterRevision: 0) {
+const WATCH = `subscription ($executionId: ID, $space: String) {
+  variableChanged(executionId: $executionId, space: $space, afterRevision: 0) {
   kind revision changes { name value previousValue } } }`
 
 let backend: Backend | null
@@ -30,7 +32,7 @@ function memoryMib(pid: number): number {
 
 async function pausedSocket(url: string, executionId: string): Promise<TestSocket> {
   const client = await connectSocket(url)
-  client.send({ id: 'w', type: 'subscribe', payload: { query: WATCH, variables: { id: executionId } } })
+  client.send({ id: 'w', type: 'subscribe', payload: { query: WATCH, variables: keyOf(executionId) } })
   await client.nextOf('w')
   client.socket.pause()
   return client
@@ -97,7 +99,7 @@ describe('readers that take nothing', () => {
     const { port } = new URL(server.url)
     const body = JSON.stringify({ query: WATCH, variables: { id: '9500' } })
     const requests = [
-      `GET /api/vars/9500/events?after_revision=0 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
+      `GET ${pathOf('9500')}/events?after_revision=0 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
       `POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\naccept: text/event-stream\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     ]
     const writer = createWriter(server.url)

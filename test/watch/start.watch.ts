@@ -3,6 +3,7 @@ import { createRandom } from '../support/random.js'
 import { checkAll } from './checkers.js'
 import { type Fleet, startFleet } from './fleet.js'
 import { createRecorder } from './record.js'
+import { pathOf } from './stream.js'
 import { startWatcher } from './watcher.js'
 import { createWriter } from './writer.js'
 
@@ -93,14 +94,14 @@ it(`${FOLDS} random runs of list-then-watch fold to the final list`, async (cont
     const [server, other] = [servers[pick()], servers[pick()]]
     if (server === undefined) throw new Error('no server')
     const list = async () => {
-      const { headers, body } = await server.rest('GET', `/api/vars/${executionId}`)
+      const { headers, body } = await server.rest('GET', pathOf(executionId))
       const { variables } = body as { variables: Record<string, { value: unknown }> }
       const values = Object.entries(variables).map(([name, { value }]) => [name, value] as const)
       return { revision: Number(headers.get('revision')), values }
     }
     const change = async (): Promise<void> => {
       const name = `v${Math.floor(random() * 5)}`
-      if (random() < 0.25) await other?.rest('DELETE', `/api/vars/${executionId}/${name}`)
+      if (random() < 0.25) await other?.rest('DELETE', `${pathOf(executionId)}/${name}`)
       else await writer?.write({ executionId, values: { [name]: Math.floor(random() * 4), [`${name}x`]: 1 } })
     }
     for (let count = Math.floor(random() * 4); count > 0; count -= 1) await change()

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { ClientLine, LoggedChange } from './record.js'
+import { keyOf } from './stream.js'
 
-const DOCUMENT = `subscription ($id: ID!, $after: Revision) { variableChanged(executionId: $id, afterRevision: $after) {
+const DOCUMENT = `subscription ($executionId: ID, $space: String, $after: Revision) {
+  variableChanged(executionId: $executionId, space: $space, afterRevision: $after) {
   kind revision changes { name operation value } } }`
 
 /** Left of its own will, for the next instance. */
@@ -64,7 +66,7 @@ export function startWatcher(options: WatcherOptions): Watcher {
       socket.on('open', () => {
         log({ event: 'connect', at: performance.now(), instance, after: last })
         socket.send('{"type":"connection_init"}')
-        const payload = { query: DOCUMENT, variables: { id: executionId, after: last } }
+        const payload = { query: DOCUMENT, variables: { ...keyOf(executionId), after: last } }
         socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }))
       })
       socket.on('message', (data) => {

@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import type { LoggedChange, WriteLine } from './record.js'
+import { keyOf } from './stream.js'
 
 const DOCUMENT = `mutation ($input: UpsertVariablesInput!) { upsertVariables(input: $input) { revision } }`
 
@@ -24,7 +25,7 @@ export function createWriter(url: string, log: (line: WriteLine) => void = () =>
         method: 'POST',
         path: '/graphql',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ query: DOCUMENT, variables: { input: { executionId, variables } } }),
+        body: JSON.stringify({ query: DOCUMENT, variables: { input: { ...keyOf(executionId), variables } } }),
       })
       const answer = (await body.json()) as { data?: { upsertVariables: { revision: number } } | null; errors?: unknown }
       if (!answer.data) throw new Error(`a write was refused: ${JSON.stringify(answer.errors)}`)

@@ -57,7 +57,9 @@ export type Right =
   | 'REVEAL'
   | 'KEYS'
   | 'AUDIT'
-  | 'WEBHOOKS';
+  | 'WEBHOOKS'
+  | 'READ_GLOBALS'
+  | 'WRITE_GLOBALS';
 
 export type StringFilter = {
   readonly eq?: string | null | undefined;
@@ -101,7 +103,9 @@ export type ExecutionFilter = {
 };
 
 export type UpsertVariableInput = {
-  readonly executionId: string;
+  readonly executionId?: string | null | undefined;
+  /** A space, in the place of executionId: its variables belong to no execution. */
+  readonly space?: string | null | undefined;
   readonly name: string;
   /** To be given; null is a value. */
   readonly value?: JsonValue | null | undefined;
@@ -123,7 +127,9 @@ export type VariableValueInput = {
 };
 
 export type DeleteVariableInput = {
-  readonly executionId: string;
+  readonly executionId?: string | null | undefined;
+  /** A space, in the place of executionId: its variables belong to no execution. */
+  readonly space?: string | null | undefined;
   readonly name: string;
   /** Delete only if the variable is at this version. Otherwise CONFLICT. */
   readonly expectedVersion?: number | null | undefined;

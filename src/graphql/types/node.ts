@@ -3,10 +3,13 @@ import type { VariableRecord } from '../../commit/record.js'
 import { decodeCursor, encodeCursor } from '../../core/cursor.js'
 import { isTransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
+import { isSpaceId, parseStreamId } from '../../core/space.js'
 import { builder } from '../builder.js'
 import type { GraphQLContext } from '../request.js'
 
-const typenames = new WeakMap<object, 'Execution' | 'Playbook' | 'Variable'>()
+type Typename = 'Execution' | 'Playbook' | 'Space' | 'Variable'
+
+const typenames = new WeakMap<object, Typename>()
 
 export const NodeInterface = builder.interfaceRef<object>('Node').implement({
   description: 'Anything with an id of its own.',
@@ -38,6 +41,7 @@ builder.queryField('node', (t) =>
 async function findNode(id: string, { services }: GraphQLContext): Promise<object | null> {
   try {
     if (/^\d+$/.test(id)) return named('Execution', await services.executions.find(parseExecutionId(id, 'id')))
+    if (isSpaceId(id)) return named('Space', await services.globals.spaceById(parseStreamId(id, 'id')))
     const [typename, first = '', second = '', reading] = decodeCursor(id) ?? []
     if (typename === 'Playbook') {
       const playbook = await services.catalog.find(first, Number(second))
@@ -45,7 +49,10 @@ async function findNode(id: string, { services }: GraphQLContext): Promise<objec
     }
     if (typename !== 'Variable') return null
     const revision = reading === undefined ? undefined : Number(reading)
-    const variable = await services.variables.find(parseExecutionId(first, 'id'), second, revision)
+    const stream = parseStreamId(first, 'id')
+    const variable = await (isSpaceId(stream)
+      ? services.globals.findById(stream, second, revision)
+      : services.variables.find(stream, second, revision))
     return variable !== null && variableId(variable) === id ? named('Variable', variable) : null
   } catch (error) {
     // A text that names nothing because nothing could have that name.
@@ -54,7 +61,7 @@ async function findNode(id: string, { services }: GraphQLContext): Promise<objec
   }
 }
 
-function named<Value extends object>(typename: 'Execution' | 'Playbook' | 'Variable', value: Value | null): Value | null {
+function named<Value extends object>(typename: Typename, value: Value | null): Value | null {
   if (value !== null) typenames.set(value, typename)
   return value
 }

@@ -1,10 +1,11 @@
 import type { VariableWrite, WriteOutcome, WriteResult } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
-import { parseExecutionId } from '../../core/ids.js'
 import { type JsonValue, numberText } from '../../core/json.js'
+import { streamOf } from '../../variables/stream.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { VariableTypeEnum } from './enums.js'
+import { rightOf, SPACE_TEXT, streamArguments } from './stream.js'
 import { VariableType } from './variable.js'
 
 const expectedVersionText =
@@ -15,7 +16,8 @@ const sensitiveText =
 
 const UpsertVariableInput = builder.inputType('UpsertVariableInput', {
   fields: (t) => ({
-    executionId: t.id({ required: true }),
+    executionId: t.id(),
+    space: t.string({ description: SPACE_TEXT }),
     name: t.string({ required: true }),
     value: t.field({ type: 'JSON', description: 'To be given; null is a value.' }),
     type: t.field({ type: VariableTypeEnum, defaultValue: 'user_defined' }),
@@ -36,7 +38,8 @@ export const VariableValueInput = builder.inputType('VariableValueInput', {
 
 const UpsertVariablesInput = builder.inputType('UpsertVariablesInput', {
   fields: (t) => ({
-    executionId: t.id({ required: true }),
+    executionId: t.id(),
+    space: t.string({ description: SPACE_TEXT }),
     variables: t.field({ type: [VariableValueInput], required: true }),
     type: t.field({ type: VariableTypeEnum, defaultValue: 'user_defined' }),
     sourceStep: t.string(),
@@ -45,7 +48,8 @@ const UpsertVariablesInput = builder.inputType('UpsertVariablesInput', {
 
 const IncrementVariableInput = builder.inputType('IncrementVariableInput', {
   fields: (t) => ({
-    executionId: t.id({ required: true }),
+    executionId: t.id(),
+    space: t.string({ description: SPACE_TEXT }),
     name: t.string({ required: true }),
     by: t.float({ defaultValue: 1 }),
     sourceStep: t.string(),
@@ -54,7 +58,8 @@ const IncrementVariableInput = builder.inputType('IncrementVariableInput', {
 
 const DeleteVariableInput = builder.inputType('DeleteVariableInput', {
   fields: (t) => ({
-    executionId: t.id({ required: true }),
+    executionId: t.id(),
+    space: t.string({ description: SPACE_TEXT }),
     name: t.string({ required: true }),
     expectedVersion: t.int({ description: 'Delete only if the variable is at this version. Otherwise CONFLICT.' }),
   }),
@@ -152,41 +157,36 @@ function expected(version: number | null | undefined, field: string): { expected
 builder.mutationFields((t) => ({
   upsertVariable: t.field({
     type: UpsertVariablePayload,
-    authScopes: { write: true },
+    authScopes: (_root, { input }) => rightOf(input, 'write', 'write_globals'),
     args: { input: t.arg({ type: UpsertVariableInput, required: true }) },
     resolve: (_root, { input }, { services, actor }) =>
-      services.variables.write({
-        executionId: parseExecutionId(input.executionId),
-        writes: [setWrite(input, { type: input.type ?? 'user_defined', sourceStep: input.sourceStep ?? null }, 'input')],
+      streamOf(services, input, 'input.').write(
+        [setWrite(input, { type: input.type ?? 'user_defined', sourceStep: input.sourceStep ?? null }, 'input')],
         actor,
-      }),
+      ),
   }),
   upsertVariables: t.field({
     type: UpsertVariablesPayload,
-    authScopes: { write: true },
+    authScopes: (_root, { input }) => rightOf(input, 'write', 'write_globals'),
     description: 'All or nothing, one revision.',
     args: { input: t.arg({ type: UpsertVariablesInput, required: true }) },
     resolve: (_root, { input }, { services, actor }) => {
       const rest = { type: input.type ?? ('user_defined' as const), sourceStep: input.sourceStep ?? null }
       if (input.variables.length === 0) throw new TransientError('BAD_REQUEST', 'input.variables: empty, nothing to write')
-      return services.variables.write({
-        executionId: parseExecutionId(input.executionId),
-        writes: input.variables.map((variable, index) => setWrite(variable, rest, `input.variables[${index}]`)),
-        actor,
-      })
+      const writes = input.variables.map((variable, index) => setWrite(variable, rest, `input.variables[${index}]`))
+      return streamOf(services, input, 'input.').write(writes, actor)
     },
   }),
   incrementVariable: t.field({
     type: UpsertVariablePayload,
-    authScopes: { write: true },
+    authScopes: (_root, { input }) => rightOf(input, 'write', 'write_globals'),
     description: 'A single atomic statement; creates the variable from 0.',
     args: { input: t.arg({ type: IncrementVariableInput, required: true }) },
-    resolve: (_root, { input: { executionId, name, by, sourceStep } }, { services, actor }) =>
-      services.variables.write({
-        executionId: parseExecutionId(executionId),
-        writes: [{ operation: 'increment', name, by: numberText(by ?? 1), sourceStep: sourceStep ?? null }],
+    resolve: (_root, { input: { name, by, sourceStep, ...key } }, { services, actor }) =>
+      streamOf(services, key, 'input.').write(
+        [{ operation: 'increment', name, by: numberText(by ?? 1), sourceStep: sourceStep ?? null }],
         actor,
-      }),
+      ),
   }),
   revealVariable: t.field({
     type: VariableType,
@@ -194,25 +194,21 @@ builder.mutationFields((t) => ({
     nullable: true,
     description:
       'The variable with its sensitive value instead of the mask. The audit keeps who looked. REST: POST /api/vars/{execution_id}/{var_name}/reveal.',
-    args: { executionId: t.arg.id({ required: true }), name: t.arg.string({ required: true }) },
-    resolve: (_root, { executionId, name }, { services }) => services.variables.reveal(parseExecutionId(executionId), name),
+    args: { ...streamArguments, name: t.arg.string({ required: true }) },
+    resolve: (_root, { name, ...key }, { services }) => streamOf(services, key).reveal(name),
   }),
   deleteVariable: t.field({
     type: DeleteVariablePayload,
-    authScopes: { write: true },
+    authScopes: (_root, { input }) => rightOf(input, 'write', 'write_globals'),
     args: { input: t.arg({ type: DeleteVariableInput, required: true }) },
-    resolve: (_root, { input: { executionId, name, expectedVersion } }, { services, actor }) =>
-      services.variables.write({
-        executionId: parseExecutionId(executionId),
-        writes: [{ operation: 'delete', name, ...expected(expectedVersion, 'input') }],
-        actor,
-      }),
+    resolve: (_root, { input: { name, expectedVersion, ...key } }, { services, actor }) =>
+      streamOf(services, key, 'input.').write([{ operation: 'delete', name, ...expected(expectedVersion, 'input') }], actor),
   }),
   deleteVariables: t.field({
     type: DeleteVariablesPayload,
-    authScopes: { write: true },
-    description: 'Deletes all variables of an execution, as one revision.',
-    args: { executionId: t.arg.id({ required: true }) },
-    resolve: (_root, { executionId }, { services, actor }) => services.variables.deleteAll(parseExecutionId(executionId), actor),
+    authScopes: (_root, key) => rightOf(key, 'write', 'write_globals'),
+    description: 'Deletes all variables of an execution or a space, as one revision.',
+    args: streamArguments,
+    resolve: (_root, key, { services, actor }) => streamOf(services, key).deleteAll(actor),
   }),
 }))

@@ -1,14 +1,15 @@
 import type { ChangeRecord, VariableRecord } from '../../commit/record.js'
 import type { Page } from '../../core/cursor.js'
-import { parseExecutionId } from '../../core/ids.js'
 import { type JsonValue, jsonSize, stringifyJson } from '../../core/json.js'
 import { ListedVariable } from '../../variables/read/listed.js'
+import { streamOf } from '../../variables/stream.js'
 import { builder } from '../builder.js'
 import { PLAIN, textFrom } from '../printer.js'
 import { ChangeOperationEnum, VariableTypeEnum } from './enums.js'
 import { checkedVariableFilter, VariableFilterInput } from './filters.js'
 import { NodeInterface, variableId } from './node.js'
 import { connectionType, pageArguments, pageRequest } from './page.js'
+import { mayRead, streamArguments } from './stream.js'
 
 const PREVIEW_LENGTH = 200
 const MAX_PREVIEW_LENGTH = 10_000
@@ -24,7 +25,7 @@ function listed(text: (variable: ListedVariable) => string) {
 
 export const VariableType = builder.objectRef<VariableRecord>('Variable')
 VariableType.implement({
-  description: 'A named JSON value of one execution.',
+  description: 'A named JSON value of one execution, or of one space.',
   interfaces: [NodeInterface],
   fields: (t) => ({
     id: t.id({
@@ -33,7 +34,7 @@ VariableType.implement({
         'Read with `asOf`, and revealed, it has an id of its own: what was, or is secret, is not what everybody sees now.',
       resolve: variableId,
     }),
-    executionId: t.exposeID('executionId'),
+    executionId: t.exposeID('executionId', { description: "Of a global variable its space's id, which is below zero." }),
     name: t.exposeString('name'),
     value: t.expose('value', { type: 'JSON', nullable: true, extensions: listed(({ valueText }) => valueText) }),
     isSensitive: t.boolean({
@@ -124,43 +125,42 @@ export const variableListArguments = builder.args((t) => ({
 builder.queryFields((t) => ({
   variable: t.field({
     type: VariableType,
-    authScopes: { read_variables: true },
+    authScopes: mayRead,
     nullable: true,
     description: 'One variable. Counts as a read: access_count and accessed_at move. Null when there is none.',
-    args: { executionId: t.arg.id({ required: true }), name: t.arg.string({ required: true }) },
-    resolve: (_root, { executionId, name }, { services }) => services.variables.read(parseExecutionId(executionId), name),
+    args: { ...streamArguments, name: t.arg.string({ required: true }) },
+    resolve: (_root, { name, ...key }, { services }) => streamOf(services, key).read(name),
   }),
   variables: t.field({
     type: VariableConnection,
-    authScopes: { read_variables: true },
+    authScopes: mayRead,
     description: 'Never counts as a read. `revision` on the connection is the point to watch from. `asOf` reads the past.',
-    args: { executionId: t.arg.id({ required: true }), ...variableListArguments },
-    resolve: (_root, { executionId, filter, ...page }, context, info) =>
-      context.services.variables.list({
+    args: { ...streamArguments, ...variableListArguments },
+    resolve: (_root, { executionId, space, filter, ...page }, context, info) =>
+      streamOf(context.services, { executionId, space }).list({
         ...pageRequest(page, context, info),
-        executionId: parseExecutionId(executionId),
         filter: checkedVariableFilter(filter),
       }),
   }),
   searchVariables: t.field({
     type: VariableConnection,
     authScopes: { read_variables: true },
-    description: 'Across executions: find the ones that hold a value.',
+    description: 'Across executions: find the ones that hold a value. Spaces are left out.',
     args: { filter: t.arg({ type: VariableFilterInput, required: true }), ...pageArguments },
     resolve: (_root, { filter, ...page }, context, info) =>
       context.services.variables.search(checkedVariableFilter(filter), pageRequest(page, context, info)),
   }),
   variableHistory: t.field({
     type: VariableChangeConnection,
-    authScopes: { read_variables: true },
+    authScopes: mayRead,
     description: 'The change log in the order of revisions, or against it.',
     args: {
-      executionId: t.arg.id({ required: true }),
+      ...streamArguments,
       name: t.arg.string(),
       newestFirst: t.arg.boolean({ defaultValue: false }),
       ...pageArguments,
     },
-    resolve: (_root, { executionId, ...request }, context, info) =>
-      context.services.variables.history({ ...pageRequest(request, context, info), executionId: parseExecutionId(executionId) }),
+    resolve: (_root, { executionId, space, ...request }, context, info) =>
+      streamOf(context.services, { executionId, space }).history(pageRequest(request, context, info)),
   }),
 }))

@@ -10,22 +10,15 @@ import {
   setVariablesRequest,
 } from '../../contract/variables.js'
 import { TransientError } from '../../core/errors.js'
-import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
-import { type JsonObject, type JsonValue, LosslessNumber } from '../../core/json.js'
+import type { JsonObject, JsonValue } from '../../core/json.js'
+import type { VariableStream } from '../../variables/stream.js'
 import { variableBody } from '../bodies.js'
 import { readJson } from '../body.js'
 import { entityTag, expectedVersion, isNotModified, type WriteConditions } from '../conditions.js'
-import { actorOf, jsonResponse, type RestEnv, servicesOf } from '../context.js'
+import { actorOf, jsonResponse, type RestEnv } from '../context.js'
 import { answerProblem, refuseOtherMethods } from '../problem.js'
 import { variableType } from '../query.js'
-
-const LIST_PATH = '/api/vars/:execution_id'
-const SINGLE_PATH = '/api/vars/:execution_id/:var_name'
-const REVEAL_PATH = '/api/vars/:execution_id/:var_name/reveal'
-
-export function executionIdOf(context: Context): ExecutionId {
-  return parseExecutionId(context.req.param('execution_id') ?? '', 'execution_id')
-}
+import { identity, type OfStream, STREAM_PATHS, streamIn } from '../stream.js'
 
 /** Any name: a database taken over from NoETL may hold some that no new variable could have. The service decides. */
 function nameOf(context: Context): string {
@@ -36,24 +29,28 @@ function conditionsOf(context: Context): WriteConditions {
   return { ifMatch: context.req.header('if-match'), ifNoneMatch: context.req.header('if-none-match') }
 }
 
-/** NoETL's five calls. `poll` serves the list's long-poll form; the event stream is a route of its own. */
+/** NoETL's five calls, and the same for a space. `poll` serves the list's long-poll form; the event stream is a route of its own. */
 export function addVarsRoutes(app: Hono<RestEnv>, poll: (context: Context<RestEnv>) => Promise<Response>): void {
-  app.get(LIST_PATH, (context) => (context.req.query('after_revision') === undefined ? list(context) : poll(context)))
-  app.post(LIST_PATH, (context) => setVariables(context))
-  app.delete(LIST_PATH, (context) => deleteVariables(context))
-  refuseOtherMethods(app, LIST_PATH, ['GET', 'POST', 'DELETE'])
-  app.get(SINGLE_PATH, (context) => readVariable(context))
-  app.delete(SINGLE_PATH, (context) => deleteVariable(context))
-  refuseOtherMethods(app, SINGLE_PATH, ['GET', 'DELETE'])
-  app.post(REVEAL_PATH, (context) => revealVariable(context))
-  refuseOtherMethods(app, REVEAL_PATH, ['POST'])
+  for (const path of STREAM_PATHS) {
+    app.get(path, (context) => (context.req.query('after_revision') === undefined ? list(context) : poll(context)))
+    app.post(path, (context) => setVariables(context))
+    app.delete(path, (context) => deleteVariables(context))
+    refuseOtherMethods(app, path, ['GET', 'POST', 'DELETE'])
+    const single = `${path}/:var_name`
+    app.get(single, (context) => readVariable(context))
+    app.delete(single, (context) => deleteVariable(context))
+    refuseOtherMethods(app, single, ['GET', 'DELETE'])
+    const reveal = `${single}/reveal`
+    app.post(reveal, (context) => revealVariable(context))
+    refuseOtherMethods(app, reveal, ['POST'])
+  }
 }
 
 async function list(context: Context<RestEnv>): Promise<Response> {
-  const executionId = executionIdOf(context)
-  const { revision, variables } = await servicesOf(context).variables.all(executionId, context.req.raw.signal)
-  const body: VariableListResponse = {
-    execution_id: new LosslessNumber(executionId),
+  const stream = streamIn(context)
+  const { revision, variables } = await stream.all(context.req.raw.signal)
+  const body: OfStream<VariableListResponse> = {
+    ...identity(stream),
     variables: Object.fromEntries(variables.map((variable) => [variable.name, variableBody(variable)])),
     count: variables.length,
   }
@@ -61,40 +58,39 @@ async function list(context: Context<RestEnv>): Promise<Response> {
 }
 
 async function readVariable(context: Context<RestEnv>): Promise<Response> {
-  const executionId = executionIdOf(context)
+  const stream = streamIn(context)
   const name = nameOf(context)
-  const variable = await servicesOf(context).variables.read(executionId, name)
-  if (variable === null) return answerMissing(executionId, name)
+  const variable = await stream.read(name)
+  if (variable === null) return answerMissing(stream, name)
   const headers = { etag: entityTag(variable.version) }
   if (isNotModified(context.req.header('if-none-match'), variable.version)) return new Response(null, { status: 304, headers })
-  return jsonResponse(valueBody(variable), { headers })
+  return jsonResponse(valueBody(stream, variable), { headers })
 }
 
 /** A POST, as the audit keeps it, and no cache may. */
 async function revealVariable(context: Context<RestEnv>): Promise<Response> {
-  const executionId = executionIdOf(context)
+  const stream = streamIn(context)
   const name = nameOf(context)
-  const variable = await servicesOf(context).variables.reveal(executionId, name)
-  return variable === null ? answerMissing(executionId, name) : jsonResponse(valueBody(variable))
+  const variable = await stream.reveal(name)
+  return variable === null ? answerMissing(stream, name) : jsonResponse(valueBody(stream, variable))
 }
 
-function answerMissing(executionId: ExecutionId, name: string): Response {
-  const message = `execution ${executionId} has no variable "${name}"`
+function answerMissing({ title }: VariableStream, name: string): Response {
+  const message = `${title} has no variable "${name}"`
   return answerProblem(new TransientError('NOT_FOUND', message, { details: { name } }))
 }
 
-function valueBody(variable: VariableRecord): JsonObject {
-  const { executionId, name } = variable
-  const body: VariableValueResponse = {
-    execution_id: new LosslessNumber(executionId),
-    var_name: name,
+function valueBody(stream: VariableStream, variable: VariableRecord): JsonObject {
+  const body: OfStream<VariableValueResponse> = {
+    ...identity(stream),
+    var_name: variable.name,
     ...variableBody(variable),
   }
   return body as JsonObject
 }
 
 async function setVariables(context: Context<RestEnv>): Promise<Response> {
-  const executionId = executionIdOf(context)
+  const stream = streamIn(context)
   const request = await readJson(context, setVariablesRequest)
   const type = variableType(request.var_type ?? 'user_defined', 'var_type')
   const sourceStep = request.source_step ?? null
@@ -107,17 +103,17 @@ async function setVariables(context: Context<RestEnv>): Promise<Response> {
   }
   const names = entries.map(([name]) => name)
   const isSensitive = sensitiveNames(request.sensitive ?? undefined, names)
-  const expected = await expectedVersion(conditionsOf(context), { variables: servicesOf(context).variables, executionId, names })
+  const expected = await expectedVersion(conditionsOf(context), { stream, names })
   const writes = entries.map(
     ([name, value]): VariableWrite => ({
       ...{ operation: 'set', name, value, type, sourceStep, expectedVersion: expected },
       isSensitive: isSensitive(name),
     }),
   )
-  const { revision, outcomes } = await servicesOf(context).variables.write({ executionId, writes, actor: actorOf(context) })
+  const { revision, outcomes } = await stream.write(writes, actorOf(context))
   const single = outcomes.length === 1 ? outcomes[0]?.variable : null
-  const body: SetVariablesResponse = {
-    execution_id: new LosslessNumber(executionId),
+  const body: OfStream<SetVariablesResponse> = {
+    ...identity(stream),
     variables_set: names.length,
     var_names: names,
   }
@@ -142,18 +138,14 @@ function sensitiveNames(
 }
 
 async function deleteVariable(context: Context<RestEnv>): Promise<Response> {
-  const executionId = executionIdOf(context)
+  const stream = streamIn(context)
   const name = nameOf(context)
   const conditions = conditionsOf(context)
   if (conditions.ifNoneMatch !== undefined) throw new TransientError('BAD_REQUEST', 'If-None-Match: a DELETE knows only If-Match')
-  const expected = await expectedVersion(conditions, { variables: servicesOf(context).variables, executionId, names: [name] })
-  const { revision, outcomes } = await servicesOf(context).variables.write({
-    executionId,
-    writes: [{ operation: 'delete', name, expectedVersion: expected }],
-    actor: actorOf(context),
-  })
-  const body: DeleteVariableResponse = {
-    execution_id: new LosslessNumber(executionId),
+  const expected = await expectedVersion(conditions, { stream, names: [name] })
+  const { revision, outcomes } = await stream.write([{ operation: 'delete', name, expectedVersion: expected }], actorOf(context))
+  const body: OfStream<DeleteVariableResponse> = {
+    ...identity(stream),
     var_name: name,
     deleted: outcomes[0]?.isChanged ?? false,
   }
@@ -161,12 +153,12 @@ async function deleteVariable(context: Context<RestEnv>): Promise<Response> {
 }
 
 async function deleteVariables(context: Context<RestEnv>): Promise<Response> {
-  const executionId = executionIdOf(context)
+  const stream = streamIn(context)
   const { ifMatch, ifNoneMatch } = conditionsOf(context)
   if (ifMatch !== undefined || ifNoneMatch !== undefined) {
     throw new TransientError('BAD_REQUEST', 'If-Match and If-None-Match are about one variable; delete it by its name')
   }
-  const { revision, deletedCount } = await servicesOf(context).variables.deleteAll(executionId, actorOf(context))
-  const body: DeleteVariablesResponse = { execution_id: new LosslessNumber(executionId), deleted_count: deletedCount }
+  const { revision, deletedCount } = await stream.deleteAll(actorOf(context))
+  const body: OfStream<DeleteVariablesResponse> = { ...identity(stream), deleted_count: deletedCount }
   return jsonResponse(body as JsonObject, { headers: { revision: String(revision) } })
 }

@@ -2,19 +2,20 @@ import type { Context, Hono } from 'hono'
 import type { ChangeRecord } from '../../commit/record.js'
 import type { PolledChangesResponse } from '../../contract/variables.js'
 import { eventStream } from '../../core/event-stream.js'
-import { type JsonObject, LosslessNumber, stringifyJson } from '../../core/json.js'
+import { type JsonObject, stringifyJson } from '../../core/json.js'
 import { linkSignals } from '../../core/linked-signal.js'
 import type { VariableType } from '../../core/status.js'
 import { changeBody } from '../../variables/change-body.js'
+import type { VariableStream } from '../../variables/stream.js'
 import type { MessageStream } from '../../variables/watch/watch-group.js'
 import { createWatchGroups } from '../../variables/watch/watch-groups.js'
-import { type RestEnv, type RestLogger, servicesOf, textResponse } from '../context.js'
+import { type RestEnv, type RestLogger, textResponse } from '../context.js'
 import { type EventMessage, eventMessages } from '../event-messages.js'
 import { toClientError } from '../problem.js'
 import { commaList, variableType, wholeNumber } from '../query.js'
-import { executionIdOf } from './vars.js'
+import { identity, type OfStream, STREAM_PATHS, streamIn } from '../stream.js'
 
-const EVENTS_PATH = '/api/vars/:execution_id/events'
+const EVENTS_PATHS = STREAM_PATHS.map((path) => `${path}/events`)
 const MAX_WAIT_SECONDS = 60
 
 interface Filters {
@@ -44,26 +45,26 @@ function closeWith(signal: AbortSignal, messages: MessageStream<EventMessage>): 
   else signal.addEventListener('abort', () => messages.close(), { once: true })
 }
 
-/** GET /api/vars/{execution_id}/events; before the routes of a single variable, whose name would else be `events`. */
+/** GET /api/vars/{execution_id}/events, and of a space; before the routes of a single variable, whose name would else be `events`. */
 export function addEventsRoute(app: Hono<RestEnv>, logger: RestLogger): void {
   const groups = createWatchGroups<EventMessage>()
   const clientError = (error: unknown) => toClientError(error, logger)
 
-  app.get(EVENTS_PATH, async (context, next) => {
+  app.on('GET', EVENTS_PATHS, async (context, next) => {
     if (asksForVariable(context)) return next()
-    const executionId = executionIdOf(context)
+    const stream = streamIn(context)
     const resumed = wholeNumber(context.req.header('last-event-id'), 'Last-Event-ID')
     const afterRevision = resumed ?? wholeNumber(context.req.query('after_revision'), 'after_revision')
     const filters = filtersOf(context)
     const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
     if (context.req.method === 'HEAD') return new Response(null, { headers })
-    const { id: viewer, services } = context.var.session
+    const { id: viewer } = context.var.session
     const watchFrom = (after: number | undefined) =>
       eventMessages({
-        open: (signal) => services.variables.watch({ executionId, afterRevision: after, ...filters, signal }),
+        open: (signal) => stream.watch({ afterRevision: after, ...filters, signal }),
         toClientError: clientError,
       })
-    const key = stringifyJson([viewer, executionId, filters.names ?? null, filters.types ?? null])
+    const key = stringifyJson([viewer, stream.title, filters.names ?? null, filters.types ?? null])
     const messages = groups.watch({ key, own: watchFrom(afterRevision), open: async (after) => watchFrom(after) })
     closeWith(context.req.raw.signal, messages)
     const first = await messages.next()
@@ -77,22 +78,20 @@ export function addEventsRoute(app: Hono<RestEnv>, logger: RestLogger): void {
   })
 }
 
-/** GET /api/vars/{execution_id}?after_revision=N&wait=30; `closing` ends every wait, with what there is. */
+/** GET /api/vars/{execution_id}?after_revision=N&wait=30, and of a space; `closing` ends every wait, with what there is. */
 export function createPoll(closing?: AbortSignal): (context: Context<RestEnv>) => Promise<Response> {
   /** Those who were given the same changes get the same text. */
   const texts = new WeakMap<readonly ChangeRecord[], string>()
   return async (context) => {
-    const executionId = executionIdOf(context)
+    const stream = streamIn(context)
     const afterRevision = wholeNumber(context.req.query('after_revision'), 'after_revision') ?? 0
     const waitSeconds = wholeNumber(context.req.query('wait'), 'wait', MAX_WAIT_SECONDS) ?? 0
     const filters = filtersOf(context)
     const { signal, abort } = linkSignals([context.req.raw.signal, closing])
-    const request = { executionId, afterRevision, ...filters, waitMs: waitSeconds * 1000, signal }
+    const request = { afterRevision, ...filters, waitMs: waitSeconds * 1000, signal }
     // What still listens to the signal is done with, too.
-    const { revision, changes } = await servicesOf(context)
-      .variables.poll(request)
-      .finally(() => abort())
-    const text = texts.get(changes) ?? polledText(executionId, { revision, changes })
+    const { revision, changes } = await stream.poll(request).finally(() => abort())
+    const text = texts.get(changes) ?? polledText(stream, { revision, changes })
     if (changes.length > 0) texts.set(changes, text)
     return textResponse(text, { headers: { revision: String(revision) } })
   }
@@ -103,9 +102,9 @@ interface Polled {
   readonly changes: readonly ChangeRecord[]
 }
 
-function polledText(executionId: string, { revision, changes }: Polled): string {
-  const body: PolledChangesResponse = {
-    execution_id: new LosslessNumber(executionId),
+function polledText(stream: VariableStream, { revision, changes }: Polled): string {
+  const body: OfStream<PolledChangesResponse> = {
+    ...identity(stream),
     revision,
     changes: changes.map((change) => ({ ...changeBody(change), revision: change.revision })),
   }

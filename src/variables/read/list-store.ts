@@ -2,7 +2,7 @@
 
 import type { VariableRecord } from '../../commit/record.js'
 import { cursorsBy, type Page, pageSize, readCursor, textPart, timePart } from '../../core/cursor.js'
-import { parseExecutionId } from '../../core/ids.js'
+import { parseStreamId } from '../../core/space.js'
 import type { Sql, TextRow } from '../../db/database.js'
 import { textsByKey } from '../../db/keyed.js'
 import { variableFilterSql } from '../filter-sql.js'
@@ -25,8 +25,8 @@ export async function variablePages(sql: Sql, requests: readonly ListRequest[]):
   const first = pageSize(example.first)
   const asOf = example.asOf ?? null
   const after = readCursor(example.after, [timePart, textPart])
-  const ids = requests.map(({ executionId }) => parseExecutionId(executionId))
-  const source = sourceAt(parseExecutionId(example.executionId), asOf)
+  const ids = requests.map(({ executionId }) => parseStreamId(executionId))
+  const source = sourceAt(parseStreamId(example.executionId), asOf)
   const rest = source.parameters.slice(1)
   const filter = variableFilterSql(example.filter ?? {}, rest.length + 2)
   rest.push(...filter.parameters)

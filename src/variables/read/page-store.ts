@@ -5,8 +5,9 @@ import { checkCounter, toVariable, VARIABLE_COLUMNS, type VariableRow } from '..
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, textPart } from '../../core/cursor.js'
 import { TransientError } from '../../core/errors.js'
 import type { VariableFilter } from '../../core/filter.js'
-import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
+import type { ExecutionId } from '../../core/ids.js'
 import { type JsonValue, parseJson } from '../../core/json.js'
+import { parseStreamId } from '../../core/space.js'
 import type { Sql, SqlParameter } from '../../db/database.js'
 import { variableFilterSql } from '../filter-sql.js'
 import type { HistoryRequest } from '../requests.js'
@@ -128,18 +129,19 @@ export async function findSensitive(sql: Sql, executionId: ExecutionId, asOf: nu
 
 type Keyed<Row> = Row & { readonly position: string; readonly total: bigint | null }
 
-/** Across executions, by (execution id, name). */
+/** Across executions, by (execution id, name); ids below zero are spaces'. */
 export async function searchPage(sql: Sql, filter: VariableFilter, page: PageRequest): Promise<Page<VariableRecord>> {
   const first = pageSize(page.first)
   const after = readCursor(page.after, [counterPart(), textPart])
   const condition = variableFilterSql(filter, 1)
+  const where = `t.execution_id > 0 AND ${condition.sql}`
   const next = condition.parameters.length
   const rows = await sql.rows<Keyed<VariableRow>>(
     `SELECT total.count AS total, page.*
-     FROM (${counted(page, `noetl.transient t WHERE ${condition.sql}`)}) total
+     FROM (${counted(page, `noetl.transient t WHERE ${where}`)}) total
      LEFT JOIN (
        SELECT ${VARIABLE_COLUMNS}, t.execution_id::text AS position FROM noetl.transient t
-       WHERE ${condition.sql} ${after ? `AND (t.execution_id, t.var_name) > ($${next + 1}::bigint, $${next + 2}::text)` : ''}
+       WHERE ${where} ${after ? `AND (t.execution_id, t.var_name) > ($${next + 1}::bigint, $${next + 2}::text)` : ''}
        ORDER BY t.execution_id, t.var_name LIMIT ${first + 1}
      ) page ON TRUE
      ORDER BY page.execution_id, page.var_name`,
@@ -158,7 +160,7 @@ export async function historyPage(sql: Sql, request: HistoryRequest): Promise<Pa
   const after = readCursor(request.after, [counterPart(), counterPart()])
   const name = request.name ?? null
   const [beyond, order] = request.newestFirst ? ['<', 'DESC'] : ['>', 'ASC']
-  const parameters: SqlParameter[] = [parseExecutionId(request.executionId)]
+  const parameters: SqlParameter[] = [parseStreamId(request.executionId)]
   const condition = `h.execution_id = $1::bigint
      AND h.revision > COALESCE((SELECT e.oldest_revision FROM transient.execution e WHERE e.id = $1::bigint), 0)
      ${name === null ? '' : `AND h.var_name = $${parameters.push(name)}::text`}`

@@ -7,11 +7,11 @@ import { lockExecution } from '../../executions/store.js'
 
 const BATCH = 5_000
 
-/** Executions with more change-log rows than the limit. */
+/** Executions with more change-log rows than the limit; a space's change log has an age, and no limit. */
 export async function findOverLimit(sql: Sql, historyLimit: number): Promise<ExecutionId[]> {
   const rows = await sql.prisma(({ execution }) =>
     execution.findMany({
-      where: { historyCount: { gt: historyLimit } },
+      where: { historyCount: { gt: historyLimit }, space: null },
       orderBy: { id: 'asc' },
       take: 100,
       select: { id: true },
@@ -20,33 +20,83 @@ export async function findOverLimit(sql: Sql, historyLimit: number): Promise<Exe
   return rows.map(({ id }) => String(id))
 }
 
+/** The next spaces by their ids that have a change log. */
+export async function findSpaces(sql: Sql, after: ExecutionId | null): Promise<ExecutionId[]> {
+  const rows = await sql.prisma(({ execution }) =>
+    execution.findMany({
+      where: { space: { not: null }, historyCount: { gt: 0 }, ...(after === null ? {} : { id: { gt: BigInt(after) } }) },
+      orderBy: { id: 'asc' },
+      take: 100,
+      select: { id: true },
+    }),
+  )
+  return rows.map(({ id }) => String(id))
+}
+
+interface ChangeLog {
+  readonly id: bigint
+  readonly oldestRevision: bigint
+}
+
+/** Finds the last revision of a change log that is to go; null when all of it stays. */
+export type FindLast = (sql: Sql, log: ChangeLog) => Promise<bigint | null>
+
+/** What is beyond so many rows. */
+export function beyondRows(historyLimit: number): FindLast {
+  return async (sql, { id, oldestRevision }) => {
+    const last = await sql.prisma(({ variableChange }) =>
+      variableChange.findFirst({
+        where: { executionId: id, revision: { gt: oldestRevision } },
+        orderBy: [{ revision: 'desc' }, { seq: 'desc' }],
+        skip: historyLimit,
+        select: { revision: true },
+      }),
+    )
+    return last?.revision ?? null
+  }
+}
+
+/** What was written before the time. Revisions have no gaps, and rise with their times: nothing is read but what goes. */
+export function writtenBefore(before: Date): FindLast {
+  return async (sql, { id, oldestRevision }) => {
+    const kept = { executionId: id, revision: { gt: oldestRevision } }
+    const first = await sql.prisma(({ variableChange }) =>
+      variableChange.findFirst({ where: kept, orderBy: { revision: 'asc' }, select: { changedAt: true } }),
+    )
+    if (first === null || first.changedAt >= before) return null
+    const young = await sql.prisma(({ variableChange }) =>
+      variableChange.findFirst({
+        where: { ...kept, changedAt: { gte: before } },
+        orderBy: { revision: 'asc' },
+        select: { revision: true },
+      }),
+    )
+    if (young !== null) return young.revision - 1n
+    const last = await sql.prisma(({ variableChange }) => variableChange.aggregate({ where: kept, _max: { revision: true } }))
+    return last._max.revision
+  }
+}
+
 /**
- * Moves the oldest revision of an execution up, so that at most `historyLimit` rows are newer. Readers obey that at once; the
+ * Moves the oldest revision of an execution or a space up, past what is to go. Readers obey that at once; the
  * rows go afterwards. Rows that are there never change, so they are counted without holding the execution, which is only locked
  * for the update itself: writers do not wait for the count. Returns whether it moved.
  */
-export async function moveOldestRevision(db: Database, id: ExecutionId, historyLimit: number): Promise<boolean> {
+export async function moveOldestRevision(db: Database, id: ExecutionId, findLast: FindLast): Promise<boolean> {
   const where = { id: BigInt(id) }
   const execution = await db.prisma((client) => client.execution.findUnique({ where, select: { oldestRevision: true } }))
   if (execution === null) return false
   const { oldestRevision } = execution
-  const last = await db.prisma(({ variableChange }) =>
-    variableChange.findFirst({
-      where: { executionId: where.id, revision: { gt: oldestRevision } },
-      orderBy: [{ revision: 'desc' }, { seq: 'desc' }],
-      skip: historyLimit,
-      select: { revision: true },
-    }),
-  )
+  const last = await findLast(db, { ...where, oldestRevision })
   if (last === null) return false
   const trimmed = await db.prisma(({ variableChange }) =>
-    variableChange.count({ where: { executionId: where.id, revision: { gt: oldestRevision, lte: last.revision } } }),
+    variableChange.count({ where: { executionId: where.id, revision: { gt: oldestRevision, lte: last } } }),
   )
   // Two processes may do this at once: the second finds that the first has moved it.
   const moved = await db.prisma((client) =>
     client.execution.updateMany({
       where: { ...where, oldestRevision },
-      data: { oldestRevision: last.revision, historyCount: { decrement: trimmed } },
+      data: { oldestRevision: last, historyCount: { decrement: trimmed } },
     }),
   )
   return moved.count === 1
@@ -97,7 +147,10 @@ export async function findExpired(sql: Sql, before: Date): Promise<ExecutionId[]
             finishedAt: { lt: before },
             OR: [{ oldestRevision: { lte: revision } }, holdsHistory],
           },
-          { status: 'running', playbookPath: null, updatedAt: { lt: before }, OR: [{ variableCount: { gt: 0 } }, holdsHistory] },
+          {
+            ...{ status: 'running', playbookPath: null, space: null, updatedAt: { lt: before } },
+            OR: [{ variableCount: { gt: 0 } }, holdsHistory],
+          },
         ],
       },
       orderBy: { id: 'asc' },

@@ -1,13 +1,16 @@
 import { type Clock, systemClock } from '../../core/clock.js'
 import type { Database } from '../../db/database.js'
 import {
+  beyondRows,
   deleteEmptied,
   deleteIdempotencyKeys,
   deleteTrimmed,
   emptyExecution,
   findExpired,
   findOverLimit,
+  findSpaces,
   moveOldestRevision,
+  writtenBefore,
 } from './retention-store.js'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -22,7 +25,7 @@ export interface RetentionOptions {
 }
 
 export interface RetentionReport {
-  /** Executions whose oldest revision moved up. */
+  /** Executions and spaces whose oldest revision moved up. */
   readonly trimmed: number
   /** Executions of which only the row is left. */
   readonly purged: number
@@ -33,20 +36,36 @@ export interface Retention {
   runOnce(): Promise<RetentionReport>
 }
 
-/** Trims change logs over their limit, and purges executions and idempotency keys past their days. */
+/** Trims change logs over their limit and spaces' past their days, and purges executions and idempotency keys past their days. */
 export function createRetention({ db, historyLimit, retentionDays, clock = systemClock }: RetentionOptions): Retention {
+  const daysAgo = () => new Date(clock.now().getTime() - retentionDays * DAY_MS)
+
   async function trim(): Promise<number> {
     let trimmed = 0
     for (const id of await findOverLimit(db, historyLimit)) {
-      if (!(await moveOldestRevision(db, id, historyLimit))) continue
+      if (!(await moveOldestRevision(db, id, beyondRows(historyLimit)))) continue
       trimmed += 1
       await deleteTrimmed(db, id)
     }
     return trimmed
   }
 
+  /** A space is never purged: what it holds has no end. */
+  async function trimSpaces(): Promise<number> {
+    const isGoing = writtenBefore(daysAgo())
+    let trimmed = 0
+    for (let ids = await findSpaces(db, null); ids.length > 0; ids = await findSpaces(db, ids.at(-1) ?? null)) {
+      for (const id of ids) {
+        if (!(await moveOldestRevision(db, id, isGoing))) continue
+        trimmed += 1
+        await deleteTrimmed(db, id)
+      }
+    }
+    return trimmed
+  }
+
   async function purge(): Promise<number> {
-    const before = new Date(clock.now().getTime() - retentionDays * DAY_MS)
+    const before = daysAgo()
     await deleteIdempotencyKeys(db, before)
     let purged = 0
     for (const id of await findExpired(db, before)) {
@@ -59,7 +78,7 @@ export function createRetention({ db, historyLimit, retentionDays, clock = syste
 
   return {
     async runOnce() {
-      return { trimmed: await trim(), purged: await purge() }
+      return { trimmed: (await trim()) + (await trimSpaces()), purged: await purge() }
     },
   }
 }

@@ -2,9 +2,10 @@ import type { ChangeRecord } from '../../commit/record.js'
 import { checkCounter } from '../../commit/record.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import { checkListed } from '../../core/filter.js'
-import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
+import type { ExecutionId } from '../../core/ids.js'
 import { type JsonObject, stringifyJson } from '../../core/json.js'
 import type { SharedCalls } from '../../core/shared-calls.js'
+import { parseStreamId } from '../../core/space.js'
 import { isStorableText } from '../../core/text.js'
 import { createWakeUp } from '../../core/wake-up.js'
 import type { Sql } from '../../db/database.js'
@@ -36,7 +37,7 @@ export async function* watchVariables(
   request: WatchRequest,
 ): AsyncGenerator<WatchEvent, void, undefined> {
   const { signal } = request
-  const executionId = parseExecutionId(request.executionId)
+  const executionId = parseStreamId(request.executionId)
   const filter = filterOf(executionId, request)
   const given = request.afterRevision ?? null
   if (given !== null) checkCounter(given, 'afterRevision')
@@ -98,7 +99,7 @@ export async function pollVariables(
   request: PollRequest,
 ): Promise<{ revision: number; changes: readonly ChangeRecord[] }> {
   const { signal, waitMs } = request
-  const executionId = parseExecutionId(request.executionId)
+  const executionId = parseStreamId(request.executionId)
   const filter = filterOf(executionId, request)
   let cursor = checkCounter(request.afterRevision, 'afterRevision')
   const endsAt = performance.now() + waitMs
