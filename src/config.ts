@@ -40,6 +40,8 @@ export interface Config {
   readonly python: string
   readonly pythonSandbox: ServerSettings['PYTHON_SANDBOX']
   readonly pythonMemoryMib: number
+  /** Names of variables by whose values executions and variables are found through an index. */
+  readonly searchable: readonly string[]
   readonly historyLimit: number
   readonly retentionDays: number
   readonly stepLimit: number
@@ -101,6 +103,7 @@ export function loadConfig(env: Environment = process.env): Config {
     ...toolConfig(given),
     templateEnv,
     templateEnvValues: Object.fromEntries(templateEnv.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
+    searchable: given.SEARCHABLE,
     historyLimit: given.HISTORY_LIMIT,
     retentionDays: given.RETENTION_DAYS,
     stepLimit: given.STEP_LIMIT,

@@ -119,6 +119,13 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('takes names of variables that are found by their value, each once', () => {
+    expect(loadConfig({ SEARCHABLE: 'status, customer_id,status' }).searchable).toEqual(['status', 'customer_id'])
+    expect(faults({ SEARCHABLE: "it's" })).toEqual([expect.stringContaining('"it\'s" is not the name of a variable')])
+    const many = Array.from({ length: 21 }, (_, index) => `name${index}`)
+    expect(faults({ SEARCHABLE: many.join() })).toEqual([expect.stringContaining('21 names, at most 20')])
+  })
+
   it('gives templates only the variables that TEMPLATE_ENV names', () => {
     const config = loadConfig({ TEMPLATE_ENV: 'REGION, GONE', REGION: 'eu', SECRET: 's' })
     expect(config.templateEnvValues).toEqual({ REGION: 'eu' })

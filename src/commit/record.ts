@@ -12,7 +12,7 @@ import {
   toJsonNumber,
 } from '../core/json.js'
 import type { ChangeOperation, VariableType } from '../core/status.js'
-import { isStorableText } from '../core/text.js'
+import { isIdentifier, isStorableText } from '../core/text.js'
 
 /** One text for a variable of an execution, for maps. */
 export function keyOf(executionId: ExecutionId, name: string): string {
@@ -156,7 +156,6 @@ export function toVariable(row: VariableRow): VariableRecord {
   }
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,254}$/
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 const MAX_DIGITS = 1_000
 const BEYOND_DOUBLE = "a number's exponent is beyond those of a double (up to 1.7976931348623157e308, down to 5e-324)"
@@ -171,7 +170,7 @@ function invalid(field: string, problem: string): TransientError {
 
 /** Whether a variable may have this name. */
 function isVariableName(name: string): boolean {
-  return NAME.test(name) && !FORBIDDEN.has(name)
+  return isIdentifier(name) && !FORBIDDEN.has(name)
 }
 
 /** @throws TransientError VALIDATION, naming the field */

@@ -45,6 +45,7 @@ export const SERVER_SETTINGS = z.object({
   PYTHON: setting(types.text, 'python3', 'Interpreter of python steps'),
   PYTHON_SANDBOX: setting(types.pythonSandbox, 'auto', 'auto, required (no python step without bubblewrap) or off'),
   PYTHON_MEMORY_MB: setting(types.integer(64, 1_048_576), '1024', 'Memory of one python step, with all of its processes, in MiB'),
+  SEARCHABLE: setting(types.variableNames, '', 'Variables that are found by their value through an index, names by comma'),
   HISTORY_LIMIT: setting(types.integer(1, 1_000_000_000), '1000000', 'Change-log rows kept per execution'),
   RETENTION_DAYS: setting(
     types.integer(0, 36_500),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isJsonObject, type JsonValue, parseGivenJson } from '../core/json.js'
+import { isIdentifier } from '../core/text.js'
 
 /** The parts of a text between commas. */
 export const listOf = (given: string): string[] => given.split(',').flatMap((part) => part.trim() || [])
@@ -78,6 +79,15 @@ export const postgresUrl = parsed((given, fault) => {
   if (given === '') return null
   if (databaseIdentity(given) === null) fault('not a postgresql:// URL')
   return given
+})
+
+/** Each costs every write that changes a variable. */
+const MAX_SEARCHABLE = 20
+export const variableNames = parsed((given, fault) => {
+  const names = [...new Set(listOf(given))]
+  for (const name of names) if (!isIdentifier(name)) fault(`"${name.slice(0, 40)}" is not the name of a variable`)
+  if (names.length > MAX_SEARCHABLE) fault(`has ${names.length} names, at most ${MAX_SEARCHABLE} are possible`)
+  return names
 })
 
 export const natsPrefix = text.regex(/^[A-Za-z0-9_-]{0,50}$/, 'may hold letters, digits, _ and - only, at most 50')

@@ -12,6 +12,11 @@ export function storableText(text: string): string {
   return isStorableText(text) ? text : text.replace(EACH_UNSTORABLE, '\uFFFD')
 }
 
+/** A letter or underscore, then up to 254 letters, digits, "_" or "-": the names of variables. */
+export function isIdentifier(text: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_-]{0,254}$/.test(text)
+}
+
 /** A key of camelCase in snake_case. */
 export function snakeCase(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

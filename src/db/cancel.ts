@@ -17,7 +17,7 @@ interface Session {
  * Asks PostgreSQL to end what a connection runs; the error comes on that connection. It may come late, and meet the next statement:
  * nothing else may use the connection afterwards. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
  */
-export function cancelStatement(client: pg.PoolClient): void {
+export function cancelStatement(client: pg.ClientBase): void {
   const { host, port, processID, secretKey } = client as unknown as Session
   if (processID === null || secretKey === null) return
   const request = Buffer.alloc(16)

@@ -23,7 +23,7 @@ import { EXECUTION_COLUMNS, type ExecutionRow, fromJsonText, toExecution } from 
 export type VariableFilterSql = (
   filter: VariableFilter,
   nextParameter: number,
-) => { readonly sql: string; readonly parameters: readonly SqlParameter[] }
+) => { readonly sql: string; readonly parameters: readonly SqlParameter[]; readonly isIndexed: boolean }
 
 interface Query {
   readonly filter: ExecutionFilter | null
@@ -174,36 +174,43 @@ function executionConditions({ filter, variableFilter }: Query) {
     const written = filter.variables.map((variable) => {
       const condition = variableFilter(variable, parameters.length + 1)
       parameters.push(...condition.parameters)
-      return { name: variable.name?.eq ?? null, sql: condition.sql }
+      return { name: variable.name?.eq ?? null, ...condition }
     })
     where.push(...variableConditions(written))
   }
   return { parameters, bind, where }
 }
 
+/** Looks at variables that the planner may begin with. */
+const MAX_JOINED = 3
+
 interface WrittenFilter {
   /** The one name that it is about, where it says so. */
   readonly name: string | null
   readonly sql: string
+  readonly isIndexed: boolean
 }
 
 /**
  * Looks once at each variable that is named, and once at all variables for what names none, however many filters there are. As joins,
- * which the planner makes of several EXISTS (OFFSET 0 keeps it from that), they cost time that grows with every further one.
+ * which the planner makes of several EXISTS (OFFSET 0 keeps it from that), they cost time that grows with every further one. The first
+ * few that have an index are joins nevertheless: the planner knows which of them leads to few executions.
  */
 function variableConditions(filters: readonly WrittenFilter[]): string[] {
   const named = new Map<string, string[]>()
   const others: string[] = []
+  const indexed = filters.filter(({ isIndexed }) => isIndexed).map(({ name }) => name)
+  const joined = new Set(indexed.slice(0, MAX_JOINED))
   for (const { name, sql } of filters) {
     const same = name === null ? others : (named.get(name) ?? [])
     same.push(sql)
     if (name !== null) named.set(name, same)
   }
-  const looks = [...named.values()]
-  if (others.length === 1) looks.push(others)
-  const fence = looks.length > 1 ? ' OFFSET 0' : ''
+  const looks = [...named]
+  if (others.length === 1) looks.push(['', others])
+  const fence = (name: string) => (looks.length > 1 && !joined.has(name) ? ' OFFSET 0' : '')
   const of = 'noetl.transient AS t WHERE t.execution_id = e.id'
-  const conditions = looks.map((all) => `EXISTS (SELECT 1 FROM ${of} AND ${all.join(' AND ')}${fence})`)
+  const conditions = looks.map(([name, all]) => `EXISTS (SELECT 1 FROM ${of} AND ${all.join(' AND ')}${fence(name)})`)
   if (others.length > 1) conditions.push(`(SELECT ${others.map((sql) => `bool_or(${sql})`).join(' AND ')} FROM ${of})`)
   return conditions
 }

@@ -4,6 +4,7 @@ import { type Config, hasCredential, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
 import { createSnowflake } from '../core/ids.js'
 import { createExecutionFeed } from '../executions/feed.js'
+import type { VariableFilterSql } from '../executions/page-store.js'
 import { createExecutionsService } from '../executions/service.js'
 import { createGraphQLEndpoint } from '../graphql/endpoint.js'
 import { createOrchestrator } from '../orchestrator/create.js'
@@ -91,9 +92,11 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const webhooks = await openWebhooks({ db, keyRing, addresses, isShared, logger, observer: metrics.webhooks })
   closing.add('webhooks', webhooks.close)
   const { outbox } = webhooks
-  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, model: catalog.model }))
+  const searchable = new Set(config.searchable)
+  const variableFilter: VariableFilterSql = (filter, next) => variableFilterSql(filter, next, searchable)
+  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, searchable, model: catalog.model }))
   const globals = createGlobalsService({ db, variables })
-  const executions = createExecutionsService({ db, bus, variableFilter: variableFilterSql, feed })
+  const executions = createExecutionsService({ db, bus, variableFilter, feed })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
     ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing, outbox },

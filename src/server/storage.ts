@@ -11,6 +11,7 @@ import { leaseMachine, type MachineLease } from '../db/machine.js'
 import { openDatabase } from '../db/open.js'
 import { takeProcessLock } from '../db/process-lock.js'
 import type { Closing } from './closing.js'
+import { keepSearchable } from './searchable.js'
 
 /** How often the log repeats the same trouble. */
 const TROUBLE_MS = 60_000
@@ -61,6 +62,7 @@ export async function openStorage(
   const log = createDatabaseLog(config, logger)
   const db = await openDatabase(databaseUrl, { ...log, refusal: local?.refusal })
   closing.add('database', db.close)
+  keepSearchable({ db, databaseUrl, names: config.searchable, logger, closing })
   await reportDatabase(db, { isLocal: local !== null, logger })
   const machine = await leaseMachine(db, { onLost: (error) => logger.error({ err: error }, 'the machine number was lost') })
   closing.add('machine number', machine.release)

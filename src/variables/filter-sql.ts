@@ -6,10 +6,13 @@ import { parseExecutionId } from '../core/ids.js'
 import { isJsonNumber, isJsonObject, type JsonValue, numberText, stringifyJson } from '../core/json.js'
 import { isStorableText } from '../core/text.js'
 import type { SqlParameter } from '../db/database.js'
+import { indexedEquality, NOTHING_SEARCHABLE, type Searchable } from './searchable.js'
 
 export interface SqlCondition {
   readonly sql: string
   readonly parameters: SqlParameter[]
+  /** Whether an index leads to what matches. */
+  readonly isIndexed: boolean
 }
 
 /** Gives the placeholder of a further parameter. */
@@ -27,20 +30,32 @@ const COMPARISONS = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
  * `nextParameter` is the number of the first placeholder that is free.
  * @throws TransientError VALIDATION for a path that is not a JSON pointer, text that cannot be stored, or a list that is too long
  */
-export function variableFilterSql(filter: VariableFilter, nextParameter: number): SqlCondition {
+export function variableFilterSql(
+  filter: VariableFilter,
+  nextParameter: number,
+  searchable: Searchable = NOTHING_SEARCHABLE,
+): SqlCondition {
   const parameters: SqlParameter[] = []
   const bind: Bind = (parameter) => `$${nextParameter + parameters.push(parameter) - 1}`
+  const { name, indexed } = indexedName(filter, searchable)
   const conditions = [
-    ...stringConditions(filter.name, { column: 't.var_name', field: 'filter.name', bind }),
+    ...stringConditions(name, { column: 't.var_name', field: 'filter.name', bind }),
     ...stringConditions(filter.sourceStep, { column: 't.source_step', field: 'filter.sourceStep', bind }),
-    ...jsonConditions(filter.value, bind),
+    ...jsonConditions(filter.value, { bind, indexed }),
   ]
   checkListed(filter.type, 'filter.type')
   if (filter.type) conditions.push(`t.var_type = ANY(${bind(filter.type)}::text[])`)
   if (filter.executionId) {
     conditions.push(`t.execution_id = ${bind(parseExecutionId(filter.executionId, 'filter.executionId'))}::bigint`)
   }
-  return { sql: conditions.length > 0 ? `(${conditions.join(' AND ')})` : 'TRUE', parameters }
+  return { sql: conditions.length > 0 ? `(${conditions.join(' AND ')})` : 'TRUE', parameters, isIndexed: indexed !== null }
+}
+
+/** The name whose index leads to the value, where there is one, and what else the filter says of names. */
+function indexedName({ name, value }: VariableFilter, searchable: Searchable) {
+  const isWhole = value?.eq !== undefined && !value.path
+  if (!isWhole || typeof name?.eq !== 'string' || !searchable.has(name.eq)) return { name, indexed: null }
+  return { name: { ...name, eq: null }, indexed: name.eq }
 }
 
 function checkText(text: string, field: string): string {
@@ -68,7 +83,13 @@ function stringConditions(filter: StringFilter | null | undefined, { column, fie
   return conditions
 }
 
-function jsonConditions(filter: JsonFilter | null | undefined, bind: Bind): string[] {
+interface JsonParts {
+  readonly bind: Bind
+  /** The name whose index has the whole value. */
+  readonly indexed: string | null
+}
+
+function jsonConditions(filter: JsonFilter | null | undefined, { bind, indexed }: JsonParts): string[] {
   if (!filter) return []
   const json = (value: JsonValue) => `${bind(stringifyJson(storableValue(value, 'filter.value')))}::jsonb`
   const path = pointerPath(filter.path ?? '')
@@ -79,7 +100,10 @@ function jsonConditions(filter: JsonFilter | null | undefined, bind: Bind): stri
     made ??= targetSql(path, bind)
     return made
   }
-  if (filter.eq !== undefined) conditions.push(`${target()} = ${json(filter.eq)}`)
+  if (filter.eq !== undefined) {
+    const value = json(filter.eq)
+    conditions.push(indexed === null ? `${target()} = ${value}` : indexedEquality(indexed, value))
+  }
   for (const [key, operator] of Object.entries(COMPARISONS)) {
     const operand = filter[key as keyof typeof COMPARISONS]
     if (operand !== undefined) conditions.push(comparison({ target, operator, operand, bind }))

@@ -24,6 +24,7 @@ import { allVariables, findVariableAt, historyPage, searchPage, variableValues }
 import { createReadQueue } from './read/read-queue.js'
 import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest } from './requests.js'
 import { createSchemas, type SchemaOf } from './schemas.js'
+import type { Searchable } from './searchable.js'
 import { findVariable } from './store.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
 
@@ -78,6 +79,8 @@ export interface VariablesOptions {
   readonly model?: (path: string, version: number) => Promise<Pick<Playbook, 'schema'>>
   /** Who is to be told of changes. */
   readonly outbox?: Outbox
+  /** Names by whose values variables are found through an index. */
+  readonly searchable?: Searchable
 }
 
 /** Variables in one transaction, and in all that may wait before memory and callers' timeouts run out; small transactions cost more than they gain. */
@@ -131,7 +134,7 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
     },
     all: async (executionId, signal) => allVariables(db.reading(signal), parseStreamId(executionId)),
     list: async (request) => listed({ ...request, executionId: parseStreamId(request.executionId) }, request.signal),
-    search: async (filter, page) => searchPage(db.reading(page.signal), filter, page),
+    search: async (filter, page) => searchPage(db.reading(page.signal), { filter, page, searchable: options.searchable }),
     history: async (request) => {
       if (request.name !== null && request.name !== undefined) checkStorableName(request.name)
       return historyPage(db.reading(request.signal), request)

@@ -22,6 +22,7 @@ const SEARCHES = [
   ['playbook', { path: { eq: 'seldom' } }],
   ['end', { finishedAfter: '2025-01-01T00:10:00Z', finishedBefore: '2025-01-01T00:10:20Z' }],
   ["a variable's value", { variables: [{ name: { eq: 'customer' }, value: { eq: 'c-7' } }] }],
+  ['a value, not in SEARCHABLE', { variables: [{ name: { eq: 'amount' }, value: { eq: 7 } }] }],
 ] as const
 
 /** One in a thousand failed, another is of the other playbook, and every thousandth has the same customer. */
@@ -42,7 +43,7 @@ try {
   const contenders: Contender[] = []
   for (const size of SIZES) {
     const databaseUrl = await postgres.createDatabase()
-    const server = await startTestServer({ env: { DATABASE_URL: databaseUrl, NATS_URL: '' } })
+    const server = await startTestServer({ env: { DATABASE_URL: databaseUrl, NATS_URL: '', SEARCHABLE: 'customer' } })
     closes.push(() => server.close())
     const client = new pg.Client({ connectionString: databaseUrl })
     await client.connect()

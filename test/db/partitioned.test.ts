@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/db/database.js'
+import { keepIndexes } from '../../src/db/indexes.js'
 import { migratePostgres } from '../../src/db/migrate.js'
 import { createPostgresDatabase } from '../../src/db/postgres.js'
 import { createRetention } from '../../src/variables/retention/retention.js'
+import { valueIndexes } from '../../src/variables/searchable.js'
 import { type CreatedDatabase, createEmptyDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
 
@@ -79,6 +81,23 @@ describe('a database partitioned by execution', () => {
       ['event', 'execution', 'step_run', 'task', 'tombstone', 'transient', 'transient_history'].map((name) => [name, 4]),
     )
     expect(rows.find(({ name }) => name === 'transient')?.indexes).toBe(6)
+  })
+
+  test('has the indexes of SEARCHABLE in every partition, and none when it is set no more', async () => {
+    const count = async () => {
+      const [row] = await db.rows<{ count: number }>(
+        `SELECT count(*)::int AS count FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+         WHERE c.relname LIKE 'transient%' AND pg_get_indexdef(i.indexrelid) LIKE '%jsonb_hash_extended%' AND indisvalid`,
+      )
+      return row?.count
+    }
+    const { signal } = new AbortController()
+    const keep = (names: readonly string[]) => keepIndexes({ db, databaseUrl: database.url, signal, ...valueIndexes(names) })
+    expect(await keep(['counter'])).toBe(true)
+    expect(await count()).toBe(5)
+    expect(await keep(['counter'])).toBe(false)
+    expect(await keep([])).toBe(true)
+    expect(await count()).toBe(0)
   })
 
   test('runs playbooks, counts reads, writes, deletes, searches and trims', async () => {

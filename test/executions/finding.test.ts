@@ -1,36 +1,21 @@
 import { beforeAll, expect, it } from 'vitest'
 import { createMemoryBus } from '../../src/bus/index.js'
-import type { Database, SqlParameter } from '../../src/db/database.js'
 import { createExecutionFeed } from '../../src/executions/feed.js'
 import type { ExecutionFilter } from '../../src/executions/filter.js'
 import { createExecutionsService, type ExecutionsService } from '../../src/executions/service.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { describeDatabase, type TestDatabase } from '../support/database.js'
+import { notingStatements, rowsLookedAt, type Statement } from '../support/plan.js'
 
 const MANY = 20_000
 /** Rows of the table that a page of ten may look at. */
 const FEW = 100
 const BEGAN = Date.UTC(2025, 0, 1)
 
-interface PlanNode {
-  readonly 'Relation Name'?: string
-  readonly 'Actual Rows': number
-  readonly 'Actual Loops': number
-  readonly 'Rows Removed by Filter'?: number
-  readonly Plans?: readonly PlanNode[]
-}
-
-/** Rows of `execution` that a plan looked at. */
-function rowsLookedAt(node: PlanNode): number {
-  const here =
-    node['Relation Name'] === 'execution' ? node['Actual Rows'] * node['Actual Loops'] + (node['Rows Removed by Filter'] ?? 0) : 0
-  return here + (node.Plans ?? []).reduce((sum, plan) => sum + rowsLookedAt(plan), 0)
-}
-
 describeDatabase('finding executions among many', (open) => {
   let db: TestDatabase
   let executions: ExecutionsService
-  let statements: { readonly text: string; readonly parameters: readonly SqlParameter[] }[]
+  const statements: Statement[] = []
 
   beforeAll(async () => {
     db = await open()
@@ -47,14 +32,7 @@ describeDatabase('finding executions among many', (open) => {
       BEGAN,
     )
     await db.run('ANALYZE transient.execution')
-    const seen: Database = {
-      ...db,
-      reading: () => seen,
-      rows: <Row>(text: string, ...parameters: SqlParameter[]) => {
-        statements.push({ text, parameters })
-        return db.rows<Row>(text, ...parameters)
-      },
-    }
+    const seen = notingStatements(db, statements)
     const bus = createMemoryBus()
     executions = createExecutionsService({
       ...{ db: seen, bus, variableFilter: variableFilterSql },
@@ -71,17 +49,12 @@ describeDatabase('finding executions among many', (open) => {
     ['by its beginning', { startedAfter: moment(500), startedBefore: moment(505) }, [504, 503, 502]],
     ['by nothing, newest first', {}, [MANY, MANY - 1, MANY - 2]],
   ])('%s looks at few of them', async (_how, filter, first) => {
-    statements = []
+    statements.length = 0
     const { items } = await executions.list(filter, { first: 10, isCounted: false })
     expect(items.slice(0, 3).map(({ id }) => Number(id))).toEqual(first)
     const [page] = statements.filter(({ text }) => text.includes('ORDER BY created_at DESC'))
     if (page === undefined) throw new Error('no page was read')
-    const [explained] = await db.rows<{ 'QUERY PLAN': readonly { Plan: PlanNode }[] }>(
-      `EXPLAIN (ANALYZE, FORMAT JSON) ${page.text}`,
-      ...page.parameters,
-    )
-    const plan = explained?.['QUERY PLAN'][0]?.Plan
-    if (plan === undefined) throw new Error('PostgreSQL explained nothing')
-    expect(rowsLookedAt(plan), JSON.stringify(plan)).toBeLessThan(FEW)
+    const { rows, plan } = await rowsLookedAt(db, page)
+    expect(rows, plan).toBeLessThan(FEW)
   })
 })

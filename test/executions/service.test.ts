@@ -28,7 +28,11 @@ describeDatabase('executions', (open) => {
       db,
       bus,
       feed: createExecutionFeed({ db, bus, pollMs: 30 }),
-      variableFilter: ({ name }, next) => ({ sql: `t.var_name = $${next}::text`, parameters: [name?.eq ?? ''] }),
+      variableFilter: ({ name }, next) => ({
+        sql: `t.var_name = $${next}::text`,
+        parameters: [name?.eq ?? ''],
+        isIndexed: false,
+      }),
     })
   })
 

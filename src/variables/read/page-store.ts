@@ -11,6 +11,7 @@ import { parseStreamId } from '../../core/space.js'
 import type { Sql, SqlParameter } from '../../db/database.js'
 import { variableFilterSql } from '../filter-sql.js'
 import type { HistoryRequest } from '../requests.js'
+import type { Searchable } from '../searchable.js'
 import { CHANGE_COLUMNS, type ChangeRow, toChange } from '../store.js'
 
 /** Of an execution, as numbers or as text; nothing where there is none. */
@@ -130,10 +131,13 @@ export async function findSensitive(sql: Sql, executionId: ExecutionId, asOf: nu
 type Keyed<Row> = Row & { readonly position: string; readonly total: bigint | null }
 
 /** Across executions, by (execution id, name); ids below zero are spaces'. */
-export async function searchPage(sql: Sql, filter: VariableFilter, page: PageRequest): Promise<Page<VariableRecord>> {
+export async function searchPage(
+  sql: Sql,
+  { filter, page, searchable }: { filter: VariableFilter; page: PageRequest; searchable: Searchable | undefined },
+): Promise<Page<VariableRecord>> {
   const first = pageSize(page.first)
   const after = readCursor(page.after, [counterPart(), textPart])
-  const condition = variableFilterSql(filter, 1)
+  const condition = variableFilterSql(filter, 1, searchable)
   const where = `t.execution_id > 0 AND ${condition.sql}`
   const next = condition.parameters.length
   const rows = await sql.rows<Keyed<VariableRow>>(
