@@ -142,7 +142,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     },
   })
   await orchestrator.run()
-  webhooks.sender.start()
+  await webhooks.sender.start()
   closing.add('requests to webhooks', webhooks.sender.stop)
   closing.add('steps', () => orchestrator.drain())
   closing.add('requests', listener.close)

@@ -12,7 +12,7 @@ const AT_ONCE = 8
 const PROBING_AFTER = 20
 const PROBE_SECONDS = 60
 /** Longer than a request may take: then whoever had it is dead. */
-const LEASE_SECONDS = 30
+const LEASE_SECONDS = 20
 /** Of one hook, for one execution, within a minute. */
 export const LOOP_COUNT = 1_000
 
@@ -157,6 +157,13 @@ export async function releaseClaim(db: Database, { webhookId, executionId, token
   await db.alone(
     `UPDATE transient.webhook_delivery d SET token = NULL, lease_until = NULL, next_attempt_at = now() WHERE ${MINE}`,
     ...[webhookId, executionId, token],
+  )
+}
+
+/** The only process of an installation begins: what is claimed was claimed by one that is dead. */
+export async function voidClaims(db: Database): Promise<void> {
+  await db.run(
+    'UPDATE transient.webhook_delivery SET token = NULL, lease_until = NULL, next_attempt_at = now() WHERE lease_until IS NOT NULL',
   )
 }
 

@@ -1,5 +1,6 @@
 import { type Agent, request } from 'undici'
 import { errorMessage } from '../core/errors.js'
+import { linkSignals } from '../core/linked-signal.js'
 import { type AddressPolicyOptions, createAddressPolicy } from '../tools/http/address-policy.js'
 import { createAgent } from '../tools/http/connect.js'
 import { describeFault } from '../tools/http/fault.js'
@@ -46,7 +47,7 @@ export function createPoster(addresses: AddressPolicyOptions): Poster {
       return isName ? null : policy({ host, port, address: host })
     },
     async post({ url, headers, body, signal }) {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
+      const { signal: limit, release } = linkSignals([signal], { timeoutMs: TIMEOUT_MS })
       try {
         const given = { 'content-type': 'application/json', 'user-agent': 'transient', ...headers }
         const response = await request(url, { method: 'POST', headers: given, body, dispatcher: agent, signal: limit })
@@ -59,6 +60,8 @@ export function createPoster(addresses: AddressPolicyOptions): Poster {
           ? `no answer after ${TIMEOUT_MS / 1000} s`
           : (describeFault(error, new URL(url)) ?? errorMessage(error))
         return { status: null, error: fault, retryAfterMs: null }
+      } finally {
+        release()
       }
     },
     close: () => agent.destroy(),

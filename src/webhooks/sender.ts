@@ -13,6 +13,7 @@ import {
   LOOP_COUNT,
   raiseMissed,
   releaseClaim,
+  voidClaims,
 } from './delivery-store.js'
 import type { Answer, Poster } from './post.js'
 import { readBatch } from './read-log.js'
@@ -50,7 +51,7 @@ export interface SenderOptions {
 
 /** Sends what hooks are told of. */
 export interface WebhookSender {
-  start(): void
+  start(): Promise<void>
   /** Ends what is under way, or gives it back. */
   stop(): Promise<void>
 }
@@ -164,7 +165,8 @@ export function createWebhookSender({ db, registry, poster, secretsOf, observer,
   }
 
   return {
-    start() {
+    async start() {
+      if (!registry.isShared) await voidClaims(db)
       registry.onWork(wake)
       poll()
       wake()

@@ -31,7 +31,8 @@ async function create(url: string, input: object = {}): Promise<{ id: string; na
   const given = { name, url, events: ['VARIABLES'], ...input }
   const { data, errors } = await server.ask(CREATE, JSON.stringify({ input: given }))
   expect(errors).toEqual([])
-  const { secret, webhook } = (data ?? {})['createWebhook'] as unknown as { secret: string; webhook: { id: string } }
+  const created: unknown = data?.['createWebhook']
+  const { secret, webhook } = created as { secret: string; webhook: { id: string } }
   return { id: webhook.id, name, secret }
 }
 
