@@ -168,6 +168,7 @@ export const POLICY: Policy = {
     create: { right: 'webhooks', audit: ({ webhook }) => aboutWebhook('created', webhook) },
     update: { right: 'webhooks', audit: (webhook) => aboutWebhook('updated', webhook) },
     list: { right: 'webhooks' },
+    find: { right: 'webhooks', whenHidden: 'null' },
     pause: { right: 'webhooks', audit: (webhook) => aboutWebhook('paused', webhook) },
     resume: { right: 'webhooks', audit: (webhook) => aboutWebhook('resumed', webhook) },
     remove: { right: 'webhooks', audit: (webhook) => webhook && aboutWebhook('deleted', webhook) },

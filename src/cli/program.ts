@@ -7,6 +7,7 @@ import { addPlaybookCommands } from './commands/playbook.js'
 import { addServeCommand } from './commands/serve.js'
 import { addTemplateCommands } from './commands/template.js'
 import { addGlobalsCommands, addVarsCommands } from './commands/vars.js'
+import { addWebhookCommands } from './commands/webhook.js'
 import { addWorkerCommand } from './commands/worker.js'
 
 const EXIT_CODES = `
@@ -35,6 +36,7 @@ export function createProgram(): Command {
   addGlobalsCommands(program)
   addTemplateCommands(program)
   addAccessCommands(program)
+  addWebhookCommands(program)
   addDemoCommand(program)
   return program
 }

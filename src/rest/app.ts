@@ -8,6 +8,7 @@ import { addPlaybooksRoutes } from './routes/playbooks.js'
 import { addTasksRoutes } from './routes/tasks.js'
 import { addVarsRoutes } from './routes/vars.js'
 import { addEventsRoute, createPoll } from './routes/watch.js'
+import { addWebhooksRoutes } from './routes/webhooks.js'
 
 export interface RestOptions {
   readonly logger: RestLogger
@@ -30,6 +31,7 @@ export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {
   addExecutionsRoutes(app)
   addTasksRoutes(app, logger)
   addAccessRoutes(app)
+  addWebhooksRoutes(app)
   // A mounted app's `notFound` is not asked: this route is.
   app.all('/api/*', answerUnknownPath)
   return app

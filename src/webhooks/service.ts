@@ -52,6 +52,8 @@ export interface WebhooksService {
   update(id: string, input: WebhookInput): Promise<WebhookRecord>
   /** By name. */
   list(): Promise<WebhookRecord[]>
+  /** The one of this name. */
+  find(name: string): Promise<WebhookRecord | null>
   /** What happens meanwhile is kept. @throws TransientError NOT_FOUND; CONFLICT when it is disabled */
   pause(id: string): Promise<WebhookRecord>
   /** Also after it was disabled; what was given up is tried again. @throws TransientError NOT_FOUND */
@@ -126,6 +128,7 @@ export function createWebhooksService({ db, registry, poster, secrets }: Webhook
     },
 
     list: () => listWebhooks(db),
+    find: async (name) => (await listWebhooks(db)).find((hook) => hook.name === name) ?? null,
 
     async pause(id) {
       const { name } = await get(id)

@@ -121,6 +121,16 @@ builder.queryField('webhooks', (t) =>
   }),
 )
 
+builder.queryField('webhook', (t) =>
+  t.field({
+    type: WebhookType,
+    nullable: true,
+    authScopes: { webhooks: true },
+    args: { name: t.arg.string({ required: true }) },
+    resolve: (_root, { name }, { services }) => services.webhooks.find(name),
+  }),
+)
+
 builder.mutationFields((t) => ({
   createWebhook: t.field({
     type: CreateWebhookPayload,
