@@ -2,7 +2,6 @@ import type { Draft } from '../commit/draft.js'
 import type { Pointer } from '../commit/outbox.js'
 import type { ChangeRecord } from '../commit/record.js'
 import { isSpaceId } from '../core/space.js'
-import { isSpaceId } from '../core/space.js'
 import type { WebhookFilter, WebhookRecord } from './record.js'
 
 /** By the names of hooks what a playbook has them told of, beside their own filters. */
@@ -24,13 +23,12 @@ export function isWanted({ names, types, exceptActors }: WebhookFilter, { name, 
   return !exceptActors.includes(actor)
 }
 
-/** Which hooks are told of what a draft changes; of spaces none. Pure. */
+/** Which hooks are told of what a draft changes. Pure. */
 export function pointersFor(hooks: Iterable<WebhookRecord>, draft: Draft, notify: Notify): Pointer[] {
   const { execution, before, changes, events } = draft
   // Hooks are about executions.
   if (isSpaceId(execution.id)) return []
   const pointers: Pointer[] = []
-  if (isSpaceId(execution.id)) return pointers
   for (const hook of hooks) {
     const wanted = eventsFor(hook, execution.playbookPath, notify)
     if (wanted === null) continue

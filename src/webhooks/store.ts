@@ -184,7 +184,7 @@ export async function setBack(sql: Sql, { webhookId, executionId, fromRevision }
        pending_since, next_attempt_at)
      SELECT $1::text, x.id, GREATEST($3::bigint - 1, 0),
        COALESCE((SELECT max(e.seq) FROM transient.event e WHERE e.execution_id = x.id AND e.revision < $3::bigint), 0), x.revision, x.event_seq, now(), now()
-     FROM transient.execution x WHERE x.id = $2::bigint
+     FROM transient.execution x WHERE x.id = $2::bigint AND x.space IS NULL
      ON CONFLICT (webhook_id, execution_id) DO UPDATE SET delivered_revision = EXCLUDED.delivered_revision, delivered_part = 0,
        delivered_seq = EXCLUDED.delivered_seq, pending_revision = GREATEST(d.pending_revision, EXCLUDED.pending_revision),
        pending_seq = GREATEST(d.pending_seq, EXCLUDED.pending_seq), pending_since = now(), target_revision = NULL, target_seq = NULL,
