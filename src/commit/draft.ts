@@ -8,8 +8,8 @@ import type { Sensitive } from '../sealing/sensitive.js'
 import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import type { NewTask } from '../tasks/store.js'
 import type { StepValue } from '../template/index.js'
-import { type FoldedChange, type FoldInput, type FoldResult, foldChangeSet } from './fold.js'
-import type { VariableRecord, WriteRequest } from './record.js'
+import type { FoldedChange } from './fold.js'
+import type { VariableRecord } from './record.js'
 import type { EndedStep, IterationResult, IterationsInsert, RunChange, RunState } from './run.js'
 
 /** A fact that a transaction records: past tense, `step.completed`. */
@@ -94,6 +94,8 @@ export interface Draft extends Omit<LockedExecution, 'execution'>, KnownVariable
   execution: ExecutionRecord
   readonly before: ExecutionRecord
   readonly keyRing: KeyRing
+  /** false: nothing is, and what is replaced will be compared instead (decision 26). */
+  readonly isLocked: boolean
   /** What was loaded of those that have changed since; null: there was no row. */
   readonly replaced: Map<string, VariableRecord | null>
   /** Names of variables that this transaction created. */
@@ -149,6 +151,7 @@ export function newDraft(
     isWhole,
     present,
     tombstones,
+    isLocked: true,
     replaced: new Map(),
     created: new Set(),
     changes: [],
@@ -177,7 +180,6 @@ export function newDraft(
   }
 }
 
-const NONE: ReadonlySet<string> = new Set()
 const NOBODY: KnownRow = { writtenBy: '', seq: 0, count: 0, server: '' }
 
 /** The draft of an execution that is not there (yet). */
@@ -226,43 +228,6 @@ export function record(draft: Draft, events: readonly EventDraft[]): number {
   for (const [index, event] of events.entries()) draft.events.push({ ...event, seq: eventSeq + index + 1, revision })
   draft.execution = { ...draft.execution, eventSeq: eventSeq + events.length }
   return eventSeq + events.length
-}
-
-export interface Folding extends Pick<WriteRequest, 'writes' | 'actor'>, Pick<FoldInput, 'schema'> {
-  readonly now: Date
-  /** Names of variables that are sensitive from their first write on; the execution's if it does not say. */
-  readonly sensitive?: readonly string[]
-}
-
-/**
- * Folds one change set into a draft: the one way in which variables change, whoever writes them. One that is refused leaves the draft as it was.
- * What must hold for every change set is a line in `CHECKS` of `checks.ts`.
- * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE, SCHEMA
- */
-export function foldInto(draft: Draft, folding: Folding): FoldResult {
-  const { writes, actor, now, sensitive = draft.execution.sensitive, schema = null } = folding
-  const { execution, keyRing, present, tombstones, replaced, created } = draft
-  const declared = sensitive.length === 0 ? NONE : new Set(sensitive)
-  const folded = foldChangeSet({ execution, present, tombstones, writes, actor, now, keyRing, declared, schema })
-  const { revision, variableCount, variableBytes, changes, outcomes } = folded
-  if (changes.length === 0) return folded
-  for (const change of changes) {
-    const { name } = change
-    const before = present.get(name) ?? null
-    if (!replaced.has(name)) replaced.set(name, before)
-    if (before === null) created.add(name)
-    change.isCreated = created.has(name)
-    change.replaced = replaced.get(name) ?? null
-    draft.changes.push(change)
-  }
-  for (const { name, variable } of outcomes) {
-    if (variable) present.set(name, variable)
-    else present.delete(name)
-  }
-  for (const { name, operation, version } of changes) if (operation === 'delete') tombstones.set(name, version)
-  const historyCount = execution.historyCount + changes.length
-  draft.execution = { ...execution, revision, variableCount, variableBytes, historyCount }
-  return folded
 }
 
 /** @throws TransientError EXECUTION_FINISHED */

@@ -6,6 +6,7 @@ import { type KeyRing, sealedSize } from '../sealing/key-ring.js'
 import { variableLocation } from '../sealing/location.js'
 import { MASK } from '../sealing/mask.js'
 import { CHECKS } from './checks.js'
+import { type Computing, checkNotComputed, foldComputed, plainOf } from './computed.js'
 import {
   addDecimals,
   type ChangeRecord,
@@ -44,6 +45,8 @@ export interface FoldInput {
   readonly declared?: ReadonlySet<string>
   /** What the execution's playbook says of its variables; null: nothing. */
   readonly schema?: PlaybookSchema | null
+  /** Its computed variables, of which all inputs are among `present`; null: none. */
+  readonly computing?: Computing | null
 }
 
 /** A change with what its row in the change log holds besides. A deletion's version is the tombstone's. */
@@ -73,6 +76,8 @@ export interface FoldResult {
   readonly changes: readonly FoldedChange[]
   /** One per write, in order. */
   readonly outcomes: readonly WriteOutcome[]
+  /** Of computed variables that were evaluated. */
+  readonly computed: readonly WriteOutcome[]
   readonly variableCount: number
   readonly variableBytes: number
 }
@@ -86,42 +91,53 @@ interface Target {
 }
 
 /**
- * One change set over what is there: pure, so that the service and a step's transaction have one set of rules.
- * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE, SCHEMA; then nothing of the change set may be written
+ * One change set over what is there, with the computed variables that follow from it: pure, so that the service and a step's transaction have one set of
+ * rules.
+ * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE, SCHEMA, COMPUTED_FAILED; then nothing of the change set may be written
  */
 export function foldChangeSet(input: FoldInput): FoldResult {
-  const { execution, present } = input
+  const { execution, computing } = input
   checkNames(input)
-  const revision = execution.revision + 1
-  const changes: FoldedChange[] = []
-  const outcomes: WriteOutcome[] = []
+  if (computing) checkNotComputed(computing, input)
+  const folding: Folding = { input, revision: execution.revision + 1, changes: [], changed: new Map() }
+  const outcomes = input.writes.map((write) => foldWrite(folding, write))
+  const computed = computing
+    ? foldComputed(computing, { ...input, changed: folding.changed }, (write) => foldWrite(folding, write))
+    : []
+  const { revision, changes } = folding
   let { variableCount, variableBytes } = execution
-  for (const write of input.writes) {
-    const before = present.get(write.name) ?? null
-    checkVersion(write, before)
-    const target = write.operation === 'delete' ? null : targetOf(write, before, { input, revision })
-    if (isUnchanged(before, target)) {
-      outcomes.push({ name: write.name, variable: before, isChanged: false })
-      continue
-    }
-    const version = (before?.version ?? input.tombstones.get(write.name) ?? 0) + 1
-    const variable = target && nextRecord({ name: write.name, before, target, revision, version, input })
-    const change = changeOf({ seq: changes.length + 1, before, variable, revision, version, input })
-    variableCount += Number(target !== null) - Number(before !== null)
-    variableBytes += change.grownBy
-    changes.push(change)
-    outcomes.push({ name: write.name, variable, isChanged: true })
+  if (changes.length === 0) return { revision: execution.revision, changes, outcomes, computed, variableCount, variableBytes }
+  for (const { operation, isCreation, grownBy } of changes) {
+    variableCount += operation === 'delete' ? -1 : Number(isCreation)
+    variableBytes += grownBy
   }
-  if (changes.length === 0) return { revision: execution.revision, changes, outcomes, variableCount, variableBytes }
   const folded = {
-    revision,
-    changes,
-    outcomes,
-    variableCount,
+    ...{ revision, changes, outcomes, computed, variableCount },
     variableBytes: variableCount === 0 ? 0 : Math.max(variableBytes, 0),
   }
   for (const check of CHECKS) check(folded, input)
   return folded
+}
+
+/** A change set while it is folded. */
+interface Folding {
+  readonly input: FoldInput
+  readonly revision: number
+  readonly changes: FoldedChange[]
+  /** Variables as they are after these changes; null: deleted. */
+  readonly changed: Map<string, VariableRecord | null>
+}
+
+function foldWrite({ input, revision, changes, changed }: Folding, write: VariableWrite): WriteOutcome {
+  const before = input.present.get(write.name) ?? null
+  checkVersion(write, before)
+  const target = write.operation === 'delete' ? null : targetOf(write, before, { input, revision })
+  if (isUnchanged(before, target)) return { name: write.name, variable: before, isChanged: false }
+  const version = (before?.version ?? input.tombstones.get(write.name) ?? 0) + 1
+  const variable = target && nextRecord({ name: write.name, before, target, revision, version, input })
+  changes.push(changeOf({ seq: changes.length + 1, before, variable, revision, version, input }))
+  changed.set(write.name, variable)
+  return { name: write.name, variable, isChanged: true }
 }
 
 function checkNames({ writes, present }: FoldInput): void {
@@ -149,10 +165,7 @@ function checkVersion(write: VariableWrite, before: VariableRecord | null): void
   })
 }
 
-interface Sealing {
-  readonly input: FoldInput
-  readonly revision: number
-}
+type Sealing = Pick<Folding, 'input' | 'revision'>
 
 /** The value as it would be stored, before it is sealed: what must hold for each value by itself is checked here. */
 function targetOf(
@@ -199,7 +212,7 @@ function sealTarget(
   }: { readonly target: Target; readonly sealing: Sealing },
 ): Target {
   const isKept = target.value === MASK && before !== null && before.sealed !== null
-  const plain = isKept ? keyRing.open(before.sealed, variableLocation(execution.id, name, before.revision)) : target.value
+  const plain = isKept ? plainOf(before, keyRing) : target.value
   return { ...target, value: MASK, sealed: keyRing.seal(plain, variableLocation(execution.id, name, revision)) }
 }
 
@@ -215,16 +228,21 @@ function isUnchanged(before: VariableRecord | null, target: Target | null): bool
   return before.type === target.type && before.sourceStep === target.sourceStep && isSameJson(before.value, target.value)
 }
 
-interface RecordInput {
-  readonly name: string
+interface Written {
   readonly before: VariableRecord | null
-  readonly target: Target
   readonly revision: number
   readonly version: number
   readonly input: FoldInput
 }
 
-function nextRecord({ name, before, target, revision, version, input }: RecordInput): VariableRecord {
+function nextRecord({
+  name,
+  before,
+  target,
+  revision,
+  version,
+  input,
+}: Written & { readonly name: string; readonly target: Target }): VariableRecord {
   return {
     executionId: input.execution.id,
     name,
@@ -241,16 +259,14 @@ function nextRecord({ name, before, target, revision, version, input }: RecordIn
   }
 }
 
-interface ChangeInput {
-  readonly seq: number
-  readonly before: VariableRecord | null
-  readonly variable: VariableRecord | null
-  readonly revision: number
-  readonly version: number
-  readonly input: FoldInput
-}
-
-function changeOf({ seq, before, variable, revision, version, input }: ChangeInput): FoldedChange {
+function changeOf({
+  seq,
+  before,
+  variable,
+  revision,
+  version,
+  input,
+}: Written & { readonly seq: number; readonly variable: VariableRecord | null }): FoldedChange {
   const subject = (variable ?? before) as VariableRecord
   const size = variable === null ? 0 : sizeOf(variable)
   return {

@@ -131,7 +131,7 @@ export function createCommitQueue({
       for (const [place, { work, optimistic }] of works.entries()) {
         try {
           const value = work(draft, 0)
-          if (!optimistic?.isDecided(value)) return []
+          if (isGenerator(value) || !optimistic?.isDecided(value)) return []
           answers.set(group[place] as number, value)
         } catch {
           // What was not foreseen, the transaction will meet, too, and tell.

@@ -60,7 +60,7 @@ export function createRememberedExecutions(keyRing: KeyRing): RememberedExecutio
       const { present, tombstones, isWhole } = known
       if (!isWhole && names.some((name) => !present.has(name) && !tombstones.has(name))) return null
       executions.delete(executionId)
-      return newDraft(known, keyRing, known)
+      return { ...newDraft(known, keyRing, known), isLocked: false }
     },
     putBack(draft, transaction) {
       const { present, tombstones, isWhole, execution } = draft

@@ -21,6 +21,7 @@ export const ERRORS = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, isRetryable: false, title: 'Unsupported media type' },
   VALIDATION: { status: 422, isRetryable: false, title: 'Validation failed' },
   SCHEMA: { status: 422, isRetryable: false, title: 'Does not fit its schema' },
+  COMPUTED_FAILED: { status: 422, isRetryable: false, title: 'A computed variable failed' },
   PLAYBOOK_INVALID: { status: 422, isRetryable: false, title: 'Playbook invalid' },
   RATE_LIMITED: { status: 429, isRetryable: true, title: 'Rate limited' },
   INTERNAL: { status: 500, isRetryable: true, title: 'Internal error' },

@@ -14,10 +14,26 @@ export interface Playbook {
   readonly sensitive: readonly string[]
   /** null where it has none; `checkPlaybook` fills it in. */
   readonly schema: PlaybookSchema | null
+  /** Each after those that it depends on. */
+  readonly computed: readonly ComputedVariable[]
   readonly workbook: readonly WorkbookTask[]
   readonly steps: readonly Step[]
   /** `start`, or the first step listed. */
   readonly startStep: string
+}
+
+/** A variable that follows from others, and that nobody else writes. */
+export interface ComputedVariable {
+  readonly name: string
+  /** The template as it is written. */
+  readonly expression: string
+  /** The variables that it reads, computed ones among them. Where there is none, it is computed in the first revision. */
+  readonly dependsOn: readonly string[]
+  /** Keys of the workload that it reads by their names. */
+  readonly workloadKeys: readonly string[]
+  /** Where the expression stands. */
+  readonly line: number
+  readonly column: number
 }
 
 /** What a playbook says of its values, compiled. */

@@ -1,4 +1,5 @@
 import type { ToolDefinition } from '../tools/tool.js'
+import { readComputed } from './computed.js'
 import { loadDocument } from './document.js'
 import { checkGraph } from './graph.js'
 import type { ParseReport, Playbook } from './model.js'
@@ -25,7 +26,7 @@ import type { Toolkit } from './tools.js'
 import { readNames, readWorkbook } from './workbook.js'
 
 const API_VERSIONS = ['noetl.io/v1', 'noetl.io/v2']
-const PLAYBOOK_KEYS = ['apiVersion', 'kind', 'metadata', 'workload', 'workbook', 'workflow', 'sensitive', 'schema']
+const PLAYBOOK_KEYS = ['apiVersion', 'kind', 'metadata', 'workload', 'workbook', 'workflow', 'sensitive', 'schema', 'computed']
 const START = 'start'
 
 export interface ParseOptions {
@@ -88,10 +89,13 @@ function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
     startStep,
     isComplete: isWhole && readings.length === itemsOf(fields.get('workflow')?.value ?? root).length,
   })
+  const derived = given(fields, 'computed')
+  const computed = derived ? readComputed(derived, steps) : []
   const playbook: Playbook = {
     apiVersion,
     ...metadata,
     schema: null,
+    computed,
     workload: workload ? templateMapping(workload.value, 'workload') : {},
     sensitive: readNames(fields.get('sensitive') ?? null),
     workbook: book.tasks,
@@ -100,8 +104,8 @@ function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
   }
   const schema = given(fields, 'schema')
   if (!schema) return { playbook, schema: null }
-  const readers = ['workflow', 'workbook'].flatMap((name) => fields.get(name)?.value ?? [])
-  return { playbook, schema: readSchema({ field: schema, workload: workload?.value ?? null, steps, readers }) }
+  const readers = ['workflow', 'workbook', 'computed'].flatMap((name) => fields.get(name)?.value ?? [])
+  return { playbook, schema: readSchema({ field: schema, workload: workload?.value ?? null, steps, computed, readers }) }
 }
 
 interface WordRequest {

@@ -22,6 +22,7 @@ export interface ProblemLog {
   count(): number
   /** Counts from 1. */
   lineOf(offset: number): number
+  positionOf(offset: number): { readonly line: number; readonly column: number }
   /** By position; the same fault is said once. */
   list(): Problem[]
 }
@@ -45,6 +46,7 @@ export function createProblemLog(source: string): ProblemLog {
     errorCount: () => errors,
     count: () => found,
     lineOf: (offset) => positionOf(lineStarts, offset).line,
+    positionOf: (offset) => positionOf(lineStarts, offset),
     list: () => cap([...problems.values()].sort((left, right) => left.line - right.line || left.column - right.column)),
   }
 }

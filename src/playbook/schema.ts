@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import { pointerParts } from '../schema/problem.js'
 import { compileCondition, compileTemplate, type References } from '../template/index.js'
-import type { Playbook, Step } from './model.js'
+import type { ComputedVariable, Playbook, Step } from './model.js'
 import { nameFault } from './names.js'
 import {
   type Cursor,
@@ -39,12 +39,14 @@ interface SchemaRequest {
   readonly field: Field
   readonly workload: Cursor | null
   readonly steps: readonly Step[]
+  /** They are declared by what they are. */
+  readonly computed: readonly ComputedVariable[]
   /** Where templates stand. */
   readonly readers: readonly Cursor[]
 }
 
 /** Reads `schema`: its keys, and the names in it. null where it is no mapping. */
-export function readSchema({ field, workload, steps, readers }: SchemaRequest): SchemaReading | null {
+export function readSchema({ field, workload, steps, computed, readers }: SchemaRequest): SchemaReading | null {
   const at = field.value
   if (kindOf(at) !== 'mapping') {
     report(at, `schema must be a mapping with ${KEYS.join(', ')}, not ${describeKind(at)}`)
@@ -68,7 +70,7 @@ export function readSchema({ field, workload, steps, readers }: SchemaRequest): 
     report(closed.value, `closed is true or false, not ${describeKind(closed.value)}`)
   const block = objectOf(at)
   const inputs = [...(workload ? fieldsOf(workload).keys() : []), ...workloadProperties(block)]
-  const declared = variables.map(({ name }) => name)
+  const declared = [...variables, ...computed].map(({ name }) => name)
   const names = block['closed'] === true ? new Set([...declared, ...iteratorVariables(steps)]) : null
   if (names !== null) checkClosed({ at, steps, readers, inputs, declared, known: names })
   return { block, at, workload, names }
@@ -89,7 +91,7 @@ function workloadProperties({ workload }: JsonObject): string[] {
 const ITERATOR_SUFFIXES = ['total', 'count', 'index', 'item']
 
 /** Variables that exist without being declared. */
-function iteratorVariables(steps: Playbook['steps']): string[] {
+export function iteratorVariables(steps: Playbook['steps']): string[] {
   return steps.filter(({ loop }) => loop !== null).flatMap(({ name }) => ITERATOR_SUFFIXES.map((suffix) => `${name}_${suffix}`))
 }
 

@@ -37,6 +37,18 @@ export function withSensitive(sensitive: Sensitive | null, names: readonly Sensi
   return { ...sets, unreadable }
 }
 
+/** Why one of these reads (`vars.token`, `workload.*`) cannot be done: its key is missing. */
+export function unreadableOf(reads: readonly string[], unreadable: Sensitive['unreadable']): TransientError | undefined {
+  return reads.map((name) => faultOf(name, unreadable)).find((found) => found !== undefined)
+}
+
+function faultOf(name: string, unreadable: Sensitive['unreadable']): TransientError | undefined {
+  if (!name.endsWith('.*')) return unreadable.get(name)
+  const root = name.slice(0, -1)
+  for (const [unread, fault] of unreadable) if (unread.startsWith(root)) return fault
+  return undefined
+}
+
 /** The same, where these names are not sensitive any more. */
 export function withoutSensitive(sensitive: Sensitive | null, names: readonly SensitiveName[]): Sensitive | null {
   if (sensitive === null || !names.some(({ kind, name }) => sensitive[kind].has(name))) return sensitive

@@ -2,13 +2,14 @@ import type { Logger } from 'pino'
 import { createCatalogService } from '../catalog/service.js'
 import { type Config, hasCredential, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
-import { createSnowflake } from '../core/ids.js'
+import { createSnowflake, type ExecutionId } from '../core/ids.js'
 import { createExecutionFeed } from '../executions/feed.js'
 import type { VariableFilterSql } from '../executions/page-store.js'
 import { createExecutionsService } from '../executions/service.js'
 import { createGraphQLEndpoint } from '../graphql/endpoint.js'
 import { createOrchestrator } from '../orchestrator/create.js'
 import { createPlayground } from '../orchestrator/playground.js'
+import { readGiven } from '../orchestrator/run/lookup.js'
 import type { Services } from '../orchestrator/services.js'
 import { createRotationService } from '../rotation/service.js'
 import { createKeyRing } from '../sealing/key-ring.js'
@@ -94,7 +95,8 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const { outbox } = webhooks
   const searchable = new Set(config.searchable)
   const variableFilter: VariableFilterSql = (filter, next) => variableFilterSql(filter, next, searchable)
-  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, searchable, model: catalog.model }))
+  const rules = { model: catalog.model, given: (id: ExecutionId) => readGiven({ db, keyRing }, id) }
+  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, searchable, rules }))
   const globals = createGlobalsService({ db, variables })
   const executions = createExecutionsService({ db, bus, variableFilter, feed })
   const env = config.templateEnvValues

@@ -1,5 +1,8 @@
 import type { StepBus } from '../bus/bus.js'
-import { checkRunning, type Draft, type Folding, foldInto, record } from '../commit/draft.js'
+import { type Folding, foldInto, notLoaded } from '../commit/change-set.js'
+import { computedReach } from '../commit/computed.js'
+import { checkRunning, type Draft, record } from '../commit/draft.js'
+import type { Needs } from '../commit/load.js'
 import type { Outbox } from '../commit/outbox.js'
 import { type CommitRequest, createCommitQueue } from '../commit/queue.js'
 import type { ChangeRecord, VariableRecord, WriteRequest, WriteResult } from '../commit/record.js'
@@ -16,14 +19,13 @@ import { parseStreamId } from '../core/space.js'
 import { isStorableText } from '../core/text.js'
 import type { Database } from '../db/database.js'
 import { createExecutionFeed, type ExecutionFeed } from '../executions/feed.js'
-import type { Playbook } from '../playbook/model.js'
 import { type KeyRing, NO_KEYS } from '../sealing/key-ring.js'
 import { variableLocation } from '../sealing/location.js'
 import { variablePages } from './read/list-store.js'
 import { allVariables, findVariableAt, historyPage, searchPage, variableValues } from './read/page-store.js'
 import { createReadQueue } from './read/read-queue.js'
 import type { HistoryRequest, ListRequest, PollRequest, WatchEvent, WatchRequest } from './requests.js'
-import { createSchemas, type SchemaOf } from './schemas.js'
+import { createRules, type RulesOf, type RulesSource } from './rules.js'
 import type { Searchable } from './searchable.js'
 import { findVariable } from './store.js'
 import { pollVariables, watchVariables } from './watch/watch.js'
@@ -75,8 +77,8 @@ export interface VariablesOptions {
   readonly maxWaiting?: number
   /** Wakes the watchers: one for all services of a process. */
   readonly feed?: ExecutionFeed
-  /** A version of a playbook: by its schema values are checked that are written to its executions. */
-  readonly model?: (path: string, version: number) => Promise<Pick<Playbook, 'schema'>>
+  /** By what playbooks say of variables those are checked, and computed, that are written to their executions. */
+  readonly rules?: RulesSource
   /** Who is to be told of changes. */
   readonly outbox?: Outbox
   /** Names by whose values variables are found through an index. */
@@ -88,18 +90,9 @@ const GROUPS = { isRemembering: true, maxSize: 200, maxTransactions: 3, minBesid
 
 /** The variables service over a database; the bus only carries hints. */
 export function createVariablesService(options: VariablesOptions): VariablesService {
-  const {
-    db,
-    bus,
-    clock = systemClock,
-    keyRing = NO_KEYS,
-    feed = createExecutionFeed({ db, bus }),
-    maxWaiting,
-    model,
-    outbox,
-  } = options
+  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }), maxWaiting, outbox } = options
   const countedRead = createReadQueue({ sql: db, clock })
-  const schemas = createSchemas(model)
+  const rules = createRules(options.rules)
   const commit = createCommitQueue({
     db,
     keyRing,
@@ -145,11 +138,12 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
       checkListed(request.writes, 'variables', VARIABLE_LIMITS.variableCount)
       for (const { name } of request.writes) checkStorableName(name)
       const executionId = parseStreamId(request.executionId)
-      return schemas.use((schemaOf) => commit.push(changeSet({ ...request, executionId }, { clock, schemaOf })))
+      return rules.use((rulesOf) => commit.push(changeSet({ ...request, executionId }, { clock, rulesOf })))
     },
 
     async deleteAll(executionId, actor) {
-      const { revision, outcomes } = await commit.push(deletion(parseStreamId(executionId), { actor, clock }))
+      const id = parseStreamId(executionId)
+      const { revision, outcomes } = await rules.use((rulesOf) => commit.push(deletion(id, actor, { clock, rulesOf })))
       return { revision, deletedCount: outcomes.length }
     },
 
@@ -158,34 +152,53 @@ export function createVariablesService(options: VariablesOptions): VariablesServ
   }
 }
 
+interface Writing {
+  readonly clock: Clock
+  readonly rulesOf: RulesOf
+}
+
 /** A change set as a work: a lone one of an execution that is remembered is one statement. */
-function changeSet(
-  { executionId, writes, actor, space }: WriteRequest,
-  { clock, schemaOf }: { readonly clock: Clock; readonly schemaOf: SchemaOf },
-): CommitRequest<WriteResult> {
+function changeSet({ executionId, writes, actor, space }: WriteRequest, { clock, rulesOf }: Writing): CommitRequest<WriteResult> {
   const isPlain = writes.every((write) => write.operation !== 'delete' && !(write.operation === 'set' && write.isSensitive))
   const isSetting = writes.some(({ operation }) => operation !== 'delete')
+  const names = writes.map(({ name }) => name)
   return {
     executionId,
-    needs: { written: writes.map(({ name }) => name), begins: isSetting ? 'unless there' : undefined, space },
-    work: (draft) => write(draft, { writes, actor, now: clock.now(), schema: schemaOf(draft.execution) }),
+    needs: { written: names, begins: isSetting ? 'unless there' : undefined, space },
+    work(draft) {
+      const folding = { writes, actor, now: clock.now(), ...rulesOf(draft.execution) }
+      const { computing } = folding
+      const missing = computing ? notLoaded(draft, computedReach(computing.variables, names)) : []
+      return missing.length === 0 ? write(draft, folding) : loadAndWrite(draft, missing, folding)
+    },
     size: Math.max(writes.length, 1),
     optimistic: isPlain ? OPTIMISTIC : undefined,
   }
 }
 
-function deletion(executionId: ExecutionId, { actor, clock }: { actor: string; clock: Clock }): CommitRequest<WriteResult> {
+/** What computed variables go by is locked, too. */
+function* loadAndWrite(draft: Draft, missing: readonly string[], folding: Folding): Generator<Needs, WriteResult, void> {
+  yield { written: missing }
+  return write(draft, folding)
+}
+
+function deletion(executionId: ExecutionId, actor: string, { clock, rulesOf }: Writing): CommitRequest<WriteResult> {
   return {
     executionId,
     needs: { written: 'all' },
     work(draft) {
-      const writes = [...draft.present.keys()].map((name) => ({ operation: 'delete', name }) as const)
-      return write(draft, { writes, actor, now: clock.now() })
+      const rules = rulesOf(draft.execution)
+      const computed = new Set(rules.computing?.variables.map(({ name }) => name))
+      const names = [...draft.present.keys()].filter((name) => !computed.has(name))
+      const writes = names.map((name) => ({ operation: 'delete', name }) as const)
+      const folding = { writes, actor, now: clock.now(), ...rules }
+      const missing = notLoaded(draft, computedReach(rules.computing?.variables ?? [], names))
+      return missing.length === 0 ? write(draft, folding) : loadAndWrite(draft, missing, folding)
     },
   }
 }
 
-/** One change set with its event. @throws TransientError EXECUTION_FINISHED, VALIDATION, CONFLICT, TOO_LARGE, SCHEMA */
+/** One change set with its event. @throws TransientError EXECUTION_FINISHED, VALIDATION, CONFLICT, TOO_LARGE, SCHEMA, COMPUTED_FAILED */
 function write(draft: Draft, folding: Folding): WriteResult {
   checkRunning(draft)
   const { revision, outcomes, changes } = foldInto(draft, folding)

@@ -1,5 +1,6 @@
 import { beforeAll, expect, it } from 'vitest'
-import { checkRunning, type Draft, foldInto, record } from '../../src/commit/draft.js'
+import { foldInto } from '../../src/commit/change-set.js'
+import { checkRunning, type Draft, record } from '../../src/commit/draft.js'
 import { type CommitQueue, type CommitRequest, createCommitQueue, TryAgain } from '../../src/commit/queue.js'
 import { TransientError } from '../../src/core/errors.js'
 import type { Database } from '../../src/db/database.js'

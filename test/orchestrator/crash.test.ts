@@ -17,7 +17,7 @@ const STRIDE = Number(process.env['CRASH_STRIDE'] ?? 29)
 /** The last statement of the dead may commit after the living one looked: then its lease must run out. */
 const LEASE_MS = 1000
 
-/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, a list of tools, a schema that is broken, an end. */
+/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, a list of tools, a schema that is broken, computed variables, an end. */
 const SOURCE = playbook(
   'everything',
   `
@@ -57,7 +57,7 @@ const SOURCE = playbook(
 - step: fit
   vars: {bounded: 3}`,
   {
-    more: 'schema: {workload: {properties: {size: {default: 1}}}, vars: {bounded: {minimum: 0}}, results: {flaky: {minimum: 10}}}',
+    more: 'computed: {sum: "{{ vars.n + vars.visits }}", twice: "{{ vars.sum * 2 }}"}\nschema: {workload: {properties: {size: {default: 1}}}, vars: {bounded: {minimum: 0}}, results: {flaky: {minimum: 10}}}',
   },
 )
 const SMALL = playbook(
@@ -150,6 +150,8 @@ describeDatabase('a process that is killed at any statement', (open) => {
       listed: 2,
       listed_result: 2,
       doubled: [2, 4, 6],
+      sum: 14,
+      twice: 28,
     }
     expect(await variables.values(whole.id)).toMatchObject(values)
     const offset = 1 + (process.pid % STRIDE)

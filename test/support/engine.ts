@@ -2,7 +2,7 @@ import type { StepBus } from '../../src/bus/bus.js'
 import { createMemoryBus } from '../../src/bus/index.js'
 import { createCatalogService } from '../../src/catalog/service.js'
 import { systemClock } from '../../src/core/clock.js'
-import { createSnowflake } from '../../src/core/ids.js'
+import { createSnowflake, type ExecutionId } from '../../src/core/ids.js'
 import type { JsonObject, JsonValue } from '../../src/core/json.js'
 import { isFinished } from '../../src/core/status.js'
 import type { Database } from '../../src/db/database.js'
@@ -12,6 +12,7 @@ import { createOrchestrator } from '../../src/orchestrator/create.js'
 import type { Limits } from '../../src/orchestrator/decide/types.js'
 import type { ChainLimits } from '../../src/orchestrator/dependencies.js'
 import type { Orchestrator } from '../../src/orchestrator/orchestrator.js'
+import { readGiven } from '../../src/orchestrator/run/lookup.js'
 import { type KeyRing, NO_KEYS } from '../../src/sealing/key-ring.js'
 import { createToolbox, TOOLS, type Toolbox } from '../../src/tools/index.js'
 import { createVariablesService, type VariablesService } from '../../src/variables/service.js'
@@ -88,7 +89,8 @@ export async function openEngine(
   }: EngineOptions = {},
 ): Promise<Engine> {
   const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
-  const variables = createVariablesService({ db, bus, keyRing, model: catalog.model })
+  const rules = { model: catalog.model, given: (id: ExecutionId) => readGiven({ db, keyRing }, id) }
+  const variables = createVariablesService({ db, bus, keyRing, rules })
   const toolbox = given ?? testToolbox()
   const newId = createSnowflake({ machine: 1 })
   const orchestrator = createOrchestrator({

@@ -1,4 +1,4 @@
-import { ActionIcon, Group, Tabs, Text, Title } from '@mantine/core'
+import { ActionIcon, Code, Group, Tabs, Text, Title } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
 import { useEffect, useState } from 'react'
 import { FaultNote, Loading } from '../app/states.js'
@@ -94,12 +94,29 @@ function Value({ id, name, version, asOf }: ValueProps) {
   const variable = data?.variables.nodes[0]
   if (fault) return <FaultNote fault={fault} />
   if (variable?.isSensitive) return <Sensitive key={variable.version} id={id} name={name} asOf={asOf} />
-  if (variable) return <JsonTree value={variable.value} root={`vars.${name}`} />
+  if (variable) {
+    return (
+      <>
+        {variable.expression !== null && <Computed expression={variable.expression} dependsOn={variable.dependsOn ?? []} />}
+        <JsonTree value={variable.value} root={`vars.${name}`} />
+      </>
+    )
+  }
   if (isReading) return <Loading what="the value" />
   return (
     <Text size="sm" c="dimmed">
       There is no variable of this name {asOf === null ? 'now' : `at revision ${asOf}`}: it is missing, which is not the same as
       null.
+    </Text>
+  )
+}
+
+/** Why it is what it is, and why it cannot be edited. */
+function Computed({ expression, dependsOn }: { readonly expression: string; readonly dependsOn: readonly string[] }) {
+  return (
+    <Text size="sm" c="dimmed" mb="xs">
+      Computed by <Code>{expression}</Code>
+      {dependsOn.length > 0 && ` from ${dependsOn.join(', ')}`}; only its playbook writes it.
     </Text>
   )
 }

@@ -1,7 +1,7 @@
 import type { PlaybookRecord } from '../../catalog/record.js'
 import { isJsonObject } from '../../core/json.js'
 import type { Services } from '../../orchestrator/services.js'
-import type { ParseReport, Playbook, Problem } from '../../playbook/model.js'
+import type { ComputedVariable, ParseReport, Playbook, Problem } from '../../playbook/model.js'
 import { standalone } from '../../schema/walk.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
@@ -9,6 +9,16 @@ import { ProblemSeverityEnum } from './enums.js'
 import { NodeInterface, playbookId } from './node.js'
 import { connectionType, pageArguments } from './page.js'
 import { PlaybookStepType } from './playbook-step.js'
+
+const ComputedVariableType = builder.objectRef<ComputedVariable>('ComputedVariable').implement({
+  description: 'A variable that follows from others, and that nobody else writes.',
+  fields: (t) => ({
+    name: t.exposeString('name'),
+    expression: t.exposeString('expression'),
+    dependsOn: t.stringList({ description: 'The variables that it reads.', resolve: ({ dependsOn }) => [...dependsOn] }),
+    line: t.exposeInt('line', { description: 'Where the expression stands in the source; counts from 1.' }),
+  }),
+})
 
 export const PlaybookType = builder.objectRef<PlaybookRecord>('Playbook')
 PlaybookType.implement({
@@ -50,6 +60,11 @@ PlaybookType.implement({
         if (block === undefined || !isJsonObject(vars)) return null
         return Object.fromEntries(Object.entries(vars).map(([name, schema]) => [name, standalone(block, schema)]))
       },
+    }),
+    computed: t.field({
+      type: [ComputedVariableType],
+      description: 'Variables that follow from others, each after those that it depends on.',
+      resolve: async (playbook, _args, { services }) => [...(await modelOf(playbook, services)).computed],
     }),
     startStep: t.string({ resolve: async (playbook, _args, { services }) => (await modelOf(playbook, services)).startStep }),
     steps: t.field({

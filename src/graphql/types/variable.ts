@@ -1,6 +1,8 @@
 import type { ChangeRecord, VariableRecord } from '../../commit/record.js'
 import type { Page } from '../../core/cursor.js'
 import { type JsonValue, jsonSize, stringifyJson } from '../../core/json.js'
+import type { Services } from '../../orchestrator/services.js'
+import type { ComputedVariable } from '../../playbook/model.js'
 import { ListedVariable } from '../../variables/read/listed.js'
 import { streamOf } from '../../variables/stream.js'
 import { builder } from '../builder.js'
@@ -52,7 +54,21 @@ VariableType.implement({
       description: 'UTF-8 length of the value as compact JSON; of a sensitive one, of its mask.',
       resolve: ({ value }) => jsonSize(value),
     }),
+    valueText: t.string({
+      description: 'The value as JSON text, with all digits of its numbers: for clients whose numbers have 53 bits.',
+      resolve: ({ value }) => stringifyJson(value),
+    }),
     type: t.expose('type', { type: VariableTypeEnum }),
+    expression: t.string({
+      nullable: true,
+      description: 'What it is computed by; null where it is not computed.',
+      resolve: async (variable, _args, { services }) => (await computedOf(variable, services))?.expression ?? null,
+    }),
+    dependsOn: t.stringList({
+      nullable: true,
+      description: 'The variables that its expression reads; null where it is not computed.',
+      resolve: async (variable, _args, { services }) => (await computedOf(variable, services))?.dependsOn.slice() ?? null,
+    }),
     sourceStep: t.exposeString('sourceStep', { nullable: true, description: 'The step that last changed it.' }),
     revision: t.expose('revision', {
       type: 'Revision',
@@ -68,6 +84,16 @@ VariableType.implement({
     accessedAt: t.expose('accessedAt', { type: 'DateTime', extensions: listed(({ accessedAtText }) => `"${accessedAtText}"`) }),
   }),
 })
+
+/** What the playbook of its execution says of a computed variable; anybody may write one of that type elsewhere. */
+async function computedOf({ type, name, executionId }: VariableRecord, services: Services): Promise<ComputedVariable | null> {
+  if (type !== 'computed') return null
+  const execution = await services.executions.find(executionId)
+  const { playbookPath: path, playbookVersion: version } = execution ?? {}
+  if (path == null || version == null) return null
+  const { computed } = await services.catalog.model(path, version)
+  return computed.find((one) => one.name === name) ?? null
+}
 
 export const VariableChangeType = builder.objectRef<ChangeRecord>('VariableChange')
 VariableChangeType.implement({

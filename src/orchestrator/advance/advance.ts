@@ -1,8 +1,10 @@
+import { notLoaded } from '../../commit/change-set.js'
+import { computedReach } from '../../commit/computed.js'
 import { type Draft, type LoadedTask, taskKeyText } from '../../commit/draft.js'
 import type { Needs } from '../../commit/load.js'
 import { type CommitRequest, TryAgain } from '../../commit/queue.js'
 import type { JsonObject } from '../../core/json.js'
-import type { Step } from '../../playbook/model.js'
+import type { Playbook, Step } from '../../playbook/model.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
@@ -145,7 +147,8 @@ function* advanceTask({ deps, draft, known, around }: Advancing, about: TaskAdva
     decision = decide(snapshot, null)
   }
   // What the decision writes and nobody foresaw, as after an attempt that could not begin: what it read of that may have changed before it was locked.
-  for (let written = unforeseen(draft, decision); written.length > 0; written = unforeseen(draft, decision)) {
+  const { computed } = known.playbook
+  for (let written = unforeseen(draft, decision, computed); written.length > 0; written = unforeseen(draft, decision, computed)) {
     yield { written }
     snapshot = look()
     decision = decide(snapshot, null)
@@ -245,8 +248,9 @@ function inTime<T>(decide: () => T): T {
   return decided
 }
 
-function unforeseen({ loaded }: Draft, { writes }: Decision): string[] {
-  return writes.map(({ name }) => name).filter((name) => !loaded.written.has(name))
+function unforeseen(draft: Draft, { writes }: Decision, computed: Playbook['computed']): string[] {
+  const names = writes.map(({ name }) => name)
+  return notLoaded(draft, [...names, ...computedReach(computed, names)])
 }
 
 /** Whether a decision fails the attempt for an undefined name: it is then made again with everything loaded, for its suggestions. */

@@ -1,4 +1,5 @@
-import { changeRun, changeTask, type Draft, type EventDraft, foldInto, patch, record } from '../../commit/draft.js'
+import { foldInto } from '../../commit/change-set.js'
+import { changeRun, changeTask, type Draft, type EventDraft, patch, record } from '../../commit/draft.js'
 import type { FoldedChange } from '../../commit/fold.js'
 import { type RunState, stepValue } from '../../commit/run.js'
 import { asStored, type JsonObject } from '../../core/json.js'
@@ -8,6 +9,7 @@ import { variableLocation } from '../../sealing/location.js'
 import { withoutSensitive, withSensitive } from '../../sealing/sensitive.js'
 import { SYSTEM_POOL, type TaskRecord } from '../../tasks/record.js'
 import type { NewTask } from '../../tasks/store.js'
+import { computingOf } from '../decide/context.js'
 import { effectiveCall } from '../decide/prepare.js'
 import { isStepFault } from '../decide/sensitive.js'
 import { firstCallOf } from '../decide/tool-turn.js'
@@ -57,13 +59,15 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
 function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
   const actor = `step:${snapshot.step.name}`
-  const { schema } = snapshot.playbook
+  const { playbook, workload, sensitive = null, execution } = snapshot
+  const { schema } = playbook
+  const computing = computingOf(playbook, { workload, sensitive }, execution)
   let rejection: Rejection | null = null
   for (;;) {
     const decision = request.decide(rejection)
     if (decision.writes.length === 0) return decision
     try {
-      keepValues(draft, foldInto(draft, { writes: decision.writes, actor, now, schema }).changes)
+      keepValues(draft, foldInto(draft, { writes: decision.writes, actor, now, schema, computing }).changes)
       return decision
     } catch (error) {
       if (!isStepFault(error) || rejection?.dropped === 'all') throw error
@@ -75,17 +79,17 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
 /** What the next decision reads: also of a sensitive variable the value itself. */
 function keepValues(draft: Draft, changes: readonly FoldedChange[]): void {
   if (changes.length === 0) return
-  const values: JsonObject = {}
   const secret: { kind: 'vars'; name: string }[] = []
   const open: { kind: 'vars'; name: string }[] = []
-  for (const { executionId, name, revision, value, sealed } of changes) {
+  const vars = { ...draft.vars }
+  for (const { executionId, name, revision, operation, value, sealed } of changes) {
     const isSensitive = sealed !== null && sealed !== ''
-    const plain = isSensitive ? draft.keyRing.open(sealed, variableLocation(executionId, name, revision)) : value
-    values[name] = asStored(plain)
     ;(isSensitive ? secret : open).push({ kind: 'vars', name })
+    if (operation === 'delete') delete vars[name]
+    else vars[name] = asStored(isSensitive ? draft.keyRing.open(sealed, variableLocation(executionId, name, revision)) : value)
   }
   draft.sensitive = withoutSensitive(withSensitive(draft.sensitive, secret), open)
-  draft.vars = { ...draft.vars, ...values }
+  draft.vars = vars
 }
 
 function endEvents(decision: Decision): EventDraft[] {

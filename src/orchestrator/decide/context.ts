@@ -1,6 +1,8 @@
+import type { Computing } from '../../commit/computed.js'
 import { commandsOf, stepValue } from '../../commit/run.js'
 import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
+import type { Playbook } from '../../playbook/model.js'
 import type { Sensitive } from '../../sealing/sensitive.js'
 import { type ContextLayers, type ContextValue, type SensitiveNames, StepValue } from '../../template/index.js'
 import type { Outcome, OutcomeError, Snapshot } from './types.js'
@@ -53,6 +55,17 @@ export function jobOf(execution: Pick<ExecutionRecord, 'id' | 'playbookPath' | '
     version: execution.playbookVersion,
     started_at: execution.createdAt.toISOString(),
   }
+}
+
+/** What computed variables are computed from beside variables; null where the playbook has none. */
+export function computingOf(
+  { computed }: Pick<Playbook, 'computed'>,
+  given: Pick<Computing, 'workload' | 'sensitive'>,
+  execution: Parameters<typeof jobOf>[0],
+): Computing | null {
+  if (computed.length === 0) return null
+  const { workload, sensitive } = given
+  return { variables: computed, workload, sensitive, job: jobOf(execution) }
 }
 
 interface MoreLayers {

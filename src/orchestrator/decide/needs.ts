@@ -1,3 +1,4 @@
+import { computedReach } from '../../commit/computed.js'
 import type { JsonValue } from '../../core/json.js'
 import type { ListedTool, Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
 import { referencesOf } from '../../template/index.js'
@@ -44,6 +45,7 @@ function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
     reach.steps = united(reach.steps, needs.steps)
     for (const name of writtenBy(follower)) reach.written.add(name)
   }
+  for (const name of computedReach(playbook.computed, [...reach.written])) reach.written.add(name)
   return reach
 }
 

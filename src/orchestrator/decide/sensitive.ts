@@ -2,7 +2,7 @@ import { isTransientError, TransientError } from '../../core/errors.js'
 import type { JsonValue } from '../../core/json.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
 import { MASK } from '../../sealing/mask.js'
-import type { Sensitive } from '../../sealing/sensitive.js'
+import { type Sensitive, unreadableOf } from '../../sealing/sensitive.js'
 import { type ContextLayers, sensitiveReads, sensitiveReadsOfCondition } from '../../template/index.js'
 
 /** Whether an error of an evaluation is the step's own; a key that this process lacks is not: another process may have it. */
@@ -45,20 +45,13 @@ export function trackSensitiveReads<T>(
   evaluate: () => T,
 ): TrackedResult<T> {
   if (reads.length === 0) return { value: evaluate(), isSensitive: false }
-  const fault = unreadable && reads.map((name) => faultOf(name, unreadable)).find((found) => found !== undefined)
+  const fault = unreadable && unreadableOf(reads, unreadable)
   if (fault) throw fault
   try {
     return { value: evaluate(), isSensitive: true }
   } catch (error) {
     throw isTransientError(error) ? withoutMessage(error, at) : error
   }
-}
-
-function faultOf(name: string, unreadable: Sensitive['unreadable']): TransientError | undefined {
-  if (!name.endsWith('.*')) return unreadable.get(name)
-  const root = name.slice(0, -1)
-  for (const [unread, fault] of unreadable) if (unread.startsWith(root)) return fault
-  return undefined
 }
 
 /** What went wrong with a sensitive value may quote it, or tell its kind or length. */

@@ -13,6 +13,7 @@ import {
   StepValue,
   sensitiveReads,
 } from '../../template/index.js'
+import { withComputed } from './computed.js'
 import { type Envelope, iterationVars, layersOf, OUTCOME_NAMES } from './context.js'
 import { isStepFault, type TrackedResult, trackSensitive } from './sensitive.js'
 import type { Snapshot } from './types.js'
@@ -97,7 +98,22 @@ export function evaluateVars({ entries, snapshot, vars, envelope, isLenient, ...
       skipped.push({ name, message: storableText(error.message) })
     }
   }
-  return { writes, vars: current, sensitive: withSensitive(snapshot.sensitive ?? null, added), skipped }
+  const after = { vars: current, sensitive: withSensitive(snapshot.sensitive ?? null, added) }
+  return { writes, skipped, ...computedAfter({ snapshot, isLenient }, writes, after) }
+}
+
+function computedAfter(
+  { snapshot, isLenient }: Pick<VarsRequest, 'snapshot' | 'isLenient'>,
+  writes: readonly VariableWrite[],
+  after: Pick<VarsResult, 'vars' | 'sensitive'>,
+): Pick<VarsResult, 'vars' | 'sensitive'> {
+  try {
+    return withComputed(snapshot, { ...after, names: writes.map(({ name }) => name) })
+  } catch (error) {
+    // It is said when the change set is refused.
+    if (!isLenient || !isStepFault(error)) throw error
+    return after
+  }
 }
 
 /** Whether a template takes what the attempt gave, where that is nothing. */

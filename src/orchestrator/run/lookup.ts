@@ -1,13 +1,15 @@
 import type { CatalogService } from '../../catalog/service.js'
+import type { Computing } from '../../commit/computed.js'
 import { createBatcher } from '../../core/batcher.js'
 import type { ExecutionId } from '../../core/ids.js'
-import { jsonSize } from '../../core/json.js'
+import { type JsonObject, jsonSize } from '../../core/json.js'
 import type { Database } from '../../db/database.js'
 import type { ExecutionRecord } from '../../executions/record.js'
-import { findExecutions } from '../../executions/store.js'
+import { findExecution, findExecutions } from '../../executions/store.js'
 import type { Playbook } from '../../playbook/model.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
 import type { Sensitive } from '../../sealing/sensitive.js'
+import { jobOf } from '../decide/context.js'
 import { type OpenedInput, openInput } from '../start/sealed-input.js'
 
 /** What of an execution never changes after its start; a workload may have a megabyte, so it is read and parsed once. */
@@ -82,4 +84,15 @@ export function createExecutionLookup({ db, catalog, keyRing }: LookupDependenci
       return { playbook: await catalog.model(entry.path, entry.version), input, sensitive }
     },
   }
+}
+
+/** What the expressions of an execution's computed variables read beside variables; null where there is no such execution. */
+export async function readGiven(
+  { db, keyRing }: Pick<LookupDependencies, 'db' | 'keyRing'>,
+  executionId: ExecutionId,
+): Promise<Omit<Computing, 'variables'> | null> {
+  const execution = await findExecution(db, executionId)
+  if (!execution) return null
+  const { workload, sensitive } = openInput(execution, keyRing)
+  return { workload: (workload ?? {}) as JsonObject, sensitive, job: jobOf(execution) }
 }

@@ -42,6 +42,7 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
   const playbook = await deps.model(path, version)
   const given = givenWrites(request.variables ?? [])
   const from = await startingPoint(deps, execution, request.fromStep ?? null)
+  const computed = new Set(playbook.computed.map(({ name }) => name))
   return {
     id: deps.newId(),
     playbook,
@@ -54,7 +55,11 @@ export async function planRerun(deps: RerunDependencies, request: RerunRequest):
       args: from.args,
       isArgsSensitive: from.isArgsSensitive,
       sensitive: from.sensitive,
-      writes: mergeWrites(from.writes, given),
+      // What is computed is computed anew.
+      writes: mergeWrites(
+        from.writes.filter(({ name }) => !computed.has(name)),
+        given,
+      ),
       inherited: from.inherited,
       // One that failed while its workload was rendered has none: it is rendered again.
       workload: execution.runSeq === 0 ? null : (execution.workload as JsonObject | null),

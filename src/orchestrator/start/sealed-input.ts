@@ -1,3 +1,4 @@
+import type { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
 import type { KeyRing } from '../../sealing/key-ring.js'
@@ -18,6 +19,14 @@ const RESULTS = 'results.'
 /** The keys of the workload that are among an execution's sensitive names. */
 export function workloadKeys(sensitive: readonly string[]): string[] {
   return sensitive.filter((name) => name.startsWith(WORKLOAD)).map((name) => name.slice(WORKLOAD.length))
+}
+
+/** The same, as what templates read of it. */
+export function sensitiveWorkload(sensitive: readonly string[], fault: TransientError | null = null): Sensitive | null {
+  return withSensitive(
+    null,
+    workloadKeys(sensitive).map((name) => ({ kind: 'workload', name, fault })),
+  )
 }
 
 function stepNames(sensitive: readonly string[]): string[] {
@@ -58,10 +67,10 @@ export function openInput(execution: ExecutionRecord, keyRing: KeyRing): OpenedI
   const { value, fault } =
     sealed === null ? NOTHING_SEALED : opened(() => keyRing.open(sealed, executionLocation(id)) as JsonObject)
   const hidden = value === MASK ? {} : value
-  const sensitive = withSensitive(null, [
-    ...workloadKeys(execution.sensitive).map((name) => ({ kind: 'workload', name, fault }) as const),
-    ...stepNames(execution.sensitive).map((name) => ({ kind: 'steps', name, fault }) as const),
-  ])
+  const sensitive = withSensitive(
+    sensitiveWorkload(execution.sensitive, fault),
+    stepNames(execution.sensitive).map((name) => ({ kind: 'steps', name, fault })),
+  )
   return {
     workload: restored(workload, hidden['workload']),
     payload: restored(payload, hidden['payload']),

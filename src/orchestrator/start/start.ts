@@ -1,4 +1,6 @@
-import { type Draft, foldInto, type Origin, patch, record } from '../../commit/draft.js'
+import { foldInto } from '../../commit/change-set.js'
+import type { Computing } from '../../commit/computed.js'
+import { type Draft, type Origin, patch, record } from '../../commit/draft.js'
 import { jsonText } from '../../commit/flush.js'
 import type { CommitQueue } from '../../commit/queue.js'
 import type { VariableWrite } from '../../commit/record.js'
@@ -12,12 +14,12 @@ import type { Playbook, Step } from '../../playbook/model.js'
 import { NO_KEYS } from '../../sealing/key-ring.js'
 import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
 import { beginVisit, visitTask } from '../advance/apply.js'
-import { jobOf } from '../decide/context.js'
+import { computingOf, jobOf } from '../decide/context.js'
 import { forbiddenKey, unstorableReason } from '../decide/storable.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
 import type { StartRequest } from '../orchestrator.js'
 import { checkedWorkload, renderWorkload } from './render-workload.js'
-import { openPayload, sealInput, sealPayload } from './sealed-input.js'
+import { openPayload, sealInput, sealPayload, sensitiveWorkload } from './sealed-input.js'
 import { findIdempotent, type IdempotentRow } from './start-store.js'
 
 const MAX_KEY_LENGTH = 255
@@ -126,6 +128,7 @@ interface Planned extends Pick<Beginning, 'playbook'> {
   /** What of its row never changes. */
   readonly execution: Partial<ExecutionRecord> & Pick<ExecutionRecord, 'sensitive'>
   readonly texts: Origin
+  readonly computing: Computing | null
   /** Why its workload cannot be rendered. */
   readonly fault: TransientError | null
   readonly step: Step
@@ -135,7 +138,8 @@ interface Planned extends Pick<Beginning, 'playbook'> {
 function planExecution(deps: StartDependencies, beginning: Beginning): Planned {
   const { id, playbook, path, version, payload, parent, rerun } = beginning
   const now = deps.clock.now()
-  const job = jobOf({ id, playbookPath: path, playbookVersion: version, createdAt: now })
+  const about = { id, playbookPath: path, playbookVersion: version, createdAt: now }
+  const job = jobOf(about)
   const named = [
     ...playbook.sensitive,
     ...(beginning.sensitiveKeys ?? []).map((key) => `workload.${key}`),
@@ -171,6 +175,7 @@ function planExecution(deps: StartDependencies, beginning: Beginning): Planned {
       sealed: input.sealed,
     },
     texts: { workload: jsonText(input.workload), payload: jsonText(input.payload) },
+    computing: computingOf(playbook, { workload, sensitive: sensitiveWorkload(sensitive) }, about),
     playbook,
     rerun,
     fault,
@@ -180,9 +185,12 @@ function planExecution(deps: StartDependencies, beginning: Beginning): Planned {
 }
 
 /** The work with which an execution begins: with its first visit and task or, where its workload cannot be rendered, its failure. */
-function begin(draft: Draft, { playbook, rerun, execution, texts, fault, step, now }: Planned): Draft {
+function begin(draft: Draft, { playbook, rerun, execution, computing, texts, fault, step, now }: Planned): Draft {
   const { writes = [], actor = 'system' } = rerun ?? {}
-  if (fault === null) foldInto(draft, { writes, actor, now, sensitive: execution.sensitive, schema: playbook.schema })
+  if (fault === null) {
+    const { schema } = playbook
+    foldInto(draft, { writes, actor, now, sensitive: execution.sensitive, schema, computing })
+  }
   draft.origin = texts
   const event = { step: null, run: null, attempt: null }
   if (fault === null) {
