@@ -77,7 +77,7 @@ export function addWebhookCommands(program: Command): void {
     .action((_options, command: Command) => list(createContext(command)))
   webhook
     .command('pause <name>')
-    .description('send nothing for now; what happens meanwhile is sent after it is resumed')
+    .description('send nothing until it is resumed; what happens meanwhile is sent then')
     .action(async (name: string, _options, command: Command) => {
       const context = createContext(command)
       const { pauseWebhook } = await context.client.request(PauseWebhookDocument, { id: await idOf(context, name) })
