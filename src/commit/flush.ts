@@ -2,6 +2,7 @@
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonValue, stringifyJson } from '../core/json.js'
 import type { Transaction } from '../db/database.js'
+import { CHANGED_NOW } from '../executions/store.js'
 import { taskLocation } from '../sealing/location.js'
 import { forgetEnsured, newTaskRow, withdrawTasks } from '../tasks/store.js'
 import { type Draft, isDirty, type TaskChange, taskKeyText } from './draft.js'
@@ -32,7 +33,7 @@ const WRITE_STEPS = `
 WITH execution AS (
   UPDATE transient.execution e SET status = x.status, revision = x.revision, event_seq = x.event_seq, run_seq = x.run_seq,
     step_count = x.step_count, variable_count = x.variable_count, variable_bytes = x.variable_bytes, history_count = x.history_count,
-    error = x.error::jsonb, finished_at = x.finished_at, updated_at = now()
+    error = x.error::jsonb, finished_at = x.finished_at, ${CHANGED_NOW}
   FROM json_to_recordset($1::json) AS x (id bigint, status text, revision bigint, event_seq bigint, run_seq integer, step_count integer,
     variable_count integer, variable_bytes bigint, history_count bigint, error text, finished_at timestamptz)
   WHERE e.id = x.id AND x.id % 1 = 0

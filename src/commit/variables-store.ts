@@ -3,7 +3,7 @@
 import type { ExecutionId } from '../core/ids.js'
 import { isJsonNumber, numberText, stringifyJson } from '../core/json.js'
 import type { Database, Transaction } from '../db/database.js'
-import { isDrifted, lockTimeout } from '../executions/store.js'
+import { CHANGED_NOW, isDrifted, lockTimeout } from '../executions/store.js'
 import type { Draft, EventRow } from './draft.js'
 import type { FoldedChange } from './fold.js'
 import type { Pointer } from './outbox.js'
@@ -109,7 +109,7 @@ WITH ${isOptimistic ? EXPECTED : ''}change AS (
   FROM change WHERE is_last AND operation = 'set' AND NOT has_row ORDER BY execution_id, name
 ), counted AS (
   UPDATE transient.execution e SET revision = x.revision, event_seq = x.event_seq, variable_count = x.variable_count,
-    variable_bytes = x.variable_bytes, history_count = x.history_count, updated_at = now()
+    variable_bytes = x.variable_bytes, history_count = x.history_count, ${CHANGED_NOW}
   FROM ${isOptimistic ? 'expected x' : COUNTERS}
   WHERE e.id = x.id AND x.id % 1 = 0
 ), recorded AS (

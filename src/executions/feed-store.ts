@@ -20,5 +20,6 @@ export function readProgress(sql: Sql, ids: readonly ExecutionId[]): Promise<Pro
 
 /** How far all executions have come that changed lately. */
 export function readRecentProgress(sql: Sql): Promise<Progress[]> {
-  return sql.rows(`${PROGRESS} WHERE updated_at > now() - $1::integer * interval '1 second'`, OVERLAP_SECONDS)
+  const since = "now() - $1::integer * interval '1 second'"
+  return sql.rows(`${PROGRESS} WHERE updated_at > ${since} AND changed_minute >= date_trunc('minute', ${since})`, OVERLAP_SECONDS)
 }

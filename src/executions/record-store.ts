@@ -20,7 +20,7 @@ export async function readExecutions(sql: Sql, ids: readonly ExecutionId[]): Pro
   return ids.map((id) => found.get(id) ?? null)
 }
 
-function toRecord({ updatedAt: _, space: __, ...row }: Execution): ExecutionRecord {
+function toRecord({ updatedAt: _, space: __, changedMinute: ___, ...row }: Execution): ExecutionRecord {
   return {
     ...row,
     id: String(row.id),

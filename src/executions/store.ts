@@ -19,6 +19,9 @@ export const STATE_COLUMNS = ['workload', 'payload', 'inherited', 'sealed'].redu
   EXECUTION_COLUMNS,
 )
 
+/** What an update of `transient.execution` sets whenever it changes something that somebody may see. */
+export const CHANGED_NOW = "updated_at = now(), changed_minute = date_trunc('minute', now())"
+
 const NOTHING: readonly string[] = []
 
 /** One row as SQL gives it. */

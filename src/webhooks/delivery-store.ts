@@ -253,7 +253,7 @@ export async function raiseMissed(db: Database, { id, ...hook }: WebhookRecord):
     `INSERT INTO transient.webhook_delivery AS d (webhook_id, execution_id, delivered_revision, delivered_seq, pending_revision, pending_seq,
        pending_since, next_attempt_at)
      SELECT w.id, x.id, COALESCE(known.revision, 0), COALESCE(known.seq, 0), x.revision, x.event_seq, now(), now()
-     FROM transient.webhook w JOIN transient.execution x ON x.updated_at >= w.changed_at AND x.space IS NULL
+     FROM transient.webhook w JOIN transient.execution x ON x.updated_at >= w.changed_at AND x.changed_minute >= date_trunc('minute', w.changed_at) AND x.space IS NULL
      LEFT JOIN LATERAL (${placeBefore('x.id')}) known ON true
      LEFT JOIN transient.webhook_delivery r ON r.webhook_id = w.id AND r.execution_id = x.id
      WHERE w.id = $1::text AND ($2::text IS NULL OR starts_with(x.playbook_path, $2::text))

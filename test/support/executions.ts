@@ -53,7 +53,7 @@ interface StatePatch {
 export async function updateExecution(sql: Sql, id: ExecutionId, { status, eventSeq, finishedAt }: StatePatch): Promise<void> {
   await sql.run(
     `UPDATE transient.execution SET status = COALESCE($2::text, status), event_seq = COALESCE($3::bigint, event_seq),
-       finished_at = COALESCE($4::timestamptz, finished_at), updated_at = now() WHERE id = $1::bigint`,
+       finished_at = COALESCE($4::timestamptz, finished_at), updated_at = now(), changed_minute = date_trunc('minute', COALESCE($4::timestamptz, now())) WHERE id = $1::bigint`,
     id,
     status ?? null,
     eventSeq ?? null,

@@ -1,4 +1,4 @@
-import type { Database, SqlParameter } from '../../src/db/database.js'
+import type { Database, Sql, SqlParameter } from '../../src/db/database.js'
 
 interface PlanNode {
   readonly 'Node Type': string
@@ -14,7 +14,7 @@ export interface Statement {
   readonly parameters: readonly SqlParameter[]
 }
 
-/** The same database, which notes the statements that are read through it. */
+/** The same database, which notes the statements by hand that go through it, outside of transactions. */
 export function notingStatements(db: Database, statements: Statement[]): Database {
   const noting: Database = {
     ...db,
@@ -23,12 +23,16 @@ export function notingStatements(db: Database, statements: Statement[]): Databas
       statements.push({ text, parameters })
       return db.rows<Row>(text, ...parameters)
     },
+    run: (text, ...parameters) => {
+      statements.push({ text, parameters })
+      return db.run(text, ...parameters)
+    },
   }
   return noting
 }
 
 /** Rows of tables that PostgreSQL looks at for a statement, which it runs, and the plan, for who wonders. */
-export async function rowsLookedAt(db: Database, { text, parameters }: Statement): Promise<{ rows: number; plan: string }> {
+export async function rowsLookedAt(db: Sql, { text, parameters }: Statement): Promise<{ rows: number; plan: string }> {
   const [explained] = await db.rows<{ 'QUERY PLAN': readonly { Plan: PlanNode }[] }>(
     `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
     ...parameters,

@@ -91,7 +91,10 @@ describeDatabase('retention', (open) => {
     const age =
       "UPDATE noetl.transient_history SET changed_at = changed_at - interval '31 days' WHERE execution_id = $1::bigint AND revision <= 4"
     await db.run(age, id)
-    await db.run("UPDATE transient.execution SET updated_at = now() - interval '31 days' WHERE id = $1::bigint", id)
+    await db.run(
+      "UPDATE transient.execution SET updated_at = now() - interval '31 days', changed_minute = now() - interval '31 days' WHERE id = $1::bigint",
+      id,
+    )
     const retention = createRetention({ db, historyLimit: 1, retentionDays: 30 })
     expect(await retention.runOnce()).toMatchObject({ purged: 0 })
     expect(await findExecution(db, id)).toMatchObject({ oldestRevision: 4, historyCount: 4, variableCount: 7 })
@@ -125,7 +128,10 @@ describeDatabase('retention', (open) => {
   it('purges an execution born by a write, which may then go on', async () => {
     const [old, fresh] = [newId(), newId()]
     for (const id of [old, fresh]) await write(service, id, set('a', 1), set('b', 1))
-    await db.run("UPDATE transient.execution SET updated_at = now() - interval '31 days' WHERE id = $1::bigint", old)
+    await db.run(
+      "UPDATE transient.execution SET updated_at = now() - interval '31 days', changed_minute = now() - interval '31 days' WHERE id = $1::bigint",
+      old,
+    )
     const retention = createRetention({ db, historyLimit: 100, retentionDays: 30 })
     expect((await retention.runOnce()).purged).toBe(1)
     expect((await retention.runOnce()).purged).toBe(0)

@@ -1,21 +1,27 @@
-// What there is to do is looked up by Prisma's client, and idempotency keys are removed by it. By hand is what a lock holds, compares a row with others or removes many
-// rows by their place: Prisma's client cannot say it, or would bring every row here first.
+// Spaces are looked up, and idempotency keys removed, by Prisma's client. By hand is what goes by an index only in these words, what a lock holds, compares a row with
+// others or removes many rows by their place: Prisma's client cannot say it, or would bring every row here first.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionId } from '../../core/ids.js'
 import type { Database, Sql } from '../../db/database.js'
 import { lockExecution } from '../../executions/store.js'
 
 const BATCH = 5_000
+/** So many executions are found at once. */
+export const FOUND = 100
 
-/** Executions with more change-log rows than the limit; a space's change log has an age, and no limit. */
-export async function findOverLimit(sql: Sql, historyLimit: number): Promise<ExecutionId[]> {
-  const rows = await sql.prisma(({ execution }) =>
-    execution.findMany({
-      where: { historyCount: { gt: historyLimit }, space: null },
-      orderBy: { id: 'asc' },
-      take: 100,
-      select: { id: true },
-    }),
+/** The minute itself, and as long as a transaction may last whose changes are found by the minute in which it began. */
+const OVERLAP_MINUTES = 4
+
+/**
+ * Executions with more change-log rows than the limit, of those that changed in the last milliseconds (null: of all); a space's change log has an age, and
+ * no limit. Asked for the time since the question before, it looks at few: an execution that does not change does not get more rows.
+ */
+export async function findOverLimit(sql: Sql, historyLimit: number, lastMs: number | null): Promise<ExecutionId[]> {
+  const rows = await sql.rows<{ readonly id: bigint }>(
+    `SELECT id FROM transient.execution WHERE history_count > $1::bigint AND space IS NULL
+       ${lastMs === null ? '' : `AND changed_minute >= now() - $2::double precision * interval '1 millisecond' - interval '${OVERLAP_MINUTES} minutes'`}
+     LIMIT ${FOUND}`,
+    ...[historyLimit, ...(lastMs === null ? [] : [lastMs])],
   )
   return rows.map(({ id }) => String(id))
 }
@@ -24,9 +30,9 @@ export async function findOverLimit(sql: Sql, historyLimit: number): Promise<Exe
 export async function findSpaces(sql: Sql, after: ExecutionId | null): Promise<ExecutionId[]> {
   const rows = await sql.prisma(({ execution }) =>
     execution.findMany({
-      where: { space: { not: null }, historyCount: { gt: 0 }, ...(after === null ? {} : { id: { gt: BigInt(after) } }) },
+      where: { space: { not: null }, historyCount: { gt: 0 }, id: { lt: 0, ...(after === null ? {} : { gt: BigInt(after) }) } },
       orderBy: { id: 'asc' },
-      take: 100,
+      take: FOUND,
       select: { id: true },
     }),
   )
@@ -102,16 +108,6 @@ export async function moveOldestRevision(db: Database, id: ExecutionId, findLast
   return moved.count === 1
 }
 
-async function saveOldest(tx: Sql, id: ExecutionId, oldestRevision: number): Promise<void> {
-  await tx.run(
-    `UPDATE transient.execution SET oldest_revision = $2::bigint, history_count =
-       (SELECT count(*) FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint)
-     WHERE id = $1::bigint`,
-    id,
-    String(oldestRevision),
-  )
-}
-
 /**
  * Deletes the change log up to the oldest revision, except for each variable's latest row, from which the past after it is read.
  */
@@ -134,30 +130,15 @@ export async function deleteIdempotencyKeys(sql: Sql, before: Date): Promise<voi
   await inBatches(async () => (await sql.prisma(({ idempotency }) => idempotency.deleteMany({ where, limit: BATCH }))).count)
 }
 
-/** Executions that ended, or were created by a write and left alone, before the time, and still hold something. */
+/** Executions that ended, or were created by a write and left alone, before the time, and were not purged. */
 export async function findExpired(sql: Sql, before: Date): Promise<ExecutionId[]> {
-  const rows = await sql.prisma(({ execution }) => {
-    const { revision } = execution.fields
-    const holdsHistory = { historyCount: { gt: 0 } }
-    return execution.findMany({
-      where: {
-        OR: [
-          {
-            status: { in: ['completed', 'failed', 'cancelled'] },
-            finishedAt: { lt: before },
-            OR: [{ oldestRevision: { lte: revision } }, holdsHistory],
-          },
-          {
-            ...{ status: 'running', playbookPath: null, space: null, updatedAt: { lt: before } },
-            OR: [{ variableCount: { gt: 0 } }, holdsHistory],
-          },
-        ],
-      },
-      orderBy: { id: 'asc' },
-      take: 50,
-      select: { id: true },
-    })
-  })
+  const rows = await sql.rows<{ readonly id: bigint }>(
+    `SELECT id FROM transient.execution
+     WHERE changed_minute < $1::timestamptz AND COALESCE(finished_at, updated_at) < $1::timestamptz AND space IS NULL
+       AND (status IN ('completed', 'failed', 'cancelled') OR (status = 'running' AND playbook_path IS NULL))
+     ORDER BY changed_minute LIMIT ${FOUND}`,
+    before,
+  )
   return rows.map(({ id }) => String(id))
 }
 
@@ -202,7 +183,7 @@ async function buryAll(tx: Sql, id: ExecutionId): Promise<void> {
 }
 
 /** Deletes what an emptied execution left behind, then says that nothing is left. */
-export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void> {
+export async function deleteEmptied(db: Database, id: ExecutionId, before: Date): Promise<void> {
   const kept = `execution_id = $1::bigint AND revision <= (SELECT oldest_revision FROM transient.execution WHERE id = $1::bigint)`
   for (const table of ['noetl.transient_history', 'transient.event']) {
     await deleteInBatches(
@@ -217,7 +198,17 @@ export async function deleteEmptied(db: Database, id: ExecutionId): Promise<void
   }
   await db.transaction(async (tx) => {
     const execution = await lockExecution(tx, id)
-    if (execution !== null) await saveOldest(tx, id, execution.oldestRevision)
+    if (execution === null) return
+    // One that was written to meanwhile may be purged again.
+    await tx.run(
+      `UPDATE transient.execution SET oldest_revision = $2::bigint,
+         history_count = (SELECT count(*) FROM noetl.transient_history WHERE execution_id = $1::bigint AND revision > $2::bigint),
+         changed_minute = CASE WHEN COALESCE(finished_at, updated_at) >= $3::timestamptz THEN changed_minute END
+       WHERE id = $1::bigint`,
+      id,
+      String(execution.oldestRevision),
+      before,
+    )
   })
 }
 

@@ -6,6 +6,7 @@ import {
   deleteIdempotencyKeys,
   deleteTrimmed,
   emptyExecution,
+  FOUND,
   findExpired,
   findOverLimit,
   findSpaces,
@@ -38,15 +39,20 @@ export interface Retention {
 
 /** Trims change logs over their limit and spaces' past their days, and purges executions and idempotency keys past their days. */
 export function createRetention({ db, historyLimit, retentionDays, clock = systemClock }: RetentionOptions): Retention {
+  /** When all that was over the limit had been found: before, nobody looked here. */
+  let lookedAt: number | null = null
   const daysAgo = () => new Date(clock.now().getTime() - retentionDays * DAY_MS)
 
   async function trim(): Promise<number> {
+    const began = performance.now()
+    const found = await findOverLimit(db, historyLimit, lookedAt === null ? null : began - lookedAt)
     let trimmed = 0
-    for (const id of await findOverLimit(db, historyLimit)) {
+    for (const id of found) {
       if (!(await moveOldestRevision(db, id, beyondRows(historyLimit)))) continue
       trimmed += 1
       await deleteTrimmed(db, id)
     }
+    if (found.length < FOUND) lookedAt = began
     return trimmed
   }
 
@@ -71,7 +77,7 @@ export function createRetention({ db, historyLimit, retentionDays, clock = syste
     for (const id of await findExpired(db, before)) {
       if (!(await emptyExecution(db, id, before))) continue
       purged += 1
-      await deleteEmptied(db, id)
+      await deleteEmptied(db, id, before)
     }
     return purged
   }
