@@ -2,29 +2,13 @@
 import type { Transaction } from '../db/database.js'
 import type { Pointer } from './outbox.js'
 
-/**
- * For so many seconds after a hook was made or changed another process may not know of it: whoever raises a pointer first takes its place from the
- * events before that moment, and `raiseMissed` looks for what nobody has raised. A transaction may commit later than its time says.
- */
-export const UNSETTLED_SECONDS = 180
-
-/** Where an execution (`execution`, an expression) stood when the hook of the alias `w` was made: its last event before that. */
-export function placeBefore(execution: string): string {
-  return `SELECT e.revision, e.seq FROM transient.event e
-    WHERE e.execution_id = ${execution} AND e.occurred_at < w.changed_at ORDER BY e.seq DESC LIMIT 1`
-}
-
-export const IS_UNSETTLED = `w.changed_at > now() - ${UNSETTLED_SECONDS} * interval '1 second'`
-
 /** Raises pointers ($n, JSON); `of`: a join that leaves some of them (`p`) out. A hook that is gone has none. */
 export function raising(parameter: string, of = ''): string {
   return `INSERT INTO transient.webhook_delivery AS d (webhook_id, execution_id, delivered_revision, delivered_seq, pending_revision, pending_seq,
     pending_since, next_attempt_at)
-  SELECT p.webhook_id, p.execution_id, CASE WHEN ${IS_UNSETTLED} THEN COALESCE(known.revision, 0) ELSE p.from_revision END,
-    CASE WHEN ${IS_UNSETTLED} THEN COALESCE(known.seq, 0) ELSE p.from_seq END, p.revision, p.seq, now(), now()
+  SELECT p.webhook_id, p.execution_id, p.from_revision, p.from_seq, p.revision, p.seq, now(), now()
   FROM json_to_recordset(${parameter}::json) AS p (webhook_id text, execution_id bigint, from_revision bigint, from_seq bigint, revision bigint, seq bigint)
   ${of} JOIN transient.webhook w ON w.id = p.webhook_id
-  LEFT JOIN LATERAL (${placeBefore('p.execution_id')}) known ON ${IS_UNSETTLED}
   WHERE p.execution_id % 1 = 0 ORDER BY p.webhook_id, p.execution_id
   ON CONFLICT (webhook_id, execution_id) DO UPDATE SET pending_revision = GREATEST(d.pending_revision, EXCLUDED.pending_revision),
     pending_seq = GREATEST(d.pending_seq, EXCLUDED.pending_seq), pending_since = COALESCE(d.pending_since, EXCLUDED.pending_since),

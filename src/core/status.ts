@@ -14,3 +14,15 @@ export type ChangeOperation = (typeof CHANGE_OPERATIONS)[number]
 export function isFinished(status: ExecutionStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled'
 }
+
+/** What a webhook may be told of: changes of variables, and facts of the engine by their names. */
+export const WEBHOOK_EVENTS = [
+  'variables',
+  'execution.started',
+  'execution.completed',
+  'execution.failed',
+  'execution.cancelled',
+  'step.failed',
+  'step.waiting',
+] as const
+export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]

@@ -3,6 +3,8 @@ import { FORBIDDEN_KEYS } from './names.js'
 import { isMergeKey, keyText, type Source, scalarValue } from './reader.js'
 import { numberFault, otherReading } from './scalars.js'
 
+/** A key of the language, which is meant as it stands. */
+const OWN_KEY = /^notify\[\d+\]\.on$/
 const MAX_DEPTH = 64
 /** Nodes that aliases may add by repetition. */
 const MAX_REPEATED = 10_000
@@ -102,7 +104,7 @@ function checkScalar(node: Scalar, { walk, path }: NodeContext): void {
   if (node.type !== 'PLAIN' || node.tag !== undefined) return
   const text = node.source ?? ''
   const reading = otherReading(text)
-  if (!reading) return
+  if (!reading || (text === 'on' && OWN_KEY.test(path))) return
   add(
     `${text.length > 60 ? `${text.slice(0, 60)}...` : text} is ${reading.here} here (YAML 1.2), but ${reading.there} in YAML 1.1: quote it, or write it so that both agree`,
     'warning',

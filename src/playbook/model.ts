@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../core/json.js'
+import type { WebhookEvent } from '../core/status.js'
 import type { SchemaCheck } from '../schema/problem.js'
 
 /** A parsed playbook, whatever dialect it was written in. The rest of the code never sees a dialect. */
@@ -12,6 +13,8 @@ export interface Playbook {
   readonly workload: JsonObject
   /** Names of variables and `workload.<key>` that are secret. */
   readonly sensitive: readonly string[]
+  /** Which webhooks are told of what, besides what they select themselves. */
+  readonly notify: readonly Notification[]
   /** null where it has none; `checkPlaybook` fills it in. */
   readonly schema: PlaybookSchema | null
   /** Each after those that it depends on. */
@@ -34,6 +37,12 @@ export interface ComputedVariable {
   /** Where the expression stands. */
   readonly line: number
   readonly column: number
+}
+
+/** A webhook, by its name, and what it is told of. */
+export interface Notification {
+  readonly to: string
+  readonly on: readonly WebhookEvent[]
 }
 
 /** What a playbook says of its values, compiled. */

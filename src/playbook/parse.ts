@@ -3,6 +3,7 @@ import { readComputed } from './computed.js'
 import { loadDocument } from './document.js'
 import { checkGraph } from './graph.js'
 import type { ParseReport, Playbook } from './model.js'
+import { readNotify } from './notify.js'
 import type { ProblemLog } from './problems.js'
 import {
   type Cursor,
@@ -26,7 +27,18 @@ import type { Toolkit } from './tools.js'
 import { readNames, readWorkbook } from './workbook.js'
 
 const API_VERSIONS = ['noetl.io/v1', 'noetl.io/v2']
-const PLAYBOOK_KEYS = ['apiVersion', 'kind', 'metadata', 'workload', 'workbook', 'workflow', 'sensitive', 'schema', 'computed']
+const PLAYBOOK_KEYS = [
+  'apiVersion',
+  'kind',
+  'metadata',
+  'workload',
+  'workbook',
+  'workflow',
+  'sensitive',
+  'notify',
+  'schema',
+  'computed',
+]
 const START = 'start'
 
 export interface ParseOptions {
@@ -98,6 +110,7 @@ function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
     computed,
     workload: workload ? templateMapping(workload.value, 'workload') : {},
     sensitive: readNames(fields.get('sensitive') ?? null),
+    notify: readNotify(given(fields, 'notify')),
     workbook: book.tasks,
     steps,
     startStep,

@@ -1,10 +1,10 @@
 // By hand: it claims with SKIP LOCKED and compares rows with their neighbours, which Prisma's client cannot say, and a claim and its end are in the way
 // of each request that is sent (decision 24).
-import { IS_UNSETTLED, placeBefore } from '../commit/outbox-store.js'
+import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import type { Database, Sql } from '../db/database.js'
 import type { EventItem } from './batch.js'
-import type { Claim, Position, WebhookRecord } from './record.js'
+import type { Claim, Position } from './record.js'
 
 /** Requests of one hook that are under way at once, in all processes. */
 const AT_ONCE = 8
@@ -225,6 +225,24 @@ export async function readEvents(
   }))
 }
 
+/** Values of variables as they were at a revision; null: of all. */
+export async function readValuesAt(
+  sql: Sql,
+  at: { readonly executionId: ExecutionId; readonly revision: number; readonly names: readonly string[] | null },
+): Promise<JsonObject> {
+  const rows = await sql.rows<{ readonly var_name: string; readonly operation: string; readonly value: string }>(
+    `SELECT DISTINCT ON (var_name) var_name, operation, value::text AS value FROM noetl.transient_history
+     WHERE execution_id = $1::bigint AND revision <= $2::bigint AND ($3::text[] IS NULL OR var_name = ANY($3::text[]))
+     ORDER BY var_name, revision DESC, seq DESC`,
+    at.executionId,
+    String(at.revision),
+    at.names,
+  )
+  return Object.fromEntries(
+    rows.filter(({ operation }) => operation === 'set').map((row) => [row.var_name, parseJson(row.value)]),
+  )
+}
+
 /** Which playbook an execution runs; null when there is no such execution. */
 export async function findPlaybookOf(sql: Sql, executionId: string) {
   const [row] = await sql.rows<{ readonly path: string | null; readonly version: number | null; readonly oldest: bigint }>(
@@ -237,42 +255,4 @@ export async function findPlaybookOf(sql: Sql, executionId: string) {
 /** An execution is gone: nothing of it can be sent any more. */
 export async function forgetDelivery(db: Database, claim: Claim): Promise<void> {
   await db.alone(`DELETE FROM transient.webhook_delivery d WHERE ${MINE}`, claim.webhookId, claim.executionId, claim.token)
-}
-
-/**
- * Raises the pointers of a hook that another process, which did not know of the hook yet, has not raised: of executions that changed since it was made.
- * Answers whether the hook is so young that it has to be done again.
- */
-export async function raiseMissed(db: Database, { id, ...hook }: WebhookRecord): Promise<boolean> {
-  const [known] = await db.rows<{ readonly is_unsettled: boolean }>(
-    `SELECT ${IS_UNSETTLED} AS is_unsettled FROM transient.webhook w WHERE w.id = $1::text`,
-    id,
-  )
-  if (!known?.is_unsettled) return false
-  await db.run(
-    `INSERT INTO transient.webhook_delivery AS d (webhook_id, execution_id, delivered_revision, delivered_seq, pending_revision, pending_seq,
-       pending_since, next_attempt_at)
-     SELECT w.id, x.id, COALESCE(known.revision, 0), COALESCE(known.seq, 0), x.revision, x.event_seq, now(), now()
-     FROM transient.webhook w JOIN transient.execution x ON x.updated_at >= w.changed_at AND x.changed_minute >= date_trunc('minute', w.changed_at) AND x.space IS NULL
-     LEFT JOIN LATERAL (${placeBefore('x.id')}) known ON true
-     LEFT JOIN transient.webhook_delivery r ON r.webhook_id = w.id AND r.execution_id = x.id
-     WHERE w.id = $1::text AND ($2::text IS NULL OR starts_with(x.playbook_path, $2::text))
-       AND (($3::boolean AND EXISTS (
-         SELECT FROM noetl.transient_history h WHERE h.execution_id = x.id
-           AND h.revision > COALESCE(r.pending_revision, known.revision, 0)
-           AND ($4::text[] IS NULL OR h.var_name = ANY($4::text[])) AND ($5::text[] IS NULL OR h.var_type = ANY($5::text[])) AND h.actor <> ALL ($6::text[])))
-         OR EXISTS (SELECT FROM transient.event e WHERE e.execution_id = x.id AND e.seq > COALESCE(r.pending_seq, known.seq, 0) AND e.name = ANY ($7::text[])))
-     ORDER BY x.id
-     ON CONFLICT (webhook_id, execution_id) DO UPDATE SET pending_revision = GREATEST(d.pending_revision, EXCLUDED.pending_revision),
-       pending_seq = GREATEST(d.pending_seq, EXCLUDED.pending_seq), pending_since = COALESCE(d.pending_since, now()),
-       next_attempt_at = COALESCE(d.next_attempt_at, now())`,
-    id,
-    hook.pathPrefix,
-    hook.events.includes('variables'),
-    hook.names,
-    hook.types,
-    hook.exceptActors,
-    hook.events.filter((event) => event !== 'variables'),
-  )
-  return true
 }

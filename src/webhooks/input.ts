@@ -1,10 +1,10 @@
 import { errorMessage, TransientError } from '../core/errors.js'
 import { checkListed } from '../core/filter.js'
-import { VARIABLE_TYPES, type VariableType } from '../core/status.js'
+import { VARIABLE_TYPES, type VariableType, WEBHOOK_EVENTS, type WebhookEvent } from '../core/status.js'
 import { isStorableText } from '../core/text.js'
 import { compileCondition } from '../template/index.js'
 import type { Poster } from './post.js'
-import { WEBHOOK_EVENTS, type WebhookEvent, type WebhookFilter } from './record.js'
+import type { WebhookFilter } from './record.js'
 
 /** What a caller says of a hook. */
 export interface WebhookInput {

@@ -1,17 +1,5 @@
 import type { ExecutionId } from '../core/ids.js'
-import type { VariableType } from '../core/status.js'
-
-/** What a hook may be told of: changes of variables, and facts of the engine by their names. */
-export const WEBHOOK_EVENTS = [
-  'variables',
-  'execution.started',
-  'execution.completed',
-  'execution.failed',
-  'execution.cancelled',
-  'step.failed',
-  'step.waiting',
-] as const
-export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
+import type { VariableType, WebhookEvent } from '../core/status.js'
 
 /** `disabled`: the receiver said that it is gone. */
 export const WEBHOOK_STATES = ['active', 'paused', 'disabled'] as const

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorMessage } from '../core/errors.js'
 import type { Database } from '../db/database.js'
@@ -11,7 +12,6 @@ import {
   forgetDelivery,
   forgetFailures,
   LOOP_COUNT,
-  raiseMissed,
   releaseClaim,
   voidClaims,
 } from './delivery-store.js'
@@ -62,12 +62,12 @@ export interface WebhookSender {
  */
 export function createWebhookSender({ db, registry, poster, secretsOf, observer, logger }: SenderOptions): WebhookSender {
   const stopping = new AbortController()
+  // Each request listens to it.
+  setMaxListeners(0, stopping.signal)
   const underWay = new Map<Claim, Promise<void>>()
   let claiming: Promise<void> | null = null
   let isWoken = false
   let timer: NodeJS.Timeout | null = null
-  /** When hooks that others may not know of yet are looked after next, and at what interval. */
-  const unsettled = new Map<string, { at: number; everyMs: number }>()
 
   function wake(): void {
     isWoken = true
@@ -139,40 +139,15 @@ export function createWebhookSender({ db, registry, poster, secretsOf, observer,
     await registry.refresh()
   }
 
-  async function settle(): Promise<void> {
-    if (!registry.isShared) return
-    const now = performance.now()
-    for (const hook of registry.hooks.values()) {
-      const key = `${hook.id} ${hook.version}`
-      const due = unsettled.get(key) ?? { at: now, everyMs: POLL_MS }
-      if (due.at > now) continue
-      const isYoung = await raiseMissed(db, hook)
-      // Each time it waits twice as long: the table of executions is looked through.
-      unsettled.set(key, { at: isYoung ? now + due.everyMs : Number.POSITIVE_INFINITY, everyMs: due.everyMs * 2 })
-    }
-  }
-
-  function poll(): void {
-    timer = setTimeout(() => {
-      const settling = settle().catch((error: unknown) => {
-        logger.warn({ reason: errorMessage(error) }, 'webhooks cannot be looked after at the moment')
-      })
-      void settling.then(() => {
-        wake()
-        if (!stopping.signal.aborted) poll()
-      })
-    }, POLL_MS).unref()
-  }
-
   return {
     async start() {
       if (!registry.isShared) await voidClaims(db)
       registry.onWork(wake)
-      poll()
+      timer = setInterval(wake, POLL_MS).unref()
       wake()
     },
     async stop() {
-      if (timer !== null) clearTimeout(timer)
+      if (timer !== null) clearInterval(timer)
       const ending = Promise.all([...underWay.values()])
       await Promise.race([ending, sleep(DRAIN_MS, undefined, { ref: false })])
       stopping.abort()

@@ -108,7 +108,7 @@ export function createWebhooksService({ db, registry, poster, secrets }: Webhook
         }
         return insertWebhook(tx, { id, ...input, ...secrets.stored(id, { current: secret, previous: null, until: null }) })
       })
-      await registry.refresh()
+      await registry.refreshEverywhere()
       return { webhook, secret }
     },
 
@@ -124,7 +124,8 @@ export function createWebhooksService({ db, registry, poster, secrets }: Webhook
         )
         await updateWebhook(tx, { id, ...input })
       })
-      return changed(id)
+      await registry.refreshEverywhere()
+      return get(id)
     },
 
     list: () => listWebhooks(db),

@@ -2,10 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { parsePlaybook } from '../../src/playbook/index.js'
+import { TOOLS } from '../../src/tools/index.js'
 import { describeDatabase } from '../support/database.js'
 import { WAIT } from '../support/pace.js'
 import { ROOT } from '../support/paths.js'
 import { freePort } from '../support/server.js'
+import { playbook } from '../support/source.js'
 import { increment, newId, set, write } from '../variables/support.js'
 import { type Bench, openBench } from './support.js'
 
@@ -21,6 +24,14 @@ describeDatabase('docs/webhooks.md', (open) => {
     rmSync(file, { force: true })
     await bench?.webhooks.sender.stop()
     await bench?.webhooks.close()
+  })
+
+  it('has a playbook that notifies', () => {
+    const page = readFileSync(join(ROOT, 'docs/webhooks.md'), 'utf8')
+    const [, more = ''] = /```yaml\n(.*?)```/s.exec(page) ?? []
+    const { playbook: parsed, problems } = parsePlaybook(playbook('notifying', '\n- step: start', { more }), { tools: TOOLS })
+    expect(problems).toEqual([])
+    expect(parsed?.notify).toEqual([{ to: 'ops', on: ['execution.failed', 'step.failed'] }])
   })
 
   it('the receiver verifies what it is sent, and prints it once', async () => {

@@ -181,7 +181,7 @@ describeDatabase('receivers that fail', (open) => {
     await Promise.all(ids.map((id) => write(bench.variables, id, increment('n'))))
     await vi.waitFor(async () => expect(await bench.failures(hook.id)).toBeGreaterThanOrEqual(20), WAIT)
     // What is under way by then ends; the next is a probe, and then there is none for a minute.
-    const probes = async () => receiver.received.length
+    const probes = () => receiver.received.length
     await vi.waitFor(async () => {
       const [row] = await bench.db.rows<{ seconds: number | null }>(
         'SELECT extract(epoch FROM not_before - now())::double precision AS seconds FROM transient.webhook WHERE id = $1::text',
@@ -190,10 +190,13 @@ describeDatabase('receivers that fail', (open) => {
       expect(row?.seconds).toBeGreaterThan(30)
       expect(row?.seconds).toBeLessThanOrEqual(60)
     }, WAIT)
-    const before = await probes()
+    await vi.waitFor(async () => {
+      for (const id of ids) expect((await bench.row(hook.id, id)).isLeased).toBe(false)
+    }, WAIT)
+    const before = probes()
     await bench.db.run('UPDATE transient.webhook_delivery SET next_attempt_at = now() WHERE webhook_id = $1::text', hook.id)
     await sleep(1_500)
-    expect(await probes()).toBe(before)
+    expect(probes()).toBe(before)
     receiver.answer = answering(200)
     await bench.db.run('UPDATE transient.webhook SET not_before = now() WHERE id = $1::text', hook.id)
     await vi.waitFor(async () => {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { TransientError } from '../../core/errors.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { JsonObject } from '../../core/json.js'
-import { VARIABLE_TYPES } from '../../core/status.js'
+import { VARIABLE_TYPES, WEBHOOK_EVENTS } from '../../core/status.js'
 import {
   CreateWebhookDocument,
   DeleteWebhookDocument,
@@ -24,15 +24,6 @@ import { type CommandContext, createContext, snakeKeys } from '../context.js'
 import { EXIT, ExitError } from '../exit.js'
 import { parseCount, parseList, parseWord } from '../value.js'
 
-const EVENTS = [
-  'variables',
-  'execution.started',
-  'execution.completed',
-  'execution.failed',
-  'execution.cancelled',
-  'step.failed',
-  'step.waiting',
-] as const
 const COLUMNS = ['name', 'state', 'url', 'events', 'pending_count', 'oldest_pending_at', 'reason']
 const DELIVERY_COLUMNS = [
   'execution_id',
@@ -62,7 +53,7 @@ export function addWebhookCommands(program: Command): void {
   webhook
     .command('add <name> <url>')
     .description('a new webhook; its secret is printed once')
-    .option('--on <events>', `by comma: ${EVENTS.join(', ')}; "" for what playbooks ask for alone`, 'variables')
+    .option('--on <events>', `by comma: ${WEBHOOK_EVENTS.join(', ')}; "" for what playbooks ask for alone`, 'variables')
     .option('--prefix <path>', 'only executions of playbooks whose path begins so')
     .option('--names <names>', 'only these variables, by comma')
     .option('--types <types>', `only these types, by comma: ${VARIABLE_TYPES.join(', ')}`)
@@ -149,7 +140,7 @@ async function add(context: CommandContext, { name, url, options }: Adding): Pro
 }
 
 function eventOf(text: string): WebhookEvent {
-  return parseWord(text, EVENTS, '--on').toUpperCase().replace('.', '_') as WebhookEvent
+  return parseWord(text, WEBHOOK_EVENTS, '--on').toUpperCase().replace('.', '_') as WebhookEvent
 }
 
 function showSecret(

@@ -1,11 +1,6 @@
+import { WEBHOOK_EVENTS, type WebhookEvent } from '../../core/status.js'
 import type { Answer } from '../../webhooks/post.js'
-import {
-  type DeliveryRecord,
-  WEBHOOK_EVENTS,
-  WEBHOOK_STATES,
-  type WebhookEvent,
-  type WebhookRecord,
-} from '../../webhooks/record.js'
+import { type DeliveryRecord, WEBHOOK_STATES, type WebhookRecord } from '../../webhooks/record.js'
 import type { CreatedWebhook } from '../../webhooks/service.js'
 import type { Pending } from '../../webhooks/store.js'
 import { builder } from '../builder.js'
