@@ -9,6 +9,7 @@ import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import type { NewTask } from '../tasks/store.js'
 import type { StepValue } from '../template/index.js'
 import type { FoldedChange } from './fold.js'
+import type { GlobalsView } from './globals-store.js'
 import type { VariableRecord } from './record.js'
 import type { EndedStep, IterationResult, IterationsInsert, RunChange, RunState } from './run.js'
 
@@ -111,6 +112,9 @@ export interface Draft extends Omit<LockedExecution, 'execution'>, KnownVariable
   steps: Readonly<Record<string, StepValue>>
   /** What of variables, results and workload is sensitive; null: nothing. */
   sensitive: Sensitive | null
+  /** The playbook's space, where works may write to it, and what templates read of it; see `load-spaces.ts`. */
+  space: Draft | null
+  globals: GlobalsView | null
   /** Which visit of a step a result is of. */
   readonly stepVisits: Map<string, number>
   /** Names that were loaded; the written ones are locked, and their tombstones known. */
@@ -161,6 +165,8 @@ export function newDraft(
     vars: {},
     steps: {},
     sensitive: null,
+    space: null,
+    globals: null,
     stepVisits: new Map(),
     loaded: { vars: new Set(), steps: new Set(), written: new Set() },
     runs: new Map(),
@@ -192,14 +198,8 @@ export function emptyDraft(id: ExecutionId, keyRing: KeyRing): Draft {
     workload: null,
     payload: null,
     inherited: null,
-    revision: 0,
-    eventSeq: 0,
-    oldestRevision: 0,
-    variableCount: 0,
-    variableBytes: 0,
-    historyCount: 0,
-    runSeq: 0,
-    stepCount: 0,
+    ...{ revision: 0, eventSeq: 0, oldestRevision: 0, runSeq: 0, stepCount: 0 },
+    ...{ variableCount: 0, variableBytes: 0, historyCount: 0 },
     error: null,
     parentId: null,
     parentTaskId: null,

@@ -1,5 +1,5 @@
 import { TransientError } from '../core/errors.js'
-import { isJsonNumber, isSameJson, type JsonValue, jsonSize, numberText } from '../core/json.js'
+import { isSameJson, type JsonValue, jsonSize } from '../core/json.js'
 import type { VariableType } from '../core/status.js'
 import type { PlaybookSchema } from '../playbook/model.js'
 import { type KeyRing, sealedSize } from '../sealing/key-ring.js'
@@ -7,13 +7,12 @@ import { variableLocation } from '../sealing/location.js'
 import { MASK } from '../sealing/mask.js'
 import { CHECKS } from './checks.js'
 import { type Computing, checkNotComputed, foldComputed, plainOf } from './computed.js'
+import { appended, incremented, refused } from './operations.js'
 import {
-  addDecimals,
   type ChangeRecord,
   checkCounter,
   checkSourceStep,
   checkVariableName,
-  storableNumber,
   storableValue,
   type VariableLimits,
   type VariableRecord,
@@ -155,7 +154,7 @@ function checkNames({ writes, present }: FoldInput): void {
 }
 
 function checkVersion(write: VariableWrite, before: VariableRecord | null): void {
-  if (write.operation === 'increment' || write.expectedVersion === undefined) return
+  if (write.operation === 'increment' || write.operation === 'append' || write.expectedVersion === undefined) return
   const expected = checkCounter(write.expectedVersion, 'expectedVersion')
   const currentVersion = before?.version ?? 0
   if (expected === currentVersion) return
@@ -176,24 +175,22 @@ function targetOf(
   checkSourceStep(write.sourceStep)
   const field = `value of ${write.name}`
   const isSensitive = willBeSensitive(write, before, sealing)
-  if (write.operation === 'set') {
-    const target = { value: storableValue(write.value, field), sealed: null, type: write.type, sourceStep: write.sourceStep }
+  if (write.operation !== 'increment') {
+    const type = write.operation === 'set' ? write.type : (before?.type ?? 'user_defined')
+    const value =
+      write.operation === 'set'
+        ? write.value
+        : appended(write, before === null ? undefined : plainOf(before, sealing.input.keyRing))
+    const target = { value: storableValue(value, field), sealed: null, type, sourceStep: write.sourceStep }
     return isSensitive ? sealTarget(write.name, before, { target, sealing }) : target
   }
   if (isSensitive) throw refused(write.name, 'it is sensitive, and a sensitive variable cannot be incremented')
-  const base = before === null ? 0 : before.value
-  if (!isJsonNumber(base)) throw refused(write.name, 'its value is no number, it cannot be incremented')
-  const by = numberText(storableNumber(write.by, 'by'))
-  const sum = storableNumber(addDecimals(numberText(base), by), field)
+  const sum = incremented(write, before?.value)
   return { value: sum, sealed: null, type: before?.type ?? 'user_defined', sourceStep: write.sourceStep }
 }
 
-function refused(name: string, why: string): TransientError {
-  return new TransientError('VALIDATION', `${name}: ${why}`, { details: { field: 'name', name } })
-}
-
 function willBeSensitive(write: VariableWrite, before: VariableRecord | null, { input: { declared } }: Sealing): boolean {
-  const wanted = write.operation === 'set' ? write.isSensitive : undefined
+  const wanted = write.operation === 'set' || write.operation === 'append' ? write.isSensitive : undefined
   const isAlready = (before !== null && before.sealed !== null) || declared?.has(write.name) === true
   if (wanted === false && isAlready) throw refused(write.name, 'it is sensitive, and stays so until it is deleted')
   return isAlready || wanted === true

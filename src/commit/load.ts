@@ -45,8 +45,17 @@ export interface Needs {
   readonly begins?: 'new' | 'unless there' | undefined
   /** The name that a space begins with. */
   readonly space?: string | undefined
+  /** Variables of the playbook's space. */
+  readonly globals?: GlobalsNeeds | null
   /** An idempotency key that must not be anybody else's; see `isKeyClaimed` of the draft. It takes a transaction of its own. */
   readonly claim?: KeyClaim
+}
+
+/** `read`: those whose values templates may read; `written`: those that may be written, for which the space is locked. */
+export interface GlobalsNeeds {
+  readonly space: string
+  readonly read: ReadonlySet<string> | 'all'
+  readonly written: ReadonlySet<string>
 }
 
 export interface Wanted {

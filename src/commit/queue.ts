@@ -1,40 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Backoff, jitteredDelayMs } from '../core/backoff.js'
-import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
-import type { Database, Transaction } from '../db/database.js'
+import type { Database } from '../db/database.js'
 import { explainLock, isLockTimeout } from '../executions/store.js'
 import type { KeyRing } from '../sealing/key-ring.js'
-import { type Draft, emptyDraft, isDirty } from './draft.js'
-import { flush } from './flush.js'
+import { carryOut, isGenerator, TryAgain, type Work } from './carry-out.js'
+import { type Draft, isDirty } from './draft.js'
 import { createGroupCommit, type GroupLimits, isHopeless, type Outcome } from './group.js'
-import { loadMore, type Needs, openDrafts } from './load.js'
-import { isInsertedMeanwhile, removeExecutions } from './lock-store.js'
+import { isInsertedMeanwhile } from './lock-store.js'
 import { NO_OUTBOX, type Outbox, type Pointer } from './outbox.js'
 import { keyOf } from './record.js'
 import { createRememberedExecutions } from './remembered.js'
 import { writeOptimistically } from './variables-store.js'
 
-/** How long works may be carried out without giving way to others. */
-const TURN_MS = 10
-/** Beyond that the rest of a batch gets a transaction of its own: all that is locked here waits meanwhile. */
-const BATCH_MS = 250
 /** So often a transaction is tried again in which somebody else inserts, by SQL, what was not there. */
 const MAX_TRIES = 20
 /** Between two tries it waits for a random time: tried at once it would keep in step with a program that inserts and deletes in turns. */
 const BACKOFF: Backoff = { initialDelayMs: 1, backoffMultiplier: 2, maxDelayMs: 20 }
 
 /** Something that changes an execution. */
-export interface CommitRequest<T> {
-  readonly executionId: ExecutionId
-  readonly needs: Needs
-  /** What else it is likely to need, as far as what was loaded first tells. */
-  readonly foresee?: (draft: Draft) => Needs
-  /**
-   * Pure and synchronous: it changes the draft, and nothing else, or throws a TransientError and changes nothing. It may be carried out again, over
-   * another draft. A generator yields what it finds that it needs, too. `began`: by `performance.now()`, when its transaction's works began.
-   */
-  work(draft: Draft, began: number): T | Generator<Needs, T, void>
+export interface CommitRequest<T> extends Work<T> {
   /** How much of a transaction it takes; 1 if it does not say. */
   readonly size?: number
   /** It may be carried out over what this process remembers (decision 26). */
@@ -64,9 +49,6 @@ export interface CommitQueue {
   /** Resolves when it is committed. @throws TransientError OVERLOADED when too many wait, or somebody keeps the execution locked; whatever the work throws */
   push<T>(request: CommitRequest<T>): Promise<T>
 }
-
-/** Thrown by a work that is to be carried out again, apart from the others: all that its transaction did is rolled back. */
-export class TryAgain extends Error {}
 
 type Request = CommitRequest<unknown>
 
@@ -221,74 +203,4 @@ export function createCommitQueue({
     isWorthAnotherTry: (error) => isLockTimeout(error) || isInsertedMeanwhile(error) || error instanceof TryAgain,
   })
   return { push: <T>(request: CommitRequest<T>) => group.push(request as unknown as Request) as Promise<T> }
-}
-
-interface Carrying {
-  /** All works are of one execution, which is waited for. */
-  readonly isAlone: boolean
-  readonly keyRing: KeyRing
-  readonly outbox: Outbox
-}
-
-/** Lock, load, carry out, write. What takes long is left to a transaction of its own. */
-async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing, outbox }: Carrying) {
-  const isSlow = ({ needs }: Request) => !isAlone && (needs.written === 'all' || needs.claim !== undefined)
-  const late = new Set(requests.filter(isSlow).map(({ executionId }) => executionId))
-  const timely = requests.filter(({ executionId }) => !late.has(executionId))
-  const { drafts, created } = await openDrafts(tx, timely, { isAlone, keyRing })
-  const wanted = requests.flatMap(({ executionId, foresee }) => {
-    const draft = drafts.get(executionId)
-    return draft && foresee ? [{ draft, needs: foresee(draft) }] : []
-  })
-  for (const id of await loadMore(tx, wanted, isAlone)) drafts.delete(id)
-  const answers: Outcome<unknown>[] = []
-  const began = performance.now()
-  let turnAt = began
-  for (const request of requests) {
-    const now = performance.now()
-    if (now - turnAt > TURN_MS) {
-      await new Promise(setImmediate)
-      turnAt = performance.now()
-    }
-    const draft = drafts.get(request.executionId) ?? (isAlone ? emptyDraft(request.executionId, keyRing) : null)
-    const isLate = answers.length > 0 && now - began > BATCH_MS
-    answers.push(!draft || draft.ending || isLate ? 'busy' : await attempt(tx, { request, draft, began, isAlone }))
-  }
-  for (const [id, { changes }] of drafts) {
-    if (isAlone || !changes.some((change) => change.isBecomingSensitive)) continue
-    // Its whole history is rewritten.
-    drafts.delete(id)
-    for (const [index, { executionId }] of requests.entries()) if (executionId === id) answers[index] = 'busy'
-  }
-  const { settled } = await flush(tx, [...drafts.values()], outbox)
-  const unused = created.filter((id) => (drafts.get(id)?.changes.length ?? 0) === 0)
-  if (unused.length > 0) removeExecutions(tx, unused)
-  for (const id of unused) drafts.delete(id)
-  return { answers, settled, drafts: [...drafts.values()] }
-}
-
-interface Attempt {
-  readonly request: Request
-  readonly draft: Draft
-  readonly began: number
-  readonly isAlone: boolean
-}
-
-async function attempt(tx: Transaction, { request, draft, began, isAlone }: Attempt): Promise<Outcome<unknown>> {
-  try {
-    const made = request.work(draft, began)
-    if (!isGenerator(made)) return { value: made }
-    for (let next = made.next(); ; next = made.next()) {
-      if (next.done) return { value: next.value }
-      // Where a variable that nobody foresaw is another transaction's, each execution is waited for alone.
-      if ((await loadMore(tx, [{ draft, needs: next.value }], isAlone)).size > 0) throw new TryAgain()
-    }
-  } catch (error) {
-    if (isTransientError(error) && error.code !== 'OVERLOADED') return { error }
-    throw error
-  }
-}
-
-function isGenerator(made: unknown): made is Generator<Needs, unknown, void> {
-  return Object.prototype.toString.call(made) === '[object Generator]'
 }

@@ -1,4 +1,3 @@
-import { Big } from 'big.js'
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import {
@@ -85,6 +84,14 @@ export type VariableWrite =
       readonly name: string
       /** Decimal text. */
       readonly by: string
+      readonly sourceStep: string | null
+    }
+  | {
+      /** To a list; to an empty one where it is not there. */
+      readonly operation: 'append'
+      readonly name: string
+      readonly value: JsonValue
+      readonly isSensitive?: boolean | undefined
       readonly sourceStep: string | null
     }
   | { readonly operation: 'delete'; readonly name: string; readonly expectedVersion?: number | undefined }
@@ -285,15 +292,4 @@ export function tooLarge({ what, limit, size, unit, variable }: Excess): Transie
   return new TransientError('TOO_LARGE', `${variable}: ${what} would have ${size} ${unit}, the limit is ${limit}`, {
     details: { limit, size, variable },
   })
-}
-
-/** The exact sum, with the digits after the point that the longer one has, as PostgreSQL's numeric gives it. */
-export function addDecimals(left: string, right: string): string {
-  const scale = Math.max(fractionDigits(left), fractionDigits(right))
-  return new Big(left).plus(right).toFixed(scale)
-}
-
-function fractionDigits(text: string): number {
-  const point = text.indexOf('.')
-  return point < 0 ? 0 : text.length - point - 1
 }

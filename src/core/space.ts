@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import { TransientError } from './errors.js'
 import { type ExecutionId, parseExecutionId } from './ids.js'
 
+/** The space of a playbook that names none. */
+export const DEFAULT_SPACE = 'global'
+
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.:-]*(?:\/[\p{L}\p{N}_][\p{L}\p{N}_.:-]*)*$/u
 const MAX_NAME_BYTES = 255
 const MAX_ID = 2n ** 63n - 1n

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../core/json.js'
-import type { Loop, VarEntry } from './model.js'
+import type { GlobalOperation, Loop, VarEntry } from './model.js'
 import { nameFault } from './names.js'
 import { countRule } from './numbers.js'
 import {
@@ -38,7 +38,7 @@ export function readLoopField(field: Field): Loop | null {
   }
   const fields = fieldsOf(field.value)
   checkKeys(fields, { known: LOOP_KEYS, of: 'loop' })
-  return readLoop({ fields, at: field.value, of: 'loop', taskVars: [] })
+  return readLoop({ fields, at: field.value, of: 'loop', taskVars: [], taskGlobals: [] })
 }
 
 export interface LoopRequest {
@@ -47,10 +47,11 @@ export interface LoopRequest {
   readonly at: Cursor
   readonly of: 'loop' | 'an iterator'
   readonly taskVars: readonly VarEntry[]
+  readonly taskGlobals: readonly GlobalOperation[]
 }
 
 /** Reads the collection, the element and the options of an iterator. */
-export function readLoop({ fields, at, of, taskVars }: LoopRequest): Loop | null {
+export function readLoop({ fields, at, of, taskVars, taskGlobals }: LoopRequest): Loop | null {
   const names = of === 'loop' ? { collection: ['in', 'collection'], element: ['iterator', 'element'] } : null
   const collectionField = pick(fields, names?.collection ?? ['collection'])
   const elementField = pick(fields, names?.element ?? ['element'])
@@ -72,6 +73,7 @@ export function readLoop({ fields, at, of, taskVars }: LoopRequest): Loop | null
     isEnumerated: readFlag(given(fields, 'enumerate')),
     isFailFast: readFlag(given(fields, 'fail_fast')),
     taskVars,
+    taskGlobals,
   }
   return collectionField && elementField ? loop : null
 }

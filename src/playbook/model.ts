@@ -19,6 +19,8 @@ export interface Playbook {
   readonly schema: PlaybookSchema | null
   /** Each after those that it depends on. */
   readonly computed: readonly ComputedVariable[]
+  /** The space that `globals` means. */
+  readonly space: string
   readonly workbook: readonly WorkbookTask[]
   readonly steps: readonly Step[]
   /** `start`, or the first step listed. */
@@ -76,6 +78,8 @@ export interface Step {
   readonly tools: readonly ListedTool[] | null
   readonly loop: Loop | null
   readonly vars: VarsBlock
+  /** What its transaction does with variables of the space, once it has succeeded. */
+  readonly globals: readonly GlobalOperation[]
   readonly next: readonly Transition[]
   /** null when the step has no `case`; then `next` decides alone. */
   readonly cases: readonly Transition[] | null
@@ -132,6 +136,18 @@ export interface VarEntry {
   readonly at: string
 }
 
+/** Of `globals`: one variable of the space. Values are templates; `ttl` is in seconds, or a template of them. */
+export type GlobalOperation =
+  | {
+      readonly operation: 'set'
+      readonly name: string
+      readonly value: JsonValue
+      readonly ttl: JsonValue | null
+      readonly at: string
+    }
+  | { readonly operation: 'increment' | 'append'; readonly name: string; readonly value: JsonValue; readonly at: string }
+  | { readonly operation: 'delete'; readonly name: string; readonly at: string }
+
 /** Entries in the order of evaluation, after the two refinements of docs/playbooks.md ("vars"). */
 export interface VarsBlock {
   readonly before: readonly VarEntry[]
@@ -153,6 +169,8 @@ export interface Loop {
   readonly isFailFast: boolean
   /** The task's own `vars`, evaluated per iteration inside the transaction that completes it. */
   readonly taskVars: readonly VarEntry[]
+  /** The task's own `globals`, in the same transaction. */
+  readonly taskGlobals: readonly GlobalOperation[]
 }
 
 export interface Target {

@@ -5,7 +5,18 @@ const MAX_STEP_NAME = 200
 export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** What templates see under these names is not a variable's to replace. */
-export const RESERVED_NAMES = ['vars', 'workload', 'results', 'result', 'this', 'execution_id', 'job', 'env', 'loop'] as const
+export const RESERVED_NAMES = [
+  'vars',
+  'workload',
+  'results',
+  'globals',
+  'result',
+  'this',
+  'execution_id',
+  'job',
+  'env',
+  'loop',
+] as const
 
 /** Why a name cannot be used for a step, an element or a variable; null when it can. */
 export function nameFault(name: string, what: 'step' | 'variable' | 'element' | 'tool'): string | null {

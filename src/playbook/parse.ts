@@ -1,6 +1,7 @@
 import type { ToolDefinition } from '../tools/tool.js'
 import { readComputed } from './computed.js'
 import { loadDocument } from './document.js'
+import { checkWorkload, readSpace } from './globals.js'
 import { checkGraph } from './graph.js'
 import type { ParseReport, Playbook } from './model.js'
 import { readNotify } from './notify.js'
@@ -38,6 +39,7 @@ const PLAYBOOK_KEYS = [
   'notify',
   'schema',
   'computed',
+  'globals',
 ]
 const START = 'start'
 
@@ -111,10 +113,12 @@ function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
     workload: workload ? templateMapping(workload.value, 'workload') : {},
     sensitive: readNames(fields.get('sensitive') ?? null),
     notify: readNotify(given(fields, 'notify')),
+    space: readSpace(given(fields, 'globals')),
     workbook: book.tasks,
     steps,
     startStep,
   }
+  checkWorkload(workload)
   const schema = given(fields, 'schema')
   if (!schema) return { playbook, schema: null }
   const readers = ['workflow', 'workbook', 'computed'].flatMap((name) => fields.get(name)?.value ?? [])

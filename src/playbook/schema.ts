@@ -137,6 +137,7 @@ const NOT_VARIABLES = new Set([
     'vars',
     'workload',
     'results',
+    'globals',
     'result',
     'this',
     'response',

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../core/json.js'
+import { readGlobals } from './globals.js'
 import { ITERATOR_KEYS, readLoop, readLoopField } from './loop.js'
 import type { Loop, Step, ToolCall, WorkbookTask } from './model.js'
 import { nameFault } from './names.js'
@@ -26,7 +27,7 @@ import { readToolList, toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, type NamedTool, parameterNames, type Toolkit } from './tools.js'
 import { readVars } from './vars.js'
 
-const STEP_KEYS = ['step', 'desc', 'when', 'tool', 'type', 'loop', 'vars', 'next', 'case', 'retry', 'timeout', 'pool']
+const STEP_KEYS = ['step', 'desc', 'when', 'tool', 'type', 'loop', 'vars', 'globals', 'next', 'case', 'retry', 'timeout', 'pool']
 const DEFAULT_POOL = 'default'
 
 export interface StepSurroundings {
@@ -73,6 +74,7 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
     when: when ? conditionOf(when.value, 'when') : null,
     ...action,
     vars,
+    globals: readGlobals(given(fields, 'globals')),
     next,
     cases,
     pool,
@@ -154,7 +156,8 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
   if (!taskField) report(tool.at, 'an iterator needs a "task": what to run for each element')
   const task = taskField ? readTask(taskField.value, tools, ownPool) : null
   const taskVars = task?.vars ?? []
-  const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskVars })
+  const taskGlobals = task?.globals ?? []
+  const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskVars, taskGlobals })
   const own = readTimeout(given(fields, 'timeout'))
   const retry = readRetry(fields)
   for (const [name, isTwice] of [

@@ -1,4 +1,5 @@
-import type { Step, ToolCall, VarEntry } from './model.js'
+import { readGlobals } from './globals.js'
+import type { GlobalOperation, Step, ToolCall, VarEntry } from './model.js'
 import { type Cursor, describeKind, fieldsOf, given, kindOf, report, reportKey } from './reader.js'
 import { readRetry } from './retry.js'
 import { readTimedCall } from './timed-call.js'
@@ -6,12 +7,13 @@ import { readToolList, toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, type Toolkit } from './tools.js'
 import { readEntries } from './vars.js'
 
-const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'vars', 'retry', 'timeout']
+const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'vars', 'globals', 'retry', 'timeout']
 const NESTED = 'a task cannot be an iterator itself: put it into a playbook of its own and run that with "tool: playbook"'
 
 export interface TaskReading extends Pick<Step, 'retry' | 'timeout' | 'tools'> {
   readonly tool: ToolCall | null
   readonly vars: readonly VarEntry[]
+  readonly globals: readonly GlobalOperation[]
 }
 
 /** Reads the `task` of an iterator: what runs for each element. */
@@ -36,6 +38,7 @@ export function readTask(cursor: Cursor, tools: Toolkit, pool: string | null): T
     ...readTimedCall(fields, tool),
     tools: list ? readToolList(list, { tools, pool }) : null,
     vars: vars ? readEntries(vars.value).map(({ entry }) => entry) : [],
+    globals: readGlobals(given(fields, 'globals')),
     retry: readRetry(fields),
   }
 }

@@ -7,12 +7,17 @@ export interface Sensitive {
   readonly vars: ReadonlySet<string>
   readonly steps: ReadonlySet<string>
   readonly workload: ReadonlySet<string>
+  /** Of the playbook's space. */
+  readonly globals: ReadonlySet<string>
   /** By `vars.token`, `results.fetch`, `workload.key`: what cannot be decrypted, and why. */
   readonly unreadable: ReadonlyMap<string, TransientError>
 }
 
-const NOTHING: Sensitive = { vars: new Set(), steps: new Set(), workload: new Set(), unreadable: new Map() }
-const ROOTS = { vars: 'vars', steps: 'results', workload: 'workload' } as const
+const NOTHING: Sensitive = {
+  ...{ vars: new Set(), steps: new Set(), workload: new Set(), globals: new Set() },
+  unreadable: new Map(),
+}
+const ROOTS = { vars: 'vars', steps: 'results', workload: 'workload', globals: 'globals' } as const
 
 interface SensitiveName {
   readonly kind: keyof typeof ROOTS
@@ -26,8 +31,8 @@ export interface SensitiveFault extends SensitiveName {
 /** The same, where these names are sensitive now; `fault`: why the value of one cannot be read. */
 export function withSensitive(sensitive: Sensitive | null, names: readonly SensitiveFault[]): Sensitive | null {
   if (names.length === 0) return sensitive
-  const { vars, steps, workload, unreadable: before } = sensitive ?? NOTHING
-  const sets = { vars: new Set(vars), steps: new Set(steps), workload: new Set(workload) }
+  const { unreadable: before } = sensitive ?? NOTHING
+  const sets = setsOf(sensitive ?? NOTHING)
   const unreadable = new Map(before)
   for (const { kind, name, fault = null } of names) {
     sets[kind].add(name)
@@ -52,10 +57,13 @@ function faultOf(name: string, unreadable: Sensitive['unreadable']): TransientEr
 /** The same, where these names are not sensitive any more. */
 export function withoutSensitive(sensitive: Sensitive | null, names: readonly SensitiveName[]): Sensitive | null {
   if (sensitive === null || !names.some(({ kind, name }) => sensitive[kind].has(name))) return sensitive
-  const { vars, steps, workload, unreadable } = sensitive
-  const sets = { vars: new Set(vars), steps: new Set(steps), workload: new Set(workload) }
+  const sets = setsOf(sensitive)
   for (const { kind, name } of names) sets[kind].delete(name)
-  return { ...sets, unreadable }
+  return { ...sets, unreadable: sensitive.unreadable }
+}
+
+function setsOf({ vars, steps, workload, globals }: Sensitive) {
+  return { vars: new Set(vars), steps: new Set(steps), workload: new Set(workload), globals: new Set(globals) }
 }
 
 /** A value that was opened, or the mask and why it could not be. */

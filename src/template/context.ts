@@ -14,11 +14,12 @@ const EMPTY: Readonly<Record<string, never>> = {}
 
 type Layer = Readonly<Record<string, ContextValue>>
 
-/** A context whose names resolve in the order of the layers; `vars`, `workload` and `results` are always their own layer. */
+/** A context whose names resolve in the order of the layers; `vars`, `workload`, `results` and `globals` are always their own layer. */
 export function createContext(layers: ContextLayers): TemplateContext {
   const vars: Layer = layers.vars ?? EMPTY
   const workload: Layer = layers.workload ?? EMPTY
   const steps: Layer = layers.steps ?? EMPTY
+  const globals: Layer = layers.globals ?? EMPTY
   const order: readonly Layer[] = [layers.locals ?? EMPTY, vars, steps, workload, layers.builtins ?? EMPTY]
   return {
     layers,
@@ -26,12 +27,13 @@ export function createContext(layers: ContextLayers): TemplateContext {
       if (name === 'vars') return vars
       if (name === 'workload') return workload
       if (name === 'results') return steps
+      if (name === 'globals') return globals
       for (const layer of order) if (Object.hasOwn(layer, name)) return layer[name]
       return findFunction(name)
     },
     *names() {
       for (const layer of order) yield* Object.keys(layer)
-      yield* ['vars', 'workload', 'results']
+      yield* ['vars', 'workload', 'results', 'globals']
     },
     now: () => layers.now ?? new Date(),
     evaluationLimits: layers.evaluationLimits ?? SYSTEM_LIMITS,

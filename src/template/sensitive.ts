@@ -44,10 +44,13 @@ function readsOf({ mentions }: Template, layers: ContextLayers, sensitive: Sensi
     const members = mentions.members.get(root) ?? 'all'
     if (root === 'vars') return membersOf(root, sensitive.vars, members)
     if (root === 'workload') return membersOf(root, sensitive.workload, members)
+    if (root === 'globals') return membersOf(root, sensitive.globals ?? NONE, members)
     if (root === 'results') return membersOf(root, sensitive.steps, members)
     return plainName(root, { members, layers, sensitive })
   })
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 type Members = ReadonlySet<string> | 'all'
 

@@ -21,6 +21,8 @@ export interface ContextLayers {
   /** Latest result of every finished step; also readable as `results.<step>`. */
   readonly steps?: Readonly<Record<string, StepValue>>
   readonly workload?: JsonObject
+  /** Of the playbook's space: `globals.<name>`, and never a plain name. */
+  readonly globals?: JsonObject
   /** `execution_id`, `job`, `env`, `payload`, a transition's args, ... */
   readonly builtins?: Readonly<Record<string, ContextValue>>
   /** Absent where nothing is sensitive. */
@@ -38,6 +40,7 @@ export interface SensitiveNames {
   readonly steps: ReadonlySet<string>
   readonly workload: ReadonlySet<string>
   readonly builtins: ReadonlySet<string>
+  readonly globals?: ReadonlySet<string>
 }
 
 /** The last resort of one evaluation: the budgets decide long before, unless the machine itself hangs. */

@@ -159,7 +159,7 @@ interface Writing {
 
 /** A change set as a work: a lone one of an execution that is remembered is one statement. */
 function changeSet({ executionId, writes, actor, space }: WriteRequest, { clock, rulesOf }: Writing): CommitRequest<WriteResult> {
-  const isPlain = writes.every((write) => write.operation !== 'delete' && !(write.operation === 'set' && write.isSensitive))
+  const isPlain = writes.every((write) => write.operation !== 'delete' && !('isSensitive' in write && write.isSensitive))
   const isSetting = writes.some(({ operation }) => operation !== 'delete')
   const names = writes.map(({ name }) => name)
   return {

@@ -28,6 +28,15 @@ const ATTEMPTS = ['start', 'attempt_operation', 'attempt_operation', 'attempt_op
 /** How the playbooks of examples/ end, whose features are those of NoETL's variables. */
 const SCENARIOS: readonly Scenario[] = [
   {
+    file: 'shared_counters',
+    expected: {
+      status: 'completed',
+      extraVariables: true,
+      variables: setBy('report', { average: 21.25 }),
+      steps: ['take_orders', 'report'],
+    },
+  },
+  {
     file: 'batch_processor',
     workload: { api_url: '{stub}' },
     http: [

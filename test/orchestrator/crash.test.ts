@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createCatalogService } from '../../src/catalog/service.js'
+import { spaceIdOf } from '../../src/core/space.js'
 import type { Database } from '../../src/db/database.js'
 import { TOOLS, type Toolbox } from '../../src/tools/index.js'
 import { createVariablesService } from '../../src/variables/service.js'
@@ -17,7 +18,7 @@ const STRIDE = Number(process.env['CRASH_STRIDE'] ?? 29)
 /** The last statement of the dead may commit after the living one looked: then its lease must run out. */
 const LEASE_MS = 1000
 
-/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, a list of tools, a schema that is broken, computed variables, an end. */
+/** One of everything: before and after, fan-out, an iterator, a child, a retry, a cycle, a list of tools, a schema that is broken, computed variables, a space, an end. */
 const SOURCE = playbook(
   'everything',
   `
@@ -30,7 +31,7 @@ const SOURCE = playbook(
   collection: [1, 2, 3]
   element: item
   mode: async
-  task: {tool: ${python('return item * 2', 'item')}, vars: {n: "{{ vars.n + result }}"}}
+  task: {tool: ${python('return item * 2', 'item')}, vars: {n: "{{ vars.n + result }}"}, globals: {increment: {iterations: 1}}}
   vars: {doubled: "{{ result }}"}
 - step: call
   tool: {kind: playbook, path: test/small, args: {x: 4}}
@@ -42,6 +43,7 @@ const SOURCE = playbook(
   vars: {flaky: "{{ result }}"}
 - step: again
   vars: {visits: "{{ vars.visits + 1 }}"}
+  globals: {increment: {visits: 1}, append: {log: "{{ globals.visits | default(0) }}"}}
   next: [{when: "{{ vars.visits < 2 }}", step: again}, {else: [several]}]
 - step: several
   tool:
@@ -57,7 +59,7 @@ const SOURCE = playbook(
 - step: fit
   vars: {bounded: 3}`,
   {
-    more: 'computed: {sum: "{{ vars.n + vars.visits }}", twice: "{{ vars.sum * 2 }}"}\nschema: {workload: {properties: {size: {default: 1}}}, vars: {bounded: {minimum: 0}}, results: {flaky: {minimum: 10}}}',
+    more: 'globals: crash\ncomputed: {sum: "{{ vars.n + vars.visits }}", twice: "{{ vars.sum * 2 }}"}\nschema: {workload: {properties: {size: {default: 1}}}, vars: {bounded: {minimum: 0}}, results: {flaky: {minimum: 10}}}',
   },
 )
 const SMALL = playbook(
@@ -154,11 +156,21 @@ describeDatabase('a process that is killed at any statement', (open) => {
       twice: 28,
     }
     expect(await variables.values(whole.id)).toMatchObject(values)
+    // Each visit saw what the one before had written.
+    const ofSpace = (count: number) => ({
+      iterations: 3 * count,
+      visits: 2 * count,
+      log: Array.from({ length: 2 * count }, (_, n) => n),
+    })
+    let runs = 1
+    expect(await variables.values(spaceIdOf('crash'))).toEqual(ofSpace(runs))
     const offset = 1 + (process.pid % STRIDE)
     for (let diesAt = offset; diesAt <= whole.statements; diesAt += STRIDE) {
       const { id } = await runDyingAt(diesAt)
       expect({ diesAt, ...(await seenOf(id)) }).toEqual({ diesAt, ...expected })
       expect(await variables.values(id)).toMatchObject(values)
+      runs += 1
+      expect({ diesAt, ...(await variables.values(spaceIdOf('crash'))) }).toEqual({ diesAt, ...ofSpace(runs) })
     }
   }, 300_000)
 

@@ -137,6 +137,7 @@ describe('the model', () => {
       isEnumerated: true,
       isFailFast: true,
       taskVars: [],
+      taskGlobals: [],
     })
   })
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type FoldInput, foldChangeSet } from '../../src/commit/fold.js'
+import { addDecimals } from '../../src/commit/operations.js'
 import type { VariableRecord, VariableWrite } from '../../src/commit/record.js'
-import { addDecimals } from '../../src/commit/record.js'
 import { isTransientError } from '../../src/core/errors.js'
 import { isSameJson, type JsonValue, jsonSize, LosslessNumber, parseJson, stringifyJson } from '../../src/core/json.js'
 import { NO_KEYS } from '../../src/sealing/key-ring.js'
@@ -189,6 +189,7 @@ const write = fc.oneof(
     expectedVersion: fc.option(fc.nat(3), { nil: undefined }),
   }),
   fc.record({ operation: fc.constant('increment' as const), name: names, by: fc.constantFrom('0', '1', '-0.5') }),
+  fc.record({ operation: fc.constant('append' as const), name: names, value: values }),
   fc.record({
     operation: fc.constant('delete' as const),
     name: names,
@@ -263,16 +264,26 @@ function runModel(
   for (const one of writes) {
     const current = before.get(one.name)
     const nextVersion = (versions.get(one.name) ?? 0) + 1
-    if (one.operation !== 'increment' && one.expectedVersion !== undefined && one.expectedVersion !== (current?.version ?? 0))
-      return null
+    const expected = 'expectedVersion' in one ? one.expectedVersion : undefined
+    if (expected !== undefined && expected !== (current?.version ?? 0)) return null
     if (one.operation === 'delete') after.delete(one.name)
     else {
-      const value = one.operation === 'set' ? one.value : naiveSum(current?.value ?? null, current !== undefined, one.by)
+      const value = naiveValue(one, current)
       if (value === undefined) return null
       if (current === undefined || !isSameJson(current.value, value)) after.set(one.name, { value, version: nextVersion })
     }
   }
   return after
+}
+
+function naiveValue(
+  one: Exclude<VariableWrite, { operation: 'delete' }>,
+  current: ModelState | undefined,
+): JsonValue | undefined {
+  if (one.operation === 'set') return one.value
+  if (one.operation === 'increment') return naiveSum(current?.value ?? null, current !== undefined, one.by)
+  if (current === undefined) return [one.value]
+  return Array.isArray(current.value) ? [...current.value, one.value] : undefined
 }
 
 function naiveSum(value: JsonValue, isThere: boolean, by: string): JsonValue | undefined {

@@ -1,14 +1,18 @@
+import { TryAgain } from '../../commit/carry-out.js'
 import { notLoaded } from '../../commit/change-set.js'
 import { computedReach } from '../../commit/computed.js'
 import { type Draft, type LoadedTask, taskKeyText } from '../../commit/draft.js'
+import { globalsOf } from '../../commit/globals.js'
 import type { Needs } from '../../commit/load.js'
-import { type CommitRequest, TryAgain } from '../../commit/queue.js'
+import type { CommitRequest } from '../../commit/queue.js'
 import type { JsonObject } from '../../core/json.js'
-import type { Playbook, Step } from '../../playbook/model.js'
+import type { Step } from '../../playbook/model.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
+import { withSensitive } from '../../sealing/sensitive.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
-import { EVERYTHING, type Phase, type Reach, reachOf } from '../decide/needs.js'
+import { withRevision } from '../decide/globals.js'
+import { EVERYTHING, type Phase, type Reach, reachOf, usesGlobals } from '../decide/needs.js'
 import { prepare } from '../decide/prepare.js'
 import type { Decision, Rejection, Snapshot } from '../decide/types.js'
 import type { ChainLimits, OrchestratorDependencies } from '../dependencies.js'
@@ -138,18 +142,22 @@ function* advanceTask({ deps, draft, known, around }: Advancing, about: TaskAdva
     if (!snapshot) throw new Error(`task ${formatTaskId(task)} belongs to no run`)
     return snapshot
   }
-  const decide = (snapshot: Snapshot, rejection: Rejection | null) => inTime(() => options.decide(snapshot, rejection))
+  const decide = (snapshot: Snapshot, rejection: Rejection | null) =>
+    withRevision(
+      inTime(() => options.decide(snapshot, rejection)),
+      snapshot,
+    )
   let snapshot = look()
   let decision = decide(snapshot, null)
   if (failsAsUndefined(decision)) {
-    yield needsOf(known, { ...EVERYTHING, written: new Set() })
+    const globals = snapshot.globals ? 'all' : NONE
+    yield needsOf(known, { ...EVERYTHING, globals, written: NONE, writtenGlobals: NONE })
     snapshot = look()
     decision = decide(snapshot, null)
   }
   // What the decision writes and nobody foresaw, as after an attempt that could not begin: what it read of that may have changed before it was locked.
-  const { computed } = known.playbook
-  for (let written = unforeseen(draft, decision, computed); written.length > 0; written = unforeseen(draft, decision, computed)) {
-    yield { written }
+  for (let needs = unforeseen(draft, known, decision); needs !== null; needs = unforeseen(draft, known, decision)) {
+    yield needs
     snapshot = look()
     decision = decide(snapshot, null)
   }
@@ -174,6 +182,7 @@ function snapshotOf(draft: Draft, task: TaskRecord, { playbook, input, ...around
   const run = draft.runs.get(task.run)
   const step = playbook.steps.find((candidate) => candidate.name === run?.step)
   if (!run || !step) return null
+  const globals = usesGlobals(playbook, step) ? globalsOf(draft) : null
   return {
     playbook,
     step,
@@ -182,7 +191,8 @@ function snapshotOf(draft: Draft, task: TaskRecord, { playbook, input, ...around
     run,
     vars,
     steps,
-    sensitive,
+    globals,
+    sensitive: globals ? withSensitive(sensitive, globals.sensitive) : sensitive,
     env: around.env,
     evaluationLimits: { ...around.evaluationLimits, budget: createBudget() },
     parent: run.parentRun === null ? null : (draft.runs.get(run.parentRun) ?? null),
@@ -203,10 +213,15 @@ function inputOf({ input, sensitive }: KnownExecution): NonNullable<Needs['input
   return { inherited: input.inherited, sensitive }
 }
 
-function needsOf(known: KnownExecution, { vars, steps, written }: Reach): Needs {
-  const names = known.playbook.steps.map(({ name }) => name)
-  return { vars, written, input: inputOf(known), steps: steps === 'all' ? names : names.filter((name) => steps.has(name)) }
+function needsOf(known: KnownExecution, { vars, steps, written, globals, writtenGlobals }: Reach): Needs {
+  const { space, steps: all } = known.playbook
+  const names = all.map(({ name }) => name)
+  const needs = { vars, written, input: inputOf(known), steps: steps === 'all' ? names : names.filter((name) => steps.has(name)) }
+  const isUsed = globals === 'all' || globals.size + writtenGlobals.size > 0
+  return isUsed ? { ...needs, globals: { space, read: globals, written: writtenGlobals } } : needs
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 function stepOf(draft: Draft, { playbook }: KnownExecution, task: TaskRecord): Step | undefined {
   const name = draft.runs.get(task.run)?.step
@@ -248,9 +263,13 @@ function inTime<T>(decide: () => T): T {
   return decided
 }
 
-function unforeseen(draft: Draft, { writes }: Decision, computed: Playbook['computed']): string[] {
+function unforeseen(draft: Draft, { playbook }: KnownExecution, { writes, globals = [] }: Decision): Needs | null {
   const names = writes.map(({ name }) => name)
-  return notLoaded(draft, [...names, ...computedReach(computed, names)])
+  const written = notLoaded(draft, [...names, ...computedReach(playbook.computed, names)])
+  const ofSpace = globals.map(({ name }) => name).filter((name) => !draft.space?.loaded.written.has(name))
+  if (written.length + ofSpace.length === 0) return null
+  if (ofSpace.length === 0) return { written }
+  return { written, globals: { space: playbook.space, read: NONE, written: new Set(ofSpace) } }
 }
 
 /** Whether a decision fails the attempt for an undefined name: it is then made again with everything loaded, for its suggestions. */

@@ -1,6 +1,7 @@
 import { foldInto } from '../../commit/change-set.js'
 import { changeRun, changeTask, type Draft, type EventDraft, patch, record } from '../../commit/draft.js'
 import type { FoldedChange } from '../../commit/fold.js'
+import { checkGlobals, writeGlobals } from '../../commit/globals.js'
 import { type RunState, stepValue } from '../../commit/run.js'
 import { asStored, type JsonObject } from '../../core/json.js'
 import type { StepStatus } from '../../core/status.js'
@@ -55,7 +56,7 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   return decision
 }
 
-/** The change set, with up to two further decisions when it is refused (over a limit, not storable, not as its schema says). */
+/** The change set, and that of the space, with up to two further decisions when it is refused (over a limit, not storable, not as its schema says). */
 function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
   const actor = `step:${snapshot.step.name}`
@@ -65,9 +66,12 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   let rejection: Rejection | null = null
   for (;;) {
     const decision = request.decide(rejection)
-    if (decision.writes.length === 0) return decision
+    const { writes, globals = [] } = decision
+    if (writes.length + globals.length === 0) return decision
     try {
-      keepValues(draft, foldInto(draft, { writes: decision.writes, actor, now, schema, computing }).changes)
+      checkGlobals(draft, { writes: globals, actor, now })
+      if (writes.length > 0) keepValues(draft, foldInto(draft, { writes, actor, now, schema, computing }).changes)
+      writeGlobals(draft, { writes: globals, actor, now })
       return decision
     } catch (error) {
       if (!isStepFault(error) || rejection?.dropped === 'all') throw error

@@ -95,6 +95,7 @@ export function layersOf(snapshot: Snapshot, more: MoreLayers = {}): ContextLaye
     steps:
       more.envelope && run.iteration === null ? { ...snapshot.steps, ...ownResult(snapshot, more.envelope) } : snapshot.steps,
     workload: snapshot.workload,
+    ...(snapshot.globals ? { globals: snapshot.globals.values } : {}),
     builtins: { ...run.args, execution_id: execution.id, job: jobOf(execution), env: snapshot.env, payload: snapshot.payload },
     ...(snapshot.evaluationLimits ? { evaluationLimits: snapshot.evaluationLimits } : {}),
   }
@@ -117,6 +118,7 @@ function sensitiveNames(snapshot: Snapshot, more: MoreLayers): SensitiveNames | 
     steps: new Set([...(known?.steps ?? []), ...(isOutcome && run.iteration === null ? [step.name] : [])]),
     workload: known?.workload ?? new Set(),
     builtins: new Set(run.isSensitive ? Object.keys(run.args) : []),
+    globals: known?.globals ?? new Set(),
   }
 }
 

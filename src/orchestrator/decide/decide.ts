@@ -6,6 +6,7 @@ import type { ExecutionError } from '../../executions/record.js'
 import { MASK } from '../../sealing/mask.js'
 import { type Sensitive, shownError } from '../../sealing/sensitive.js'
 import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
+import { evaluateGlobals } from './globals.js'
 import { checkOutcome, checkResult, errorOf, failedBy, isSensitiveEnd } from './outcome.js'
 import { planRetry } from './retry.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
@@ -99,15 +100,25 @@ interface Settled {
   readonly vars: JsonObject
   readonly sensitive: Sensitive | null
   readonly skipped: readonly { readonly name: string; readonly message: string }[]
+  /** Of a step that failed, nothing. */
+  readonly globals: readonly VariableWrite[]
 }
 
-/** The `vars` block after the tool. A failing entry fails a successful attempt, and nothing of the block is written. */
-function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after']): Settled {
+const NO_GLOBALS: readonly VariableWrite[] = []
+
+/** What is written when an attempt has ended. */
+interface Block {
+  readonly entries: Snapshot['step']['vars']['after']
+  readonly operations: Snapshot['step']['globals']
+}
+
+/** The `vars` block after the tool, and the operations on the space. A failing entry fails a successful attempt, and nothing of the block is written. */
+function settle(request: DecideRequest, { entries, operations }: Block): Settled {
   const { snapshot, rejection, now } = request
   let outcome = request.outcome
   const envelopeFor = () => envelopeOf(outcome, snapshot, now)
   if (rejection && outcome.status === 'success') outcome = failedBy(outcome, rejection.error)
-  const none = { writes: [], vars: snapshot.vars, sensitive: snapshot.sensitive ?? null }
+  const none = { writes: [], vars: snapshot.vars, sensitive: snapshot.sensitive ?? null, globals: NO_GLOBALS }
   const isSensitive = isSensitiveEnd(snapshot, outcome)
   if (rejection) {
     const message = isSensitive ? MASK : rejection.error.message
@@ -115,9 +126,15 @@ function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after
   }
   const evaluate = (isLenient: boolean) =>
     evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: envelopeFor(), isSensitive, isLenient })
-  if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true) }
+  if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true), globals: NO_GLOBALS }
   try {
-    return { outcome, envelope: envelopeFor(), ...evaluate(false) }
+    const envelope = envelopeFor()
+    const { writes, vars, sensitive } = evaluate(false)
+    const globals =
+      operations.length === 0
+        ? NO_GLOBALS
+        : evaluateGlobals(operations, snapshot, layersOf(snapshot, { vars, sensitive, envelope, isSensitive }))
+    return { outcome, envelope, writes, vars, sensitive, skipped: [], globals }
   } catch (error) {
     outcome = failedBy(outcome, asStepFault(error))
     return { ...none, outcome, envelope: envelopeFor(), skipped: [] }
@@ -126,7 +143,8 @@ function settle(request: DecideRequest, entries: Snapshot['step']['vars']['after
 
 function endVisit(request: DecideRequest): Decision {
   const { snapshot, limits } = request
-  const settled = settle(request, snapshot.step.vars.after)
+  const { vars, globals: operations } = snapshot.step
+  const settled = settle(request, { entries: vars.after, operations })
   const routed = request.isWithoutRouting ? { ...settled, routing: NO_ROUTING } : routeSettled(request, settled)
   const { outcome, envelope, routing } = routed
   const failed = errorOf(snapshot, outcome)
@@ -142,7 +160,8 @@ function endVisit(request: DecideRequest): Decision {
   if (end?.status === 'failed') commands.splice(1)
   if (end) commands.push(end)
   const event = endEvent(snapshot, outcome, { skipped: settled.skipped, trace: routing.trace })
-  return { writes, events: [event], commands, call: null }
+  const globals = outcome.status === 'success' ? settled.globals : NO_GLOBALS
+  return { writes, globals, events: [event], commands, call: null }
 }
 
 /** A visit that is not entered: nothing of it runs, nothing follows from it. Pure. */
@@ -206,7 +225,7 @@ function endIteration(request: DecideRequest): Decision {
   const { step, run, parent } = snapshot
   const loop = parent?.loop
   if (!parent || !loop || !step.loop) throw new Error(`run ${run.run} is an iteration of nothing`)
-  const settled = settle(request, step.loop.taskVars)
+  const settled = settle(request, { entries: step.loop.taskVars, operations: step.loop.taskGlobals })
   const failed = errorOf(snapshot, settled.outcome)
   const error = failed && shownError(failed, isSensitiveEnd(snapshot, settled.outcome))
   const isStopping = error !== null && step.loop.isFailFast
@@ -228,6 +247,7 @@ function endIteration(request: DecideRequest): Decision {
   const state = [kept('index', run.iteration ?? 0), kept('item', run.item), kept('count', done)]
   return {
     writes: rejection?.dropped === 'all' ? [] : mergeWrites(request.earlierWrites ?? [], state, settled.writes),
+    globals: settled.globals,
     events: [endEvent(snapshot, settled.outcome, { skipped: settled.skipped, trace: [] })],
     commands,
     call: null,

@@ -1,6 +1,6 @@
 import { computedReach } from '../../commit/computed.js'
 import type { JsonValue } from '../../core/json.js'
-import type { ListedTool, Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
+import type { GlobalOperation, ListedTool, Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
 import { referencesOf } from '../../template/index.js'
 import { definitionOf } from '../../tools/index.js'
 import { effectiveCall } from './prepare.js'
@@ -10,9 +10,13 @@ import { callsOf, firstCallOf } from './tool-turn.js'
 export interface Needs {
   readonly vars: ReadonlySet<string> | 'all'
   readonly steps: ReadonlySet<string> | 'all'
+  /** Of the playbook's space. */
+  readonly globals: ReadonlySet<string> | 'all'
 }
 
-export const EVERYTHING: Needs = { vars: 'all', steps: 'all' }
+const NONE: ReadonlySet<string> = new Set()
+
+export const EVERYTHING: Needs = { vars: 'all', steps: 'all', globals: NONE }
 
 /** `prepare`: what the start of an attempt reads. `end`: what its end reads. */
 export type Phase = 'prepare' | 'end'
@@ -20,6 +24,7 @@ export type Phase = 'prepare' | 'end'
 /** What is loaded at once: what a step reads and writes, and what steps do that may follow it in the same transaction. */
 export interface Reach extends Needs {
   readonly written: ReadonlySet<string>
+  readonly writtenGlobals: ReadonlySet<string>
 }
 
 /**
@@ -30,23 +35,34 @@ export const reachOf = keptPerStep(findReach)
 
 function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
   const own = needsOf(playbook, step, phase)
-  const reach: { vars: Set<string> | 'all'; steps: Set<string> | 'all'; written: Set<string> } = {
-    vars: own.vars === 'all' ? 'all' : new Set(own.vars),
-    steps: own.steps === 'all' ? 'all' : new Set(own.steps),
+  const reach = {
+    vars: united(own.vars, NONE),
+    steps: united(own.steps, NONE),
+    globals: united(own.globals, NONE),
     written: new Set<string>(),
+    writtenGlobals: new Set<string>(),
   }
   const leadsOn = phase === 'end' || (firstCallOf(step) === null && step.loop === null)
   // Where a tool is to run first, it is seldom more.
   for (const name of leadsOn ? writtenBy(step) : step.vars.before.map((entry) => entry.name)) reach.written.add(name)
+  for (const { name } of leadsOn ? operationsOf(step) : []) reach.writtenGlobals.add(name)
   const followers = leadsOn ? followersOf(playbook, step) : []
   for (const follower of followers) {
     const needs = needsOf(playbook, follower, 'prepare')
     reach.vars = united(reach.vars, needs.vars)
     reach.steps = united(reach.steps, needs.steps)
+    reach.globals = united(reach.globals, needs.globals)
+    for (const { name } of operationsOf(follower)) reach.writtenGlobals.add(name)
     for (const name of writtenBy(follower)) reach.written.add(name)
   }
   for (const name of computedReach(playbook.computed, [...reach.written])) reach.written.add(name)
   return reach
+}
+
+/** Whether a step reads or writes variables of the space. */
+export function usesGlobals(playbook: Playbook, step: Step): boolean {
+  const { globals } = needsOf(playbook, step, 'prepare')
+  return globals === 'all' || globals.size > 0 || operationsOf(step).length > 0
 }
 
 /** Steps without a tool that may follow, over others of their kind. */
@@ -67,7 +83,12 @@ function followersOf(playbook: Playbook, step: Step): Step[] {
   return [...found]
 }
 
-function united(left: Set<string> | 'all', right: ReadonlySet<string> | 'all'): Set<string> | 'all' {
+/** What a step, or each of its iterations, does with variables of the space. */
+function operationsOf({ globals, loop }: Step): readonly GlobalOperation[] {
+  return loop === null ? globals : [...globals, ...loop.taskGlobals]
+}
+
+function united(left: ReadonlySet<string> | 'all', right: ReadonlySet<string> | 'all'): Set<string> | 'all' {
   return left === 'all' || right === 'all' ? 'all' : new Set([...left, ...right])
 }
 
@@ -99,6 +120,7 @@ export function endingTemplates(step: Step): JsonValue[] {
   return [
     ...step.vars.after.map((entry) => entry.value),
     ...(step.loop?.taskVars.map((entry) => entry.value) ?? []),
+    ...operationsOf(step).flatMap((one) => ('value' in one ? [one.value, 'ttl' in one ? one.ttl : null] : [])),
     ...[...step.next, ...(step.cases ?? [])].flatMap(transitionTemplates),
     condition(step.retry?.when ?? null),
     ...(step.retry ? retryNumbers(step.retry) : []),
@@ -120,10 +142,11 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
   if (phase === 'end') return needsOfTemplates(ending)
   const calls = callsOf(step).map((call) => effectiveCall({ playbook, step }, call))
   const seen: string[] = []
+  let isWhole = false
   for (const call of calls) {
     const names = definitionOf(call.kind)?.contextNames?.(call.parameters) ?? []
-    if (names === 'all') return EVERYTHING
-    seen.push(...names)
+    if (names === 'all') isWhole = true
+    else seen.push(...names)
   }
   const loop = step.loop
   const options = loop
@@ -138,7 +161,8 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
     : []
   const given = [...calls.map((call) => call.parameters), step.timeout, ...(step.tools ?? []).map((listed) => listed.timeout)]
   const starting = [condition(step.when), ...step.vars.before.map((entry) => entry.value), ...given, ...options]
-  return needsOfTemplates([...starting, ...ending], seen)
+  const needs = needsOfTemplates([...starting, ...ending], seen)
+  return isWhole ? { ...EVERYTHING, globals: needs.globals } : needs
 }
 
 function transitionTemplates(transition: Transition): JsonValue[] {
@@ -157,11 +181,12 @@ function condition(source: string | null): JsonValue {
 function needsOfTemplates(templates: JsonValue[], names: readonly string[] = []): Needs {
   const { roots: written, members } = referencesOf(templates)
   const roots = new Set([...written, ...names])
-  const bare = [...roots].filter((root) => root !== 'vars' && root !== 'results')
+  const bare = [...roots].filter((root) => !['vars', 'results', 'globals'].includes(root))
   const withMembers = (root: string): ReadonlySet<string> | 'all' => {
     if (!roots.has(root)) return new Set(bare)
     const read = names.includes(root) ? 'all' : (members.get(root) ?? 'all')
     return read === 'all' ? 'all' : new Set([...read, ...bare])
   }
-  return { vars: withMembers('vars'), steps: withMembers('results') }
+  const globals = written.has('globals') ? (members.get('globals') ?? 'all') : NONE
+  return { vars: withMembers('vars'), steps: withMembers('results'), globals }
 }

@@ -1,4 +1,5 @@
 import type { EventDraft } from '../../commit/draft.js'
+import type { ReadGlobals } from '../../commit/globals.js'
 import type { VariableWrite } from '../../commit/record.js'
 import type { IterationResult, LoopState, RunState, ToolsState } from '../../commit/run.js'
 import type { ErrorCode, TransientError } from '../../core/errors.js'
@@ -28,6 +29,8 @@ export interface Snapshot {
   /** The clock behind the templates' budgets. */
   readonly evaluationLimits?: EvaluationLimits
   readonly steps: Readonly<Record<string, StepValue>>
+  /** What templates read of the playbook's space, at one revision; null or left out: nothing. */
+  readonly globals?: ReadGlobals | null
   /** What of all these is sensitive; null or left out: nothing. */
   readonly sensitive?: Sensitive | null
   /** Visits that are pending or running, other than this run's. */
@@ -85,6 +88,8 @@ export type Command =
 /** One change set and what goes with it: all of it is committed, or nothing. */
 export interface Decision {
   readonly writes: readonly VariableWrite[]
+  /** What is done with variables of the playbook's space; left out: nothing. */
+  readonly globals?: readonly VariableWrite[]
   readonly events: readonly EventDraft[]
   readonly commands: readonly Command[]
   /** The rendered call, when a worker is to run a tool now. */

@@ -147,7 +147,7 @@ function holds(value: JsonValue, shared: JsonObject | undefined): boolean {
 const BYTES_PER_STEP = 16
 
 /** Found here, so that on a failed step only this entry is left out; limits of the whole execution are the change set's. */
-function checkValue({ name, at }: Pick<VarEntry, 'name' | 'at'>, value: JsonValue, budget: Budget | undefined): void {
+export function checkValue({ name, at }: Pick<VarEntry, 'name' | 'at'>, value: JsonValue, budget: Budget | undefined): void {
   const limit = VARIABLE_LIMITS.valueBytes
   const size = jsonSize(value)
   if (budget) budget.steps -= size / BYTES_PER_STEP

@@ -1,0 +1,119 @@
+import { isTransientError } from '../core/errors.js'
+import type { ExecutionId } from '../core/ids.js'
+import type { Transaction } from '../db/database.js'
+import type { KeyRing } from '../sealing/key-ring.js'
+import { type Draft, emptyDraft } from './draft.js'
+import { flush } from './flush.js'
+import type { Outcome } from './group.js'
+import { type Needs, openDrafts, type Wanted } from './load.js'
+import { loadWithSpaces, type Spaces } from './load-spaces.js'
+import { removeExecutions } from './lock-store.js'
+import type { Outbox } from './outbox.js'
+
+/** How long works may be carried out without giving way to others. */
+const TURN_MS = 10
+/** Beyond that the rest of a batch gets a transaction of its own: all that is locked here waits meanwhile. */
+const BATCH_MS = 250
+
+/** What is carried out on the draft of an execution. */
+export interface Work<T> {
+  readonly executionId: ExecutionId
+  readonly needs: Needs
+  /** What else it is likely to need, as far as what was loaded first tells. */
+  readonly foresee?: (draft: Draft) => Needs
+  /**
+   * Pure and synchronous: it changes the draft, and nothing else, or throws a TransientError and changes nothing. It may be carried out again, over
+   * another draft. A generator yields what it finds that it needs, too. `began`: by `performance.now()`, when its transaction's works began.
+   */
+  work(draft: Draft, began: number): T | Generator<Needs, T, void>
+}
+
+type Request = Work<unknown>
+
+/** Thrown by a work that is to be carried out again, apart from the others: all that its transaction did is rolled back. */
+export class TryAgain extends Error {}
+
+interface Carrying {
+  /** All works are of one execution, which is waited for. */
+  readonly isAlone: boolean
+  readonly keyRing: KeyRing
+  readonly outbox: Outbox
+}
+
+/** Lock, load, carry out, write. What takes long is left to a transaction of its own. */
+export async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing, outbox }: Carrying) {
+  const isSlow = ({ needs }: Request) => !isAlone && (needs.written === 'all' || needs.claim !== undefined)
+  const late = new Set(requests.filter(isSlow).map(({ executionId }) => executionId))
+  const timely = requests.filter(({ executionId }) => !late.has(executionId))
+  const { drafts, created } = await openDrafts(tx, timely, { isAlone, keyRing })
+  const wanted = requests.flatMap(({ executionId, foresee }) => {
+    const draft = drafts.get(executionId)
+    return draft && foresee ? [{ draft, needs: foresee(draft) }] : []
+  })
+  const spaces: Spaces = { drafts: new Map(), created: [] }
+  const more = (needs: readonly Wanted[]) => loadWithSpaces(tx, needs, { isAlone, keyRing, spaces })
+  for (const id of await more(wanted)) drafts.delete(id)
+  const answers: Outcome<unknown>[] = []
+  const began = performance.now()
+  let turnAt = began
+  for (const request of requests) {
+    const now = performance.now()
+    if (now - turnAt > TURN_MS) {
+      await new Promise(setImmediate)
+      turnAt = performance.now()
+    }
+    const draft = drafts.get(request.executionId) ?? (isAlone ? emptyDraft(request.executionId, keyRing) : null)
+    const isLate = answers.length > 0 && now - began > BATCH_MS
+    answers.push(!draft || draft.ending || isLate ? 'busy' : await attempt({ request, draft, began, more }))
+  }
+  for (const id of isAlone ? [] : withLongHistory(drafts, spaces)) {
+    drafts.delete(id)
+    for (const [index, { executionId }] of requests.entries()) if (executionId === id) answers[index] = 'busy'
+  }
+  for (const [id, draft] of spaces.drafts) drafts.set(id, draft)
+  const { settled } = await flush(tx, [...drafts.values()], outbox)
+  const unused = [...created, ...spaces.created].filter((id) => (drafts.get(id)?.changes.length ?? 0) === 0)
+  if (unused.length > 0) removeExecutions(tx, unused)
+  for (const id of unused) drafts.delete(id)
+  return { answers, settled, drafts: [...drafts.values()] }
+}
+
+/**
+ * Executions that must be alone in their transaction, as a variable becomes sensitive and its whole history is rewritten: theirs, or one of
+ * their space. Such spaces are left out, too.
+ */
+function withLongHistory(drafts: ReadonlyMap<ExecutionId, Draft>, spaces: Spaces): ExecutionId[] {
+  const isLong = ({ changes }: Draft) => changes.some((change) => change.isBecomingSensitive)
+  const long = [...drafts.values()].filter((draft) => isLong(draft) || (draft.space !== null && isLong(draft.space)))
+  const left = new Set(long.flatMap(({ space }) => (space === null ? [] : [space])))
+  for (const { execution } of left) spaces.drafts.delete(execution.id)
+  const together = [...drafts.values()].filter((draft) => draft.space !== null && left.has(draft.space))
+  return [...new Set([...long, ...together])].map(({ execution }) => execution.id)
+}
+
+interface Attempt {
+  readonly request: Request
+  readonly draft: Draft
+  readonly began: number
+  readonly more: (needs: readonly Wanted[]) => Promise<ReadonlySet<ExecutionId>>
+}
+
+async function attempt({ request, draft, began, more }: Attempt): Promise<Outcome<unknown>> {
+  try {
+    const made = request.work(draft, began)
+    if (!isGenerator(made)) return { value: made }
+    for (let next = made.next(); ; next = made.next()) {
+      if (next.done) return { value: next.value }
+      // Where a variable that nobody foresaw is another transaction's, each execution is waited for alone.
+      if ((await more([{ draft, needs: next.value }])).size > 0) throw new TryAgain()
+    }
+  } catch (error) {
+    if (isTransientError(error) && error.code !== 'OVERLOADED') return { error }
+    throw error
+  }
+}
+
+/** Whether a work asks for more while it runs. */
+export function isGenerator(made: unknown): made is Generator<Needs, unknown, void> {
+  return Object.prototype.toString.call(made) === '[object Generator]'
+}

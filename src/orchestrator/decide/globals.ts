@@ -1,0 +1,47 @@
+import type { VariableWrite } from '../../commit/record.js'
+import { TransientError } from '../../core/errors.js'
+import { isJsonNumber, type JsonValue, numberText } from '../../core/json.js'
+import type { GlobalOperation } from '../../playbook/model.js'
+import { type ContextLayers, createContext, renderTree } from '../../template/index.js'
+import { trackSensitive } from './sensitive.js'
+import type { Decision, Snapshot } from './types.js'
+import { checkValue, withoutShared } from './vars.js'
+
+/**
+ * A step's operations on its space, rendered with what its `vars` gave. Pure.
+ * @throws TransientError TEMPLATE_*, TOO_LARGE for the first that cannot be
+ */
+export function evaluateGlobals(
+  operations: readonly GlobalOperation[],
+  snapshot: Snapshot,
+  layers: ContextLayers,
+): VariableWrite[] {
+  return operations.map((operation) => {
+    const { name, at } = operation
+    if (operation.operation === 'delete') return { operation: 'delete', name }
+    const unreadable = snapshot.sensitive?.unreadable
+    const { value, isSensitive } = trackSensitive({ template: operation.value, layers, at, unreadable }, () => {
+      const rendered = renderTree(operation.value, createContext(layers), at)
+      checkValue({ name, at }, rendered, snapshot.evaluationLimits?.budget)
+      return withoutShared(rendered, layers.vars)
+    })
+    const sourceStep = snapshot.step.name
+    const secret = isSensitive ? { isSensitive } : {}
+    if (operation.operation === 'append') return { operation: 'append', name, value, sourceStep, ...secret }
+    if (operation.operation === 'set') return { operation: 'set', name, value, type: 'step_result', sourceStep, ...secret }
+    if (isSensitive) throw new TransientError('TEMPLATE_ERROR', `${at}: a variable cannot be incremented by something sensitive`)
+    return { operation: 'increment', name, by: decimalOf(value, at), sourceStep }
+  })
+}
+
+function decimalOf(value: JsonValue, at: string): string {
+  if (isJsonNumber(value)) return numberText(value)
+  throw new TransientError('TEMPLATE_ERROR', `${at}: increment needs a number, and the template gave none`)
+}
+
+/** The same decision, whose events say which revision of the space its templates saw. */
+export function withRevision(decision: Decision, { globals, playbook }: Snapshot): Decision {
+  if (!globals) return decision
+  const seen = { space: playbook.space, revision: globals.revision }
+  return { ...decision, events: decision.events.map((event) => ({ ...event, data: { ...event.data, globals: seen } })) }
+}
