@@ -6,6 +6,7 @@ import { CHANGED_NOW } from '../executions/store.js'
 import { taskLocation } from '../sealing/location.js'
 import { forgetEnsured, newTaskRow, withdrawTasks } from '../tasks/store.js'
 import { type Draft, isDirty, type TaskChange, taskKeyText } from './draft.js'
+import { writeExpiries } from './expiry-store.js'
 import { NO_OUTBOX, pointersOf } from './outbox.js'
 import { raisePointers } from './outbox-store.js'
 import { columnsOf, type RunChange, toolsJson } from './run.js'
@@ -96,6 +97,7 @@ export async function flush(
   const settled = begun.length > 0 ? insertExecutions(tx, begun) : NOTHING
   const plain = dirty.filter(isPlain)
   await writeVariables(tx, dirty, plain)
+  writeExpiries(tx, dirty)
   const stepping = dirty.filter((draft) => !plain.includes(draft))
   if (stepping.length > 0) writeSteps(tx, stepping)
   for (const draft of stepping) await writeRest(tx, draft)

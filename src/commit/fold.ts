@@ -7,7 +7,7 @@ import { variableLocation } from '../sealing/location.js'
 import { MASK } from '../sealing/mask.js'
 import { CHECKS } from './checks.js'
 import { type Computing, checkNotComputed, foldComputed, plainOf } from './computed.js'
-import { appended, incremented, refused } from './operations.js'
+import { appended, incremented, refused, ttlOf } from './operations.js'
 import {
   type ChangeRecord,
   checkCounter,
@@ -56,6 +56,8 @@ export interface FoldedChange extends ChangeRecord {
   /** It may have a plain history, which is to be sealed with it. */
   readonly isBecomingSensitive: boolean
   readonly isCreation: boolean
+  /** In seconds; null: it is kept. */
+  ttl: number | null
   /** Created by this transaction, or created anew: else its row knows better when. */
   isCreated: boolean
   /**
@@ -131,10 +133,14 @@ function foldWrite({ input, revision, changes, changed }: Folding, write: Variab
   const before = input.present.get(write.name) ?? null
   checkVersion(write, before)
   const target = write.operation === 'delete' ? null : targetOf(write, before, { input, revision })
-  if (isUnchanged(before, target)) return { name: write.name, variable: before, isChanged: false }
+  const ttl = ttlOf(write)
+  // Its time begins anew.
+  if (ttl === null && isUnchanged(before, target)) return { name: write.name, variable: before, isChanged: false }
   const version = (before?.version ?? input.tombstones.get(write.name) ?? 0) + 1
   const variable = target && nextRecord({ name: write.name, before, target, revision, version, input })
-  changes.push(changeOf({ seq: changes.length + 1, before, variable, revision, version, input }))
+  const change = changeOf({ seq: changes.length + 1, before, variable, revision, version, input })
+  change.ttl = ttl
+  changes.push(change)
   changed.set(write.name, variable)
   return { name: write.name, variable, isChanged: true }
 }
@@ -268,6 +274,7 @@ function changeOf({
   const size = variable === null ? 0 : sizeOf(variable)
   return {
     isCreation: before === null,
+    ttl: null,
     isCreated: before === null,
     replaced: before,
     size,

@@ -8,6 +8,18 @@ export function refused(name: string, why: string): TransientError {
   return new TransientError('VALIDATION', `${name}: ${why}`, { details: { field: 'name', name } })
 }
 
+const MAX_TTL = 2 ** 31 - 1
+
+/** For how many seconds a write keeps its variable; null: for ever. @throws TransientError VALIDATION */
+export function ttlOf(write: VariableWrite): number | null {
+  const ttl = write.operation === 'set' ? write.ttl : undefined
+  if (ttl === undefined) return null
+  if (Number.isSafeInteger(ttl) && ttl >= 1 && ttl <= MAX_TTL) return ttl
+  throw new TransientError('VALIDATION', `ttl of ${write.name}: ${ttl} is not a whole number of seconds from 1 to ${MAX_TTL}`, {
+    details: { field: 'ttl', name: write.name },
+  })
+}
+
 type Write<Operation> = Extract<VariableWrite, { operation: Operation }>
 
 /** The sum; what is not there counts as 0. @throws TransientError VALIDATION where one of the two is no number */

@@ -78,6 +78,8 @@ export type VariableWrite =
       readonly isSensitive?: boolean | undefined
       readonly sourceStep: string | null
       readonly expectedVersion?: number | undefined
+      /** Seconds until it is deleted, unless it is written anew before. */
+      readonly ttl?: number | undefined
     }
   | {
       readonly operation: 'increment'

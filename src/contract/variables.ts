@@ -9,6 +9,8 @@ export const setVariablesRequest = z.strictObject({
   source_step: z.string().nullish(),
   /** All of them, or those named. */
   sensitive: z.union([z.boolean(), z.array(z.string())]).nullish(),
+  /** Seconds until they are deleted. */
+  ttl: z.number().nullish(),
 })
 export type SetVariablesRequest = z.infer<typeof setVariablesRequest>
 

@@ -62,4 +62,6 @@ export interface OrchestratorDependencies {
   readonly observer?: OrchestratorObserver
   /** Trims the change log; called by the relay now and then. */
   readonly retention?: { runOnce(): Promise<unknown> }
+  /** Deletes variables whose `ttl` is over; called by the relay once a second. */
+  readonly expiry?: { runOnce(): Promise<unknown> }
 }

@@ -15,6 +15,7 @@ import { createRotationService } from '../rotation/service.js'
 import { createKeyRing } from '../sealing/key-ring.js'
 import type { AddressPolicyOptions } from '../tools/http/address-policy.js'
 import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
+import { createExpiry } from '../variables/expiry/expiry.js'
 import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention/retention.js'
 import { createVariablesService } from '../variables/service.js'
@@ -108,6 +109,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     leaseMs: config.leaseMs,
     concurrency: config.concurrency,
     observer: metrics.observer,
+    expiry: createExpiry({ db, variables }),
     retention: createRetention({ db, historyLimit: config.historyLimit, retentionDays: config.retentionDays }),
   })
   const templates = createPlayground({ db, executions, variables, env })

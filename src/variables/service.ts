@@ -5,7 +5,7 @@ import { checkRunning, type Draft, record } from '../commit/draft.js'
 import type { Needs } from '../commit/load.js'
 import type { Outbox } from '../commit/outbox.js'
 import { type CommitRequest, createCommitQueue } from '../commit/queue.js'
-import type { ChangeRecord, VariableRecord, WriteRequest, WriteResult } from '../commit/record.js'
+import type { ChangeRecord, VariableRecord, VariableWrite, WriteRequest, WriteResult } from '../commit/record.js'
 import { checkVariableName, keyOf, VARIABLE_LIMITS, type WriteOutcome } from '../commit/record.js'
 import { createBatcher } from '../core/batcher.js'
 import { type Clock, systemClock } from '../core/clock.js'
@@ -157,9 +157,14 @@ interface Writing {
   readonly rulesOf: RulesOf
 }
 
+/** Whether a write needs more than its rows. */
+function isSpecial(write: VariableWrite): boolean {
+  return ('isSensitive' in write && write.isSensitive === true) || ('ttl' in write && write.ttl !== undefined)
+}
+
 /** A change set as a work: a lone one of an execution that is remembered is one statement. */
 function changeSet({ executionId, writes, actor, space }: WriteRequest, { clock, rulesOf }: Writing): CommitRequest<WriteResult> {
-  const isPlain = writes.every((write) => write.operation !== 'delete' && !('isSensitive' in write && write.isSensitive))
+  const isPlain = writes.every((write) => write.operation !== 'delete' && !isSpecial(write))
   const isSetting = writes.some(({ operation }) => operation !== 'delete')
   const names = writes.map(({ name }) => name)
   return {

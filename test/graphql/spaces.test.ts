@@ -4,6 +4,7 @@ import { type JsonObject, stringifyJson } from '../../src/core/json.js'
 import { createPrincipal, type Right } from '../../src/core/principal.js'
 import { spaceIdOf } from '../../src/core/space.js'
 import { encryptionKeys } from '../support/keys.js'
+import { within } from '../support/pace.js'
 import { type InProcessServer, startInProcess } from './server.js'
 
 let server: InProcessServer
@@ -154,6 +155,27 @@ describe('a space', () => {
   it('is not made by a write that is refused', async () => {
     await expect(set('refused', 'a', 1, ', expectedVersion: 3')).rejects.toThrow('CONFLICT')
     expect(await ask('{ space(name: "refused") { id } }')).toEqual({ space: null })
+  })
+
+  it('forgets a variable with a ttl, within a second or two of its time', { timeout: within(30_000) }, async () => {
+    await set('timed', 'a', 1, ', ttl: 1')
+    const url = `${server.url}/api/globals/timed`
+    const headers = { 'content-type': 'application/json' }
+    expect((await fetch(url, { method: 'POST', headers, body: '{"variables": {"b": 2}, "ttl": 1}' })).status).toBe(200)
+    await expect
+      .poll(async () => (await ask('{ variables(space: "timed") { totalCount } }'))['variables'])
+      .toEqual({ totalCount: 0 })
+    const { variableHistory } = await ask('{ variableHistory(space: "timed") { nodes { name operation actor } } }')
+    expect((variableHistory as { nodes: JsonObject[] }).nodes.slice(2)).toContainEqual({
+      name: 'a',
+      operation: 'DELETE',
+      actor: 'system',
+    })
+    expect((await fetch(url, { method: 'POST', headers, body: '{"variables": {"b": 2}, "ttl": 0}' })).status).toBe(422)
+    const { errors } = await server.ask(
+      'mutation { upsertVariable(input: {space: "timed", name: "a", value: 1, ttl: -1}) { revision } }',
+    )
+    expect(errors[0]?.extensions).toMatchObject({ code: 'VALIDATION', field: 'ttl' })
   })
 
   it('hides sensitive values, and reveals them to those who may', async () => {

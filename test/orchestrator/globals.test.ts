@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/core/json.js'
+import { spaceIdOf } from '../../src/core/space.js'
 import { createGlobalsService, type GlobalsService } from '../../src/variables/spaces/globals.js'
 import { describeDatabase } from '../support/database.js'
 import { type Engine, openEngine } from '../support/engine.js'
@@ -133,6 +134,24 @@ describeDatabase('globals', (open) => {
       [2, 'gone', 'delete', 'step:start', null],
       [3, 'total', 'set', 'step:after', 'after'],
     ])
+  })
+
+  test('a set with a ttl is one that ends', async () => {
+    const space = newSpace()
+    await engine.run(
+      source(
+        space,
+        '\n- {step: start, vars: {t: 60}, globals: {set: {a: {value: {n: 1}, ttl: "{{ vars.t }}"}, b: {value: 1, ttl: 5, more: 1}}}}',
+      ),
+    )
+    expect(await valuesOf(space)).toEqual({ a: { n: 1 }, b: { value: 1, ttl: 5, more: 1 } })
+    const rows = await engine.db.rows<{ name: string; seconds: number }>(
+      `SELECT var_name AS name, round(extract(epoch FROM expires_at - now()))::int AS seconds FROM transient.expiry WHERE execution_id = $1::bigint`,
+      spaceIdOf(space),
+    )
+    expect(rows).toEqual([{ name: 'a', seconds: 60 }])
+    const failed = await engine.run(source(space, '\n- {step: start, globals: {set: {a: {value: 1, ttl: "{{ 0 }}"}}}}'))
+    expect(failed.execution.error).toMatchObject({ code: 'TEMPLATE_ERROR' })
   })
 
   test('the events say which revision of the space the templates saw', async () => {

@@ -9,7 +9,7 @@ describe('globals', () => {
       workflow(
         `- step: a
   globals:
-    set: {last: "{{ now() }}", plain: {value: 1, more: 2}}
+    set: {last: {value: "{{ now() }}", ttl: 60}, plain: {value: 1, more: 2}}
     increment: {n: 1, m: "{{ vars.by }}"}
     append: {log: {at: 1}}
     delete: [gone]
@@ -25,6 +25,7 @@ describe('globals', () => {
     expect(steps[0]?.globals.map(({ operation, name }) => `${operation} ${name}`)).toEqual([
       ...['set last', 'set plain', 'increment n', 'increment m', 'append log', 'delete gone'],
     ])
+    expect(steps[0]?.globals[0]).toMatchObject({ value: '{{ now() }}', ttl: 60 })
     expect(steps[0]?.globals[1]).toMatchObject({ value: { value: 1, more: 2 }, at: 'workflow[0].globals.set.plain' })
     expect(steps[1]?.loop?.taskGlobals).toMatchObject([{ operation: 'increment', name: 'n', value: '{{ x }}' }])
     expect(modelOf(workflow('- step: a')).space).toBe('global')
@@ -49,6 +50,11 @@ describe('globals', () => {
       'an increment by a text',
       inStep('globals: {increment: {a: much}}'),
       'error 6:28 workflow[0].globals.increment.a | must be a number',
+    ],
+    [
+      'a ttl that is none',
+      inStep('globals: {set: {a: {value: 1, ttl: 0}}}'),
+      'error 6:38 workflow[0].globals.set.a.ttl | ttl must be an integer of at least 1',
     ],
     [
       'names to delete in a mapping',

@@ -67,6 +67,7 @@ interface SetOptions {
   readonly sourceStep?: string
   readonly expectedVersion?: string
   readonly sensitive?: boolean
+  readonly ttl?: string
 }
 
 interface IncrementOptions {
@@ -125,6 +126,7 @@ function addCommands(program: Command, { name: noun, description, argument, owne
     .option('--source-step <step>', 'the step it comes from')
     .option('--sensitive', 'encrypt it, and show a mask instead, until it is deleted')
     .option('--expected-version <n>', 'write only if it is at this version; 0: only if it does not exist')
+    .option('--ttl <seconds>', 'delete it after so many seconds, unless it is written anew before')
     .action((id: string, name: string, options: SetOptions, command: Command) =>
       setVar(createContext(command), { owner: ownerOf(id), name, options }),
     )
@@ -211,6 +213,7 @@ async function setVar(context: CommandContext, { owner, name, options }: VarTarg
     type,
     sourceStep: options.sourceStep ?? null,
     ...(options.sensitive ? { sensitive: true } : {}),
+    ...(options.ttl === undefined ? {} : { ttl: parseCount(options.ttl, '--ttl') }),
     ...(expectedVersion === undefined ? {} : { expectedVersion: parseCount(expectedVersion, '--expected-version') }),
   }
   const { upsertVariable } = await context.client.request(UpsertVariableDocument, { input })

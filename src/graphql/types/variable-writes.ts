@@ -24,6 +24,7 @@ const UpsertVariableInput = builder.inputType('UpsertVariableInput', {
     sourceStep: t.string(),
     expectedVersion: t.int({ description: expectedVersionText }),
     sensitive: t.boolean({ description: sensitiveText }),
+    ttl: t.int({ description: 'Seconds until it is deleted, by `system`; a later write ends that.' }),
   }),
 })
 
@@ -116,6 +117,7 @@ interface GivenValue {
   readonly value?: JsonValue | undefined
   readonly expectedVersion?: number | null | undefined
   readonly sensitive?: boolean | null | undefined
+  readonly ttl?: number | null | undefined
 }
 
 /**
@@ -133,6 +135,7 @@ function setWrite(
     name: given.name,
     value,
     isSensitive: given.sensitive ?? undefined,
+    ...(given.ttl == null ? {} : { ttl: given.ttl }),
     ...rest,
     ...expected(given.expectedVersion, field),
   }

@@ -2,7 +2,9 @@ import type { VariableWrite } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonNumber, type JsonValue, numberText } from '../../core/json.js'
 import type { GlobalOperation } from '../../playbook/model.js'
+import { countRule } from '../../playbook/numbers.js'
 import { type ContextLayers, createContext, renderTree } from '../../template/index.js'
+import { requireNumber } from './numbers.js'
 import { trackSensitive } from './sensitive.js'
 import type { Decision, Snapshot } from './types.js'
 import { checkValue, withoutShared } from './vars.js'
@@ -28,10 +30,21 @@ export function evaluateGlobals(
     const sourceStep = snapshot.step.name
     const secret = isSensitive ? { isSensitive } : {}
     if (operation.operation === 'append') return { operation: 'append', name, value, sourceStep, ...secret }
-    if (operation.operation === 'set') return { operation: 'set', name, value, type: 'step_result', sourceStep, ...secret }
+    if (operation.operation === 'set') {
+      const ttl = ttlOf(operation, snapshot, layers)
+      return { operation: 'set', name, value, type: 'step_result', sourceStep, ...secret, ...ttl }
+    }
     if (isSensitive) throw new TransientError('TEMPLATE_ERROR', `${at}: a variable cannot be incremented by something sensitive`)
     return { operation: 'increment', name, by: decimalOf(value, at), sourceStep }
   })
+}
+
+function ttlOf({ ttl, at: place }: GlobalOperation & { operation: 'set' }, { sensitive }: Snapshot, layers: ContextLayers) {
+  if (ttl === null) return {}
+  const at = `${place}.ttl`
+  const tracked = { template: ttl, layers, at, unreadable: sensitive?.unreadable }
+  const { value } = trackSensitive(tracked, () => requireNumber(renderTree(ttl, createContext(layers), at), at, countRule(1)))
+  return { ttl: value }
 }
 
 function decimalOf(value: JsonValue, at: string): string {

@@ -29,7 +29,8 @@ export interface Relay {
   stop(): Promise<void>
 }
 
-interface RelayDependencies extends Pick<OrchestratorDependencies, 'db' | 'bus' | 'leaseMs' | 'limits' | 'logger' | 'retention'> {
+interface RelayDependencies
+  extends Pick<OrchestratorDependencies, 'db' | 'bus' | 'leaseMs' | 'limits' | 'logger' | 'retention' | 'expiry'> {
   readonly resume: (key: TaskKey) => Promise<void>
   /** Ends a task whose attempt, or whose child, did not end in its time. */
   readonly expire: (task: TaskRecord) => Promise<void>
@@ -47,7 +48,7 @@ type Duty = () => Promise<number>
  * what is slow or fails keeps nothing else waiting. What it does is idempotent, so any number of processes may.
  */
 export function createRelay(deps: RelayDependencies): Relay {
-  const { db, bus, leaseMs, logger, retention, resume, expire, giveUp, cancelOrphan } = deps
+  const { db, bus, leaseMs, logger, retention, expiry, resume, expire, giveUp, cancelOrphan } = deps
   const timers = new Set<NodeJS.Timeout>()
   const rounds = new Set<Promise<void>>()
   let isStopped = false
@@ -120,6 +121,11 @@ export function createRelay(deps: RelayDependencies): Relay {
     return UNSERVED_MS
   }
 
+  async function endExpired(): Promise<number> {
+    await expiry?.runOnce()
+    return PERIOD_MS
+  }
+
   async function retain(): Promise<number> {
     const began = performance.now()
     await retention?.runOnce()
@@ -136,6 +142,7 @@ export function createRelay(deps: RelayDependencies): Relay {
       cancelOrphan,
       (id) => id,
     ),
+    ...(expiry ? [endExpired] : []),
   ]
 
   function repeat(duty: Duty, inMs: number): void {

@@ -108,6 +108,7 @@ async function setVariables(context: Context<RestEnv>): Promise<Response> {
     ([name, value]): VariableWrite => ({
       ...{ operation: 'set', name, value, type, sourceStep, expectedVersion: expected },
       isSensitive: isSensitive(name),
+      ...(request.ttl == null ? {} : { ttl: request.ttl }),
     }),
   )
   const { revision, outcomes } = await stream.write(writes, actorOf(context))

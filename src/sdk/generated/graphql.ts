@@ -129,6 +129,8 @@ export type UpsertVariableInput = {
   readonly expectedVersion?: number | null | undefined;
   /** true: encrypted, and shown as "********" from now on, its history too. It stays so until it is deleted; left out, it is as sensitive as it was. */
   readonly sensitive?: boolean | null | undefined;
+  /** Seconds until it is deleted, by `system`; a later write ends that. */
+  readonly ttl?: number | null | undefined;
 };
 
 export type VariableValueInput = {
