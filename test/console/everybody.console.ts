@@ -9,6 +9,7 @@ const stage = createStage([FAILING, greet('Hello'), LOOPS, STEPWISE])
 async function everyPlace(): Promise<string[]> {
   const [done, failed] = [await stage.run('console/stepwise', { times: 1 }), await stage.run('console/failing')]
   const playbook = 'path=screens/greet'
+  await stage.server.rest('POST', '/api/globals/team%2Fprod', { variables: { rate: 1.19 } })
   return [
     '/executions',
     '/executions?status=PENDING',
@@ -19,6 +20,8 @@ async function everyPlace(): Promise<string[]> {
     '/playbooks',
     `/playbooks/view?${playbook}`,
     `/playbooks/edit?${playbook}`,
+    '/globals',
+    '/globals/team/prod?var=rate',
     `/playground?execution=${done}`,
     `/compare?left=${done}&right=${failed}&all=yes&var=order`,
     '/playbooks/no-such-page',

@@ -17,6 +17,8 @@ const EditorPage = lazy(() => import('../playbooks/editor-page.js').then((module
 const PlaygroundPage = lazy(() =>
   import('../playground/playground-page.js').then((module) => ({ default: module.PlaygroundPage })),
 )
+const SpacesPage = lazy(() => import('../spaces/spaces-page.js').then((module) => ({ default: module.SpacesPage })))
+const SpacePage = lazy(() => import('../spaces/space-page.js').then((module) => ({ default: module.SpacePage })))
 const ComparePage = lazy(() => import('../compare/compare-page.js').then((module) => ({ default: module.ComparePage })))
 const ExplorerPage = lazy(() => import('./explorer-page.js').then((module) => ({ default: module.ExplorerPage })))
 
@@ -36,6 +38,8 @@ export function App() {
                   <Route path="/playbooks" element={<PlaybooksPage />} />
                   <Route path="/playbooks/view" element={<PlaybookPage />} />
                   <Route path="/playbooks/edit" element={<EditorPage />} />
+                  <Route path="/globals" element={<SpacesPage />} />
+                  <Route path="/globals/*" element={<SpacePage />} />
                   <Route path="/playground" element={<PlaygroundPage />} />
                   <Route path="/compare" element={<ComparePage />} />
                   <Route path="/explorer" element={<ExplorerPage />} />

@@ -15,6 +15,11 @@ export function editorUrl(of: { path?: string; version?: number; example?: strin
   return url('/playbooks/edit', of)
 }
 
+/** A space: its name is in parts by slashes, and has nothing that an address could not. */
+export function spaceUrl(name: string): string {
+  return `/globals/${name.split('/').map(encodeURIComponent).join('/')}`
+}
+
 export function playgroundUrl(execution: string): string {
   return url('/playground', { execution })
 }

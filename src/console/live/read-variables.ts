@@ -1,6 +1,7 @@
 import { type VariableRowFragment, VariablesDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import { describeError, type Fault } from '../lib/faults.js'
+import { ownerOf } from '../lib/owner.js'
 
 export interface VariablesPage {
   readonly rows: readonly VariableRowFragment[]
@@ -17,11 +18,11 @@ interface Request {
   readonly onPage: (page: VariablesPage, index: number) => void
 }
 
-/** Reads all variables of an execution, page after page; returns what went wrong, or null. */
+/** Reads all variables of an execution or a space, page after page; returns what went wrong, or null. */
 export async function readVariables({ id, asOf, signal, onPage }: Request): Promise<Fault | null> {
   let page: { after: string | null; asOf: number | null } = { after: null, asOf }
   for (let index = 0; ; index += 1) {
-    const { data, error } = await client.query(VariablesDocument, { id, ...page }).toPromise()
+    const { data, error } = await client.query(VariablesDocument, { ...ownerOf(id), ...page }).toPromise()
     if (signal.aborted) return null
     const fault = describeError(error)
     if (fault !== null) return fault

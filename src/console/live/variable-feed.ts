@@ -1,5 +1,6 @@
 import { VariablesLiveDocument, type VariablesLiveSubscription } from '../generated/graphql.js'
 import { type Fault, isForbidden, isRetryable } from '../lib/faults.js'
+import { ownerOf } from '../lib/owner.js'
 import type { Store } from '../lib/store.js'
 import { follow } from './follow.js'
 import { holdLink, untilRetry } from './link.js'
@@ -13,7 +14,7 @@ export interface VariableFeed extends Pick<Store<VariablesView>, 'get' | 'subscr
 type Message = VariablesLiveSubscription['variableChanged']
 
 /**
- * All variables of one execution, live: lists them (later pages as of the first page's revision), then follows every change
+ * All variables of one execution, or of one space (`spaceKey`), live: lists them (later pages as of the first page's revision), then follows every change
  * after that revision, over as many connections as it takes. What it shows is complete at `revision`. A revision that is
  * gone or skipped makes it start again from a new list.
  */
@@ -47,7 +48,7 @@ export function createVariableFeed(id: string): VariableFeed {
   function watch(): void {
     unfollow = follow({
       document: VariablesLiveDocument,
-      variables: () => ({ id, after: table.revision() }),
+      variables: () => ({ ...ownerOf(id), after: table.revision() }),
       onData: ({ variableChanged }) => take(variableChanged),
       onFault: (fault) => (fault.code === 'REVISION_GONE' ? restart() : table.fail(fault)),
     })

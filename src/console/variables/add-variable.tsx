@@ -5,6 +5,7 @@ import { SetVariableDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import { describeError, type Fault } from '../lib/faults.js'
 import { MASK } from '../lib/mask.js'
+import { ownerOf } from '../lib/owner.js'
 import { parseDraft } from '../lib/parse-draft.js'
 import { useKept } from '../lib/use-kept.js'
 import classes from './variable-editor.module.css'
@@ -42,7 +43,7 @@ export function AddVariable({ id, isKnown, onDone }: AddVariableProps) {
     event.preventDefault()
     if ('problem' in parsed) return
     setSaving(true)
-    const input = { executionId: id, name, value: parsed.value, expectedVersion: 0, ...(isSensitive && { sensitive: true }) }
+    const input = { ...ownerOf(id), name, value: parsed.value, expectedVersion: 0, ...(isSensitive && { sensitive: true }) }
     const refused = describeError((await client.mutation(SetVariableDocument, { input }).toPromise()).error)
     setSaving(false)
     setFault(refused)

@@ -5,6 +5,7 @@ import { stringifyJson } from '../../core/json.js'
 import { FaultNote, Loading } from '../app/states.js'
 import { SetVariableDocument } from '../generated/graphql.js'
 import { describeError } from '../lib/faults.js'
+import { ownerOf } from '../lib/owner.js'
 import { cut, visible } from '../lib/text.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { pretty } from '../ui/pretty.js'
@@ -63,7 +64,7 @@ function Opened({ id, change, current, locked }: Omit<HistoryEntryProps, 'isShow
   const { revision, operation, value, previousValue, version, type, sourceStep, name } = change
   // Of a sensitive value the history has only the mask, which would stand for the value of now.
   const canReturn = operation === 'SET' && version !== current && !change.isSensitive
-  const revert = () => save({ input: { executionId: id, name, value, type, sourceStep, expectedVersion: current } })
+  const revert = () => save({ input: { ...ownerOf(id), name, value, type, sourceStep, expectedVersion: current } })
   return (
     <div className={classes['diff']}>
       <Suspense fallback={<Loading what="the difference" />}>

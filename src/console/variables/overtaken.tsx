@@ -2,6 +2,7 @@ import { Button, Group, Text } from '@mantine/core'
 import { lazy, Suspense } from 'react'
 import { FaultNote, Loading } from '../app/states.js'
 import { VariableValueDocument } from '../generated/graphql.js'
+import { ownerOf } from '../lib/owner.js'
 import { useRead } from '../lib/use-read.js'
 import { pretty } from '../ui/pretty.js'
 import classes from './variable-editor.module.css'
@@ -18,7 +19,7 @@ interface OvertakenProps {
 
 /** Somebody else was faster: both values, and what one can do. To be mounted again when the variable changes once more. */
 export function Overtaken({ id, name, draft, onRebase, onBegin }: OvertakenProps) {
-  const { data, fault } = useRead(VariableValueDocument, { id, name })
+  const { data, fault } = useRead(VariableValueDocument, { ...ownerOf(id), name })
   const now = data?.variables.nodes[0]
   const isGone = data !== null && !now
   return (

@@ -1,6 +1,7 @@
 import { RemoveVariableDocument, SetVariableDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import { describeError, type Fault } from '../lib/faults.js'
+import { ownerOf } from '../lib/owner.js'
 import { parseDraft } from '../lib/parse-draft.js'
 import { createStore } from '../lib/store.js'
 import type { Base } from './use-variable-draft.js'
@@ -17,7 +18,7 @@ export const removal = createStore<Removal | null>(null)
 
 /** Deletes a variable if it is still at that version; returns what went wrong, or null. */
 export async function remove({ id, name, base }: Removal): Promise<Fault | null> {
-  const input = { executionId: id, name, expectedVersion: base.version }
+  const input = { ...ownerOf(id), name, expectedVersion: base.version }
   const fault = describeError((await client.mutation(RemoveVariableDocument, { input }).toPromise()).error)
   // Nobody outside of the server has a sensitive value: there is nothing to put back.
   if (fault === null) removal.set(base.isSensitive ? null : { id, name, base })
@@ -29,7 +30,7 @@ export async function undoRemoval({ id, name, base }: Removal): Promise<Fault | 
   const parsed = parseDraft(base.text)
   const value = 'value' in parsed ? parsed.value : null
   const { type, sourceStep } = base
-  const input = { executionId: id, name, value, type, sourceStep, expectedVersion: 0 }
+  const input = { ...ownerOf(id), name, value, type, sourceStep, expectedVersion: 0 }
   const fault = describeError((await client.mutation(SetVariableDocument, { input }).toPromise()).error)
   if (fault === null) removal.set(null)
   return fault

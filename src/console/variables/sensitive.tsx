@@ -8,6 +8,7 @@ import { RevealVariableDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import { describeError, type Fault } from '../lib/faults.js'
 import { MASK } from '../lib/mask.js'
+import { ownerOf, templateName } from '../lib/owner.js'
 import { JsonTree } from '../ui/json-tree.js'
 
 interface SensitiveProps {
@@ -24,7 +25,7 @@ export function Sensitive({ id, name, asOf }: SensitiveProps) {
   const [shown, setShown] = useState<Shown>(null)
   const [fault, setFault] = useState<Fault | null>(null)
   const reveal = async () => {
-    const { data, error } = await client.mutation(RevealVariableDocument, { id, name }).toPromise()
+    const { data, error } = await client.mutation(RevealVariableDocument, { ...ownerOf(id), name }).toPromise()
     setFault(describeError(error))
     setShown(data?.revealVariable ? { value: data.revealVariable.value } : null)
   }
@@ -34,7 +35,7 @@ export function Sensitive({ id, name, asOf }: SensitiveProps) {
         <Button size="compact-sm" variant="default" leftSection={<IconEyeOff size={14} />} onClick={() => setShown(null)}>
           Hide it
         </Button>
-        <JsonTree value={shown.value} root={`vars.${name}`} />
+        <JsonTree value={shown.value} root={templateName(id, name)} />
       </Stack>
     )
   return (

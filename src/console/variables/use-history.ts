@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from 'react'
 import { HistoryDocument, type HistoryQuery } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import { describeError, type Fault, isRetryable } from '../lib/faults.js'
+import { ownerOf } from '../lib/owner.js'
 
 export type Change = HistoryQuery['variableHistory']['nodes'][number]
 
@@ -28,7 +29,7 @@ export function useHistory(id: string, name: string, version: number): [HistoryV
 
   const read = useCallback(
     async (after: string | null) => {
-      const { data, error } = await client.query(HistoryDocument, { id, name, after }).toPromise()
+      const { data, error } = await client.query(HistoryDocument, { ...ownerOf(id), name, after }).toPromise()
       const fault = describeError(error)
       setView((before) => {
         if (!data) return { changes: [], total: 0, after: null, ...before, fault }

@@ -4,6 +4,7 @@ import { type VariableType, VariableValueDocument, type VariableValueQuery } fro
 import { client } from '../lib/client.js'
 import { describeError, type Fault, isRetryable } from '../lib/faults.js'
 import { dropDraft, keepDraft, readDraft } from '../lib/kept-draft.js'
+import { ownerOf } from '../lib/owner.js'
 import { pretty } from '../ui/pretty.js'
 
 export type FullVariable = VariableValueQuery['variables']['nodes'][number]
@@ -34,7 +35,7 @@ function baseOf(variable: FullVariable | undefined): Base {
 
 /** What the server has of a variable now. */
 export async function readBase(id: string, name: string): Promise<Base | Fault> {
-  const { data, error } = await client.query(VariableValueDocument, { id, name }).toPromise()
+  const { data, error } = await client.query(VariableValueDocument, { ...ownerOf(id), name }).toPromise()
   return describeError(error) ?? baseOf(data?.variables.nodes[0])
 }
 

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react'
 import { FaultNote, Loading } from '../app/states.js'
 import { VariableValueDocument } from '../generated/graphql.js'
 import { formatSize, plural, words } from '../lib/format.js'
+import { ownerOf, templateName } from '../lib/owner.js'
 import { useRead } from '../lib/use-read.js'
 import type { VariableRow } from '../live/variable-table.js'
 import { JsonTree } from '../ui/json-tree.js'
@@ -84,7 +85,7 @@ interface ValueProps {
 
 /** Read on demand, and again when the version changes; what was there stays until the new value has come. */
 function Value({ id, name, version, asOf }: ValueProps) {
-  const { data, fault, isReading, again } = useRead(VariableValueDocument, { id, name, asOf })
+  const { data, fault, isReading, again } = useRead(VariableValueDocument, { ...ownerOf(id), name, asOf })
   const [seen, setSeen] = useState(version)
   useEffect(() => {
     if (seen === version) return
@@ -98,7 +99,7 @@ function Value({ id, name, version, asOf }: ValueProps) {
     return (
       <>
         {variable.expression !== null && <Computed expression={variable.expression} dependsOn={variable.dependsOn ?? []} />}
-        <JsonTree value={variable.value} root={`vars.${name}`} />
+        <JsonTree value={variable.value} root={templateName(id, name)} />
       </>
     )
   }

@@ -6,6 +6,7 @@ import { SetVariableDocument } from '../generated/graphql.js'
 import { client } from '../lib/client.js'
 import { describeError, type Fault } from '../lib/faults.js'
 import { MASK } from '../lib/mask.js'
+import { ownerOf } from '../lib/owner.js'
 import { parseDraft } from '../lib/parse-draft.js'
 import type { VariableRow } from '../live/variable-table.js'
 import { ConfirmButton } from '../ui/confirm-button.js'
@@ -70,7 +71,7 @@ function Judgement({ id, name, row, locked, text, base, onRebase, onBegin }: Jud
     setSaving(true)
     setNote('')
     const { version: expectedVersion, type, sourceStep } = base
-    const input = { executionId: id, name, value: parsed.value, expectedVersion, type, sourceStep }
+    const input = { ...ownerOf(id), name, value: parsed.value, expectedVersion, type, sourceStep }
     const { data, error } = await client.mutation(SetVariableDocument, { input }).toPromise()
     setFault(describeError(error))
     if (data) {

@@ -4,6 +4,7 @@ import { useDeferredValue, useMemo, useState } from 'react'
 import { may, useMe } from '../app/me.js'
 import { FaultNote } from '../app/states.js'
 import { formatCount } from '../lib/format.js'
+import { spaceIn } from '../lib/owner.js'
 import { useSearchState } from '../lib/use-search-state.js'
 import { useTyped } from '../lib/use-typed.js'
 import type { VariableRow, VariablesView } from '../live/variable-table.js'
@@ -28,6 +29,7 @@ function matching(rows: readonly VariableRow[], text: string, step: string): rea
 }
 
 interface VariablesPanelProps {
+  /** An execution's, or the `spaceKey` of a space. */
   readonly id: string
   readonly view: VariablesView
   /** null: the present. */
@@ -37,14 +39,16 @@ interface VariablesPanelProps {
 }
 
 /** Why nothing can be written here; null when it can. */
-function useLock({ asOf, isOver }: Pick<VariablesPanelProps, 'asOf' | 'isOver'>): string | null {
+function useLock({ id, asOf, isOver }: Omit<VariablesPanelProps, 'view'>): string | null {
   const me = useMe()
   if (asOf !== null) return 'This is the past: go back to now to change a variable.'
   if (isOver) return 'The execution has ended, and its variables are history. Rerun it with other values instead.'
-  return may(me, 'WRITE') ? null : 'Your key may not write variables. Ask whoever runs the server for one that may.'
+  return may(me, spaceIn(id) === null ? 'WRITE' : 'WRITE_GLOBALS')
+    ? null
+    : 'Your key may not write variables. Ask whoever runs the server for one that may.'
 }
 
-/** Everything that the execution knows. */
+/** Everything that the execution, or the space, knows. */
 export function VariablesPanel({ id, view, asOf, isOver }: VariablesPanelProps) {
   const [search, setSearch] = useSearchState()
   const [isAdding, setAdding] = useState(false)
@@ -53,7 +57,7 @@ export function VariablesPanel({ id, view, asOf, isOver }: VariablesPanelProps) 
   const [text, setText] = useTyped(search.get('q') ?? '', (q) => setSearch({ q }))
   const deferred = useDeferredValue(text)
   const rows = useMemo(() => matching(view.rows, deferred, step), [view.rows, deferred, step])
-  const locked = useLock({ asOf, isOver })
+  const locked = useLock({ id, asOf, isOver })
   const isNamed = (name: string) => view.rows.some((row) => row.name === name)
   return (
     <section className={`panel ${classes['panel']}`} aria-label="Variables">
