@@ -50,7 +50,7 @@ export const SERVER_SETTINGS = z.object({
   RETENTION_DAYS: setting(
     types.integer(0, 36_500),
     '30',
-    'Days until a finished execution is purged, and an idempotency key forgotten',
+    'Days until a finished execution is purged, an idempotency key forgotten, and a change of a global variable gone from its history',
   ),
   STEP_LIMIT: setting(types.integer(1, 10_000_000), '10000', 'Steps after which an execution fails with STEP_LIMIT'),
   STEP_TIMEOUT: setting(types.seconds(86_400), '300', 'Seconds per attempt of a step that names no timeout'),

@@ -4,6 +4,7 @@ import { isTransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, stringifyJson } from '../core/json.js'
 import type { SharedCalls } from '../core/shared-calls.js'
+import { isSpaceId } from '../core/space.js'
 import { isFinished } from '../core/status.js'
 import { createWakeUp } from '../core/wake-up.js'
 import type { Database } from '../db/database.js'
@@ -89,7 +90,7 @@ async function* watchAfter<First>(
   let changed = new Set<ExecutionId>()
   let isFound = isFoundToo
   const stop = feed.listen('*', (id, isHinted) => {
-    if (!isFound && !isHinted) return
+    if (isSpaceId(id) || (!isFound && !isHinted)) return
     changed.add(id)
     wakeUp.set()
   })

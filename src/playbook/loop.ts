@@ -95,7 +95,8 @@ function readCollection(cursor: Cursor): JsonValue {
 
 function readElement(cursor: Cursor): string {
   const name = textOf(cursor)
-  const fault = name === null ? `the element is a name, not ${describeKind(cursor)}` : nameFault(name, 'element')
+  const fault =
+    name === null ? `the element is a name, not ${describeKind(cursor)}` : nameFault(name, 'element', cursor.source.isRegistered)
   if (fault) report(cursor, fault)
   return name ?? ''
 }

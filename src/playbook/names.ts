@@ -18,8 +18,12 @@ export const RESERVED_NAMES = [
   'loop',
 ] as const
 
-/** Why a name cannot be used for a step, an element or a variable; null when it can. */
-export function nameFault(name: string, what: 'step' | 'variable' | 'element' | 'tool'): string | null {
+/** Reserved when there were playbooks already: those that use it go on. */
+const LATER_RESERVED = 'globals'
+
+/** Why a name cannot be used for a step, an element or a variable; null when it can. `isRegistered`: the playbook was accepted before. */
+export function nameFault(name: string, what: 'step' | 'variable' | 'element' | 'tool', isRegistered = false): string | null {
+  if (isRegistered && name === LATER_RESERVED) return null
   const one = what === 'element' ? 'an element' : `a ${what}`
   const shown = name.length > 60 ? `${name.slice(0, 60)}...` : name
   if (!NAME.test(name)) {

@@ -116,7 +116,7 @@ function readStepName(item: Cursor, fields: Fields): string | null {
     report(field?.value ?? item, `a step needs "step": its name${found}`)
     return null
   }
-  const fault = nameFault(name, 'step')
+  const fault = nameFault(name, 'step', item.source.isRegistered)
   if (fault) report(field.value, fault)
   return name
 }

@@ -105,7 +105,7 @@ function readName(item: Cursor, { field, names }: { field: Field | undefined; na
     report(field?.value ?? item, `a tool of a list needs "name"${field ? `, not ${describeKind(field.value)}` : ''}`)
     return null
   }
-  const fault = nameFault(name, 'tool')
+  const fault = nameFault(name, 'tool', item.source.isRegistered)
   const first = names.get(name)
   if (fault) report(field.value, fault)
   else if (first)

@@ -47,7 +47,7 @@ export function readEntries(cursor: Cursor, of = 'vars'): WrittenVar[] {
   if (!checkCount(cursor, fields.length)) return []
   if (of === 'vars') cursor.source.assignments.push(...fields)
   return fields.map((field) => {
-    const fault = nameFault(field.name, 'variable')
+    const fault = nameFault(field.name, 'variable', cursor.source.isRegistered)
     if (fault) reportKey(field, fault)
     return { entry: { name: field.name, value: templatesOf(field.value), at: field.value.path }, field }
   })

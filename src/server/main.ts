@@ -112,7 +112,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     expiry: createExpiry({ db, variables }),
     retention: createRetention({ db, historyLimit: config.historyLimit, retentionDays: config.retentionDays }),
   })
-  const templates = createPlayground({ db, executions, variables, env })
+  const templates = createPlayground({ db, executions, variables, model: catalog.model, env })
   const { sessions, services } = await openAccess(config, {
     ...{ db, logger, closing },
     services: {

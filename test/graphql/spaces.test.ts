@@ -178,6 +178,27 @@ describe('a space', () => {
     expect(errors[0]?.extensions).toMatchObject({ code: 'VALIDATION', field: 'ttl' })
   })
 
+  it('is what an execution’s playbook names in the playground, its sensitive values behind the mask', async () => {
+    await set('tried', 'rate', 2)
+    await set('tried', 'token', 'hidden', ', sensitive: true')
+    const source =
+      'apiVersion: noetl.io/v1\nkind: Playbook\nmetadata: {name: tried}\nglobals: tried\nworkflow: [{step: start, vars: {a: 1}}]'
+    const { path } = await server.services.catalog.register(source)
+    const { id } = await server.services.orchestrator.start({ path })
+    await expect.poll(async () => (await server.services.executions.get(id)).status).toBe('completed')
+    const rendered = async (template: string) =>
+      (await ask(
+        'query ($id: ID!, $template: String!) { renderTemplate(template: $template, executionId: $id) { value error { code } } }',
+        {
+          id,
+          template,
+        },
+      )) as JsonObject
+    expect(await rendered('{{ globals.rate + vars.a }}')).toEqual({ renderTemplate: { value: 3, error: null } })
+    expect(await rendered('{{ globals.token }}')).toEqual({ renderTemplate: { value: '********', error: null } })
+    expect(await rendered('{{ rate }}')).toMatchObject({ renderTemplate: { error: { code: 'TEMPLATE_UNDEFINED' } } })
+  })
+
   it('hides sensitive values, and reveals them to those who may', async () => {
     await set('secret', 'token', 'hidden', ', sensitive: true')
     expect(await ask('{ variable(space: "secret", name: "token") { value isSensitive } }')).toEqual({

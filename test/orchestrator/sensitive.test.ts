@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createCatalogService } from '../../src/catalog/service.js'
 import type { JsonValue } from '../../src/core/json.js'
 import type { Database } from '../../src/db/database.js'
 import { createExecutionsService } from '../../src/executions/service.js'
 import { findExecution } from '../../src/executions/store.js'
 import { createPlayground } from '../../src/orchestrator/playground.js'
 import { MASK } from '../../src/sealing/mask.js'
+import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { describeDatabase } from '../support/database.js'
 import { dumpOf } from '../support/dump.js'
@@ -212,7 +214,8 @@ describeDatabase('sensitive values in playbooks', (open) => {
   test('the playground shows the mask, and does not even evaluate', async () => {
     const done = await run('played', '\n- {step: start, vars: {token: "{{ workload.key }}", open: 1}}')
     const executions = createExecutionsService({ db, bus: engine.bus, variableFilter: variableFilterSql })
-    const playground = createPlayground({ db, executions, variables: engine.variables, env: {} })
+    const { model } = createCatalogService({ db, tools: TOOLS, keyRing: keyRingOf('one') })
+    const playground = createPlayground({ db, executions, variables: engine.variables, model, env: {} })
     const render = (template: string) => playground.render({ template, context: {}, executionId: done.execution.id, asOf: null })
     expect(await render('{{ vars.token }}')).toEqual({ value: MASK, error: null })
     expect(await render("{{ 1 / 0 if vars.token[0] == 'c' else 1 }}")).toEqual({ value: MASK, error: null })

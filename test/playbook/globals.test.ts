@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { parsePlaybook } from '../../src/playbook/index.js'
+import { TOOLS } from '../../src/tools/index.js'
 import { modelOf, problemsOf, workflow } from './support.js'
 
 const inStep = (text: string) => workflow(`- step: a\n  ${text}`)
@@ -29,6 +31,12 @@ describe('globals', () => {
     expect(steps[0]?.globals[1]).toMatchObject({ value: { value: 1, more: 2 }, at: 'workflow[0].globals.set.plain' })
     expect(steps[1]?.loop?.taskGlobals).toMatchObject([{ operation: 'increment', name: 'n', value: '{{ x }}' }])
     expect(modelOf(workflow('- step: a')).space).toBe('global')
+  })
+
+  it('is no name of a variable any more, but of one that a registered playbook has', () => {
+    const source = inStep('vars: {globals: 1}')
+    const { playbook, problems } = parsePlaybook(source, { tools: TOOLS, isRegistered: true })
+    expect([playbook?.steps[0]?.vars.after.map(({ name }) => name), problems]).toEqual([['globals'], []])
   })
 
   it.each([

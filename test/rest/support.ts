@@ -55,17 +55,18 @@ export async function startRest(db: Database, change: (services: Services) => Se
   const engine = await openEngine(db, { keyRing })
   const webhooks = await openTestWebhooks(db, keyRing)
   const executions = createExecutionsService({ db, bus: engine.bus, variableFilter: variableFilterSql })
+  const catalog = createCatalogService({ db, tools: TOOLS })
   const services = change({
     variables: engine.variables,
     globals: createGlobalsService({ db, variables: engine.variables }),
     orchestrator: engine.orchestrator,
-    catalog: createCatalogService({ db, tools: TOOLS }),
+    catalog,
     executions,
     keys: createKeysService({ db, isConfigured: true, onChanged: async () => undefined }),
     rotation: createRotationService({ db, keyRing }),
     webhooks: webhooks.service,
     audit: createAuditLog({ db, days: 365, logger: { warn: () => undefined } }),
-    templates: createPlayground({ db, executions, variables: engine.variables, env: {} }),
+    templates: createPlayground({ db, executions, variables: engine.variables, model: catalog.model, env: {} }),
   })
   const logged: object[] = []
   const session = createSession(ANONYMOUS, { services, note: () => undefined })
