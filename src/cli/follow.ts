@@ -36,7 +36,7 @@ interface FollowOptions {
 const PAGE = 250
 
 function isSettled(step: StepState): boolean {
-  return step.status !== 'PENDING' && step.status !== 'RUNNING'
+  return step.status !== 'PENDING' && step.status !== 'RUNNING' && step.status !== 'WAITING'
 }
 
 interface StepReader {

@@ -10,6 +10,7 @@ const COLORS = { dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 const SYMBOLS: Record<StepState['status'], readonly [string, keyof typeof COLORS]> = {
   PENDING: ['·', 'dim'],
   RUNNING: ['▸', 'cyan'],
+  WAITING: ['◷', 'cyan'],
   SUCCEEDED: ['✔', 'green'],
   FAILED: ['✖', 'red'],
   SKIPPED: ['-', 'dim'],

@@ -9,6 +9,7 @@ import { type Needs, openDrafts, type Wanted } from './load.js'
 import { loadWithSpaces, type Spaces } from './load-spaces.js'
 import { removeExecutions } from './lock-store.js'
 import type { Outbox } from './outbox.js'
+import type { Waits } from './waits.js'
 
 /** How long works may be carried out without giving way to others. */
 const TURN_MS = 10
@@ -31,17 +32,26 @@ export interface Work<T> {
 type Request = Work<unknown>
 
 /** Thrown by a work that is to be carried out again, apart from the others: all that its transaction did is rolled back. */
-export class TryAgain extends Error {}
+export class TryAgain extends Error {
+  /** What is done before that. */
+  readonly before: (() => Promise<unknown>) | null
+
+  constructor(before: (() => Promise<unknown>) | null = null) {
+    super()
+    this.before = before
+  }
+}
 
 interface Carrying {
   /** All works are of one execution, which is waited for. */
   readonly isAlone: boolean
   readonly keyRing: KeyRing
   readonly outbox: Outbox
+  readonly waits: Waits | undefined
 }
 
 /** Lock, load, carry out, write. What takes long is left to a transaction of its own. */
-export async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing, outbox }: Carrying) {
+export async function carryOut(tx: Transaction, requests: readonly Request[], { isAlone, keyRing, outbox, waits }: Carrying) {
   const isSlow = ({ needs }: Request) => !isAlone && (needs.written === 'all' || needs.claim !== undefined)
   const late = new Set(requests.filter(isSlow).map(({ executionId }) => executionId))
   const timely = requests.filter(({ executionId }) => !late.has(executionId))
@@ -64,7 +74,7 @@ export async function carryOut(tx: Transaction, requests: readonly Request[], { 
     }
     const draft = drafts.get(request.executionId) ?? (isAlone ? emptyDraft(request.executionId, keyRing) : null)
     const isLate = answers.length > 0 && now - began > BATCH_MS
-    answers.push(!draft || draft.ending || isLate ? 'busy' : await attempt({ request, draft, began, more }))
+    answers.push(!draft || draft.endings.length > 0 || isLate ? 'busy' : await attempt({ request, draft, began, more, waits }))
   }
   for (const id of isAlone ? [] : withLongHistory(drafts, spaces)) {
     drafts.delete(id)
@@ -96,20 +106,33 @@ interface Attempt {
   readonly draft: Draft
   readonly began: number
   readonly more: (needs: readonly Wanted[]) => Promise<ReadonlySet<ExecutionId>>
+  readonly waits: Waits | undefined
 }
 
-async function attempt({ request, draft, began, more }: Attempt): Promise<Outcome<unknown>> {
+async function attempt({ request, draft, began, more, waits }: Attempt): Promise<Outcome<unknown>> {
+  let value: unknown
   try {
     const made = request.work(draft, began)
-    if (!isGenerator(made)) return { value: made }
-    for (let next = made.next(); ; next = made.next()) {
-      if (next.done) return { value: next.value }
-      // Where a variable that nobody foresaw is another transaction's, each execution is waited for alone.
-      if ((await more([{ draft, needs: next.value }])).size > 0) throw new TryAgain()
-    }
+    value = isGenerator(made) ? await driven(made, draft, more) : made
   } catch (error) {
     if (isTransientError(error) && error.code !== 'OVERLOADED') return { error }
     throw error
+  }
+  // What goes wrong from here on would leave half of it.
+  if (waits && hasUnseenChanges(draft)) await driven(waits.settle(draft, began), draft, more)
+  return { value }
+}
+
+/** Whether a condition that something waits for may hold now, or may have held in between. */
+function hasUnseenChanges({ execution, waits, changes }: Draft): boolean {
+  return execution.openWaits > 0 && waits.seen < changes.length
+}
+
+async function driven<T>(made: Generator<Needs, T, void>, draft: Draft, more: Attempt['more']): Promise<T> {
+  for (let next = made.next(); ; next = made.next()) {
+    if (next.done) return next.value
+    // Where a variable that nobody foresaw is another transaction's, each execution is waited for alone.
+    if ((await more([{ draft, needs: next.value }])).size > 0) throw new TryAgain()
   }
 }
 

@@ -1,6 +1,6 @@
 import { TransientError } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
-import type { JsonObject } from '../core/json.js'
+import type { JsonObject, JsonValue } from '../core/json.js'
 import { isFinished } from '../core/status.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import type { KeyRing } from '../sealing/key-ring.js'
@@ -61,6 +61,29 @@ export interface KnownRow {
   readonly server: string
 }
 
+/** A task that begins to wait. */
+export interface OpenedWait {
+  readonly task: TaskRecord
+  readonly timeoutMs: number | null
+  /** It was never offered to anybody, so that there is no row of it yet. */
+  readonly isVirtual: boolean
+}
+
+/** How far the conditions of open waits have been looked at. */
+interface WaitView {
+  /** So many of the draft's changes. */
+  seen: number
+  /** What these conditions read, as it was before this transaction; null: there is no such variable. */
+  readonly values: Map<string, StoredValue | null>
+}
+
+/** A value as a row has it. */
+export interface StoredValue {
+  readonly value: JsonValue
+  readonly sealed: string | null
+  readonly revision: number
+}
+
 /** An execution whose row is locked. */
 export interface LockedExecution {
   /** What never changes of it may be large, and is null unless it was asked for. */
@@ -118,7 +141,7 @@ export interface Draft extends Omit<LockedExecution, 'execution'>, KnownVariable
   /** Which visit of a step a result is of. */
   readonly stepVisits: Map<string, number>
   /** Names that were loaded; the written ones are locked, and their tombstones known. */
-  readonly loaded: { vars: Set<string> | 'all'; readonly steps: Set<string>; readonly written: Set<string> }
+  readonly loaded: { vars: Set<string> | 'all'; readonly steps: Set<string>; readonly written: Set<string>; visits: boolean }
   readonly runs: Map<number, RunState>
   /** Visits that are pending or running. */
   liveVisits: number
@@ -131,8 +154,11 @@ export interface Draft extends Omit<LockedExecution, 'execution'>, KnownVariable
   readonly taskChanges: Map<string, TaskChange>
   /** Tasks that are to be offered. */
   newTasks: NewTask[]
+  /** Waits that begin with this transaction, and how long each lasts at most; by `taskKeyText`. */
+  readonly openedWaits: Map<string, OpenedWait>
+  readonly waits: WaitView
   readonly iterationInserts: IterationsInsert[]
-  ending: Ending | null
+  readonly endings: Ending[]
   /** Tasks that now wait for a child execution. */
   readonly waiting: TaskRecord[]
   withdrawn: readonly TaskRecord[]
@@ -168,7 +194,7 @@ export function newDraft(
     space: null,
     globals: null,
     stepVisits: new Map(),
-    loaded: { vars: new Set(), steps: new Set(), written: new Set() },
+    loaded: { vars: new Set(), steps: new Set(), written: new Set(), visits: false },
     runs: new Map(),
     liveVisits: 0,
     iterations: new Map(),
@@ -177,8 +203,10 @@ export function newDraft(
     runChanges: new Map(),
     taskChanges: new Map(),
     newTasks: [],
+    openedWaits: new Map(),
+    waits: { seen: 0, values: new Map() },
     iterationInserts: [],
-    ending: null,
+    endings: [],
     waiting: [],
     withdrawn: [],
     forgotten: [],
@@ -199,7 +227,7 @@ export function emptyDraft(id: ExecutionId, keyRing: KeyRing): Draft {
     payload: null,
     inherited: null,
     ...{ revision: 0, eventSeq: 0, oldestRevision: 0, runSeq: 0, stepCount: 0 },
-    ...{ variableCount: 0, variableBytes: 0, historyCount: 0 },
+    ...{ variableCount: 0, variableBytes: 0, historyCount: 0, openWaits: 0 },
     error: null,
     parentId: null,
     parentTaskId: null,

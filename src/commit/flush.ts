@@ -9,9 +9,10 @@ import { type Draft, isDirty, type TaskChange, taskKeyText } from './draft.js'
 import { writeExpiries } from './expiry-store.js'
 import { NO_OUTBOX, pointersOf } from './outbox.js'
 import { raisePointers } from './outbox-store.js'
-import { columnsOf, type RunChange, toolsJson } from './run.js'
+import { columnsOf, type RunChange, toolsJson, waitJson } from './run.js'
 import { endRuns, insertIterations } from './run-store.js'
 import { writeVariables } from './variables-store.js'
+import { insertWaits } from './wait-store.js'
 
 const INSERT_EXECUTIONS = `
 INSERT INTO transient.execution (id, status, playbook_path, playbook_version, workload, payload, revision, event_seq, run_seq, step_count,
@@ -33,32 +34,32 @@ RETURNING id, created_at`
 const WRITE_STEPS = `
 WITH execution AS (
   UPDATE transient.execution e SET status = x.status, revision = x.revision, event_seq = x.event_seq, run_seq = x.run_seq,
-    step_count = x.step_count, variable_count = x.variable_count, variable_bytes = x.variable_bytes, history_count = x.history_count,
+    step_count = x.step_count, variable_count = x.variable_count, variable_bytes = x.variable_bytes, history_count = x.history_count, open_waits = x.open_waits,
     error = x.error::jsonb, finished_at = x.finished_at, ${CHANGED_NOW}
   FROM json_to_recordset($1::json) AS x (id bigint, status text, revision bigint, event_seq bigint, run_seq integer, step_count integer,
-    variable_count integer, variable_bytes bigint, history_count bigint, error text, finished_at timestamptz)
+    variable_count integer, variable_bytes bigint, history_count bigint, open_waits integer, error text, finished_at timestamptz)
   WHERE e.id = x.id AND x.id % 1 = 0
 ), opened AS (
   INSERT INTO transient.step_run (execution_id, run, step, visit, status, attempts, is_prepared, args, result, envelope, error, log, tools,
-    sealed, opened_seq, finished_seq, started_at, finished_at)
+    wait, sealed, opened_seq, finished_seq, started_at, finished_at)
   SELECT n.execution_id, n.run, n.step,
     COALESCE((SELECT v.visit FROM transient.step_run v WHERE v.execution_id = n.execution_id AND v.step = n.step AND v.iteration IS NULL
       ORDER BY v.visit DESC LIMIT 1), 0) + row_number() OVER (PARTITION BY n.execution_id, n.step ORDER BY n.run),
     n.status, n.attempts, n.is_prepared, n.args::jsonb, n.result::jsonb, n.envelope::jsonb, n.error::jsonb, n.log, n.tools::jsonb,
-    n.sealed, n.opened_seq, n.finished_seq, CASE WHEN n.is_started THEN now() END, CASE WHEN n.finished_seq IS NOT NULL THEN now() END
+    n.wait::jsonb, n.sealed, n.opened_seq, n.finished_seq, CASE WHEN n.is_started THEN now() END, CASE WHEN n.finished_seq IS NOT NULL THEN now() END
   FROM json_to_recordset($2::json) AS n (execution_id bigint, run integer, step text, status text, attempts integer, is_prepared boolean,
-    args text, result text, envelope text, error text, log text, tools text, sealed text, opened_seq bigint, finished_seq bigint, is_started boolean)
+    args text, result text, envelope text, error text, log text, tools text, wait text, sealed text, opened_seq bigint, finished_seq bigint, is_started boolean)
 ), changed AS (
   UPDATE transient.step_run r SET status = u.status, attempts = u.attempts, is_prepared = u.is_prepared,
     started_at = CASE WHEN u.is_started THEN COALESCE(r.started_at, now()) ELSE r.started_at END,
-    loop = COALESCE(u.loop::jsonb, r.loop), log = COALESCE(u.log, r.log), tools = COALESCE(u.tools::jsonb, r.tools), sealed = COALESCE(u.sealed, r.sealed),
+    loop = COALESCE(u.loop::jsonb, r.loop), log = COALESCE(u.log, r.log), tools = COALESCE(u.tools::jsonb, r.tools), wait = COALESCE(u.wait::jsonb, r.wait), sealed = COALESCE(u.sealed, r.sealed),
     result = CASE WHEN u.finished_seq IS NULL THEN r.result ELSE u.result::jsonb END,
     envelope = CASE WHEN u.finished_seq IS NULL THEN r.envelope ELSE u.envelope::jsonb END,
     error = CASE WHEN u.finished_seq IS NULL THEN r.error ELSE u.error::jsonb END,
     finished_seq = COALESCE(u.finished_seq, r.finished_seq),
     finished_at = CASE WHEN u.finished_seq IS NULL THEN r.finished_at ELSE now() END
   FROM json_to_recordset($3::json) AS u (execution_id bigint, run integer, status text, attempts integer, is_prepared boolean,
-    is_started boolean, loop text, log text, tools text, sealed text, result text, envelope text, error text, finished_seq bigint)
+    is_started boolean, loop text, log text, tools text, wait text, sealed text, result text, envelope text, error text, finished_seq bigint)
   WHERE r.execution_id = u.execution_id AND r.run = u.run AND u.run % 1 = 0
 ), offered AS (
   INSERT INTO transient.task (execution_id, run, attempt, pool, kind, not_before, ensured_at)
@@ -144,11 +145,13 @@ function writeSteps(tx: Transaction, drafts: readonly Draft[]): void {
 /** What looks through an execution's rows, and so comes after them. */
 async function writeRest(tx: Transaction, draft: Draft): Promise<void> {
   const { id } = draft.execution
+  if (draft.openedWaits.size > 0) insertWaits(tx, [...draft.openedWaits.values()])
   for (const insert of draft.iterationInserts) await insertIterations(tx, insert, draft.keyRing)
-  if (!draft.ending) return
-  const { parentRun } = draft.ending
-  draft.withdrawn = await withdrawTasks(tx, id, parentRun)
-  await endRuns(tx, id, draft.ending)
+  if (draft.endings.length === 0) return
+  for (const ending of draft.endings) {
+    draft.withdrawn = [...draft.withdrawn, ...(await withdrawTasks(tx, id, ending.parentRun))]
+    await endRuns(tx, id, ending)
+  }
   const gone = new Set(draft.withdrawn.map(taskKeyText))
   draft.newTasks = draft.newTasks.filter((task) => !gone.has(taskKeyText(task)))
 }
@@ -186,6 +189,7 @@ function executionRow({ execution }: Pick<Draft, 'execution'>) {
     variable_count: execution.variableCount,
     variable_bytes: execution.variableBytes,
     history_count: execution.historyCount,
+    open_waits: execution.openWaits,
     error: execution.error === null ? null : stringifyJson({ ...execution.error }),
     finished_at: execution.finishedAt?.toISOString() ?? null,
   }
@@ -212,6 +216,7 @@ function changedRow({ draft: { keyRing }, change }: Changed) {
     log,
     sealed,
     tools: tools && stringifyJson(toolsJson(tools)),
+    wait: state.wait && stringifyJson(waitJson(state.wait)),
     loop: isLoopChanged && loop ? stringifyJson({ ...loop, stopped: loop.stopped ? { ...loop.stopped } : null }) : null,
     result: isFinished ? stringifyJson(result) : null,
     envelope: isFinished && envelope ? stringifyJson(envelope) : null,

@@ -7,7 +7,8 @@ import { MASK } from '../sealing/mask.js'
 import { opened, type Sensitive, type SensitiveFault, withSensitive } from '../sealing/sensitive.js'
 import type { TaskKey } from '../tasks/record.js'
 import type { StepValue } from '../template/index.js'
-import { type Draft, emptyDraft, type LockedExecution, newDraft, taskKeyText } from './draft.js'
+import { type Draft, emptyDraft, type LockedExecution, newDraft } from './draft.js'
+import { keepTask, loadWaits } from './load-waits.js'
 import {
   claimIdempotencyKey,
   countVariables,
@@ -23,7 +24,7 @@ import {
   type VariableKey,
 } from './lock-store.js'
 import { keyOf } from './record.js'
-import { inheritedSteps, loadFinishedSteps, loadIterationResults } from './result-store.js'
+import { inheritedSteps, loadFinishedSteps } from './result-store.js'
 import { hiddenOf, stepValue } from './run.js'
 import { loadTasks } from './run-store.js'
 
@@ -45,6 +46,8 @@ export interface Needs {
   readonly begins?: 'new' | 'unless there' | undefined
   /** The name that a space begins with. */
   readonly space?: string | undefined
+  /** Open waits whose conditions read one of these variables, with all that they read. */
+  readonly waits?: ReadonlySet<string>
   /** Variables of the playbook's space. */
   readonly globals?: GlobalsNeeds | null
   /** An idempotency key that must not be anybody else's; see `isKeyClaimed` of the draft. It takes a transaction of its own. */
@@ -131,14 +134,9 @@ async function lockDrafts(tx: Sql, requests: readonly Request[], opening: Openin
   const drafts = new Map(mine.map((one) => [one.execution.id, newDraft(one, keyRing)]))
   keepWritten(stored, drafts)
   for (const { executionId, name } of keys) drafts.get(executionId)?.loaded.written.add(name)
-  for (const { liveVisits, run, parent, ...loaded } of tasks) {
-    const draft = drafts.get(loaded.task.executionId)
-    if (!draft) continue
-    draft.liveVisits = liveVisits
-    for (const one of [run, parent]) if (one) draft.runs.set(one.run, one)
-    draft.loadedTasks.set(taskKeyText(loaded.task), loaded)
-    draft.tasks.set(taskKeyText(loaded.task), loaded.task)
-    if (loaded.task.kind === 'join') draft.iterations.set(run.run, await loadIterationResults(tx, run, keyRing))
+  for (const work of tasks) {
+    const draft = drafts.get(work.task.executionId)
+    if (draft) await keepTask(tx, draft, work)
   }
   for (const { executionId, needs } of requests) {
     const draft = drafts.get(executionId)
@@ -201,6 +199,7 @@ export async function loadMore(tx: Sql, wanted: readonly Wanted[], isAlone: bool
     draft.stepVisits.set(step, visit)
     draft.steps = { ...draft.steps, [step]: sealed === null ? value : openStep(draft, { step, run, sealed }) }
   }
+  for (const { draft, needs } of wanted) if (needs.waits) await loadWaits(tx, draft, needs.waits)
   return stored.busy
 }
 

@@ -12,6 +12,7 @@ import { NO_OUTBOX, type Outbox, type Pointer } from './outbox.js'
 import { keyOf } from './record.js'
 import { createRememberedExecutions } from './remembered.js'
 import { writeOptimistically } from './variables-store.js'
+import type { Waits } from './waits.js'
 
 /** So often a transaction is tried again in which somebody else inserts, by SQL, what was not there. */
 const MAX_TRIES = 20
@@ -40,6 +41,8 @@ export interface CommitQueueOptions extends GroupLimits {
   readonly isRemembering?: boolean
   /** Who is to be told of what changes, durably. */
   readonly outbox?: Outbox | undefined
+  /** What ends the waits that changes fulfil. */
+  readonly waits?: Waits | undefined
   /** Told of each execution that a transaction has changed, once it is committed. Callers are answered when what it returns is settled. */
   readonly afterCommit: (draft: Draft) => Promise<void> | undefined
 }
@@ -68,6 +71,7 @@ export function createCommitQueue({
   keyRing,
   isRemembering = false,
   outbox = NO_OUTBOX,
+  waits,
   afterCommit,
   ...limits
 }: CommitQueueOptions): CommitQueue {
@@ -166,7 +170,9 @@ export function createCommitQueue({
   async function commitTogether(requests: readonly Request[], isAlone: boolean): Promise<readonly Outcome<unknown>[]> {
     for (let tries = 1; ; tries += 1) {
       try {
-        const { answers, drafts, settled } = await db.transaction((tx) => carryOut(tx, requests, { isAlone, keyRing, outbox }))
+        const { answers, drafts, settled } = await db.transaction((tx) =>
+          carryOut(tx, requests, { isAlone, keyRing, outbox, waits }),
+        )
         await settled
         if (isRemembering) remembered.learn(drafts)
         const announced = new Map(drafts.filter(isDirty).map((draft) => [draft.execution.id, announce(draft)]))
@@ -177,7 +183,8 @@ export function createCommitQueue({
       } catch (error) {
         const isInserted = isInsertedMeanwhile(error) && requests.some(({ needs }) => needs.begins !== 'new')
         if (isAlone && (isInserted || error instanceof TryAgain) && tries < MAX_TRIES) {
-          await sleep(jitteredDelayMs(BACKOFF, tries))
+          if (error instanceof TryAgain && error.before) await error.before()
+          else await sleep(jitteredDelayMs(BACKOFF, tries))
           continue
         }
         if (isHopeless(error)) remembered.forgetAll()

@@ -79,7 +79,7 @@ function sizeOf({ execution, present, tombstones }: Remembered): number {
 }
 
 function isMemorable({ execution, present }: Draft): boolean {
-  if (execution.status !== 'running' || execution.sensitive.length > 0) return false
+  if (execution.status !== 'running' || execution.sensitive.length > 0 || execution.openWaits > 0) return false
   return [...present.values()].every((variable) => variable.sealed === null)
 }
 

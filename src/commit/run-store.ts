@@ -2,7 +2,7 @@
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, type JsonValue, parseJson, stringifyJson } from '../core/json.js'
 import type { Sql } from '../db/database.js'
-import { type StepRunKeys, toStepRunKeys } from '../executions/record.js'
+import { type StepRunKeys, toStepRunKeys, type WaitState } from '../executions/record.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { MASK } from '../sealing/mask.js'
 import type { TaskKey } from '../tasks/record.js'
@@ -17,13 +17,14 @@ export interface RunRow extends StepRunKeys {
   item: string | null
   loop: string | null
   tools: string | null
+  wait: string | null
   started_at: Date | null
   sealed: string | null
 }
 
 /** The columns of a `RunRow`, of the alias `r`. */
 const RUN_COLUMNS = `r.execution_id, r.run, r.step, r.visit, r.iteration, r.parent_run, r.status, r.attempts, r.is_prepared, r.args::text AS args,
-  r.item::text AS item, r.loop::text AS loop, r.tools::text AS tools, r.started_at, r.sealed`
+  r.item::text AS item, r.loop::text AS loop, r.tools::text AS tools, r.wait::text AS wait, r.started_at, r.sealed`
 
 /** A jsonb column read as text. */
 export function parsed<T extends JsonValue>(text: string | null, otherwise: T): T {
@@ -42,7 +43,7 @@ interface WorkRow extends Prefixed<'t_', TaskRow>, Prefixed<'r_', RunRow> {
 }
 
 /** A task with its run, and the iterator's visit where that is an iteration. */
-interface Work extends LoadedTask {
+export interface LoadedWork extends LoadedTask {
   readonly run: RunState
   readonly parent: RunState | null
   /** Pending or running visits of the execution. */
@@ -79,7 +80,7 @@ const RUN = [
   'started_at',
   'sealed',
 ]
-const RUN_TEXTS = ['args', 'item', 'loop', 'tools']
+const RUN_TEXTS = ['args', 'item', 'loop', 'tools', 'wait']
 const columns = (alias: string, names: readonly string[]) =>
   names.map((name) => `${alias}.${name} AS ${alias}_${name}`).join(', ')
 const texts = (alias: string, names: readonly string[]) =>
@@ -98,7 +99,7 @@ SELECT ${columns('t', TASK)}, t.child_id AS t_child_id, ${texts('t', ['input'])}
   extract(epoch FROM now() - t.claimed_at)::double precision AS held_seconds,
   now() AS now,
   (SELECT count(*) FROM transient.step_run v
-   WHERE v.execution_id = t.execution_id AND v.iteration IS NULL AND v.status IN ('pending', 'running')) AS live_visits
+   WHERE v.execution_id = t.execution_id AND v.iteration IS NULL AND v.status IN ('pending', 'running', 'waiting')) AS live_visits
 FROM json_to_recordset($1::json) AS k (execution_id bigint, run integer, attempt integer)
 CROSS JOIN LATERAL (SELECT FROM transient.execution WHERE id = k.execution_id FOR NO KEY UPDATE SKIP LOCKED) mine
 JOIN transient.task t ON t.execution_id = k.execution_id AND t.run = k.run AND t.attempt = k.attempt
@@ -107,7 +108,7 @@ LEFT JOIN transient.step_run p ON p.execution_id = r.execution_id AND p.run = r.
 WHERE k.run % 1 = 0
 FOR NO KEY UPDATE OF t`
 
-export async function loadTasks(tx: Sql, keys: readonly TaskKey[], keyRing: KeyRing): Promise<Work[]> {
+export async function loadTasks(tx: Sql, keys: readonly TaskKey[], keyRing: KeyRing): Promise<LoadedWork[]> {
   if (keys.length === 0) return []
   const run = (row: RunRow) => openRun(toRun(row), row.sealed, keyRing)
   const rows = await tx.rows<WorkRow>(
@@ -158,6 +159,7 @@ export function toRun(row: RunRow): RunState {
     item: parsed<JsonValue>(row.item, null),
     loop: row.loop === null ? null : (parseJson(row.loop) as unknown as LoopState),
     tools: row.tools === null ? null : (parseJson(row.tools) as unknown as ToolsState),
+    wait: row.wait === null ? null : (parseJson(row.wait) as unknown as WaitState),
     result: null,
     envelope: null,
     error: null,
@@ -191,7 +193,7 @@ export async function insertIterations(tx: Sql, insert: IterationsInsert, keyRin
   )
 }
 
-/** Ends what is still pending (`skipped`) or running (`cancelled`): of the whole execution, or of one iterator visit. */
+/** Ends what is still pending (`skipped`), running or waiting (`cancelled`): of the whole execution, or of one iterator visit. */
 export async function endRuns(
   tx: Sql,
   executionId: ExecutionId,
@@ -200,7 +202,7 @@ export async function endRuns(
   await tx.run(
     `UPDATE transient.step_run
      SET status = CASE status WHEN 'pending' THEN 'skipped' ELSE 'cancelled' END, finished_at = now(), finished_seq = $3::bigint
-     WHERE execution_id = $1::bigint AND status IN ('pending', 'running') AND ($2::integer IS NULL OR parent_run = $2::integer)`,
+     WHERE execution_id = $1::bigint AND status IN ('pending', 'running', 'waiting') AND ($2::integer IS NULL OR parent_run = $2::integer)`,
     executionId,
     parentRun,
     finishedSeq,

@@ -1,7 +1,7 @@
 import { isTransientError, type TransientError } from '../core/errors.js'
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.js'
 import type { StepStatus } from '../core/status.js'
-import type { ExecutionError, StepRunRecord, ToolRun } from '../executions/record.js'
+import type { ExecutionError, StepRunRecord, ToolRun, WaitState } from '../executions/record.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { runLocation } from '../sealing/location.js'
 import { MASK } from '../sealing/mask.js'
@@ -114,6 +114,11 @@ export function columnsOf(run: RunState, keyRing: KeyRing): RunColumns {
 /** As JSON, whose objects are plain. */
 export function toolsJson({ done, ...state }: ToolsState): JsonObject {
   return { ...state, done: done.map((run) => ({ ...run, error: run.error && { ...run.error } })) }
+}
+
+/** As JSON, whose lists are no constants. */
+export function waitJson({ ask, reads, ...wait }: WaitState): JsonObject {
+  return { ...wait, reads: [...reads], ask: ask && { ...ask, roles: [...ask.roles] } }
 }
 
 /** Which tools ran, when, and how they ended. */

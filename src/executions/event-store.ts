@@ -61,7 +61,7 @@ export async function pagesOfEvents(sql: Sql, queries: readonly EventQuery[]): P
 export async function findLiveSteps(sql: Sql, executionIds: readonly ExecutionId[]): Promise<string[][]> {
   const found = await rowsByKey<{ readonly step: string }>(sql, {
     text: `SELECT step FROM transient.step_run
-      WHERE execution_id = $1::bigint AND iteration IS NULL AND status IN ('pending', 'running')
+      WHERE execution_id = $1::bigint AND iteration IS NULL AND status IN ('pending', 'running', 'waiting')
       GROUP BY step ORDER BY min(run) LIMIT 100`,
     keyTypes: ['bigint'],
     keys: executionIds.map((id) => [id]),

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../core/errors.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { JsonObject, JsonValue } from '../core/json.js'
+import type { Role } from '../core/principal.js'
 import type { ExecutionStatus, StepStatus } from '../core/status.js'
 
 export interface ExecutionError {
@@ -29,6 +30,8 @@ export interface ExecutionRecord {
   readonly variableBytes: number
   /** Rows of the change log. */
   readonly historyCount: number
+  /** Steps that wait for a condition, a time or a person, at most. */
+  readonly openWaits: number
   /** The last number given to a step run. */
   readonly runSeq: number
   /** Visits of steps so far, iterations not counted: the step limit's counter. */
@@ -66,6 +69,31 @@ export interface ToolRun {
   readonly finishedAt: string | null
 }
 
+/** What a step waits for; kept after its end. */
+export interface WaitState {
+  /** The condition as it is written; null: it waits for a time. */
+  readonly until: string | null
+  /** Names of the variables by which the condition goes. */
+  readonly reads: readonly string[]
+  /** When it is over whatever the condition says, in ISO 8601; null: never. */
+  readonly deadline: string | null
+  /** The execution's revision when it began to wait. */
+  readonly revision: number
+  /** In ISO 8601. */
+  readonly since: string
+  readonly ask: AskState | null
+}
+
+/** What people are asked, as it was when the wait began. */
+export interface AskState {
+  /** The mask where it reads something sensitive. */
+  readonly title: string
+  /** Any of these, or one above them, may answer. Empty: who may write. */
+  readonly roles: readonly Role[]
+  /** The JSON Schema of the answer; null: every object fits. */
+  readonly form: JsonObject | null
+}
+
 /** One row of `transient.step_run`: a visit of a step, or one iteration of it. */
 export interface StepRunRecord {
   readonly executionId: ExecutionId
@@ -89,6 +117,8 @@ export interface StepRunRecord {
   readonly log: string | null
   /** Of a list of tools, those that ran or run; empty without one. */
   readonly tools: readonly ToolRun[]
+  /** null: it does not wait, or has not begun to. */
+  readonly wait: WaitState | null
   readonly startedAt: Date | null
   readonly finishedAt: Date | null
 }

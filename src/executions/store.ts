@@ -10,7 +10,7 @@ import type { ExecutionError, ExecutionRecord } from './record.js'
 
 /** The columns of an `ExecutionRow`. */
 export const EXECUTION_COLUMNS = `id, status, playbook_path, playbook_version, workload::text AS workload, payload::text AS payload, revision,
-  event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, error::text AS error,
+  event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, open_waits, error::text AS error,
   parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, sensitive::text AS sensitive, sealed::text AS sealed, created_at, created_at::text AS created_text, finished_at`
 
 /** The same without what may be large. */
@@ -40,6 +40,7 @@ export interface ExecutionRow {
   readonly variable_count: number
   readonly variable_bytes: bigint
   readonly history_count: bigint
+  readonly open_waits: number
   readonly error: string | null
   readonly parent_id: bigint | null
   readonly parent_task_id: string | null
@@ -142,6 +143,7 @@ export function toExecution(row: ExecutionRow): ExecutionRecord {
     variableCount: row.variable_count,
     variableBytes: Number(row.variable_bytes),
     historyCount: Number(row.history_count),
+    openWaits: row.open_waits,
     error: fromJsonText(row.error) as ExecutionError | null,
     parentId: row.parent_id === null ? null : String(row.parent_id),
     parentTaskId: row.parent_task_id,

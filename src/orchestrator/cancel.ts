@@ -44,6 +44,6 @@ function end(draft: Draft, { reason, actor, now }: { reason: string | null; acto
   const data = { actor, reason: reason === null ? null : storableText(reason) }
   const finishedSeq = record(draft, [{ name: 'execution.cancelled', step: null, run: null, attempt: null, data }])
   patch(draft, { status: 'cancelled', finishedAt: now })
-  draft.ending = { parentRun: null, finishedSeq }
+  draft.endings.push({ parentRun: null, finishedSeq })
   return { ...draft.execution, isChanged: true }
 }

@@ -1,5 +1,6 @@
 import type { Draft } from '../commit/draft.js'
 import { createCommitQueue } from '../commit/queue.js'
+import { createWaits } from '../commit/waits.js'
 import { TransientError } from '../core/errors.js'
 import { isFinished } from '../core/status.js'
 import { isMissingKey, NO_KEYS } from '../sealing/key-ring.js'
@@ -11,13 +12,14 @@ import type { OrchestratorDependencies, OrchestratorObserver } from './dependenc
 import type { ChangedExecution, ClaimedTask, Orchestrator, StartRequest, TaskTicket } from './orchestrator.js'
 import { createChildren } from './relay/children.js'
 import { createRelay } from './relay/relay.js'
-import { createAttempts } from './run/attempts.js'
+import { CHAIN, createAttempts } from './run/attempts.js'
 import { createClaims } from './run/claims.js'
 import { createDispatcher } from './run/dispatch.js'
 import { createExecutionLookup } from './run/lookup.js'
 import { createEmbeddedWorker, embeddedWorkerId } from './run/worker.js'
 import { planRerun } from './start/rerun.js'
 import { beginExecution, checkSeveral, ofInput, payloadOf, prepareExecution, STARTS } from './start/start.js'
+import { createSettle } from './waits/settle.js'
 
 /** Work of the orchestrator's own holds no worker, and what comes at the same time shares a transaction. */
 const SYSTEM_CONCURRENCY = 64
@@ -29,12 +31,14 @@ const STEPS = { maxSize: 32, maxTransactions: 2 }
 export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator {
   const { db, catalog, logger, observer } = deps
   const stops: (() => Promise<void>)[] = []
-  const { keyRing = NO_KEYS, outbox } = deps
+  const { keyRing = NO_KEYS, outbox, waits = createWaits() } = deps
   const afterCommit = createAfterCommit(logger)
   const { publish } = afterCommit
   const dispatcher = createDispatcher(deps)
   const lookup = createExecutionLookup({ db, catalog, keyRing })
-  const commit = createCommitQueue({ db, keyRing, outbox, ...STEPS, afterCommit: publish })
+  const commit = createCommitQueue({ db, keyRing, outbox, waits, ...STEPS, afterCommit: publish })
+  const chain = deps.chain ?? CHAIN
+  waits.register({ settle: createSettle({ ...deps, lookup, chain }), committed: publish })
   const attempts = createAttempts({ ...deps, lookup, commit })
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const claims = createClaims({ db, begin: beginRemotely, release, pollMs: deps.claimPollMs })

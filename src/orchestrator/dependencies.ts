@@ -2,6 +2,7 @@ import type { StepBus } from '../bus/bus.js'
 import type { CatalogService } from '../catalog/service.js'
 import type { Outbox } from '../commit/outbox.js'
 import type { EndedStep } from '../commit/run.js'
+import type { WaitsLine } from '../commit/waits.js'
 import type { Clock } from '../core/clock.js'
 import type { JsonObject } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
@@ -58,6 +59,8 @@ export interface OrchestratorDependencies {
   readonly keyRing?: KeyRing
   /** Who is to be told of changes. */
   readonly outbox?: Outbox
+  /** With the queues of other services: what ends waits that their writes fulfil. */
+  readonly waits?: WaitsLine
   readonly logger: OrchestratorLogger
   readonly observer?: OrchestratorObserver
   /** Trims the change log; called by the relay now and then. */

@@ -76,6 +76,8 @@ export interface Step {
   readonly tool: ToolCall | null
   /** A list of tools that run one after another, in one run of the step; `tool` is null then. */
   readonly tools: readonly ListedTool[] | null
+  /** What it waits for, in the place of a tool. For an iterator, that of its task. */
+  readonly wait: Wait | null
   readonly loop: Loop | null
   readonly vars: VarsBlock
   /** What its transaction does with variables of the space, once it has succeeded. */
@@ -88,6 +90,21 @@ export interface Step {
   readonly timeout: JsonValue | null
   readonly pool: string
   /** Where the step stands, for messages: `workflow[2]`. */
+  readonly at: string
+}
+
+/** One of `until`, `forSeconds` and `moment` is given. */
+export interface Wait {
+  /** A condition over the variables of `reads`, what never changes, and the element. */
+  readonly until: string | null
+  readonly reads: readonly string[]
+  /** Seconds, or a template of them. */
+  readonly forSeconds: JsonValue | null
+  /** A time in ISO 8601, or a template of one. */
+  readonly moment: JsonValue | null
+  /** Seconds after which a condition counts as failed, or a template of them. */
+  readonly timeout: JsonValue | null
+  /** `workflow[2].wait` */
   readonly at: string
 }
 

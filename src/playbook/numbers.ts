@@ -20,7 +20,7 @@ export const TIMEOUT_RULE: NumberRule = {
   takesDigits: true,
 }
 
-const DELAY_RULE: NumberRule = {
+export const DELAY_RULE: NumberRule = {
   what: 'a number of seconds of at least 0',
   accepts: (value) => value >= 0 && value <= MAX_SECONDS,
   takesDigits: true,

@@ -26,8 +26,24 @@ import { readTimedCall } from './timed-call.js'
 import { readToolList, toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, type NamedTool, parameterNames, type Toolkit } from './tools.js'
 import { readVars } from './vars.js'
+import { checkWaiting, readWait, waitTemplates } from './wait.js'
 
-const STEP_KEYS = ['step', 'desc', 'when', 'tool', 'type', 'loop', 'vars', 'globals', 'next', 'case', 'retry', 'timeout', 'pool']
+const STEP_KEYS = [
+  'step',
+  'desc',
+  'when',
+  'tool',
+  'type',
+  'loop',
+  'vars',
+  'globals',
+  'next',
+  'case',
+  'retry',
+  'timeout',
+  'pool',
+  'wait',
+]
 const DEFAULT_POOL = 'default'
 
 export interface StepSurroundings {
@@ -122,7 +138,7 @@ function readStepName(item: Cursor, fields: Fields): string | null {
 }
 
 /** What a step runs and how: its tool, its loop, and the rules of each attempt. */
-type Action = Pick<Step, 'tool' | 'tools' | 'loop' | 'retry' | 'timeout'>
+type Action = Pick<Step, 'tool' | 'tools' | 'loop' | 'retry' | 'timeout' | 'wait'>
 
 interface ActionRequest {
   readonly item: Cursor
@@ -136,6 +152,7 @@ interface ActionRequest {
 function readAction(request: ActionRequest): Action {
   const { item, fields, tool } = request
   const loopField = given(fields, 'loop')
+  checkWaiting(fields)
   if (tool?.kind === ITERATOR) return readIterator({ ...request, tool })
   if (loopField && !tool && !fields.has('tool') && !fields.has('type'))
     reportKey(loopField, 'a loop needs a tool to run for each element')
@@ -146,6 +163,7 @@ function readAction(request: ActionRequest): Action {
     tools: list ? readToolList(list, { tools: request.tools, pool: request.ownPool }) : null,
     loop: loopField ? readLoopField(loopField) : null,
     retry: readRetry(fields),
+    wait: readWait(given(fields, 'wait'), []),
   }
 }
 
@@ -154,7 +172,7 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
   if (loopField) reportKey(loopField, 'an iterator has its collection on itself: give "loop" or "type: iterator", not both')
   const taskField = given(tool.fields, 'task')
   if (!taskField) report(tool.at, 'an iterator needs a "task": what to run for each element')
-  const task = taskField ? readTask(taskField.value, tools, ownPool) : null
+  const task = taskField ? readTask(taskField.value, { tools, pool: ownPool, element: elementOf(tool.fields) }) : null
   const taskVars = task?.vars ?? []
   const taskGlobals = task?.globals ?? []
   const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskVars, taskGlobals })
@@ -168,8 +186,13 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
     if (isTwice && field)
       reportKey(field, `the task gives "${name}" too: an iterator's ${name} is that of each iteration, give one of them`)
   }
-  const { tool: call = null, tools: calls = null } = task ?? {}
-  return { tool: call, tools: calls, loop, retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
+  const { tool: call = null, tools: calls = null, wait = null } = task ?? {}
+  return { tool: call, tools: calls, wait, loop, retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
+}
+
+function elementOf(fields: Fields): string | null {
+  const field = given(fields, 'element')
+  return field ? textOf(field.value) : null
 }
 
 function checkWorkbookName(
@@ -184,7 +207,7 @@ function checkWorkbookName(
 }
 
 /** Every template that is rendered before the tool runs. */
-function inputOf({ tool, tools: listed, loop, timeout }: Action, { tools, workbook }: StepSurroundings): JsonValue[] {
+function inputOf({ tool, tools: listed, loop, timeout, wait }: Action, { tools, workbook }: StepSurroundings): JsonValue[] {
   const templates = (call: ToolCall | null): JsonValue[] => {
     if (!call) return []
     const raw = tools.get(call.kind)?.rawParameters ?? []
@@ -192,7 +215,14 @@ function inputOf({ tool, tools: listed, loop, timeout }: Action, { tools, workbo
   }
   const task = tool?.kind === 'workbook' ? workbook.find((entry) => entry.name === tool.parameters['name']) : undefined
   const ofList = (listed ?? []).flatMap((one) => [...templates(one.tool), one.timeout])
-  return [...templates(tool), ...ofList, ...templates(task?.tool ?? null), timeout, ...(loop ? loopInput(loop) : [])]
+  return [
+    ...templates(tool),
+    ...ofList,
+    ...templates(task?.tool ?? null),
+    timeout,
+    ...(wait ? waitTemplates(wait) : []),
+    ...(loop ? loopInput(loop) : []),
+  ]
 }
 
 function loopInput({ collection, concurrency, limit, chunk, where, orderBy }: Loop): JsonValue[] {

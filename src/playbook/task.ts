@@ -6,18 +6,26 @@ import { readTimedCall } from './timed-call.js'
 import { readToolList, toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, type Toolkit } from './tools.js'
 import { readEntries } from './vars.js'
+import { checkWaiting, readWait } from './wait.js'
 
-const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'vars', 'globals', 'retry', 'timeout']
+const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'vars', 'globals', 'retry', 'timeout', 'wait']
 const NESTED = 'a task cannot be an iterator itself: put it into a playbook of its own and run that with "tool: playbook"'
 
-export interface TaskReading extends Pick<Step, 'retry' | 'timeout' | 'tools'> {
+export interface TaskReading extends Pick<Step, 'retry' | 'timeout' | 'tools' | 'wait'> {
   readonly tool: ToolCall | null
   readonly vars: readonly VarEntry[]
   readonly globals: readonly GlobalOperation[]
 }
 
+interface TaskSurroundings {
+  readonly tools: Toolkit
+  readonly pool: string | null
+  /** The name of the current element. */
+  readonly element: string | null
+}
+
 /** Reads the `task` of an iterator: what runs for each element. */
-export function readTask(cursor: Cursor, tools: Toolkit, pool: string | null): TaskReading | null {
+export function readTask(cursor: Cursor, { tools, pool, element }: TaskSurroundings): TaskReading | null {
   if (kindOf(cursor) !== 'mapping') {
     report(cursor, `the task of an iterator must be a mapping with a tool, not ${describeKind(cursor)}`)
     return null
@@ -31,7 +39,10 @@ export function readTask(cursor: Cursor, tools: Toolkit, pool: string | null): T
     return null
   }
   checkToolKeys({ fields, tool, own: loop ? [...TASK_KEYS, 'loop'] : TASK_KEYS, of: 'the task of an iterator', tools })
-  if (!tool && !fields.has('tool') && !fields.has('type')) report(cursor, 'the task of an iterator needs a tool')
+  const wait = readWait(given(fields, 'wait'), element === null ? [] : [element])
+  checkWaiting(fields)
+  if (!tool && !fields.has('tool') && !fields.has('type') && !fields.has('wait'))
+    report(cursor, 'the task of an iterator needs a tool')
   const vars = given(fields, 'vars')
   const list = toolListOf(fields)
   return {
@@ -40,5 +51,6 @@ export function readTask(cursor: Cursor, tools: Toolkit, pool: string | null): T
     vars: vars ? readEntries(vars.value).map(({ entry }) => entry) : [],
     globals: readGlobals(given(fields, 'globals')),
     retry: readRetry(fields),
+    wait,
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { createCatalogService } from '../catalog/service.js'
+import { createWaits } from '../commit/waits.js'
 import { type Config, hasCredential, isLoopback } from '../config.js'
 import { systemClock } from '../core/clock.js'
 import { createSnowflake, type ExecutionId } from '../core/ids.js'
@@ -96,13 +97,14 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const { outbox } = webhooks
   const searchable = new Set(config.searchable)
   const variableFilter: VariableFilterSql = (filter, next) => variableFilterSql(filter, next, searchable)
+  const waits = createWaits()
   const rules = { model: catalog.model, given: (id: ExecutionId) => readGiven({ db, keyRing }, id) }
-  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, searchable, rules }))
+  const variables = metrics.watched(createVariablesService({ db, bus, keyRing, feed, outbox, waits, searchable, rules }))
   const globals = createGlobalsService({ db, variables })
   const executions = createExecutionsService({ db, bus, variableFilter, feed })
   const env = config.templateEnvValues
   const orchestrator = createOrchestrator({
-    ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing, outbox },
+    ...{ db, bus, catalog, toolbox, env, logger, processId, keyRing, outbox, waits },
     clock: systemClock,
     newId: createSnowflake(machine),
     limits: config,

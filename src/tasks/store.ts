@@ -213,7 +213,7 @@ const placeOf = (after: After) => [after?.executionId ?? null, after?.run ?? nul
 export async function listResumable(sql: Sql, limit: number, after: After): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
     `SELECT ${COLUMNS} FROM transient.task
-     WHERE status = 'waiting' AND ((SELECT c.status FROM transient.execution c WHERE c.id = child_id) IN ('pending', 'running')) IS NOT TRUE
+     WHERE status = 'waiting' AND child_id IS NOT NULL AND ((SELECT c.status FROM transient.execution c WHERE c.id = child_id) IN ('pending', 'running')) IS NOT TRUE
        AND ${follows}`,
     limit,
     ...placeOf(after),

@@ -2,11 +2,13 @@ import type { StepBus } from '../bus/bus.js'
 import { type Folding, foldInto, notLoaded } from '../commit/change-set.js'
 import { computedReach } from '../commit/computed.js'
 import { checkRunning, type Draft, record } from '../commit/draft.js'
+import { isPlain } from '../commit/flush.js'
 import type { Needs } from '../commit/load.js'
 import type { Outbox } from '../commit/outbox.js'
 import { type CommitRequest, createCommitQueue } from '../commit/queue.js'
 import type { ChangeRecord, VariableRecord, VariableWrite, WriteRequest, WriteResult } from '../commit/record.js'
 import { checkVariableName, keyOf, VARIABLE_LIMITS, type WriteOutcome } from '../commit/record.js'
+import type { Waits } from '../commit/waits.js'
 import { createBatcher } from '../core/batcher.js'
 import { type Clock, systemClock } from '../core/clock.js'
 import type { Page, PageRequest } from '../core/cursor.js'
@@ -81,6 +83,8 @@ export interface VariablesOptions {
   readonly rules?: RulesSource
   /** Who is to be told of changes. */
   readonly outbox?: Outbox
+  /** What ends waits that writes fulfil. */
+  readonly waits?: Waits
   /** Names by whose values variables are found through an index. */
   readonly searchable?: Searchable
 }
@@ -90,16 +94,25 @@ const GROUPS = { isRemembering: true, maxSize: 200, maxTransactions: 3, minBesid
 
 /** The variables service over a database; the bus only carries hints. */
 export function createVariablesService(options: VariablesOptions): VariablesService {
-  const { db, bus, clock = systemClock, keyRing = NO_KEYS, feed = createExecutionFeed({ db, bus }), maxWaiting, outbox } = options
+  const {
+    db,
+    bus,
+    clock = systemClock,
+    keyRing = NO_KEYS,
+    feed = createExecutionFeed({ db, bus }),
+    maxWaiting,
+    outbox,
+    waits,
+  } = options
   const countedRead = createReadQueue({ sql: db, clock })
   const rules = createRules(options.rules)
   const commit = createCommitQueue({
     db,
     keyRing,
     ...GROUPS,
-    outbox,
+    ...{ outbox, waits },
     ...(maxWaiting ? { maxWaiting } : {}),
-    afterCommit: (draft) => hint(bus, draft),
+    afterCommit: (draft) => (isPlain(draft) ? hint(bus, draft) : waits?.committed(draft)),
   })
   const listed = createBatcher<ListRequest, Page<VariableRecord> & { readonly revision: number }>({
     groupOf: ({ executionId: _, signal: __, ...rest }) => stringifyJson(rest as unknown as JsonValue),

@@ -1,6 +1,7 @@
 import type { StepBus } from '../../src/bus/bus.js'
 import { createMemoryBus } from '../../src/bus/index.js'
 import { createCatalogService } from '../../src/catalog/service.js'
+import { createWaits } from '../../src/commit/waits.js'
 import { systemClock } from '../../src/core/clock.js'
 import { createSnowflake, type ExecutionId } from '../../src/core/ids.js'
 import type { JsonObject, JsonValue } from '../../src/core/json.js'
@@ -89,8 +90,9 @@ export async function openEngine(
   }: EngineOptions = {},
 ): Promise<Engine> {
   const catalog = createCatalogService({ db, tools: TOOLS, keyRing })
+  const waits = createWaits()
   const rules = { model: catalog.model, given: (id: ExecutionId) => readGiven({ db, keyRing }, id) }
-  const variables = createVariablesService({ db, bus, keyRing, rules })
+  const variables = createVariablesService({ db, bus, keyRing, rules, waits })
   const toolbox = given ?? testToolbox()
   const newId = createSnowflake({ machine: 1 })
   const orchestrator = createOrchestrator({
@@ -108,6 +110,7 @@ export async function openEngine(
     ...(processId ? { processId } : {}),
     concurrency: 8,
     keyRing,
+    waits,
     env: { REGION: 'eu' },
     logger: SILENT,
   })

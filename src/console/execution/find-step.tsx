@@ -11,7 +11,9 @@ interface FindStepProps {
 
 /** The step where it happens: that runs, or failed, or came last. */
 export function currentStep(runs: readonly StepRow[]): string | null {
-  const alive = runs.findLast(({ status }) => status === 'RUNNING' || status === 'PENDING' || status === 'FAILED')
+  const alive = runs.findLast(
+    ({ status }) => status === 'RUNNING' || status === 'WAITING' || status === 'PENDING' || status === 'FAILED',
+  )
   return alive?.step ?? runs.at(-1)?.step ?? null
 }
 

@@ -3,8 +3,13 @@ import type { StepRow } from '../live/read-step.js'
 import type { VariableRow } from '../live/variable-table.js'
 
 const ENDS: Readonly<Record<string, StepStatus>> = {
+  'step.waiting': 'WAITING',
   'step.completed': 'SUCCEEDED',
   'step.failed': 'FAILED',
+}
+
+function isOpen(status: StepStatus): boolean {
+  return status === 'RUNNING' || status === 'WAITING'
 }
 
 /** A visit as it stood when the revision was the newest; null when it had not begun. */
@@ -20,8 +25,8 @@ function runAt(run: StepRow, revision: number): StepRow | null {
     attempts: Math.max(1, ...known.map(({ attempt }) => attempt ?? 1)),
     error: status === 'FAILED' ? run.error : null,
     // How far they were then, its variables say.
-    iterationCounts: status === 'RUNNING' ? null : run.iterationCounts,
-    finishedAt: status === 'RUNNING' ? null : last.occurredAt,
+    iterationCounts: isOpen(status) ? null : run.iterationCounts,
+    finishedAt: isOpen(status) ? null : last.occurredAt,
     events: { nodes: known },
   }
 }
@@ -53,7 +58,7 @@ interface Then {
 /** The execution as it stood: it ran, unless the revision is its last one. */
 export function headAt(head: ExecutionHeadFragment, { revision, steps, rows }: Then): ExecutionHeadFragment {
   if (revision >= head.revision) return head
-  const running = steps.filter(({ status }) => status === 'RUNNING').map(({ step }) => step)
+  const running = steps.filter(({ status }) => isOpen(status)).map(({ step }) => step)
   return {
     ...head,
     status: 'RUNNING',

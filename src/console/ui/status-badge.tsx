@@ -5,6 +5,7 @@ import classes from './status-badge.module.css'
 const SIGNS: Readonly<Record<string, string>> = {
   PENDING: '○',
   RUNNING: '●',
+  WAITING: '◷',
   COMPLETED: '✓',
   SUCCEEDED: '✓',
   FAILED: '✕',

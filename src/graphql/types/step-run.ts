@@ -1,8 +1,9 @@
-import type { IterationCounts, StepRunView, ToolRun } from '../../executions/record.js'
+import type { IterationCounts, StepRunView, ToolRun, WaitState } from '../../executions/record.js'
 import { builder } from '../builder.js'
 import { PLAIN } from '../printer.js'
 import { StepStatusEnum } from './enums.js'
 import { ExecutionErrorType, ExecutionType } from './execution.js'
+import { RoleEnum } from './me.js'
 import { connectionType, pageArguments, pageRequest } from './page.js'
 
 export const StepRunType = builder.objectRef<StepRunView>('StepRun')
@@ -38,6 +39,36 @@ const IterationCountsType = builder.objectRef<IterationCounts>('IterationCounts'
   }),
 })
 
+export const WaitStateType = builder.objectRef<WaitState>('WaitState').implement({
+  description: 'What a step waits for: a condition, a time, or a person.',
+  fields: (t) => ({
+    until: t.exposeString('until', { nullable: true, description: 'The condition, as it is written; null for a time.' }),
+    deadline: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it is over whatever the condition says; null: never.',
+      resolve: ({ deadline }) => dateOf(deadline),
+    }),
+    title: t.string({
+      nullable: true,
+      description: 'What people are asked; null: nobody is.',
+      resolve: ({ ask }) => ask?.title ?? null,
+    }),
+    roles: t.field({
+      type: [RoleEnum],
+      nullable: true,
+      description: 'Who may answer: these roles, and those above them. null: everybody with the right ANSWER.',
+      resolve: ({ ask }) => (ask && ask.roles.length > 0 ? ask.roles : null),
+    }),
+    form: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The JSON Schema of the answer.',
+      resolve: ({ ask }) => ask?.form ?? null,
+    }),
+  }),
+})
+
 StepRunType.implement({
   description: 'A visit of a step, or one iteration of it.',
   fields: (t) => ({
@@ -68,6 +99,11 @@ StepRunType.implement({
     tools: t.expose('tools', {
       type: [ToolRunType],
       description: 'Where the step has a list of tools: those that ran or run, in order. Empty without one.',
+    }),
+    wait: t.expose('wait', {
+      type: WaitStateType,
+      nullable: true,
+      description: 'What it waits for, or waited for; null for a step that does not wait.',
     }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),

@@ -47,6 +47,8 @@ export interface Turn {
 
 export interface AdvanceOptions {
   readonly log: string | null
+  /** The task has no row. */
+  readonly isVirtual?: boolean
   readonly decide: (snapshot: Snapshot, rejection: Rejection | null) => Decision
 }
 
@@ -95,7 +97,7 @@ export function advanceWork<T>(deps: AdvanceDependencies, request: AdvanceReques
   }
 }
 
-interface Advancing {
+export interface Advancing {
   readonly deps: AdvanceDependencies
   readonly draft: Draft
   readonly known: KnownExecution
@@ -104,10 +106,11 @@ interface Advancing {
   readonly until: number
 }
 
-function* advance(advancing: Advancing, current: TaskRecord, options: AdvanceOptions): Generator<Needs, Advanced, void> {
+/** Decides what becomes of a task, and of the steps without a tool that follow. */
+export function* advance(advancing: Advancing, current: TaskRecord, options: AdvanceOptions): Generator<Needs, Advanced, void> {
   const { deps, draft, known, until } = advancing
   const chain: Chain = { steps: [], count: 0, limit: deps.chain.steps }
-  const done = yield* advanceTask(advancing, { task: current, options, chain, isVirtual: false })
+  const done = yield* advanceTask(advancing, { task: current, options, chain, isVirtual: options.isVirtual === true })
   for (let next = chain.steps.shift(); next; next = chain.steps.shift()) {
     const asTask = visitTask({ playbook: known.playbook, execution: draft.execution, step: next.step }, next.run)
     // After a fault each step is decided in a transaction of its own, so that it falls on the one whose it is.
@@ -177,7 +180,7 @@ function* advanceTask({ deps, draft, known, around }: Advancing, about: TaskAdva
 }
 
 /** What a decision about a task may look at. null when its run, or the run's step, is not there. */
-function snapshotOf(draft: Draft, task: TaskRecord, { playbook, input, ...around }: Around): Snapshot | null {
+export function snapshotOf(draft: Draft, task: TaskRecord, { playbook, input, ...around }: Around): Snapshot | null {
   const { vars, steps, sensitive } = draft
   const run = draft.runs.get(task.run)
   const step = playbook.steps.find((candidate) => candidate.name === run?.step)
@@ -213,7 +216,7 @@ function inputOf({ input, sensitive }: KnownExecution): NonNullable<Needs['input
   return { inherited: input.inherited, sensitive }
 }
 
-function needsOf(known: KnownExecution, { vars, steps, written, globals, writtenGlobals }: Reach): Needs {
+export function needsOf(known: KnownExecution, { vars, steps, written, globals, writtenGlobals }: Reach): Needs {
   const { space, steps: all } = known.playbook
   const names = all.map(({ name }) => name)
   const needs = { vars, written, input: inputOf(known), steps: steps === 'all' ? names : names.filter((name) => steps.has(name)) }

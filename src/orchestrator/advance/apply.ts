@@ -1,12 +1,10 @@
 import { foldInto } from '../../commit/change-set.js'
-import { changeRun, changeTask, type Draft, type EventDraft, patch, record } from '../../commit/draft.js'
-import type { FoldedChange } from '../../commit/fold.js'
+import { changeRun, changeTask, type Draft, type EventDraft, patch, record, taskKeyText } from '../../commit/draft.js'
 import { checkGlobals, writeGlobals } from '../../commit/globals.js'
 import { type RunState, stepValue } from '../../commit/run.js'
 import { asStored, type JsonObject } from '../../core/json.js'
 import type { StepStatus } from '../../core/status.js'
 import type { Step, ToolCall } from '../../playbook/model.js'
-import { variableLocation } from '../../sealing/location.js'
 import { withoutSensitive, withSensitive } from '../../sealing/sensitive.js'
 import { SYSTEM_POOL, type TaskRecord } from '../../tasks/record.js'
 import type { NewTask } from '../../tasks/store.js'
@@ -15,6 +13,7 @@ import { effectiveCall } from '../decide/prepare.js'
 import { isStepFault } from '../decide/sensitive.js'
 import { firstCallOf } from '../decide/tool-turn.js'
 import type { Command, Decision, Rejection, Snapshot } from '../decide/types.js'
+import { keepValues } from './keep-values.js'
 
 export interface ApplyRequest {
   readonly snapshot: Snapshot
@@ -49,7 +48,7 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
   const decision = foldVariables(draft, request)
   const seq = record(draft, [...decision.events, ...endEvents(decision)])
-  const isOver = !decision.call && !decision.commands.some((command) => command.type === 'start_child')
+  const isOver = !decision.call && !decision.commands.some(({ type }) => type === 'start_child' || type === 'open_wait')
   if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null })
   for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
   if (draft.execution.status !== 'running') patch(draft, { finishedAt: now })
@@ -78,22 +77,6 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
       rejection = { error, dropped: rejection ? 'all' : 'block' }
     }
   }
-}
-
-/** What the next decision reads: also of a sensitive variable the value itself. */
-function keepValues(draft: Draft, changes: readonly FoldedChange[]): void {
-  if (changes.length === 0) return
-  const secret: { kind: 'vars'; name: string }[] = []
-  const open: { kind: 'vars'; name: string }[] = []
-  const vars = { ...draft.vars }
-  for (const { executionId, name, revision, operation, value, sealed } of changes) {
-    const isSensitive = sealed !== null && sealed !== ''
-    ;(isSensitive ? secret : open).push({ kind: 'vars', name })
-    if (operation === 'delete') delete vars[name]
-    else vars[name] = asStored(isSensitive ? draft.keyRing.open(sealed, variableLocation(executionId, name, revision)) : value)
-  }
-  draft.sensitive = withoutSensitive(withSensitive(draft.sensitive, secret), open)
-  draft.vars = vars
 }
 
 function endEvents(decision: Decision): EventDraft[] {
@@ -133,7 +116,7 @@ function carryOut(applying: Applying, command: Command): void {
       draft.newTasks.push(joinTask(snapshot, command.run))
       return
     case 'withdraw_iterations':
-      draft.ending = { parentRun: command.run, finishedSeq: seq }
+      draft.endings.push({ parentRun: command.run, finishedSeq: seq })
       return
     case 'start_child': {
       const childId = applying.request.newId()
@@ -143,11 +126,13 @@ function carryOut(applying: Applying, command: Command): void {
       draft.waiting.push(task)
       return
     }
+    case 'open_wait':
+      return openWait(applying, command)
     case 'end_execution':
       patch(draft, { status: command.status, error: command.error })
       applying.request.chain.steps.length = 0
       // A completed execution has no live visit left, so nothing to end either.
-      if (command.status !== 'completed') draft.ending = { parentRun: null, finishedSeq: seq }
+      if (command.status !== 'completed') draft.endings.push({ parentRun: null, finishedSeq: seq })
       return
   }
 }
@@ -161,6 +146,7 @@ function startRun(draft: Draft, { run, attempt, isSensitive }: Extract<Command, 
 function finishRun({ draft, snapshot, request, seq }: Applying, command: Extract<Command, { type: 'finish_run' }>): void {
   const { run, status, result, envelope, error, isSensitive, tools } = command
   const before = draft.runs.get(run)
+  if (before?.status === 'waiting') patch(draft, { openWaits: draft.execution.openWaits - 1 })
   const log = command.log ?? request.log ?? before?.log ?? null
   const kept = changeRun(draft, run, { status, result, envelope, error, isSensitive, log, tools })
   kept.finishedSeq = seq
@@ -180,6 +166,7 @@ function finishRun({ draft, snapshot, request, seq }: Applying, command: Extract
 function kindOf({ playbook }: Snapshot, { step: name, iteration }: RunState): string {
   const step = playbook.steps.find((candidate) => candidate.name === name)
   if (step?.loop && iteration === null) return 'iterator'
+  if (step?.wait) return 'wait'
   const call = step && firstCallOf(step)
   return call ? effectiveCall({ playbook, step }, call).kind : 'step'
 }
@@ -211,6 +198,16 @@ function openLoop({ draft, snapshot, seq }: Applying, { items, loop }: Extract<C
   for (let index = 0; index < loop.opened; index += 1) draft.newTasks.push(iterationTask(snapshot, loop.firstRun + index))
 }
 
+function openWait({ draft, snapshot, request }: Applying, command: Extract<Command, { type: 'open_wait' }>): void {
+  const { run, wait, timeoutMs } = command
+  const { revision, openWaits } = draft.execution
+  changeRun(draft, run, { status: 'waiting', wait: { ...wait, revision } })
+  patch(draft, { openWaits: openWaits + 1 })
+  const task: TaskRecord = { ...snapshot.task, kind: 'wait', status: 'waiting', leaseUntil: null, claimedAt: request.now }
+  draft.tasks.set(taskKeyText(task), task)
+  draft.openedWaits.set(taskKeyText(task), { task, timeoutMs, isVirtual: request.isVirtual })
+}
+
 interface NewVisit extends Pick<RunState, 'args' | 'isSensitive'> {
   readonly step: Step
   /** The execution's `event_seq` after it was opened. */
@@ -228,6 +225,7 @@ export function beginVisit(draft: Draft, { step, args, isSensitive, seq }: NewVi
     item: null,
     loop: null,
     tools: null,
+    wait: null,
     result: null,
     envelope: null,
     log: null,
@@ -252,7 +250,7 @@ export function beginVisit(draft: Draft, { step, args, isSensitive, seq }: NewVi
 }
 
 export function isLive(status: StepStatus): boolean {
-  return status === 'pending' || status === 'running'
+  return status === 'pending' || status === 'running' || status === 'waiting'
 }
 
 interface Placed extends Pick<Snapshot, 'playbook' | 'step'> {

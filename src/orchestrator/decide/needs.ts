@@ -1,6 +1,7 @@
 import { computedReach } from '../../commit/computed.js'
 import type { JsonValue } from '../../core/json.js'
 import type { GlobalOperation, ListedTool, Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
+import { waitTemplates } from '../../playbook/wait.js'
 import { referencesOf } from '../../template/index.js'
 import { definitionOf } from '../../tools/index.js'
 import { effectiveCall } from './prepare.js'
@@ -160,7 +161,8 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
       ]
     : []
   const given = [...calls.map((call) => call.parameters), step.timeout, ...(step.tools ?? []).map((listed) => listed.timeout)]
-  const starting = [condition(step.when), ...step.vars.before.map((entry) => entry.value), ...given, ...options]
+  const waiting = step.wait ? waitTemplates(step.wait) : []
+  const starting = [condition(step.when), ...waiting, ...step.vars.before.map((entry) => entry.value), ...given, ...options]
   const needs = needsOfTemplates([...starting, ...ending], seen)
   return isWhole ? { ...EVERYTHING, globals: needs.globals } : needs
 }

@@ -26,6 +26,7 @@ import { checkStorable } from './storable.js'
 import { callOf, turnOf } from './tool-turn.js'
 import type { Command, Decision, Limits, Outcome, Rejection, Snapshot } from './types.js'
 import { asStepFault, evaluateVars, mergeWrites, stateWrite, type VarsResult } from './vars.js'
+import { beginWait } from './wait.js'
 
 /** In the input of a waiting task: which of the child's args are sensitive. */
 export const SENSITIVE_ARGS = 'sensitive_args'
@@ -108,6 +109,7 @@ function begin(request: PrepareRequest, writes: readonly VariableWrite[]): Decis
   const written = callOf(snapshot)
   try {
     if (step.loop && run.iteration === null) return openLoop(snapshot, writes)
+    if (step.wait) return beginWait(request, step.wait, writes)
     if (!written) {
       const outcome: Outcome = { status: 'success', data: null, extras: {} }
       return decide({ ...request, outcome, earlierWrites: writes })

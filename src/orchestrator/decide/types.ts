@@ -5,7 +5,7 @@ import type { IterationResult, LoopState, RunState, ToolsState } from '../../com
 import type { ErrorCode, TransientError } from '../../core/errors.js'
 import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { StepStatus } from '../../core/status.js'
-import type { ExecutionError, ExecutionRecord } from '../../executions/record.js'
+import type { ExecutionError, ExecutionRecord, WaitState } from '../../executions/record.js'
 import type { Playbook, Step, ToolCall } from '../../playbook/model.js'
 import type { Sensitive } from '../../sealing/sensitive.js'
 import type { TaskRecord } from '../../tasks/record.js'
@@ -83,6 +83,12 @@ export type Command =
   | { readonly type: 'withdraw_iterations'; readonly run: number }
   | { readonly type: 'retry'; readonly delayMs: number }
   | { readonly type: 'start_child'; readonly input: JsonObject; readonly timeoutMs: number | null }
+  | {
+      readonly type: 'open_wait'
+      readonly run: number
+      readonly wait: Omit<WaitState, 'revision'>
+      readonly timeoutMs: number | null
+    }
   | { readonly type: 'end_execution'; readonly status: 'completed' | 'failed'; readonly error: ExecutionError | null }
 
 /** One change set and what goes with it: all of it is committed, or nothing. */

@@ -16,6 +16,7 @@ import { failure } from '../decide/outcome.js'
 import { prepare } from '../decide/prepare.js'
 import { unstorableReason } from '../decide/storable.js'
 import type { Decision, Outcome, Rejection, Snapshot } from '../decide/types.js'
+import { dueWait } from '../decide/wait.js'
 import type { ChainLimits, OrchestratorDependencies } from '../dependencies.js'
 import type { ClaimedTask, CompleteRequest, TaskTicket } from '../orchestrator.js'
 import type { ExecutionLookup } from './lookup.js'
@@ -55,7 +56,7 @@ export interface Attempts {
   timeOut(task: TaskRecord): Promise<boolean>
 }
 
-const CHAIN: ChainLimits = { steps: 32, ms: 100 }
+export const CHAIN: ChainLimits = { steps: 32, ms: 100 }
 
 /** Begins and ends attempts, each under its execution's lock (architecture.md, "The one truth"). */
 export function createAttempts(deps: AttemptsDependencies): Attempts {
@@ -117,7 +118,8 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       const request = { snapshot, limits, rejection, now: clock.now() }
       // Ended without it, the run would lose what it was given.
       if (isMissingKey(snapshot.run.fault)) throw snapshot.run.fault
-      return isGivenUp(snapshot) ? giveUp(request) : decide({ ...request, outcome, log })
+      if (isGivenUp(snapshot)) return giveUp(request)
+      return snapshot.task.kind === 'wait' ? dueWait(request) : decide({ ...request, outcome, log })
     }
     const ended = await counting({
       ...{ key, known, phase: 'end' },
@@ -136,7 +138,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
     })
     const { isAccepted, revision, kind, seconds } = ended
     // After the commit: what is rolled back was none.
-    if (isAccepted && seconds !== null) observer?.attemptEnded({ kind, status: outcome.status, seconds })
+    if (isAccepted && seconds !== null && kind !== 'wait') observer?.attemptEnded({ kind, status: outcome.status, seconds })
     return { isAccepted, revision }
   }
 

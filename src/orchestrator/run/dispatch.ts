@@ -66,7 +66,7 @@ export function createDispatcher({
     withdraw,
     afterCommit({ execution: { id, revision, eventSeq }, newTasks, withdrawn }) {
       for (const task of newTasks) dispatch(task)
-      for (const task of withdrawn) withdraw(formatTaskId(task))
+      for (const task of withdrawn) if (task.kind !== 'wait') withdraw(formatTaskId(task))
       bus.hint({ executionId: id, revision, eventSeq })
     },
     stop() {

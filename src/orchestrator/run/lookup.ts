@@ -24,6 +24,8 @@ export interface KnownExecution {
 /** Finds the playbook that an execution runs, and what it was given at its start. */
 export interface ExecutionLookup {
   of(executionId: ExecutionId): Promise<KnownExecution | null>
+  /** The same, if it is known already. */
+  peek(executionId: ExecutionId): KnownExecution | null
 }
 
 interface Kept {
@@ -31,6 +33,7 @@ interface Kept {
   readonly version: number
   readonly input: OpenedInput
   readonly bytes: number
+  playbook: Playbook | null
 }
 
 const MAX_BYTES = 64 * 1024 * 1024
@@ -72,7 +75,7 @@ export function createExecutionLookup({ db, catalog, keyRing }: LookupDependenci
     const { playbookPath: path, playbookVersion: version } = execution
     const input = openInput(execution, keyRing)
     const { workload, payload, inherited } = input
-    return { path, version, input, bytes: ENTRY_BYTES + jsonSize([workload, payload, inherited]) }
+    return { path, version, input, bytes: ENTRY_BYTES + jsonSize([workload, payload, inherited]), playbook: null }
   }
 
   return {
@@ -80,10 +83,18 @@ export function createExecutionLookup({ db, catalog, keyRing }: LookupDependenci
       const entry = known.get(executionId) ?? (await load(executionId))
       if (!entry) return null
       keep(executionId, entry)
-      const { sensitive, ...input } = entry.input
-      return { playbook: await catalog.model(entry.path, entry.version), input, sensitive }
+      entry.playbook = await catalog.model(entry.path, entry.version)
+      return shown(entry, entry.playbook)
+    },
+    peek(executionId) {
+      const entry = known.get(executionId)
+      return entry?.playbook ? shown(entry, entry.playbook) : null
     },
   }
+}
+
+function shown({ input: { sensitive, ...input } }: Kept, playbook: Playbook): KnownExecution {
+  return { playbook, input, sensitive }
 }
 
 /** What the expressions of an execution's computed variables read beside variables; null where there is no such execution. */

@@ -25,6 +25,7 @@ export type ExecutionStatus =
 export type StepStatus =
   | 'PENDING'
   | 'RUNNING'
+  | 'WAITING'
   | 'SUCCEEDED'
   | 'FAILED'
   | 'SKIPPED'

@@ -103,6 +103,7 @@ const TONES: Readonly<Record<string, string>> = {
   SUCCEEDED: 'var(--completed)',
   FAILED: 'var(--failed)',
   RUNNING: 'var(--running)',
+  WAITING: 'var(--running)',
   CANCELLED: 'var(--cancelled)',
 }
 
