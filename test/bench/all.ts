@@ -11,6 +11,8 @@ const NAMES = [
   'python',
   'workers',
   'starts',
+  'search',
+  'tools',
   'wal',
   'start',
   'templates',

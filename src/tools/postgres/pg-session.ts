@@ -110,7 +110,7 @@ async function connect(pool: Pool): Promise<PoolClient> {
 }
 
 async function clean(client: PoolClient): Promise<void> {
-  await client.query('ROLLBACK')
+  if (client.getTransactionStatus() !== 'I') await client.query('ROLLBACK')
   await client.query('DISCARD ALL')
 }
 

@@ -84,6 +84,14 @@ export const TARGETS = {
     ...{ benchmark: "the same by a variable's value", yardstick: '–', command: 'bench:search' },
     ...{ reach: 5, dream: 1, is: 'at most', unit: ' ms' },
   },
+  httpSteps: {
+    ...{ benchmark: 'http steps against a local server, 16 at a time', yardstick: 'undici in a loop', command: 'bench:tools' },
+    ...{ reach: 0.3, dream: 0.6, ...atLeast },
+  },
+  postgresSteps: {
+    ...{ benchmark: 'postgres steps against a local server, 16 at a time', yardstick: '`pg` in a loop', command: 'bench:tools' },
+    ...{ reach: 0.3, dream: 0.6, ...atLeast },
+  },
   firstStart: {
     ...{ benchmark: 'start on a new folder, until ready', yardstick: '–', command: 'bench:start' },
     ...{ reach: 3, dream: 1.5, is: 'at most', unit: ' s' },
