@@ -152,6 +152,12 @@ describe('a space', () => {
     expect(errors[0]?.message).toContain(message)
   })
 
+  it('has no computed variables: one of that type is what somebody wrote', async () => {
+    await ask('mutation { upsertVariable(input: {space: "typed", name: "a", value: 1, type: COMPUTED}) { revision } }')
+    const read = '{ variable(space: "typed", name: "a") { type expression dependsOn } }'
+    expect(await ask(read)).toEqual({ variable: { type: 'COMPUTED', expression: null, dependsOn: null } })
+  })
+
   it('is not made by a write that is refused', async () => {
     await expect(set('refused', 'a', 1, ', expectedVersion: 3')).rejects.toThrow('CONFLICT')
     expect(await ask('{ space(name: "refused") { id } }')).toEqual({ space: null })

@@ -63,6 +63,8 @@ const FILL = `
 INSERT INTO transient.playbook (path, version, name, source) SELECT 'p' || n, 1, 'p', $source FROM generate_series(1, 6) AS n;
 INSERT INTO transient.execution (id, status, playbook_path, playbook_version, parent_id, rerun_of, revision, event_seq, variable_count)
   SELECT 100 + n, 'running', 'p' || n, 1, CASE WHEN n > 1 THEN 100 + n - 1 END, CASE WHEN n > 1 THEN 100 + n - 1 END, 1, 5, 3 FROM generate_series(1, 6) AS n;
+INSERT INTO transient.execution (id, status, space, revision, event_seq, variable_count) SELECT -100 - n, 'running', 's' || n, 1, 1, 3 FROM generate_series(1, 6) AS n;
+INSERT INTO noetl.transient (execution_id, var_name, var_value) SELECT -100 - n, 'v' || m, to_jsonb(n * 10 + m) FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
 INSERT INTO noetl.transient (execution_id, var_name, var_value) SELECT 100 + n, 'v' || m, to_jsonb(n * 10 + m) FROM generate_series(1, 6) AS n, generate_series(1, 3) AS m;
 INSERT INTO transient.event (execution_id, seq, revision, name, run) SELECT 100 + n, m, 1, 'e', 1 + m % 3 FROM generate_series(1, 6) AS n, generate_series(1, 5) AS m;
 INSERT INTO transient.step_run (execution_id, run, step, visit, status) SELECT 100 + n, 4 + m, 'live' || n, m, 'running' FROM generate_series(1, 6) AS n, generate_series(1, 2) AS m;
@@ -88,13 +90,14 @@ const NESTED: Record<string, string> = {
   'Playbook.steps': '{ playbooks(first: $n) { nodes { path steps { name } } } }',
   'Execution.iterationCounts': '{ executions(first: $n) { nodes { iterationCounts { total failed } } } }',
   'StepRun.iterationCounts': '{ executions(first: $n) { nodes { steps { nodes { iterationCounts { total failed } } } } } }',
+  'Space.variables': '{ spaces(first: $n) { nodes { name variables(first: 2) { nodes { name value } totalCount revision } } } }',
   'Execution.error': '{ executions(first: $n) { nodes { error { code } } } }',
   'StepRun.tools': '{ executions(first: $n) { nodes { steps { nodes { tools { name status } } } } } }',
   'StepRun.error': '{ executions(first: $n) { nodes { steps { nodes { error { code } } } } } }',
 }
 
 it('every nested field of a listed type is in the table', () => {
-  const fields = ['Execution', 'StepRun', 'Playbook', 'Variable', 'VariableChange', 'ExecutionEvent'].flatMap((name) => {
+  const fields = ['Execution', 'StepRun', 'Playbook', 'Variable', 'VariableChange', 'ExecutionEvent', 'Space'].flatMap((name) => {
     const type = schema.getType(name)
     if (!isObjectType(type)) throw new Error(`no type ${name}`)
     return Object.values(type.getFields())

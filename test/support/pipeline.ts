@@ -11,16 +11,18 @@ import type { Services } from '../../src/orchestrator/services.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { createVariablesService } from '../../src/variables/service.js'
+import { createGlobalsService } from '../../src/variables/spaces/globals.js'
 
 /** Operations as they are answered, without a transport. Throws what a client would see as errors. */
 export function openPipeline(db: Database): (query: string, variables?: Record<string, unknown>) => Promise<string> {
   const bus = createMemoryBus({ onError: () => undefined })
+  const variables = createVariablesService({ db, bus })
   const services = {
-    variables: createVariablesService({ db, bus }),
+    ...{ variables, globals: createGlobalsService({ db, variables }) },
     executions: createExecutionsService({ db, bus, variableFilter: variableFilterSql }),
     catalog: createCatalogService({ db, tools: TOOLS }),
   } as unknown as Services
-  const rights = new Set(['read', 'read_variables', 'write'])
+  const rights = new Set(['read', 'read_variables', 'write', 'read_globals'])
   const context = {
     services,
     actor: 'api:test',

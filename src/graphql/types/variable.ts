@@ -1,6 +1,7 @@
 import type { ChangeRecord, VariableRecord } from '../../commit/record.js'
 import type { Page } from '../../core/cursor.js'
 import { type JsonValue, jsonSize, stringifyJson } from '../../core/json.js'
+import { isSpaceId } from '../../core/space.js'
 import type { Services } from '../../orchestrator/services.js'
 import type { ComputedVariable } from '../../playbook/model.js'
 import { ListedVariable } from '../../variables/read/listed.js'
@@ -87,7 +88,7 @@ VariableType.implement({
 
 /** What the playbook of its execution says of a computed variable; anybody may write one of that type elsewhere. */
 async function computedOf({ type, name, executionId }: VariableRecord, services: Services): Promise<ComputedVariable | null> {
-  if (type !== 'computed') return null
+  if (type !== 'computed' || isSpaceId(executionId)) return null
   const execution = await services.executions.find(executionId)
   const { playbookPath: path, playbookVersion: version } = execution ?? {}
   if (path == null || version == null) return null
