@@ -14,6 +14,8 @@ export const EXIT = {
   failedExecution: 5,
   unreachable: 6,
   failedIterations: 7,
+  /** A wait ended without what was waited for. */
+  timedOut: 7,
 } as const
 
 /** A wrong argument that the parser of the command line could not see. */

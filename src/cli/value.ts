@@ -38,6 +38,15 @@ export function parseCount(text: string, option: string): number {
   throw new UsageError(`${option}: "${text}" is not a whole number`)
 }
 
+const UNIT_MS = { '': 1000, s: 1000, m: 60_000, h: 3_600_000 } as const
+
+/** `30`, `90s`, `10m` or `2h`, in milliseconds. */
+export function parseDuration(text: string, option: string): number {
+  const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)([smh]?)$/.exec(text) ?? []
+  if (number !== undefined) return Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS]
+  throw new UsageError(`${option}: "${text}" is no duration such as 30, 90s, 10m or 2h`)
+}
+
 export function parseList(text: string): string[] {
   return text.split(',').flatMap((part) => part.trim() || [])
 }

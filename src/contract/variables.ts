@@ -36,6 +36,15 @@ export type VariableMetadata = z.infer<typeof variableMetadata>
 export const variableValueResponse = variableMetadata.extend({ execution_id: jsonNumber, var_name: z.string() })
 export type VariableValueResponse = z.infer<typeof variableValueResponse>
 
+/** GET /api/vars/{execution_id}?until=… */
+export const untilResponse = z.object({
+  execution_id: jsonNumber,
+  revision: z.number(),
+  matched: z.boolean(),
+  variables: jsonObject,
+})
+export type UntilResponse = z.infer<typeof untilResponse>
+
 export const variableListResponse = z.object({
   execution_id: jsonNumber,
   variables: z.record(z.string(), variableMetadata),

@@ -6,6 +6,7 @@ import { addAccessRoutes } from './routes/access.js'
 import { addExecutionsRoutes } from './routes/executions.js'
 import { addPlaybooksRoutes } from './routes/playbooks.js'
 import { addTasksRoutes } from './routes/tasks.js'
+import { createUntil } from './routes/until.js'
 import { addVarsRoutes } from './routes/vars.js'
 import { addEventsRoute, createPoll } from './routes/watch.js'
 import { addWebhooksRoutes } from './routes/webhooks.js'
@@ -26,7 +27,7 @@ export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {
   app.notFound(answerUnknownPath)
   app.use('/api/*', limitBody())
   addEventsRoute(app, logger)
-  addVarsRoutes(app, createPoll(closing))
+  addVarsRoutes(app, { poll: createPoll(closing), until: createUntil(closing) })
   addPlaybooksRoutes(app)
   addExecutionsRoutes(app)
   addTasksRoutes(app, logger)

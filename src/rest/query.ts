@@ -14,6 +14,14 @@ export function wholeNumber(text: string | undefined, field: string, max = Numbe
   })
 }
 
+/** The longest that a request may wait. */
+const MAX_WAIT_SECONDS = 60
+
+/** `30` or `30s`; 0 where it is absent. @throws TransientError VALIDATION */
+export function waitSeconds(text: string | undefined): number {
+  return wholeNumber(text?.replace(/^(\d+)s$/, '$1'), 'wait', MAX_WAIT_SECONDS) ?? 0
+}
+
 /** Values by comma, or undefined. */
 export function commaList(text: string | undefined): string[] | undefined {
   return text?.split(',').flatMap((part) => part.trim() || [])

@@ -16,6 +16,7 @@ import {
 import { execute, type Variables } from './graphql.js'
 import { type ClientOptions, createHttp, responseError } from './http.js'
 import { createTaskCalls, type TaskCalls, type WorkerTask } from './tasks.js'
+import { type Matched, type WaitForOptions, waitFor } from './wait-for.js'
 import {
   type VariablesOf,
   type WatchControls,
@@ -49,6 +50,11 @@ export interface TransientClient {
   listVariables(of: VariablesOf, filter?: VariableFilter): Promise<VariableList>
   /** Every change exactly once, in order; resumes by itself. */
   watch(of: VariablesOf, options?: WatchOptions): AsyncGenerator<WatchMessage, void, undefined>
+  /**
+   * Waits until a condition over an execution's variables holds, such as `vars.progress >= 1`. Each revision is tested, so that nothing is missed.
+   * Answers null where it did not hold within `timeoutMs`; without that it waits for ever. @throws TransientError VALIDATION, REVISION_GONE; UnreachableError
+   */
+  waitFor(id: ExecutionId, until: string, options?: WaitForOptions): Promise<Matched | null>
   /** The execution's states until it ends; resumes by itself. */
   watchExecution(id: ExecutionId, controls?: WatchControls): AsyncGenerator<ExecutionFieldsFragment, void, undefined>
 }
@@ -96,6 +102,7 @@ export function createClient(options: ClientOptions): TransientClient {
     },
     startExecution: async (input) => (await request(StartExecutionDocument, { input })).startExecution,
     startExecutions: async (inputs) => (await request(StartExecutionsDocument, { inputs: [...inputs] })).startExecutions,
+    waitFor: (id, until, waitOptions) => waitFor(http, { id, until, ...waitOptions }),
     watch: (of, watchOptions = {}) => watchVariables(http, of, watchOptions),
     watchExecution: (id, controls) => watchExecution(http, id, controls),
   }

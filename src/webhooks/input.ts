@@ -1,8 +1,8 @@
-import { errorMessage, TransientError } from '../core/errors.js'
+import { TransientError } from '../core/errors.js'
 import { checkListed } from '../core/filter.js'
 import { VARIABLE_TYPES, type VariableType, WEBHOOK_EVENTS, type WebhookEvent } from '../core/status.js'
 import { isStorableText } from '../core/text.js'
-import { compileCondition } from '../template/index.js'
+import { checkCondition } from '../variables/condition.js'
 import type { Poster } from './post.js'
 import type { WebhookFilter } from './record.js'
 
@@ -44,7 +44,7 @@ export function checkedInput(input: WebhookInput, { refusal }: Pick<Poster, 'ref
   if (wrong !== undefined) throw invalid('types', `"${String(wrong).slice(0, 60)}" is none of ${VARIABLE_TYPES.join(', ')}`)
   checkListed(exceptActors, 'exceptActors', MAX_LISTED)
   checkTexts('exceptActors', exceptActors ?? [])
-  if (when !== null) checkCondition(when)
+  if (when !== null) checkCondition(when, 'when')
   return {
     name,
     url,
@@ -62,14 +62,6 @@ function checkUrl(text: string, refusal: Poster['refusal']): void {
   }
   const reason = refusal(url)
   if (reason !== null) throw invalid('url', reason)
-}
-
-function checkCondition(when: string): void {
-  try {
-    compileCondition(when)
-  } catch (error) {
-    throw invalid('when', errorMessage(error))
-  }
 }
 
 function checkList(field: string, list: readonly string[] | null): void {

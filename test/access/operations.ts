@@ -116,6 +116,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     query: 'subscription ($id: ID!) { variableChanged(executionId: $id) { revision } }',
     variables: onExecution,
   },
+  'Subscription.variableMatched': {
+    needs: 'read_variables',
+    query: 'subscription ($id: ID!) { variableMatched(executionId: $id, where: []) { revision } }',
+    variables: onExecution,
+  },
   'Subscription.executionChanged': {
     needs: 'read',
     query: 'subscription ($id: ID!) { executionChanged(id: $id) { id } }',

@@ -23,6 +23,7 @@ import { UsageError } from '../exit.js'
 import { changeRow, variableRow } from '../rows.js'
 import { changeLine } from '../run-view.js'
 import { parseCount, parseList, parseValue, parseWord } from '../value.js'
+import { addWaitCommand } from './vars-wait.js'
 
 const LIST_COLUMNS = ['name', 'value', 'type', 'source_step', 'version', 'updated_at']
 const HISTORY_COLUMNS = ['revision', 'name', 'operation', 'value', 'previous_value', 'actor', 'changed_at']
@@ -90,9 +91,11 @@ interface WatchOptions {
   readonly types?: string
 }
 
-/** `vars list|get|set|increment|delete|watch|history` */
+/** `vars list|get|set|increment|delete|watch|wait|history` */
 export function addVarsCommands(program: Command): void {
-  addCommands(program, VARS)
+  const vars = addCommands(program, VARS)
+  addWaitCommand(vars)
+  vars
     .command('list <execution>')
     .description('all variables; counts no read')
     .action((id: string, _options, command: Command) => listVars(createContext(command), VARS.ownerOf(id)))

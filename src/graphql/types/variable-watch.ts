@@ -1,8 +1,12 @@
+import { checkListed } from '../../core/filter.js'
+import { parseExecutionId } from '../../core/ids.js'
 import type { WatchEvent } from '../../variables/service.js'
 import { streamOf } from '../../variables/stream.js'
+import { watchMatches } from '../../variables/until.js'
 import { builder } from '../builder.js'
-import { openStream } from '../subscription.js'
+import { openPatientStream, openStream } from '../subscription.js'
 import { VariableTypeEnum, WatchEventKindEnum } from './enums.js'
+import { checkedVariableFilter, VariableFilterInput } from './filters.js'
 import { mayRead, streamArguments } from './stream.js'
 import { VariableChangeType } from './variable.js'
 
@@ -40,6 +44,49 @@ builder.subscriptionField('variableChanged', (t) =>
         (event) => {
           if (position) position.event = event
         },
+      )
+    },
+    resolve: (event) => event,
+  }),
+)
+
+/** As many as a filter of executions may have. */
+const MAX_FILTERS = 20
+
+const EdgeEnum = builder.enumType('Edge', {
+  values: {
+    LEVEL: { value: 'level', description: 'Each changed revision at which it holds.' },
+    RISING: { value: 'rising', description: 'Each revision at which it becomes true.' },
+  } as const,
+})
+
+const VariableMatchedEvent = builder
+  .objectRef<{ readonly executionId: string; readonly revision: number }>('VariableMatchedEvent')
+  .implement({
+    fields: (t) => ({
+      executionId: t.exposeID('executionId'),
+      revision: t.expose('revision', { type: 'Revision' }),
+    }),
+  })
+
+builder.subscriptionField('variableMatched', (t) =>
+  t.field({
+    type: VariableMatchedEvent,
+    authScopes: { read_variables: true },
+    description:
+      'Revisions at which the execution has a variable for each of these filters. Every revision is tested, also the state that it begins with: at afterRevision, or now.',
+    args: {
+      executionId: t.arg.id({ required: true }),
+      where: t.arg({ type: [VariableFilterInput], required: true }),
+      afterRevision: t.arg({ type: 'Revision' }),
+      edge: t.arg({ type: EdgeEnum, defaultValue: 'rising' }),
+    },
+    subscribe: (_root, { executionId, where, afterRevision, edge }, { services, signal: caller }) => {
+      checkListed(where, 'where', MAX_FILTERS)
+      const filters = where.map((filter, index) => checkedVariableFilter(filter, `where[${index}]`))
+      const request = { executionId: parseExecutionId(executionId), where: filters, afterRevision: afterRevision ?? null }
+      return openPatientStream((signal) =>
+        watchMatches(services.variables, { ...request, edge: edge ?? 'rising', signal: AbortSignal.any([signal, caller()]) }),
       )
     },
     resolve: (event) => event,

@@ -29,10 +29,20 @@ function conditionsOf(context: Context): WriteConditions {
   return { ifMatch: context.req.header('if-match'), ifNoneMatch: context.req.header('if-none-match') }
 }
 
-/** NoETL's five calls, and the same for a space. `poll` serves the list's long-poll form; the event stream is a route of its own. */
-export function addVarsRoutes(app: Hono<RestEnv>, poll: (context: Context<RestEnv>) => Promise<Response>): void {
+/** Forms of the list that may wait. */
+interface LongReads {
+  readonly poll: (context: Context<RestEnv>) => Promise<Response>
+  readonly until: (context: Context<RestEnv>, condition: string) => Promise<Response>
+}
+
+/** NoETL's five calls, and the same for a space. The event stream is a route of its own. */
+export function addVarsRoutes(app: Hono<RestEnv>, { poll, until }: LongReads): void {
   for (const path of STREAM_PATHS) {
-    app.get(path, (context) => (context.req.query('after_revision') === undefined ? list(context) : poll(context)))
+    app.get(path, (context) => {
+      const condition = context.req.query('until')
+      if (condition !== undefined) return until(context, condition)
+      return context.req.query('after_revision') === undefined ? list(context) : poll(context)
+    })
     app.post(path, (context) => setVariables(context))
     app.delete(path, (context) => deleteVariables(context))
     refuseOtherMethods(app, path, ['GET', 'POST', 'DELETE'])

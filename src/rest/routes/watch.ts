@@ -12,11 +12,10 @@ import { createWatchGroups } from '../../variables/watch/watch-groups.js'
 import { type RestEnv, type RestLogger, textResponse } from '../context.js'
 import { type EventMessage, eventMessages } from '../event-messages.js'
 import { toClientError } from '../problem.js'
-import { commaList, variableType, wholeNumber } from '../query.js'
+import { commaList, variableType, waitSeconds, wholeNumber } from '../query.js'
 import { identity, type OfStream, STREAM_PATHS, streamIn } from '../stream.js'
 
 const EVENTS_PATHS = STREAM_PATHS.map((path) => `${path}/events`)
-const MAX_WAIT_SECONDS = 60
 
 interface Filters {
   readonly names: string[] | undefined
@@ -85,10 +84,10 @@ export function createPoll(closing?: AbortSignal): (context: Context<RestEnv>) =
   return async (context) => {
     const stream = streamIn(context)
     const afterRevision = wholeNumber(context.req.query('after_revision'), 'after_revision') ?? 0
-    const waitSeconds = wholeNumber(context.req.query('wait'), 'wait', MAX_WAIT_SECONDS) ?? 0
+    const waitMs = waitSeconds(context.req.query('wait')) * 1000
     const filters = filtersOf(context)
     const { signal, abort } = linkSignals([context.req.raw.signal, closing])
-    const request = { afterRevision, ...filters, waitMs: waitSeconds * 1000, signal }
+    const request = { afterRevision, ...filters, waitMs, signal }
     // What still listens to the signal is done with, too.
     const { revision, changes } = await stream.poll(request).finally(() => abort())
     const text = texts.get(changes) ?? polledText(stream, { revision, changes })
