@@ -97,7 +97,7 @@ describe('readers that take nothing', () => {
     if (backend === null) return context.skip()
     const { server } = backend
     const { port } = new URL(server.url)
-    const body = JSON.stringify({ query: WATCH, variables: { id: '9500' } })
+    const body = JSON.stringify({ query: WATCH, variables: keyOf('9500') })
     const requests = [
       `GET ${pathOf('9500')}/events?after_revision=0 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`,
       `POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\naccept: text/event-stream\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
@@ -125,7 +125,7 @@ describe('readers that take nothing', () => {
     const { server } = backend
     const client = await connectSocket(server.url)
     client.socket.pause()
-    client.send({ id: 'w', type: 'subscribe', payload: { query: WATCH, variables: { id: '9600' } } })
+    client.send({ id: 'w', type: 'subscribe', payload: { query: WATCH, variables: keyOf('9600') } })
     await sleep(1_000)
     expect(await openWatches(server.url)).toBe(1)
     await sleep(29_000)
