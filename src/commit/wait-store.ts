@@ -23,13 +23,11 @@ export function insertWaits(tx: Transaction, waits: readonly OpenedWait[]): void
 
 /** Open waits of an execution whose condition reads one of these variables. */
 export async function listWaits(tx: Sql, executionId: ExecutionId, names: readonly string[]): Promise<TaskKey[]> {
-  const rows = await tx.rows<{ readonly run: number; readonly attempt: number }>(
-    `SELECT t.run, t.attempt FROM transient.task t
-     JOIN transient.step_run r ON r.execution_id = t.execution_id AND r.run = t.run
-     WHERE t.execution_id = $1::bigint AND t.status = 'waiting' AND t.kind = 'wait' AND r.wait -> 'reads' ?| $2::text[]
-     ORDER BY t.run`,
+  const rows = await tx.rows<{ readonly run: number; readonly attempts: number }>(
+    `SELECT run, attempts FROM transient.step_run
+     WHERE execution_id = $1::bigint AND status = 'waiting' AND wait -> 'reads' ?| $2::text[] ORDER BY run`,
     executionId,
     names,
   )
-  return rows.map(({ run, attempt }) => ({ executionId, run, attempt }))
+  return rows.map(({ run, attempts }) => ({ executionId, run, attempt: attempts }))
 }

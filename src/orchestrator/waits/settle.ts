@@ -91,11 +91,16 @@ function keepChanges(draft: Draft, changes: readonly FoldedChange[]): void {
 function matchesOf({ draft, around }: Advancing, unseen: readonly FoldedChange[]): Match[] {
   const found = new Map<number, Match>()
   const withdrawn = new Set(draft.endings.map(({ parentRun }) => parentRun))
-  for (const revision of new Set(unseen.map((change) => change.revision))) {
-    const names = new Set(unseen.flatMap((change) => (change.revision === revision ? [change.name] : [])))
-    const waiting = waitingRuns(draft, names).filter(
+  const open = waitingRuns(draft, new Set(unseen.map(({ name }) => name)))
+  if (open.length === 0) return []
+  for (const [revision, names] of namesByRevision(unseen)) {
+    const waiting = open.filter(
       ({ run, parentRun, wait }) =>
-        !found.has(run) && wait !== null && wait.revision < revision && (parentRun === null || !withdrawn.has(parentRun)),
+        !found.has(run) &&
+        wait !== null &&
+        wait.revision < revision &&
+        wait.reads.some((name) => names.has(name)) &&
+        (parentRun === null || !withdrawn.has(parentRun)),
     )
     if (waiting.length === 0) continue
     const then = variablesAt(draft, revision)
@@ -109,6 +114,12 @@ function matchesOf({ draft, around }: Advancing, unseen: readonly FoldedChange[]
     }
   }
   return [...found.values()]
+}
+
+function namesByRevision(changes: readonly FoldedChange[]): Map<number, Set<string>> {
+  const names = new Map<number, Set<string>>()
+  for (const { revision, name } of changes) names.set(revision, (names.get(revision) ?? new Set()).add(name))
+  return names
 }
 
 function evaluated(evaluate: () => boolean): boolean | TransientError {
@@ -142,8 +153,9 @@ function variablesAt({ waits, changes, execution: { id }, keyRing, sensitive }: 
   return { vars, sensitive: withSensitive(sensitive, secret) }
 }
 
-function taskOf({ tasks }: Draft, { run }: RunState): TaskRecord | undefined {
-  return [...tasks.values()].find((task) => task.run === run && task.kind === 'wait' && task.status === 'waiting')
+function taskOf({ tasks }: Draft, { run, attempts: attempt }: RunState): TaskRecord | undefined {
+  const task = tasks.get(taskKeyText({ run, attempt }))
+  return task?.kind === 'wait' && task.status === 'waiting' ? task : undefined
 }
 
 /** One that was ended, or withdrawn, by the end of another stays as it is. */
