@@ -21,24 +21,20 @@ interface Place {
  * Who is told of changes: their pointers are raised in the transaction that changes an execution, so that no crash loses one.
  */
 export interface Outbox {
-  /** Who is told of what a draft changes; null: it has to be looked up first, see `prepare`. */
+  /** Who is told of what a draft changes; null: it has to be looked up, see `findPointers`. */
   pointersOf(draft: Draft): readonly Pointer[] | null
-  /** Looks up what `pointersOf` needs for these drafts, so that it does not answer null again. */
-  prepare(sql: Sql, drafts: readonly Draft[]): Promise<void>
+  /** The same of several drafts, looked up inside their transaction. */
+  findPointers(sql: Sql, drafts: readonly Draft[]): Promise<readonly Pointer[]>
   /** Told of each draft once it is committed. */
   committed(draft: Draft): void
 }
 
 /** Nobody is told. */
-export const NO_OUTBOX: Outbox = { pointersOf: () => [], prepare: async () => undefined, committed: () => undefined }
+export const NO_OUTBOX: Outbox = { pointersOf: () => [], findPointers: async () => [], committed: () => undefined }
 
 /** The pointers of drafts, each looked up where it has to be. */
 export async function pointersOf(outbox: Outbox, sql: Sql, drafts: readonly Draft[]): Promise<readonly Pointer[]> {
   if (outbox === NO_OUTBOX) return []
   const found = drafts.map((draft) => outbox.pointersOf(draft))
-  if (found.includes(null)) {
-    await outbox.prepare(sql, drafts)
-    return drafts.flatMap((draft) => outbox.pointersOf(draft) ?? [])
-  }
-  return found.flatMap((pointers) => pointers ?? [])
+  return found.includes(null) ? outbox.findPointers(sql, drafts) : found.flatMap((pointers) => pointers ?? [])
 }

@@ -31,6 +31,7 @@ const MAX_LISTED = 1_000
 /** @throws TransientError VALIDATION, naming the field */
 export function checkedInput(input: WebhookInput, { refusal }: Pick<Poster, 'refusal'>): CheckedInput {
   const { name, url, pathPrefix = null, events, names = null, types = null, exceptActors, when = null } = input
+  for (const [field, list] of Object.entries({ events, names, types, exceptActors })) checkListed(list, field, MAX_LISTED)
   if (!NAME.test(name)) {
     throw invalid('name', 'must have 1 to 63 letters, digits, ".", "_" or "-", the first a letter or a digit')
   }
@@ -42,7 +43,6 @@ export function checkedInput(input: WebhookInput, { refusal }: Pick<Poster, 'ref
   checkList('types', types)
   const wrong = types?.find((type) => !VARIABLE_TYPES.includes(type))
   if (wrong !== undefined) throw invalid('types', `"${String(wrong).slice(0, 60)}" is none of ${VARIABLE_TYPES.join(', ')}`)
-  checkListed(exceptActors, 'exceptActors', MAX_LISTED)
   checkTexts('exceptActors', exceptActors ?? [])
   if (when !== null) checkCondition(when, 'when')
   return {
@@ -65,7 +65,6 @@ function checkUrl(text: string, refusal: Poster['refusal']): void {
 }
 
 function checkList(field: string, list: readonly string[] | null): void {
-  checkListed(list, field, MAX_LISTED)
   if (list?.length === 0) throw invalid(field, 'lists nothing: leave it out for all of them')
   checkTexts(field, list ?? [])
 }

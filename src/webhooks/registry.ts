@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { findPlaybook } from '../catalog/store.js'
 import type { Draft } from '../commit/draft.js'
-import type { Outbox } from '../commit/outbox.js'
+import type { Outbox, Pointer } from '../commit/outbox.js'
 import type { Database, Sql } from '../db/database.js'
 import { parsePlaybook } from '../playbook/index.js'
 import { TOOLS } from '../tools/index.js'
@@ -79,6 +79,12 @@ export async function createWebhookRegistry({ db, isShared }: RegistryOptions): 
     return notify
   }
 
+  function pointersIn(draft: Draft, notify: Notify): readonly Pointer[] {
+    const pointers = pointersFor(hooks.values(), draft, notify)
+    if (pointers.length > 0) raised.add(draft)
+    return pointers
+  }
+
   const timer = isShared ? setInterval(() => void read(db).catch(() => undefined), READ_MS).unref() : null
   await read(db)
 
@@ -93,15 +99,17 @@ export async function createWebhookRegistry({ db, isShared }: RegistryOptions): 
       if (hooks.size === 0) return []
       const { playbookPath, playbookVersion } = draft.execution
       const notify = knownNotify(playbookPath, playbookVersion)
-      if (notify === undefined) return null
-      const pointers = pointersFor(hooks.values(), draft, notify)
-      if (pointers.length > 0) raised.add(draft)
-      return pointers
+      return notify === undefined ? null : pointersIn(draft, notify)
     },
-    async prepare(sql, drafts) {
+    async findPointers(sql, drafts) {
+      // However long it takes: what is read after a transaction began is what was promised before.
       if (isStale()) await read(sql)
-      if (hooks.size === 0) return
-      for (const { execution } of drafts) await notifyOf(sql, execution.playbookPath, execution.playbookVersion)
+      const found: Pointer[] = []
+      for (const draft of hooks.size === 0 ? [] : drafts) {
+        const { playbookPath, playbookVersion } = draft.execution
+        found.push(...pointersIn(draft, await notifyOf(sql, playbookPath, playbookVersion)))
+      }
+      return found
     },
     committed(draft) {
       if (hooks.size > 0 && raised.has(draft)) tell()

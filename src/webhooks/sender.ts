@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorMessage } from '../core/errors.js'
 import type { Database } from '../db/database.js'
+import { isMissingKey } from '../sealing/key-ring.js'
 import { bodyText } from './batch.js'
 import {
   claimDue,
@@ -67,6 +68,7 @@ export function createWebhookSender({ db, registry, poster, secretsOf, observer,
   const underWay = new Map<Claim, Promise<void>>()
   let claiming: Promise<void> | null = null
   let isWoken = false
+  let isBlind = false
   let timer: NodeJS.Timeout | null = null
 
   function wake(): void {
@@ -86,22 +88,30 @@ export function createWebhookSender({ db, registry, poster, secretsOf, observer,
     try {
       const token = randomUUID()
       for (const claim of await claimDue(db, token)) begin(claim)
+      isBlind = false
     } catch (error) {
-      logger.warn({ reason: errorMessage(error) }, 'webhooks cannot be sent at the moment')
+      if (!isBlind) logger.warn({ reason: errorMessage(error) }, 'webhooks cannot be sent at the moment')
+      isBlind = true
       await sleep(POLL_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }
 
   function begin(claim: Claim): void {
     const sending = deliver(claim)
-      .catch((error: unknown) => {
-        logger.warn({ webhook: claim.webhookId, reason: errorMessage(error) }, 'a webhook was not sent; it is tried again')
-      })
+      .catch((error: unknown) => notSent(claim, error))
       .finally(() => {
         underWay.delete(claim)
         wake()
       })
     underWay.set(claim, sending)
+  }
+
+  /** Nothing that the receiver could help: a key that this server lacks, or the database. */
+  async function notSent(claim: Claim, error: unknown): Promise<void> {
+    const reason = errorMessage(error)
+    logger.warn({ webhook: claim.webhookId, reason }, 'a webhook was not sent; it is tried again')
+    if (!isMissingKey(error)) return
+    await endFailed(db, claim, { status: null, error: reason, retryMs: DELAYS_MS[0] ?? 0 }).catch(() => undefined)
   }
 
   async function deliver(claim: Claim): Promise<void> {

@@ -1,4 +1,4 @@
-// By Prisma's client. By hand is what the start and every second ask, which does not wait for that client; and what it has no word for: a lock, and a
+// By Prisma's client. By hand is what the start, every second and each look at the metrics ask, which need not wait for that client; and what it has no word for: a lock, and a
 // row that an upsert takes from the events.
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor } from '../core/cursor.js'
 import { type JsonObject, parseJson, stringifyJson } from '../core/json.js'
@@ -111,11 +111,12 @@ export interface Pending {
 
 /** Executions of which something waits, of one hook or of all. */
 export async function countPending(sql: Sql, webhookId: string | null = null): Promise<Pending> {
-  const where = { pendingSince: { not: null }, ...(webhookId === null ? {} : { webhookId }) }
-  const { _count: count, _min: oldest } = await sql.prisma(({ webhookDelivery }) =>
-    webhookDelivery.aggregate({ where, _count: true, _min: { pendingSince: true } }),
+  const [row] = await sql.rows<{ readonly count: bigint; readonly oldest: Date | null }>(
+    `SELECT count(*) AS count, min(pending_since) AS oldest FROM transient.webhook_delivery
+     WHERE pending_since IS NOT NULL AND ($1::text IS NULL OR webhook_id = $1::text)`,
+    webhookId,
   )
-  return { count, oldestAt: oldest.pendingSince }
+  return { count: Number(row?.count ?? 0), oldestAt: row?.oldest ?? null }
 }
 
 export interface DeliveryQuery extends PageRequest {

@@ -1,4 +1,4 @@
-import type { VariableFilter } from '../../core/filter.js'
+import { checkListed, type VariableFilter } from '../../core/filter.js'
 import { parseExecutionId } from '../../core/ids.js'
 import type { ExecutionFilter } from '../../executions/service.js'
 import { builder } from '../builder.js'
@@ -63,10 +63,13 @@ export function checkedVariableFilter<Filter extends VariableFilter | null | und
   field = 'filter',
 ): Filter {
   if (filter?.executionId != null) parseExecutionId(filter.executionId, `${field}.executionId`)
+  checkListed(filter?.name?.in, `${field}.name.in`)
+  checkListed(filter?.sourceStep?.in, `${field}.sourceStep.in`)
+  checkListed(filter?.type, `${field}.type`)
   return filter
 }
 
-/** @throws TransientError VALIDATION when an id in it is none */
+/** @throws TransientError VALIDATION when an id in it is none, or a list too long */
 export function checkedExecutionFilter(filter: ExecutionFilter | null | undefined): ExecutionFilter | null {
   if (filter?.parentId != null) parseExecutionId(filter.parentId, 'filter.parentId')
   filter?.variables?.forEach((variable, index) => {

@@ -1,5 +1,6 @@
 import { checkListed } from '../../core/filter.js'
 import { parseExecutionId } from '../../core/ids.js'
+import { linkSignals } from '../../core/linked-signal.js'
 import type { WatchEvent } from '../../variables/service.js'
 import { streamOf } from '../../variables/stream.js'
 import { watchMatches } from '../../variables/until.js'
@@ -85,9 +86,10 @@ builder.subscriptionField('variableMatched', (t) =>
       checkListed(where, 'where', MAX_FILTERS)
       const filters = where.map((filter, index) => checkedVariableFilter(filter, `where[${index}]`))
       const request = { executionId: parseExecutionId(executionId), where: filters, afterRevision: afterRevision ?? null }
-      return openPatientStream((signal) =>
-        watchMatches(services.variables, { ...request, edge: edge ?? 'rising', signal: AbortSignal.any([signal, caller()]) }),
-      )
+      return openPatientStream((signal) => {
+        const { signal: either } = linkSignals([signal, caller()])
+        return watchMatches(services.variables, { ...request, edge: edge ?? 'rising', signal: either })
+      })
     },
     resolve: (event) => event,
   }),
