@@ -54,6 +54,16 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
     events.close()
   }
 
+  /** A source that fails fails the stream, which takes no ping any more. */
+  async function nextOrStop(): Promise<StreamEvent | null> {
+    try {
+      return await events.next()
+    } catch (error) {
+      stop()
+      throw error
+    }
+  }
+
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -68,7 +78,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
       async pull(controller) {
         clearTimeout(stalled)
         isTaken = true
-        const event = next ?? (await events.next())
+        const event = next ?? (await nextOrStop())
         isTaken = false
         next = null
         // The reader has gone: its stream is closed already.

@@ -55,7 +55,7 @@ describeDatabase('the relay', (open) => {
 
   test('goes on with every other task when one fails, and with the next page when a whole one does', async () => {
     const db = await open()
-    await insertTasks(db, '1', 1001, "'waiting', now() - interval '1 second', NULL")
+    await insertTasks(db, '1', 1001, "'waiting', now() - interval '1 second', 2")
     const tried = new Set<string>()
     const fails = async (key: TaskKey) => {
       tried.add(formatTaskId(key))
