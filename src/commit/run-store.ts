@@ -14,6 +14,7 @@ import { openRun, sealItem } from './run.js'
 export interface RunRow extends StepRunKeys {
   is_prepared: boolean
   args: string | null
+  locals: string | null
   item: string | null
   loop: string | null
   tools: string | null
@@ -23,7 +24,7 @@ export interface RunRow extends StepRunKeys {
 }
 
 /** The columns of a `RunRow`, of the alias `r`. */
-const RUN_COLUMNS = `r.execution_id, r.run, r.step, r.visit, r.iteration, r.parent_run, r.status, r.attempts, r.is_prepared, r.args::text AS args,
+const RUN_COLUMNS = `r.execution_id, r.run, r.step, r.visit, r.iteration, r.parent_run, r.status, r.attempts, r.is_prepared, r.args::text AS args, r.locals::text AS locals,
   r.item::text AS item, r.loop::text AS loop, r.tools::text AS tools, r.wait::text AS wait, r.started_at, r.sealed`
 
 /** A jsonb column read as text. */
@@ -80,7 +81,7 @@ const RUN = [
   'started_at',
   'sealed',
 ]
-const RUN_TEXTS = ['args', 'item', 'loop', 'tools', 'wait']
+const RUN_TEXTS = ['args', 'locals', 'item', 'loop', 'tools', 'wait']
 const columns = (alias: string, names: readonly string[]) =>
   names.map((name) => `${alias}.${name} AS ${alias}_${name}`).join(', ')
 const texts = (alias: string, names: readonly string[]) =>
@@ -156,6 +157,7 @@ export function toRun(row: RunRow): RunState {
     isSensitive: row.sealed !== null,
     fault: null,
     args: parsed<JsonObject>(row.args, {}),
+    locals: parsed<JsonObject | null>(row.locals, null),
     item: parsed<JsonValue>(row.item, null),
     loop: row.loop === null ? null : (parseJson(row.loop) as unknown as LoopState),
     tools: row.tools === null ? null : (parseJson(row.tools) as unknown as ToolsState),

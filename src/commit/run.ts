@@ -87,7 +87,7 @@ export interface EndedStep {
 }
 
 /** What of a run may be sensitive. */
-type Hidden = Pick<RunState, 'args' | 'item' | 'result' | 'envelope' | 'error' | 'log' | 'tools'>
+type Hidden = Pick<RunState, 'args' | 'locals' | 'item' | 'result' | 'envelope' | 'error' | 'log' | 'tools'>
 
 /** A run's columns: of a sensitive one the mask, and beside it what it hides. */
 export interface RunColumns extends Hidden {
@@ -95,12 +95,13 @@ export interface RunColumns extends Hidden {
 }
 
 export function columnsOf(run: RunState, keyRing: KeyRing): RunColumns {
-  const { args, item, result, envelope, error, log, tools } = run
-  const plain = { args, item, result, envelope, error, log, tools }
+  const { args, locals, item, result, envelope, error, log, tools } = run
+  const plain = { args, locals, item, result, envelope, error, log, tools }
   if (!run.isSensitive) return { ...plain, sealed: null }
   const hidden: JsonObject = { ...plain, error: error && { ...error }, tools: tools && toolsJson(tools) }
   return {
     args: {},
+    locals: locals && maskedLocals(locals),
     item: item === null ? null : MASK,
     result: MASK,
     envelope: envelope && shownEnvelope(envelope),
@@ -109,6 +110,11 @@ export function columnsOf(run: RunState, keyRing: KeyRing): RunColumns {
     tools: tools && shownTools(tools),
     sealed: keyRing.seal(hidden, runLocation(run.executionId, run.run)),
   }
+}
+
+/** Their names. */
+function maskedLocals(locals: JsonObject): JsonObject {
+  return Object.fromEntries(Object.keys(locals).map((name) => [name, MASK]))
 }
 
 /** As JSON, whose objects are plain. */
@@ -157,6 +163,7 @@ export function openRun(run: RunState, sealed: string | null, keyRing: KeyRing):
 export function hiddenOf(sealed: string, { executionId, run }: Pick<RunState, 'executionId' | 'run'>, keyRing: KeyRing): Hidden {
   const {
     args = {},
+    locals = null,
     item = null,
     result = null,
     envelope = null,
@@ -166,6 +173,7 @@ export function hiddenOf(sealed: string, { executionId, run }: Pick<RunState, 'e
   } = keyRing.open(sealed, runLocation(executionId, run)) as JsonObject
   return {
     args: args as JsonObject,
+    locals: locals as JsonObject | null,
     item,
     result,
     envelope: envelope as JsonObject | null,

@@ -38,6 +38,7 @@ interface StepRow extends StepRunKeys {
   readonly log: string | null
   readonly tools: string | null
   readonly wait: string | null
+  readonly locals: string | null
   readonly is_sensitive: boolean
   readonly started_at: Date | null
   readonly finished_at: Date | null
@@ -63,7 +64,8 @@ interface ToolsColumn {
 type ExecutionKey = readonly [createdAt: string, id: string]
 
 const STEP_COLUMNS = `execution_id, run, step, visit, iteration, parent_run, status, attempts, result::text AS result,
-  envelope::text AS envelope, error::text AS error, log, tools::text AS tools, wait::text AS wait, sealed IS NOT NULL AS is_sensitive, started_at, finished_at,
+  envelope::text AS envelope, error::text AS error, log, tools::text AS tools, wait::text AS wait, locals::text AS locals,
+  sealed IS NOT NULL AS is_sensitive, started_at, finished_at,
   (loop ->> 'total')::bigint AS loop_total, (loop ->> 'done')::bigint AS loop_done, (loop ->> 'failed')::bigint AS loop_failed`
 const MAX_INTEGER = 2n ** 31n - 1n
 
@@ -266,6 +268,7 @@ function toStepRun(row: StepRow): StepRunView {
     log: row.log,
     tools: toToolRuns(row),
     wait: fromJsonText(row.wait) as WaitState | null,
+    locals: fromJsonText(row.locals) as JsonObject | null,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
     iterationCounts: toIterationCounts(row),

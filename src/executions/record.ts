@@ -119,6 +119,8 @@ export interface StepRunRecord {
   readonly tools: readonly ToolRun[]
   /** null: it does not wait, or has not begun to. */
   readonly wait: WaitState | null
+  /** Values of its `let`; null: it has none, or they are not evaluated yet. */
+  readonly locals: JsonObject | null
   readonly startedAt: Date | null
   readonly finishedAt: Date | null
 }

@@ -27,8 +27,8 @@ export const ITERATOR_KEYS = ['collection', 'element', ...OPTION_KEYS] as const
 const LOOP_KEYS = ['in', 'collection', 'iterator', 'element', ...OPTION_KEYS] as const
 const DEFAULT_CONCURRENCY = 8
 
-/** Reads `loop: {in, iterator, mode}` or `loop: {collection, element, mode}`. */
-export function readLoopField(field: Field): Loop | null {
+/** Reads `loop: {in, iterator, mode}` or `loop: {collection, element, mode}`; `taskLocals`: the step's `let`, which is that of each iteration. */
+export function readLoopField(field: Field, taskLocals: readonly VarEntry[]): Loop | null {
   if (kindOf(field.value) !== 'mapping') {
     report(
       field.value,
@@ -38,7 +38,14 @@ export function readLoopField(field: Field): Loop | null {
   }
   const fields = fieldsOf(field.value)
   checkKeys(fields, { known: LOOP_KEYS, of: 'loop' })
-  return readLoop({ fields, at: field.value, of: 'loop', taskVars: [], taskGlobals: [] })
+  return readLoop({ fields, at: field.value, of: 'loop', taskLocals, taskVars: [], taskGlobals: [] })
+}
+
+/** The name of the current element of a `loop`, as it is written; null where there is none. */
+export function elementOfLoop(field: Field): string | null {
+  const fields = fieldsOf(field.value)
+  const named = given(fields, 'iterator') ?? given(fields, 'element')
+  return named ? textOf(named.value) : null
 }
 
 export interface LoopRequest {
@@ -46,12 +53,13 @@ export interface LoopRequest {
   /** Where something missing is reported. */
   readonly at: Cursor
   readonly of: 'loop' | 'an iterator'
+  readonly taskLocals: readonly VarEntry[]
   readonly taskVars: readonly VarEntry[]
   readonly taskGlobals: readonly GlobalOperation[]
 }
 
 /** Reads the collection, the element and the options of an iterator. */
-export function readLoop({ fields, at, of, taskVars, taskGlobals }: LoopRequest): Loop | null {
+export function readLoop({ fields, at, of, ...task }: LoopRequest): Loop | null {
   const names = of === 'loop' ? { collection: ['in', 'collection'], element: ['iterator', 'element'] } : null
   const collectionField = pick(fields, names?.collection ?? ['collection'])
   const elementField = pick(fields, names?.element ?? ['element'])
@@ -72,8 +80,7 @@ export function readLoop({ fields, at, of, taskVars, taskGlobals }: LoopRequest)
     chunk: readCount(given(fields, 'chunk'), 1),
     isEnumerated: readFlag(given(fields, 'enumerate')),
     isFailFast: readFlag(given(fields, 'fail_fast')),
-    taskVars,
-    taskGlobals,
+    ...task,
   }
   return collectionField && elementField ? loop : null
 }

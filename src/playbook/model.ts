@@ -79,6 +79,8 @@ export interface Step {
   /** What it waits for, in the place of a tool. For an iterator, that of its task. */
   readonly wait: Wait | null
   readonly loop: Loop | null
+  /** `let`: names that the templates of one visit read without `vars.`, evaluated before the tool. */
+  readonly locals: readonly VarEntry[]
   readonly vars: VarsBlock
   /** What its transaction does with variables of the space, once it has succeeded. */
   readonly globals: readonly GlobalOperation[]
@@ -184,6 +186,8 @@ export interface Loop {
   readonly chunk: JsonValue | null
   readonly isEnumerated: boolean
   readonly isFailFast: boolean
+  /** The task's own `let`, evaluated once per iteration. */
+  readonly taskLocals: readonly VarEntry[]
   /** The task's own `vars`, evaluated per iteration inside the transaction that completes it. */
   readonly taskVars: readonly VarEntry[]
   /** The task's own `globals`, in the same transaction. */

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../core/json.js'
 import { readGlobals } from './globals.js'
-import { ITERATOR_KEYS, readLoop, readLoopField } from './loop.js'
+import { elementOfLoop, ITERATOR_KEYS, readLoop, readLoopField } from './loop.js'
 import type { Loop, Step, ToolCall, WorkbookTask } from './model.js'
 import { nameFault } from './names.js'
 import {
@@ -25,7 +25,7 @@ import { conditionOf } from './templates.js'
 import { readTimedCall } from './timed-call.js'
 import { readToolList, toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, type NamedTool, parameterNames, type Toolkit } from './tools.js'
-import { readVars } from './vars.js'
+import { readLocals, readVars } from './vars.js'
 import { checkWaiting, readWait, waitTemplates } from './wait.js'
 
 const STEP_KEYS = [
@@ -35,6 +35,7 @@ const STEP_KEYS = [
   'tool',
   'type',
   'loop',
+  'let',
   'vars',
   'globals',
   'next',
@@ -138,7 +139,7 @@ function readStepName(item: Cursor, fields: Fields): string | null {
 }
 
 /** What a step runs and how: its tool, its loop, and the rules of each attempt. */
-type Action = Pick<Step, 'tool' | 'tools' | 'loop' | 'retry' | 'timeout' | 'wait'>
+type Action = Pick<Step, 'tool' | 'tools' | 'loop' | 'locals' | 'retry' | 'timeout' | 'wait'>
 
 interface ActionRequest {
   readonly item: Cursor
@@ -158,12 +159,17 @@ function readAction(request: ActionRequest): Action {
     reportKey(loopField, 'a loop needs a tool to run for each element')
   if (loopField && tool?.isNested && tool.fields.has('task')) report(item, 'give "loop" or an iterator with "task", not both')
   const list = toolListOf(fields)
+  const locals = readLocals(given(fields, 'let'), loopField ? elementOfLoop(loopField) : null)
   return {
     ...readTimedCall(fields, tool),
     tools: list ? readToolList(list, { tools: request.tools, pool: request.ownPool }) : null,
-    loop: loopField ? readLoopField(loopField) : null,
+    loop: loopField ? readLoopField(loopField, locals) : null,
+    locals: loopField ? [] : locals,
     retry: readRetry(fields),
-    wait: readWait(given(fields, 'wait'), []),
+    wait: readWait(
+      given(fields, 'wait'),
+      locals.map(({ name }) => name),
+    ),
   }
 }
 
@@ -172,10 +178,11 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
   if (loopField) reportKey(loopField, 'an iterator has its collection on itself: give "loop" or "type: iterator", not both')
   const taskField = given(tool.fields, 'task')
   if (!taskField) report(tool.at, 'an iterator needs a "task": what to run for each element')
-  const task = taskField ? readTask(taskField.value, { tools, pool: ownPool, element: elementOf(tool.fields) }) : null
-  const taskVars = task?.vars ?? []
-  const taskGlobals = task?.globals ?? []
-  const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskVars, taskGlobals })
+  const element = elementOf(tool.fields)
+  const task = taskField ? readTask(taskField.value, { tools, pool: ownPool, element }) : null
+  const { locals: taskLocals = [], vars: taskVars = [], globals: taskGlobals = [] } = task ?? {}
+  const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskLocals, taskVars, taskGlobals })
+  const locals = readLocals(given(fields, 'let'), element)
   const own = readTimeout(given(fields, 'timeout'))
   const retry = readRetry(fields)
   for (const [name, isTwice] of [
@@ -187,7 +194,8 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
       reportKey(field, `the task gives "${name}" too: an iterator's ${name} is that of each iteration, give one of them`)
   }
   const { tool: call = null, tools: calls = null, wait = null } = task ?? {}
-  return { tool: call, tools: calls, wait, loop, retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
+  const rules = { retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
+  return { tool: call, tools: calls, wait, loop, locals, ...rules }
 }
 
 function elementOf(fields: Fields): string | null {
@@ -207,7 +215,10 @@ function checkWorkbookName(
 }
 
 /** Every template that is rendered before the tool runs. */
-function inputOf({ tool, tools: listed, loop, timeout, wait }: Action, { tools, workbook }: StepSurroundings): JsonValue[] {
+function inputOf(
+  { tool, tools: listed, loop, locals, timeout, wait }: Action,
+  { tools, workbook }: StepSurroundings,
+): JsonValue[] {
   const templates = (call: ToolCall | null): JsonValue[] => {
     if (!call) return []
     const raw = tools.get(call.kind)?.rawParameters ?? []
@@ -216,6 +227,7 @@ function inputOf({ tool, tools: listed, loop, timeout, wait }: Action, { tools, 
   const task = tool?.kind === 'workbook' ? workbook.find((entry) => entry.name === tool.parameters['name']) : undefined
   const ofList = (listed ?? []).flatMap((one) => [...templates(one.tool), one.timeout])
   return [
+    ...[...locals, ...(loop?.taskLocals ?? [])].map((entry) => entry.value),
     ...templates(tool),
     ...ofList,
     ...templates(task?.tool ?? null),

@@ -5,14 +5,15 @@ import { readRetry } from './retry.js'
 import { readTimedCall } from './timed-call.js'
 import { readToolList, toolListOf } from './tool-list.js'
 import { checkToolKeys, findTool, ITERATOR, type Toolkit } from './tools.js'
-import { readEntries } from './vars.js'
+import { readEntries, readLocals } from './vars.js'
 import { checkWaiting, readWait } from './wait.js'
 
-const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'vars', 'globals', 'retry', 'timeout', 'wait']
+const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'let', 'vars', 'globals', 'retry', 'timeout', 'wait']
 const NESTED = 'a task cannot be an iterator itself: put it into a playbook of its own and run that with "tool: playbook"'
 
 export interface TaskReading extends Pick<Step, 'retry' | 'timeout' | 'tools' | 'wait'> {
   readonly tool: ToolCall | null
+  readonly locals: readonly VarEntry[]
   readonly vars: readonly VarEntry[]
   readonly globals: readonly GlobalOperation[]
 }
@@ -39,7 +40,9 @@ export function readTask(cursor: Cursor, { tools, pool, element }: TaskSurroundi
     return null
   }
   checkToolKeys({ fields, tool, own: loop ? [...TASK_KEYS, 'loop'] : TASK_KEYS, of: 'the task of an iterator', tools })
-  const wait = readWait(given(fields, 'wait'), element === null ? [] : [element])
+  const locals = readLocals(given(fields, 'let'), element)
+  const names = locals.map(({ name }) => name)
+  const wait = readWait(given(fields, 'wait'), element === null ? names : [element, ...names])
   checkWaiting(fields)
   if (!tool && !fields.has('tool') && !fields.has('type') && !fields.has('wait'))
     report(cursor, 'the task of an iterator needs a tool')
@@ -48,6 +51,7 @@ export function readTask(cursor: Cursor, { tools, pool, element }: TaskSurroundi
   return {
     ...readTimedCall(fields, tool),
     tools: list ? readToolList(list, { tools, pool }) : null,
+    locals,
     vars: vars ? readEntries(vars.value).map(({ entry }) => entry) : [],
     globals: readGlobals(given(fields, 'globals')),
     retry: readRetry(fields),

@@ -37,6 +37,16 @@ export function readVars(field: Field | null): WrittenVars {
   return { before, after, isExplicit }
 }
 
+/** Reads `let`: names that only one visit, or iteration, knows. `element`: the name of the current element. */
+export function readLocals(field: Field | null, element: string | null): VarEntry[] {
+  if (!field) return []
+  return readEntries(field.value, 'let').map(({ entry, field: written }) => {
+    if (entry.name === element)
+      reportKey(written, `"${entry.name}" is the name of the current element: give one of them another name`)
+    return entry
+  })
+}
+
 /** Reads a mapping of names to values, top to bottom. */
 export function readEntries(cursor: Cursor, of = 'vars'): WrittenVar[] {
   if (kindOf(cursor) !== 'mapping') {
@@ -44,7 +54,7 @@ export function readEntries(cursor: Cursor, of = 'vars'): WrittenVar[] {
     return []
   }
   const fields = [...fieldsOf(cursor).values()]
-  if (!checkCount(cursor, fields.length)) return []
+  if (!checkCount(cursor, fields.length, of)) return []
   if (of === 'vars') cursor.source.assignments.push(...fields)
   return fields.map((field) => {
     const fault = nameFault(field.name, 'variable', cursor.source.isRegistered)
@@ -53,8 +63,8 @@ export function readEntries(cursor: Cursor, of = 'vars'): WrittenVar[] {
   })
 }
 
-function checkCount(cursor: Cursor, count: number): boolean {
+function checkCount(cursor: Cursor, count: number, of = 'vars'): boolean {
   if (count <= MAX_ENTRIES) return true
-  refuse(cursor, `vars has ${count} entries, the limit is ${MAX_ENTRIES}; write a list or an object to fewer variables`)
+  refuse(cursor, `${of} has ${count} entries, the limit is ${MAX_ENTRIES}; write a list or an object to fewer variables`)
   return cursor.source.isRegistered
 }

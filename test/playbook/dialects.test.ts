@@ -138,6 +138,7 @@ describe('the model', () => {
       isFailFast: true,
       taskVars: [],
       taskGlobals: [],
+      taskLocals: [],
     })
   })
 

@@ -105,6 +105,11 @@ StepRunType.implement({
       nullable: true,
       description: 'What it waits for, or waited for; null for a step that does not wait.',
     }),
+    locals: t.expose('locals', {
+      type: 'JSON',
+      nullable: true,
+      description: 'Values of its `let` by their names; null for a step without one, and before they are evaluated.',
+    }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true }),
   }),

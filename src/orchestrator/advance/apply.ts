@@ -137,9 +137,9 @@ function carryOut(applying: Applying, command: Command): void {
   }
 }
 
-function startRun(draft: Draft, { run, attempt, isSensitive }: Extract<Command, { type: 'start_run' }>): void {
+function startRun(draft: Draft, { run, attempt, locals, isSensitive }: Extract<Command, { type: 'start_run' }>): void {
   const before = draft.runs.get(run)
-  const started = { status: 'running', attempts: attempt, isPrepared: true } as const
+  const started = { status: 'running', attempts: attempt, isPrepared: true, locals } as const
   changeRun(draft, run, { ...started, isSensitive: isSensitive || before?.isSensitive === true }).isStarted = true
 }
 
@@ -222,6 +222,7 @@ export function beginVisit(draft: Draft, { step, args, isSensitive, seq }: NewVi
   const state: RunState = {
     iteration: null,
     parentRun: null,
+    locals: null,
     item: null,
     loop: null,
     tools: null,

@@ -86,7 +86,9 @@ export function layersOf(snapshot: Snapshot, more: MoreLayers = {}): ContextLaye
   return {
     ...(sensitive ? { sensitive } : {}),
     locals: {
-      ...toolLocals(snapshot.run),
+      ...snapshot.parent?.locals,
+      ...run.locals,
+      ...toolLocals(run),
       ...iterationLocals(snapshot),
       ...(more.envelope ? outcomeLocals(more.envelope) : {}),
       ...more.locals,
@@ -110,7 +112,8 @@ function sensitiveNames(snapshot: Snapshot, more: MoreLayers): SensitiveNames | 
   const element = step.loop?.element ?? ''
   return {
     locals: new Set([
-      ...(run.isSensitive ? Object.keys(toolLocals(run)) : []),
+      ...(parent?.isSensitive ? Object.keys(parent.locals ?? {}) : []),
+      ...(run.isSensitive ? Object.keys({ ...run.locals, ...toolLocals(run) }) : []),
       ...(isItem ? [element, 'loop'] : []),
       ...(isOutcome ? OUTCOME_NAMES : []),
     ]),

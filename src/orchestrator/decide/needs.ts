@@ -162,7 +162,8 @@ function findNeeds(playbook: Playbook, step: Step, phase: Phase): Needs {
     : []
   const given = [...calls.map((call) => call.parameters), step.timeout, ...(step.tools ?? []).map((listed) => listed.timeout)]
   const waiting = step.wait ? waitTemplates(step.wait) : []
-  const starting = [condition(step.when), ...waiting, ...step.vars.before.map((entry) => entry.value), ...given, ...options]
+  const early = [...step.vars.before, ...step.locals, ...(loop?.taskLocals ?? [])].map((entry) => entry.value)
+  const starting = [condition(step.when), ...waiting, ...early, ...given, ...options]
   const needs = needsOfTemplates([...starting, ...ending], seen)
   return isWhole ? { ...EVERYTHING, globals: needs.globals } : needs
 }

@@ -18,6 +18,7 @@ import { layersOf } from './context.js'
 import { decide, skip } from './decide.js'
 import { giveUp, isGivenUp } from './give-up.js'
 import { joinLoop, planLoop } from './iterate.js'
+import { evaluateLocals } from './locals.js'
 import { requireNumber } from './numbers.js'
 import { failure } from './outcome.js'
 import type { RouteTrace } from './routing.js'
@@ -61,19 +62,20 @@ export function prepare(request: PrepareRequest): Decision {
   }
   const opened = withTurn(snapshot, request.now)
   let before: ReturnType<typeof evaluateBefore>
+  let current: Snapshot
   try {
     if (snapshot.run.fault) throw snapshot.run.fault
     const trace = refusedEntry(snapshot)
     if (trace) return skip(snapshot, trace)
     if (rejection && !snapshot.run.isPrepared) throw rejection.error
     before = evaluateBefore(snapshot)
+    current = withLocals({ ...opened, vars: before.vars, sensitive: before.sensitive })
   } catch (error) {
     const outcome = failure(asStepFault(error))
     const remaining = rejection?.dropped === 'all' ? rejection : null
     return withStart(opened, decide({ ...request, snapshot: opened, rejection: remaining, outcome, isFinal: true }))
   }
-  const current = { ...opened, vars: before.vars, sensitive: before.sensitive }
-  return withStart(opened, begin({ ...request, snapshot: current }, before.writes))
+  return withStart(current, begin({ ...request, snapshot: current }, before.writes))
 }
 
 /** Of a list of tools, the turn that begins now. */
@@ -101,6 +103,11 @@ function evaluateBefore(snapshot: Snapshot): Omit<VarsResult, 'skipped'> {
   const { vars, sensitive = null, run, step } = snapshot
   if (run.isPrepared || run.iteration !== null) return { writes: [], vars, sensitive }
   return evaluateVars({ entries: step.vars.before, snapshot, vars, envelope: null, isSensitive: false, isLenient: false })
+}
+
+function withLocals(snapshot: Snapshot): Snapshot {
+  const { value: locals, isSensitive } = evaluateLocals(snapshot)
+  return locals === null ? snapshot : { ...snapshot, run: { ...snapshot.run, locals, isSensitive } }
 }
 
 function begin(request: PrepareRequest, writes: readonly VariableWrite[]): Decision {
@@ -131,8 +138,8 @@ function partOf(snapshot: Snapshot): { part?: string } {
 /** Every attempt starts its run first: status, time, and that `before` was evaluated. */
 function withStart(snapshot: Snapshot, decision: Decision): Decision {
   const { step, run, task } = snapshot
-  const isSensitive = decision.isSensitive ?? false
-  const start: Command = { type: 'start_run', run: run.run, attempt: task.attempt, isSensitive }
+  const isSensitive = decision.isSensitive ?? run.isSensitive
+  const start: Command = { type: 'start_run', run: run.run, attempt: task.attempt, locals: run.locals, isSensitive }
   const data = run.iteration === null ? null : { iteration: run.iteration }
   const name = run.iteration === null ? 'step.started' : 'iteration.started'
   const event = { name, step: step.name, run: run.run, attempt: task.attempt, data }

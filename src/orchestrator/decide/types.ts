@@ -74,7 +74,13 @@ export type Command =
     }
   | { readonly type: 'save_tools'; readonly run: number; readonly tools: ToolsState; readonly isSensitive: boolean }
   | { readonly type: 'open_tool'; readonly tool: ToolCall | null }
-  | { readonly type: 'start_run'; readonly run: number; readonly attempt: number; readonly isSensitive: boolean }
+  | {
+      readonly type: 'start_run'
+      readonly run: number
+      readonly attempt: number
+      readonly locals: JsonObject | null
+      readonly isSensitive: boolean
+    }
   | { readonly type: 'open_visit'; readonly step: Step; readonly args: JsonObject; readonly isSensitive: boolean }
   | { readonly type: 'open_loop'; readonly run: number; readonly items: readonly JsonValue[]; readonly loop: LoopState }
   | { readonly type: 'save_loop'; readonly run: number; readonly loop: LoopState }

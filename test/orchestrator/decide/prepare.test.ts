@@ -16,7 +16,7 @@ describe('the beginning of an attempt', () => {
     const first = prepare({ ...base, snapshot: snapshotOf({ steps }) })
     expect(first.writes).toMatchObject([{ name: 'x', value: 5 }])
     expect(first.call).toMatchObject({ kind: 'python', input: { args: { x: 5 } }, timeoutMs: 2500 })
-    expect(first.commands).toEqual([{ type: 'start_run', run: 1, attempt: 1, isSensitive: false }])
+    expect(first.commands).toEqual([{ type: 'start_run', run: 1, attempt: 1, locals: null, isSensitive: false }])
     expect(first.events).toMatchObject([{ name: 'step.started' }])
     const again = prepare({
       ...base,

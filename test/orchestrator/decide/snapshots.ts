@@ -123,6 +123,7 @@ const RUN: RunState = {
   fault: null,
   args: {},
   item: null,
+  locals: null,
   loop: null,
   tools: null,
   wait: null,
