@@ -141,7 +141,13 @@ export interface Draft extends Omit<LockedExecution, 'execution'>, KnownVariable
   /** Which visit of a step a result is of. */
   readonly stepVisits: Map<string, number>
   /** Names that were loaded; the written ones are locked, and their tombstones known. */
-  readonly loaded: { vars: Set<string> | 'all'; readonly steps: Set<string>; readonly written: Set<string>; visits: boolean }
+  readonly loaded: {
+    vars: Set<string> | 'all'
+    readonly steps: Set<string>
+    readonly written: Set<string>
+    visits: boolean
+    branches: boolean
+  }
   readonly runs: Map<number, RunState>
   /** Visits that are pending or running. */
   liveVisits: number
@@ -194,7 +200,7 @@ export function newDraft(
     space: null,
     globals: null,
     stepVisits: new Map(),
-    loaded: { vars: new Set(), steps: new Set(), written: new Set(), visits: false },
+    loaded: { vars: new Set(), steps: new Set(), written: new Set(), visits: false, branches: false },
     runs: new Map(),
     liveVisits: 0,
     iterations: new Map(),

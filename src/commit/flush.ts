@@ -9,7 +9,7 @@ import { type Draft, isDirty, type TaskChange, taskKeyText } from './draft.js'
 import { writeExpiries } from './expiry-store.js'
 import { NO_OUTBOX, pointersOf } from './outbox.js'
 import { raisePointers } from './outbox-store.js'
-import { columnsOf, type RunChange, toolsJson, waitJson } from './run.js'
+import { branchJson, columnsOf, type RunChange, toolsJson, waitJson } from './run.js'
 import { endRuns, insertIterations } from './run-store.js'
 import { writeVariables } from './variables-store.js'
 import { insertWaits } from './wait-store.js'
@@ -41,26 +41,26 @@ WITH execution AS (
   WHERE e.id = x.id AND x.id % 1 = 0
 ), opened AS (
   INSERT INTO transient.step_run (execution_id, run, step, visit, status, attempts, is_prepared, args, result, envelope, error, log, tools,
-    wait, locals, sealed, opened_seq, finished_seq, started_at, finished_at)
+    wait, locals, branch, sealed, opened_seq, finished_seq, started_at, finished_at)
   SELECT n.execution_id, n.run, n.step,
     COALESCE((SELECT v.visit FROM transient.step_run v WHERE v.execution_id = n.execution_id AND v.step = n.step AND v.iteration IS NULL
       ORDER BY v.visit DESC LIMIT 1), 0) + row_number() OVER (PARTITION BY n.execution_id, n.step ORDER BY n.run),
     n.status, n.attempts, n.is_prepared, n.args::jsonb, n.result::jsonb, n.envelope::jsonb, n.error::jsonb, n.log, n.tools::jsonb,
-    n.wait::jsonb, n.locals::jsonb, n.sealed, n.opened_seq, n.finished_seq, CASE WHEN n.is_started THEN now() END, CASE WHEN n.finished_seq IS NOT NULL THEN now() END
+    n.wait::jsonb, n.locals::jsonb, n.branch::jsonb, n.sealed, n.opened_seq, n.finished_seq, CASE WHEN n.is_started THEN now() END, CASE WHEN n.finished_seq IS NOT NULL THEN now() END
   FROM json_to_recordset($2::json) AS n (execution_id bigint, run integer, step text, status text, attempts integer, is_prepared boolean,
-    args text, result text, envelope text, error text, log text, tools text, wait text, locals text, sealed text, opened_seq bigint, finished_seq bigint, is_started boolean)
+    args text, result text, envelope text, error text, log text, tools text, wait text, locals text, branch text, sealed text, opened_seq bigint, finished_seq bigint, is_started boolean)
 ), changed AS (
   UPDATE transient.step_run r SET status = u.status, attempts = u.attempts, is_prepared = u.is_prepared,
     started_at = CASE WHEN u.is_started THEN COALESCE(r.started_at, now()) ELSE r.started_at END,
     loop = COALESCE(u.loop::jsonb, r.loop), log = COALESCE(u.log, r.log), tools = COALESCE(u.tools::jsonb, r.tools), wait = COALESCE(u.wait::jsonb, r.wait),
-    locals = COALESCE(u.locals::jsonb, r.locals), sealed = COALESCE(u.sealed, r.sealed),
+    args = COALESCE(u.args::jsonb, r.args), locals = COALESCE(u.locals::jsonb, r.locals), branch = COALESCE(u.branch::jsonb, r.branch), sealed = COALESCE(u.sealed, r.sealed),
     result = CASE WHEN u.finished_seq IS NULL THEN r.result ELSE u.result::jsonb END,
     envelope = CASE WHEN u.finished_seq IS NULL THEN r.envelope ELSE u.envelope::jsonb END,
     error = CASE WHEN u.finished_seq IS NULL THEN r.error ELSE u.error::jsonb END,
     finished_seq = COALESCE(u.finished_seq, r.finished_seq),
     finished_at = CASE WHEN u.finished_seq IS NULL THEN r.finished_at ELSE now() END
   FROM json_to_recordset($3::json) AS u (execution_id bigint, run integer, status text, attempts integer, is_prepared boolean,
-    is_started boolean, loop text, log text, tools text, wait text, locals text, sealed text, result text, envelope text, error text, finished_seq bigint)
+    is_started boolean, loop text, log text, tools text, wait text, args text, locals text, branch text, sealed text, result text, envelope text, error text, finished_seq bigint)
   WHERE r.execution_id = u.execution_id AND r.run = u.run AND u.run % 1 = 0
 ), offered AS (
   INSERT INTO transient.task (execution_id, run, attempt, pool, kind, not_before, ensured_at)
@@ -204,8 +204,8 @@ interface Changed {
 /** JSON columns travel as text: of a row of JSON, `null` would become SQL's NULL. */
 function changedRow({ draft: { keyRing }, change }: Changed) {
   const { state, isStarted, isLoopChanged, finishedSeq } = change
-  const { executionId, run, status, attempts, isPrepared, loop } = state
-  const { locals, log, tools, result, envelope, error, sealed } = columnsOf(state, keyRing)
+  const { executionId, run, status, attempts, isPrepared, loop, branch } = state
+  const { args, locals, log, tools, result, envelope, error, sealed } = columnsOf(state, keyRing)
   const isFinished = finishedSeq !== null
   return {
     execution_id: executionId,
@@ -218,7 +218,10 @@ function changedRow({ draft: { keyRing }, change }: Changed) {
     sealed,
     tools: tools && stringifyJson(toolsJson(tools)),
     wait: state.wait && stringifyJson(waitJson(state.wait)),
+    // Branches that arrive bring arguments of their own.
+    args: branch?.join ? stringifyJson(args) : null,
     locals: locals && stringifyJson(locals),
+    branch: branch && stringifyJson(branchJson(branch)),
     loop: isLoopChanged && loop ? stringifyJson({ ...loop, stopped: loop.stopped ? { ...loop.stopped } : null }) : null,
     result: isFinished ? stringifyJson(result) : null,
     envelope: isFinished && envelope ? stringifyJson(envelope) : null,

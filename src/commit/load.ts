@@ -26,7 +26,7 @@ import {
 import { keyOf } from './record.js'
 import { inheritedSteps, loadFinishedSteps } from './result-store.js'
 import { hiddenOf, stepValue } from './run.js'
-import { loadTasks } from './run-store.js'
+import { loadBranches, loadTasks } from './run-store.js'
 
 /** What a work wants to find in its draft. */
 export interface Needs {
@@ -48,6 +48,8 @@ export interface Needs {
   readonly space?: string | undefined
   /** Open waits whose conditions read one of these variables, with all that they read. */
   readonly waits?: ReadonlySet<string>
+  /** Where these steps join branches: visits that have not ended, and the latest of each of these steps. */
+  readonly branches?: readonly string[]
   /** Variables of the playbook's space. */
   readonly globals?: GlobalsNeeds | null
   /** An idempotency key that must not be anybody else's; see `isKeyClaimed` of the draft. It takes a transaction of its own. */
@@ -199,8 +201,20 @@ export async function loadMore(tx: Sql, wanted: readonly Wanted[], isAlone: bool
     draft.stepVisits.set(step, visit)
     draft.steps = { ...draft.steps, [step]: sealed === null ? value : openStep(draft, { step, run, sealed }) }
   }
-  for (const { draft, needs } of wanted) if (needs.waits) await loadWaits(tx, draft, needs.waits)
+  for (const { draft, needs } of wanted) {
+    if (needs.waits) await loadWaits(tx, draft, needs.waits)
+    if (needs.branches) await keepBranches(tx, draft, needs.branches)
+  }
   return stored.busy
+}
+
+/** What works have changed since stays as it is. */
+async function keepBranches(tx: Sql, draft: Draft, joins: readonly string[]): Promise<void> {
+  const { loaded, runs, keyRing, origin, execution } = draft
+  if (joins.length === 0 || loaded.branches) return
+  const found = origin === null ? await loadBranches(tx, { executionId: execution.id, joins, keyRing }) : []
+  for (const run of found) if (!runs.has(run.run)) runs.set(run.run, run)
+  loaded.branches = true
 }
 
 const NOBODY: ReadonlySet<ExecutionId> = new Set()

@@ -8,13 +8,14 @@ import { MASK } from '../sealing/mask.js'
 import type { TaskKey } from '../tasks/record.js'
 import { isFree, isOverdue, type TaskRow, toTask } from '../tasks/store.js'
 import type { LoadedTask } from './draft.js'
-import type { IterationsInsert, LoopState, RunState, ToolsState } from './run.js'
+import type { BranchState, IterationsInsert, LoopState, RunState, ToolsState } from './run.js'
 import { openRun, sealItem } from './run.js'
 
 export interface RunRow extends StepRunKeys {
   is_prepared: boolean
   args: string | null
   locals: string | null
+  branch: string | null
   item: string | null
   loop: string | null
   tools: string | null
@@ -24,7 +25,7 @@ export interface RunRow extends StepRunKeys {
 }
 
 /** The columns of a `RunRow`, of the alias `r`. */
-const RUN_COLUMNS = `r.execution_id, r.run, r.step, r.visit, r.iteration, r.parent_run, r.status, r.attempts, r.is_prepared, r.args::text AS args, r.locals::text AS locals,
+const RUN_COLUMNS = `r.execution_id, r.run, r.step, r.visit, r.iteration, r.parent_run, r.status, r.attempts, r.is_prepared, r.args::text AS args, r.locals::text AS locals, r.branch::text AS branch,
   r.item::text AS item, r.loop::text AS loop, r.tools::text AS tools, r.wait::text AS wait, r.started_at, r.sealed`
 
 /** A jsonb column read as text. */
@@ -81,7 +82,7 @@ const RUN = [
   'started_at',
   'sealed',
 ]
-const RUN_TEXTS = ['args', 'locals', 'item', 'loop', 'tools', 'wait']
+const RUN_TEXTS = ['args', 'locals', 'branch', 'item', 'loop', 'tools', 'wait']
 const columns = (alias: string, names: readonly string[]) =>
   names.map((name) => `${alias}.${name} AS ${alias}_${name}`).join(', ')
 const texts = (alias: string, names: readonly string[]) =>
@@ -149,6 +150,25 @@ export async function loadRun(sql: Sql, executionId: ExecutionId, run: number): 
   return rows[0] ? toRun(rows[0]) : null
 }
 
+/** Visits that have not ended, and the latest visit of each of these steps. */
+export async function loadBranches(
+  sql: Sql,
+  { executionId, joins, keyRing }: { executionId: ExecutionId; joins: readonly string[]; keyRing: KeyRing },
+): Promise<RunState[]> {
+  const rows = await sql.rows<RunRow>(
+    `SELECT ${RUN_COLUMNS} FROM transient.step_run r
+     WHERE r.execution_id = $1::bigint AND r.iteration IS NULL AND r.status IN ('pending', 'running', 'waiting')
+     UNION ALL
+     SELECT r.* FROM unnest($2::text[]) AS j (step) CROSS JOIN LATERAL (
+       SELECT ${RUN_COLUMNS} FROM transient.step_run r
+       WHERE r.execution_id = $1::bigint AND r.step = j.step AND r.iteration IS NULL ORDER BY r.visit DESC LIMIT 1
+     ) r WHERE r.status NOT IN ('pending', 'running', 'waiting')`,
+    executionId,
+    joins,
+  )
+  return rows.map((row) => openRun(toRun(row), row.sealed, keyRing))
+}
+
 /** The state of a row; of a sensitive run `openRun` gives what the mask hides. */
 export function toRun(row: RunRow): RunState {
   return {
@@ -158,6 +178,7 @@ export function toRun(row: RunRow): RunState {
     fault: null,
     args: parsed<JsonObject>(row.args, {}),
     locals: parsed<JsonObject | null>(row.locals, null),
+    branch: row.branch === null ? null : (parseJson(row.branch) as unknown as BranchState),
     item: parsed<JsonValue>(row.item, null),
     loop: row.loop === null ? null : (parseJson(row.loop) as unknown as LoopState),
     tools: row.tools === null ? null : (parseJson(row.tools) as unknown as ToolsState),

@@ -39,12 +39,30 @@ export interface ToolsState {
   readonly done: readonly ToolRun[]
 }
 
+/** Where a visit stands among the branches that steps with `join` bring together. */
+export interface BranchState {
+  /** By the names of such steps: how often the branch has passed them. */
+  readonly passed: Readonly<Record<string, number>>
+  /** Of such a step's own visit; null: it is none. */
+  readonly join: JoinState | null
+}
+
+export interface JoinState {
+  /** How often it had begun before. */
+  readonly round: number
+  readonly arrived: number
+  /** `open`: it waits for more branches. `unmet`: fewer than it needs arrived, and no other can. */
+  readonly status: 'open' | 'begun' | 'unmet'
+}
+
 /** A step run with what only the orchestrator needs of it. */
 export interface RunState extends Omit<StepRunRecord, 'tools'> {
   /** null where its step has no list of tools, and before the first of them begins. */
   readonly tools: ToolsState | null
   /** Rendered arguments of the transition that led here. */
   readonly args: JsonObject
+  /** null where the playbook has no step with `join`, or the branch none behind it. */
+  readonly branch: BranchState | null
   /** The iteration's element. */
   readonly item: JsonValue
   readonly loop: LoopState | null
@@ -125,6 +143,11 @@ export function toolsJson({ done, ...state }: ToolsState): JsonObject {
 /** As JSON, whose lists are no constants. */
 export function waitJson({ ask, reads, ...wait }: WaitState): JsonObject {
   return { ...wait, reads: [...reads], ask: ask && { ...ask, roles: [...ask.roles] } }
+}
+
+/** As JSON. */
+export function branchJson({ passed, join }: BranchState): JsonObject {
+  return { passed: { ...passed }, join: join && { ...join } }
 }
 
 /** Which tools ran, when, and how they ended. */

@@ -35,10 +35,28 @@ export function checkGraph({ readings, startStep, isComplete }: Workflow): void 
   }
   // What leads nowhere because of an error above is no news.
   if (!isCertain) return
+  checkJoins(lines)
   const reached = findReached(lines, startStep)
   for (const { step, at } of lines.values()) {
     if (step.name !== END && !reached.has(step.name))
       report(at, `nothing leads to the step "${step.name.slice(0, 60)}"`, 'warning')
+  }
+}
+
+/** Says where fewer transitions lead to a step than it joins. */
+function checkJoins(readings: ReadonlyMap<string, StepReading>): void {
+  const leading = [...readings.values()].flatMap(({ step }) => targetsOf(step))
+  for (const { step, at } of readings.values()) {
+    if (step.join === null) continue
+    const needed = typeof step.join === 'number' ? Math.max(step.join, 2) : 2
+    const found = leading.filter((target) => target === step.name).length
+    const word = found === 1 ? 'only one transition leads' : `${found} transitions lead`
+    if (found < needed)
+      report(
+        at,
+        `"${step.name.slice(0, 60)}" joins branches, but ${word} to it: join is for a step that several lead to`,
+        'warning',
+      )
   }
 }
 

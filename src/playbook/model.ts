@@ -72,6 +72,8 @@ export interface Step {
   readonly description: string | null
   /** Read when it is reached: where it does not hold, the step is skipped, and its branch ends. null: always. */
   readonly when: string | null
+  /** How many branches must arrive before it begins, once for all of them; `all`: those that can. null: it runs for each. */
+  readonly join: 'all' | number | null
   /** null: only vars and routing. For an iterator, the tool of its task. */
   readonly tool: ToolCall | null
   /** A list of tools that run one after another, in one run of the step; `tool` is null then. */

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../core/json.js'
 import { readGlobals } from './globals.js'
+import { readJoin } from './join.js'
 import { elementOfLoop, ITERATOR_KEYS, readLoop, readLoopField } from './loop.js'
 import type { Loop, Step, ToolCall, WorkbookTask } from './model.js'
 import { nameFault } from './names.js'
@@ -32,6 +33,7 @@ const STEP_KEYS = [
   'step',
   'desc',
   'when',
+
   'tool',
   'type',
   'loop',
@@ -44,6 +46,7 @@ const STEP_KEYS = [
   'timeout',
   'pool',
   'wait',
+  'join',
 ]
 const DEFAULT_POOL = 'default'
 
@@ -89,6 +92,7 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
     name,
     description: readText(fields, 'desc'),
     when: when ? conditionOf(when.value, 'when') : null,
+    join: readJoin(given(fields, 'join')),
     ...action,
     vars,
     globals: readGlobals(given(fields, 'globals')),

@@ -12,12 +12,13 @@ import { withSensitive } from '../../sealing/sensitive.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
 import { withRevision } from '../decide/globals.js'
-import { EVERYTHING, type Phase, type Reach, reachOf, usesGlobals } from '../decide/needs.js'
+import { EVERYTHING, joinsOf, type Phase, type Reach, reachOf, usesGlobals } from '../decide/needs.js'
 import { prepare } from '../decide/prepare.js'
 import type { Decision, Rejection, Snapshot } from '../decide/types.js'
 import type { ChainLimits, OrchestratorDependencies } from '../dependencies.js'
 import type { KnownExecution } from '../run/lookup.js'
-import { applyDecision, type Chain, isLive, visitTask } from './apply.js'
+import { applyDecision, type Chain } from './apply.js'
+import { isLive, visitTask } from './visits.js'
 
 /** A decision that takes so long would come close to PostgreSQL's time limit for transactions that do nothing. */
 const MAX_DECISION_MS = 30_000
@@ -72,7 +73,11 @@ export function advanceWork<T>(deps: AdvanceDependencies, request: AdvanceReques
       const task = draft.tasks.get(taskKeyText(key))
       const step = task && stepOf(draft, known, task)
       // Joining an iterator ends its step.
-      return step ? needsOf(known, reachOf(known.playbook, step, task.kind === 'join' ? 'end' : phase)) : {}
+      if (!step) return {}
+      const reached = task.kind === 'join' ? 'end' : phase
+      const needs = needsOf(known, reachOf(known.playbook, step, reached))
+      const isLeading = reached === 'end' && draft.runs.get(task.run)?.iteration === null
+      return isLeading ? { ...needs, branches: joinsOf(known.playbook) } : needs
     },
     *work(draft, began) {
       const around = { ...known, env, evaluationLimits: { elapsedMs, isLastTry } }
@@ -201,6 +206,7 @@ export function snapshotOf(draft: Draft, task: TaskRecord, { playbook, input, ..
     parent: run.parentRun === null ? null : (draft.runs.get(run.parentRun) ?? null),
     workload: (input.workload ?? {}) as JsonObject,
     payload: (input.payload ?? {}) as JsonObject,
+    visits: draft.loaded.branches ? [...draft.runs.values()].filter(({ iteration }) => iteration === null) : [],
     otherLiveVisits: run.iteration === null ? draft.liveVisits - Number(isLive(run.status)) : 0,
     iterations: draft.iterations.get(run.run) ?? [],
   }
@@ -266,7 +272,10 @@ function inTime<T>(decide: () => T): T {
   return decided
 }
 
-function unforeseen(draft: Draft, { playbook }: KnownExecution, { writes, globals = [] }: Decision): Needs | null {
+function unforeseen(draft: Draft, { playbook }: KnownExecution, { writes, commands, globals = [] }: Decision): Needs | null {
+  const joins = joinsOf(playbook)
+  const isLeading = commands.some((command) => command.type === 'finish_run' && draft.runs.get(command.run)?.iteration === null)
+  if (isLeading && joins.length > 0 && !draft.loaded.branches) return { branches: joins }
   const names = writes.map(({ name }) => name)
   const written = notLoaded(draft, [...names, ...computedReach(playbook.computed, names)])
   const ofSpace = globals.map(({ name }) => name).filter((name) => !draft.space?.loaded.written.has(name))

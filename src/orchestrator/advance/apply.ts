@@ -3,17 +3,17 @@ import { changeRun, changeTask, type Draft, type EventDraft, patch, record, task
 import { checkGlobals, writeGlobals } from '../../commit/globals.js'
 import { type RunState, stepValue } from '../../commit/run.js'
 import { asStored, type JsonObject } from '../../core/json.js'
-import type { StepStatus } from '../../core/status.js'
-import type { Step, ToolCall } from '../../playbook/model.js'
+import type { Step } from '../../playbook/model.js'
 import { withoutSensitive, withSensitive } from '../../sealing/sensitive.js'
-import { SYSTEM_POOL, type TaskRecord } from '../../tasks/record.js'
-import type { NewTask } from '../../tasks/store.js'
+import type { TaskRecord } from '../../tasks/record.js'
 import { computingOf } from '../decide/context.js'
 import { effectiveCall } from '../decide/prepare.js'
 import { isStepFault } from '../decide/sensitive.js'
 import { firstCallOf } from '../decide/tool-turn.js'
 import type { Command, Decision, Rejection, Snapshot } from '../decide/types.js'
+import { closeJoins } from './branches.js'
 import { keepValues } from './keep-values.js'
+import { beginVisit, isLive, iterationTask, joinTask, nextToolTask, visitTask } from './visits.js'
 
 export interface ApplyRequest {
   readonly snapshot: Snapshot
@@ -52,6 +52,8 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null })
   for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
   if (draft.execution.status !== 'running') patch(draft, { finishedAt: now })
+  else if (draft.loaded.branches)
+    closeJoins(draft, snapshot.playbook, (step, run) => offer({ draft, snapshot, request, seq }, step, run))
   return decision
 }
 
@@ -104,6 +106,8 @@ function carryOut(applying: Applying, command: Command): void {
       return
     case 'open_visit':
       return openVisit(applying, command)
+    case 'join_visit':
+      return joinVisit(applying, command)
     case 'open_loop':
       return openLoop(applying, command)
     case 'save_loop':
@@ -178,10 +182,19 @@ function retry({ draft, snapshot, request }: Applying, delayMs: number): void {
   if (request.log) changeRun(draft, run.run, { log: request.log })
 }
 
-function openVisit({ draft, snapshot, request, seq }: Applying, command: Extract<Command, { type: 'open_visit' }>): void {
-  const { step } = command
-  const run = beginVisit(draft, { ...command, seq })
-  const { chain } = request
+function openVisit(applying: Applying, command: Extract<Command, { type: 'open_visit' }>): void {
+  const { step, branch } = command
+  const run = beginVisit(applying.draft, { ...command, seq: applying.seq })
+  if (branch?.join?.status !== 'open') offer(applying, step, run)
+}
+
+function joinVisit(applying: Applying, { run, step, args, isSensitive, branch }: Extract<Command, { type: 'join_visit' }>): void {
+  changeRun(applying.draft, run, { args: asStored(args) as JsonObject, isSensitive, branch })
+  if (branch.join?.status !== 'open') offer(applying, step, run)
+}
+
+/** Lets a visit begin: at once where nobody needs to run anything for it, else as a task. */
+function offer({ draft, snapshot, request: { chain } }: Applying, step: Step, run: number): void {
   if (step.tool === null && step.tools === null && step.loop === null && chain.count < chain.limit) {
     chain.count += 1
     chain.steps.push({ run, step })
@@ -206,82 +219,4 @@ function openWait({ draft, snapshot, request }: Applying, command: Extract<Comma
   const task: TaskRecord = { ...snapshot.task, kind: 'wait', status: 'waiting', leaseUntil: null, claimedAt: request.now }
   draft.tasks.set(taskKeyText(task), task)
   draft.openedWaits.set(taskKeyText(task), { task, timeoutMs, isVirtual: request.isVirtual })
-}
-
-interface NewVisit extends Pick<RunState, 'args' | 'isSensitive'> {
-  readonly step: Step
-  /** The execution's `event_seq` after it was opened. */
-  readonly seq: number
-}
-
-/** Opens a visit; answers its run. Its number is counted when it is written; templates cannot see it. */
-export function beginVisit(draft: Draft, { step, args, isSensitive, seq }: NewVisit): number {
-  const { id: executionId, runSeq, stepCount } = draft.execution
-  const run = runSeq + 1
-  patch(draft, { runSeq: run, stepCount: stepCount + 1 })
-  const state: RunState = {
-    iteration: null,
-    parentRun: null,
-    locals: null,
-    item: null,
-    loop: null,
-    tools: null,
-    wait: null,
-    result: null,
-    envelope: null,
-    log: null,
-    error: null,
-    executionId,
-    run,
-    step: step.name,
-    visit: 0,
-    status: 'pending',
-    attempts: 0,
-    isPrepared: false,
-    isSensitive,
-    fault: null,
-    args: asStored(args) as JsonObject,
-    startedAt: null,
-    finishedAt: null,
-  }
-  draft.runs.set(run, state)
-  draft.runChanges.set(run, { state, openedSeq: seq, isStarted: false, finishedSeq: null, isLoopChanged: false })
-  draft.liveVisits += 1
-  return run
-}
-
-export function isLive(status: StepStatus): boolean {
-  return status === 'pending' || status === 'running' || status === 'waiting'
-}
-
-interface Placed extends Pick<Snapshot, 'playbook' | 'step'> {
-  readonly execution: Pick<Snapshot['execution'], 'id'>
-}
-
-/** The task that starts a visit: the orchestrator's own for iterators and steps without a tool. */
-export function visitTask({ playbook, step, execution }: Placed, run: number): NewTask {
-  const base = { executionId: execution.id, run, attempt: 1, delayMs: 0 }
-  if (step.loop) return { ...base, pool: SYSTEM_POOL, kind: 'iterate' }
-  return { ...base, ...placeOf({ playbook, step }, firstCallOf(step)) }
-}
-
-/** The next tool of a list: an attempt of its own of the same run. */
-function nextToolTask({ playbook, step, execution, run, task }: Snapshot, call: ToolCall | null): NewTask {
-  const base = { executionId: execution.id, run: run.run, attempt: task.attempt + 1, delayMs: 0 }
-  return { ...base, ...placeOf({ playbook, step }, call) }
-}
-
-function iterationTask({ playbook, step, execution }: Placed, run: number): NewTask {
-  return { executionId: execution.id, run, attempt: 1, delayMs: 0, ...placeOf({ playbook, step }, firstCallOf(step)) }
-}
-
-function placeOf({ playbook, step }: Pick<Snapshot, 'playbook' | 'step'>, call: ToolCall | null): Pick<NewTask, 'pool' | 'kind'> {
-  const kind = call ? effectiveCall({ playbook, step }, call).kind : 'step'
-  return { kind, pool: kind === 'playbook' || kind === 'step' ? SYSTEM_POOL : step.pool }
-}
-
-/** The visit's attempts are those of its start; its join follows them. */
-function joinTask({ execution, run, parent, task }: Snapshot, visitRun: number): NewTask {
-  const attempt = (parent ? parent.attempts : Math.max(run.attempts, task.attempt)) + 1
-  return { executionId: execution.id, run: visitRun, attempt, pool: SYSTEM_POOL, kind: 'join', delayMs: 0 }
 }

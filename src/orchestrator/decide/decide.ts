@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { ExecutionError } from '../../executions/record.js'
 import { MASK } from '../../sealing/mask.js'
 import { type Sensitive, shownError } from '../../sealing/sensitive.js'
+import { openTargets } from './branches.js'
 import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
 import { evaluateGlobals } from './globals.js'
 import { checkOutcome, checkResult, errorOf, failedBy, isSensitiveEnd } from './outcome.js'
@@ -151,17 +152,14 @@ function endVisit(request: DecideRequest): Decision {
   const error = failed && shownError(failed, isSensitiveEnd(snapshot, outcome))
   const writes = mergeWrites(request.rejection?.dropped === 'all' ? [] : (request.earlierWrites ?? []), settled.writes)
   const commands: Command[] = [finishRun(snapshot, outcome, envelope)]
-  for (const target of routing.targets) {
-    const step = snapshot.playbook.steps.find((candidate) => candidate.name === target.step)
-    if (step) commands.push({ type: 'open_visit', step, args: target.args, isSensitive: target.isSensitive })
-  }
-  const opened = commands.length - 1
+  const { opened, ...openings } = openTargets(snapshot, routing.targets)
+  commands.push(...openings.commands)
   const end = endOfExecution({ snapshot, limits, error: routing.isHandled ? null : error, opened })
   if (end?.status === 'failed') commands.splice(1)
   if (end) commands.push(end)
   const event = endEvent(snapshot, outcome, { skipped: settled.skipped, trace: routing.trace })
   const globals = outcome.status === 'success' ? settled.globals : NO_GLOBALS
-  return { writes, globals, events: [event], commands, call: null }
+  return { writes, globals, events: [event, ...openings.events], commands, call: null }
 }
 
 /** A visit that is not entered: nothing of it runs, nothing follows from it. Pure. */

@@ -60,6 +60,17 @@ function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
   return reach
 }
 
+const JOINS = new WeakMap<Playbook, readonly string[]>()
+
+/** The steps that join branches. */
+export function joinsOf(playbook: Playbook): readonly string[] {
+  const known = JOINS.get(playbook)
+  if (known) return known
+  const joins = playbook.steps.filter(({ join }) => join !== null).map(({ name }) => name)
+  JOINS.set(playbook, joins)
+  return joins
+}
+
 /** Whether a step reads or writes variables of the space. */
 export function usesGlobals(playbook: Playbook, step: Step): boolean {
   const { globals } = needsOf(playbook, step, 'prepare')

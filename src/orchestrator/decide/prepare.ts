@@ -14,6 +14,7 @@ import {
 } from '../../template/index.js'
 import { definitionOf } from '../../tools/index.js'
 import type { ToolDefinition } from '../../tools/tool.js'
+import { checkJoined } from './branches.js'
 import { layersOf } from './context.js'
 import { decide, skip } from './decide.js'
 import { giveUp, isGivenUp } from './give-up.js'
@@ -65,6 +66,7 @@ export function prepare(request: PrepareRequest): Decision {
   let current: Snapshot
   try {
     if (snapshot.run.fault) throw snapshot.run.fault
+    checkJoined(snapshot)
     const trace = refusedEntry(snapshot)
     if (trace) return skip(snapshot, trace)
     if (rejection && !snapshot.run.isPrepared) throw rejection.error

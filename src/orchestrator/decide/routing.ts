@@ -26,7 +26,7 @@ export interface RouteTrace {
   readonly outcome: boolean | string
 }
 
-interface RoutedTarget {
+export interface RoutedTarget {
   readonly step: string
   readonly args: JsonObject
   readonly isSensitive: boolean

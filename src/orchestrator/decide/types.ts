@@ -1,7 +1,7 @@
 import type { EventDraft } from '../../commit/draft.js'
 import type { ReadGlobals } from '../../commit/globals.js'
 import type { VariableWrite } from '../../commit/record.js'
-import type { IterationResult, LoopState, RunState, ToolsState } from '../../commit/run.js'
+import type { BranchState, IterationResult, LoopState, RunState, ToolsState } from '../../commit/run.js'
 import type { ErrorCode, TransientError } from '../../core/errors.js'
 import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { StepStatus } from '../../core/status.js'
@@ -33,6 +33,8 @@ export interface Snapshot {
   readonly globals?: ReadGlobals | null
   /** What of all these is sensitive; null or left out: nothing. */
   readonly sensitive?: Sensitive | null
+  /** Where a step joins branches: visits that have not ended, and the latest of each such step. */
+  readonly visits: readonly RunState[]
   /** Visits that are pending or running, other than this run's. */
   readonly otherLiveVisits: number
   /** Results of the iterations, in order; only when an iterator is joined. */
@@ -81,7 +83,22 @@ export type Command =
       readonly locals: JsonObject | null
       readonly isSensitive: boolean
     }
-  | { readonly type: 'open_visit'; readonly step: Step; readonly args: JsonObject; readonly isSensitive: boolean }
+  | {
+      readonly type: 'open_visit'
+      readonly step: Step
+      readonly args: JsonObject
+      readonly isSensitive: boolean
+      readonly branch: BranchState | null
+    }
+  | {
+      readonly type: 'join_visit'
+      /** Of a step with `join` that waits for more branches. */
+      readonly run: number
+      readonly step: Step
+      readonly args: JsonObject
+      readonly isSensitive: boolean
+      readonly branch: BranchState
+    }
   | { readonly type: 'open_loop'; readonly run: number; readonly items: readonly JsonValue[]; readonly loop: LoopState }
   | { readonly type: 'save_loop'; readonly run: number; readonly loop: LoopState }
   | { readonly type: 'open_iteration'; readonly run: number }

@@ -13,7 +13,7 @@ import { readExecution } from '../../executions/record-store.js'
 import type { Playbook, Step } from '../../playbook/model.js'
 import { NO_KEYS } from '../../sealing/key-ring.js'
 import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
-import { beginVisit, visitTask } from '../advance/apply.js'
+import { beginVisit, visitTask } from '../advance/visits.js'
 import { computingOf, jobOf } from '../decide/context.js'
 import { forbiddenKey, unstorableReason } from '../decide/storable.js'
 import type { OrchestratorDependencies } from '../dependencies.js'
@@ -197,7 +197,8 @@ function begin(draft: Draft, { playbook, rerun, execution, computing, texts, fau
     patch(draft, execution)
     const data: JsonObject = rerun ? { rerun_of: rerun.of, from_step: step.name } : {}
     const seq = record(draft, [{ ...event, name: 'execution.started', data }])
-    const run = beginVisit(draft, { step, args: rerun?.args ?? {}, isSensitive: rerun?.isArgsSensitive === true, seq })
+    const { args = {}, isArgsSensitive: isSensitive = false } = rerun ?? {}
+    const run = beginVisit(draft, { step, args, isSensitive, branch: null, seq })
     draft.newTasks.push(visitTask({ playbook, step, execution: draft.execution }, run))
     return draft
   }
