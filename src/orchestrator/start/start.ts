@@ -184,8 +184,12 @@ function planExecution(deps: StartDependencies, beginning: Beginning): Planned {
   }
 }
 
-/** The work with which an execution begins: with its first visit and task or, where its workload cannot be rendered, its failure. */
+/**
+ * The work with which an execution begins: with its first visit and task or, where its workload cannot be rendered, its failure.
+ * @throws TransientError CONFLICT where another work of the same transaction has begun it
+ */
 function begin(draft: Draft, { playbook, rerun, execution, computing, texts, fault, step, now }: Planned): Draft {
+  if (draft.origin !== null) throw new TransientError('CONFLICT', `execution ${draft.execution.id} has begun`)
   const { writes = [], actor = 'system' } = rerun ?? {}
   if (fault === null) {
     const { schema } = playbook

@@ -1,4 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createCatalogService } from '../../../src/catalog/service.js'
+import { createCommitQueue } from '../../../src/commit/queue.js'
+import { systemClock } from '../../../src/core/clock.js'
+import { createSnowflake } from '../../../src/core/ids.js'
+import { beginExecution } from '../../../src/orchestrator/start/start.js'
+import { NO_KEYS } from '../../../src/sealing/key-ring.js'
+import { TOOLS } from '../../../src/tools/index.js'
 import { describeDatabase } from '../../support/database.js'
 import { type Engine, openEngine } from '../../support/engine.js'
 import { playbook, python } from '../../support/source.js'
@@ -54,5 +61,28 @@ describeDatabase('child executions', (open) => {
     expect(execution.error?.code).toBe('TEMPLATE_UNDEFINED')
     const again = await engine.orchestrator.rerun({ id: execution.id, actor: 'api:test' })
     expect((await engine.ended(again.id)).error?.code).toBe('TEMPLATE_UNDEFINED')
+  })
+
+  test('a child that two start at the same moment begins once', async () => {
+    const { db } = engine
+    const catalog = createCatalogService({ db, tools: TOOLS, keyRing: NO_KEYS })
+    const { path, version } = await catalog.register(playbook('twin', '\n- step: a\n  pool: nobody'))
+    const model = await catalog.model(path, version)
+    const limits = { maxSize: 2 ** 20, maxTransactions: 1 }
+    const commit = createCommitQueue({ db, keyRing: NO_KEYS, ...limits, afterCommit: () => undefined })
+    const newId = createSnowflake({ machine: 1000 })
+    for (let round = 0; round < 20; round += 1) {
+      const id = newId()
+      const beginning = { id, playbook: model, path, version, payload: {} }
+      const begin = () => beginExecution({ db, clock: systemClock, env: {}, keyRing: NO_KEYS, commit }, beginning)
+      const begun = await Promise.allSettled([begin(), begin()])
+      expect(begun.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+      const rows = await db.rows<{ events: bigint; runs: bigint }>(
+        `SELECT (SELECT count(*) FROM transient.event WHERE execution_id = $1::bigint) AS events,
+           (SELECT count(*) FROM transient.step_run WHERE execution_id = $1::bigint) AS runs`,
+        id,
+      )
+      expect(rows).toEqual([{ events: 1n, runs: 1n }])
+    }
   })
 })
