@@ -6,7 +6,7 @@ import { type Draft, emptyDraft } from './draft.js'
 import { flush } from './flush.js'
 import type { Outcome } from './group.js'
 import { type Needs, openDrafts, type Wanted } from './load.js'
-import { loadWithSpaces, type Spaces } from './load-spaces.js'
+import { loadWithOthers, type Others } from './load-others.js'
 import { removeExecutions } from './lock-store.js'
 import type { Outbox } from './outbox.js'
 import type { Waits } from './waits.js'
@@ -60,8 +60,14 @@ export async function carryOut(tx: Transaction, requests: readonly Request[], { 
     const draft = drafts.get(executionId)
     return draft && foresee ? [{ draft, needs: foresee(draft) }] : []
   })
-  const spaces: Spaces = { drafts: new Map(), created: [] }
-  const more = (needs: readonly Wanted[]) => loadWithSpaces(tx, needs, { isAlone, keyRing, spaces })
+  const others: Others = { drafts: new Map(), created: [] }
+  const more = (needs: readonly Wanted[]) => {
+    // One that is also an execution of this transaction would have two drafts.
+    const twice = needs.filter((one) => one.needs.ancestors?.some(({ executionId }) => drafts.has(executionId)))
+    const rest = needs.filter((one) => !twice.includes(one))
+    const isLate = twice.map(({ draft }) => draft.execution.id)
+    return loadWithOthers(tx, rest, { isAlone, keyRing, others }).then((busy) => new Set([...busy, ...isLate]))
+  }
   for (const id of await more(wanted)) drafts.delete(id)
   const answers: Outcome<unknown>[] = []
   const began = performance.now()
@@ -76,13 +82,13 @@ export async function carryOut(tx: Transaction, requests: readonly Request[], { 
     const isLate = answers.length > 0 && now - began > BATCH_MS
     answers.push(!draft || draft.endings.length > 0 || isLate ? 'busy' : await attempt({ request, draft, began, more, waits }))
   }
-  for (const id of isAlone ? [] : withLongHistory(drafts, spaces)) {
+  for (const id of isAlone ? [] : withLongHistory(drafts, others)) {
     drafts.delete(id)
     for (const [index, { executionId }] of requests.entries()) if (executionId === id) answers[index] = 'busy'
   }
-  for (const [id, draft] of spaces.drafts) drafts.set(id, draft)
+  for (const [id, draft] of others.drafts) drafts.set(id, draft)
   const { settled } = await flush(tx, [...drafts.values()], outbox)
-  const unused = [...created, ...spaces.created].filter((id) => (drafts.get(id)?.changes.length ?? 0) === 0)
+  const unused = [...created, ...others.created].filter((id) => (drafts.get(id)?.changes.length ?? 0) === 0)
   if (unused.length > 0) removeExecutions(tx, unused)
   for (const id of unused) drafts.delete(id)
   return { answers, settled, drafts: [...drafts.values()] }
@@ -90,15 +96,25 @@ export async function carryOut(tx: Transaction, requests: readonly Request[], { 
 
 /**
  * Executions that must be alone in their transaction, as a variable becomes sensitive and its whole history is rewritten: theirs, or one of
- * their space. Such spaces are left out, too.
+ * those that they write to. These are left out, too.
  */
-function withLongHistory(drafts: ReadonlyMap<ExecutionId, Draft>, spaces: Spaces): ExecutionId[] {
+function withLongHistory(drafts: ReadonlyMap<ExecutionId, Draft>, others: Others): ExecutionId[] {
   const isLong = ({ changes }: Draft) => changes.some((change) => change.isBecomingSensitive)
-  const long = [...drafts.values()].filter((draft) => isLong(draft) || (draft.space !== null && isLong(draft.space)))
-  const left = new Set(long.flatMap(({ space }) => (space === null ? [] : [space])))
-  for (const { execution } of left) spaces.drafts.delete(execution.id)
-  const together = [...drafts.values()].filter((draft) => draft.space !== null && left.has(draft.space))
-  return [...new Set([...long, ...together])].map(({ execution }) => execution.id)
+  const left = new Set([...drafts.values(), ...others.drafts.values()].filter(isLong))
+  // What they have written to others, or others to them, was written for nothing.
+  for (let before = -1; before < left.size; ) {
+    before = left.size
+    for (const draft of drafts.values()) {
+      const group = [draft, ...othersOf(draft)]
+      if (group.some((one) => left.has(one))) for (const one of group) left.add(one)
+    }
+  }
+  for (const { execution } of left) others.drafts.delete(execution.id)
+  return [...drafts.values()].filter((draft) => left.has(draft)).map(({ execution }) => execution.id)
+}
+
+function othersOf({ space, ancestors }: Draft): Draft[] {
+  return [space, ...ancestors.values()].filter((draft) => draft !== null)
 }
 
 interface Attempt {
@@ -119,7 +135,9 @@ async function attempt({ request, draft, began, more, waits }: Attempt): Promise
     throw error
   }
   // What goes wrong from here on would leave half of it.
-  if (waits && hasUnseenChanges(draft)) await driven(waits.settle(draft, began), draft, more)
+  for (const changed of [draft, ...othersOf(draft)]) {
+    if (waits && hasUnseenChanges(changed)) await driven(waits.settle(changed, began), changed, more)
+  }
   return { value }
 }
 

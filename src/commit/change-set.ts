@@ -17,11 +17,8 @@ export interface Folding extends Pick<WriteRequest, 'writes' | 'actor'>, Pick<Fo
  * @throws TransientError VALIDATION, CONFLICT, TOO_LARGE, SCHEMA, COMPUTED_FAILED
  */
 export function foldInto(draft: Draft, folding: Folding): FoldResult {
-  const { writes, actor, now, sensitive = draft.execution.sensitive, schema = null, computing = null } = folding
-  if (computing) checkLoaded(draft, folding)
-  const { execution, keyRing, present, tombstones, replaced, created } = draft
-  const declared = sensitive.length === 0 ? NONE : new Set(sensitive)
-  const folded = foldChangeSet({ execution, present, tombstones, writes, actor, now, keyRing, declared, schema, computing })
+  const { execution, present, tombstones, replaced, created } = draft
+  const folded = tryFold(draft, folding)
   const { revision, variableCount, variableBytes, changes, outcomes, computed } = folded
   if (changes.length === 0) return folded
   for (const change of changes) {
@@ -41,6 +38,18 @@ export function foldInto(draft: Draft, folding: Folding): FoldResult {
   const historyCount = execution.historyCount + changes.length
   draft.execution = { ...execution, revision, variableCount, variableBytes, historyCount }
   return folded
+}
+
+/**
+ * The same without a change of the draft.
+ * @throws TransientError as `foldInto` does
+ */
+export function tryFold(draft: Draft, folding: Folding): FoldResult {
+  const { writes, actor, now, sensitive = draft.execution.sensitive, schema = null, computing = null } = folding
+  if (computing) checkLoaded(draft, folding)
+  const { execution, keyRing, present, tombstones } = draft
+  const declared = sensitive.length === 0 ? NONE : new Set(sensitive)
+  return foldChangeSet({ execution, present, tombstones, writes, actor, now, keyRing, declared, schema, computing })
 }
 
 /** Of names that are written, those that have not been locked and loaded, and must be before computed variables can follow. */

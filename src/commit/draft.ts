@@ -12,6 +12,7 @@ import type { FoldedChange } from './fold.js'
 import type { GlobalsView } from './globals-store.js'
 import type { VariableRecord } from './record.js'
 import type { EndedStep, IterationResult, IterationsInsert, RunChange, RunState } from './run.js'
+import type { LoadedTask } from './run-store.js'
 
 /** A fact that a transaction records: past tense, `step.completed`. */
 export interface EventDraft {
@@ -39,18 +40,6 @@ export interface TaskChange {
 interface Ending {
   readonly parentRun: number | null
   readonly finishedSeq: number
-}
-
-/** A task as it was loaded, by the database's clock. */
-export interface LoadedTask {
-  readonly task: TaskRecord
-  /** It is open, due and held by nobody. */
-  readonly isFree: boolean
-  /** Its attempt, or the child that it waits for, did not end in its time. */
-  readonly isOverdue: boolean
-  /** How long its worker has had it; null: none has. */
-  readonly heldSeconds: number | null
-  readonly now: Date
 }
 
 /** An execution's row as it was read: by the transaction that wrote it, its last event, its count of variables, and the server that it was read from. */
@@ -135,9 +124,11 @@ export interface Draft extends Omit<LockedExecution, 'execution'>, KnownVariable
   steps: Readonly<Record<string, StepValue>>
   /** What of variables, results and workload is sensitive; null: nothing. */
   sensitive: Sensitive | null
-  /** The playbook's space, where works may write to it, and what templates read of it; see `load-spaces.ts`. */
+  /** The playbook's space, where works may write to it, and what templates read of it; see `load-others.ts`. */
   space: Draft | null
   globals: GlobalsView | null
+  /** Parent and root, where works may write to them; null: it is gone. See `load-others.ts`. */
+  readonly ancestors: Map<ExecutionId, Draft | null>
   /** Which visit of a step a result is of. */
   readonly stepVisits: Map<string, number>
   /** Names that were loaded; the written ones are locked, and their tombstones known. */
@@ -199,6 +190,7 @@ export function newDraft(
     sensitive: null,
     space: null,
     globals: null,
+    ancestors: new Map(),
     stepVisits: new Map(),
     loaded: { vars: new Set(), steps: new Set(), written: new Set(), visits: false, branches: false },
     runs: new Map(),

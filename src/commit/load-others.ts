@@ -1,14 +1,14 @@
 import type { ExecutionId } from '../core/ids.js'
-import { spaceIdOf } from '../core/space.js'
+import { isSpaceId, spaceIdOf } from '../core/space.js'
 import type { Sql } from '../db/database.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import type { Draft } from './draft.js'
 import { type GlobalsView, readGlobals } from './globals-store.js'
 import { type GlobalsNeeds, loadMore, openDrafts, type Wanted } from './load.js'
 
-/** The spaces that works of a transaction may write to. */
-export interface Spaces {
-  /** Locked, after all executions, in the order of their ids. */
+/** What works of a transaction may write to beside their own executions. */
+export interface Others {
+  /** Locked after all executions: ancestors before spaces. */
   readonly drafts: Map<ExecutionId, Draft>
   /** Those that this transaction has made. */
   readonly created: ExecutionId[]
@@ -17,7 +17,7 @@ export interface Spaces {
 interface Loading {
   readonly isAlone: boolean
   readonly keyRing: KeyRing
-  readonly spaces: Spaces
+  readonly others: Others
 }
 
 interface WantedSpace {
@@ -27,21 +27,23 @@ interface WantedSpace {
 }
 
 /**
- * As `loadMore`, and what works want of spaces: all templates of an execution see one revision, read after what is to be written is locked.
- * An execution whose space another transaction has locked is answered, too, unless `isAlone`.
+ * As `loadMore`, and what works want of others. Ancestors are locked first, nearest first, then spaces: whoever waits has none of what is behind it
+ * in that order, so that nobody waits in a circle. All templates of an execution see one revision of a space, read after what is to be written
+ * is locked. An execution of which another transaction has locked an ancestor, or the space, is answered, too, unless `isAlone`.
  */
-export async function loadWithSpaces(tx: Sql, wanted: readonly Wanted[], loading: Loading): Promise<ReadonlySet<ExecutionId>> {
+export async function loadWithOthers(tx: Sql, wanted: readonly Wanted[], loading: Loading): Promise<ReadonlySet<ExecutionId>> {
   const ofSpaces = wanted.flatMap(({ draft, needs: { globals } }) =>
     globals ? [{ draft, id: spaceIdOf(globals.space), needs: globals }] : [],
   )
-  if (ofSpaces.length === 0) return loadMore(tx, wanted, loading.isAlone)
+  const late = await lockAncestors(tx, wanted, loading)
+  if (ofSpaces.length === 0) return new Set([...late, ...(await loadMore(tx, wanted, loading.isAlone))])
   const [busy, locked, views] = await Promise.all([
     loadMore(tx, wanted, loading.isAlone),
     lockSpaces(tx, ofSpaces, loading),
     readGlobals(tx, missingNames(ofSpaces)),
   ])
   for (const { draft, id } of ofSpaces) draft.globals = views.get(id) ?? draft.globals
-  return new Set([...busy, ...locked])
+  return new Set([...late, ...busy, ...locked])
 }
 
 /** Of each space all names that are to be read, where one of them has not been. */
@@ -71,11 +73,11 @@ function hasAll(view: GlobalsView | null, names: GlobalsNeeds['read']): boolean 
 async function lockSpaces(
   tx: Sql,
   ofSpaces: readonly WantedSpace[],
-  { isAlone, keyRing, spaces }: Loading,
+  { isAlone, keyRing, others }: Loading,
 ): Promise<ExecutionId[]> {
   const writing = ofSpaces.filter(({ needs }) => needs.written.size > 0)
   if (writing.length === 0) return []
-  const isLocked = ({ id }: WantedSpace) => spaces.drafts.has(id)
+  const isLocked = ({ id }: WantedSpace) => others.drafts.has(id)
   const requests = writing
     .filter((one) => !isLocked(one))
     .map(({ id, needs: { space, written } }) => ({
@@ -83,12 +85,46 @@ async function lockSpaces(
       needs: { written, begins: 'unless there', space } as const,
     }))
   const more = writing.filter(isLocked).flatMap(({ id, needs: { written } }) => {
-    const draft = spaces.drafts.get(id)
+    const draft = others.drafts.get(id)
     return draft ? [{ draft, needs: { written } }] : []
   })
-  const [opened, busy] = await Promise.all([openDrafts(tx, requests, { isAlone, keyRing }), loadMore(tx, more, isAlone)])
-  for (const [id, draft] of opened.drafts) spaces.drafts.set(id, draft)
-  spaces.created.push(...opened.created)
-  for (const { draft, id } of writing) draft.space = spaces.drafts.get(id) ?? null
+  // Whoever has a space waits for no other.
+  const isWaiting = isAlone && ![...others.drafts.keys()].some(isSpaceId)
+  const [opened, busy] = await Promise.all([
+    openDrafts(tx, requests, { isAlone: isWaiting, keyRing }),
+    loadMore(tx, more, isAlone),
+  ])
+  for (const [id, draft] of opened.drafts) others.drafts.set(id, draft)
+  others.created.push(...opened.created)
+  for (const { draft, id } of writing) draft.space = others.drafts.get(id) ?? null
   return writing.filter(({ draft, id }) => draft.space === null || busy.has(id)).map(({ draft }) => draft.execution.id)
+}
+
+/** Locks the ancestors that are to be written. Answers the executions of which one is somebody else's. */
+async function lockAncestors(tx: Sql, wanted: readonly Wanted[], { isAlone, keyRing, others }: Loading): Promise<ExecutionId[]> {
+  const hasSpace = [...others.drafts.keys()].some(isSpaceId)
+  const busy: ExecutionId[] = []
+  for (const { draft, needs } of wanted) {
+    for (const { executionId: id, written } of needs.ancestors ?? []) {
+      const isWaiting = isAlone && !hasSpace
+      const known = others.drafts.get(id)
+      const isLate = known
+        ? (await loadMore(tx, [{ draft: known, needs: { written } }], isWaiting)).size > 0
+        : !(await lockAncestor(tx, { executionId: id, needs: { written } }, { isAlone: isWaiting, keyRing, others }))
+      if (isLate) busy.push(draft.execution.id)
+      else draft.ancestors.set(id, others.drafts.get(id) ?? null)
+    }
+  }
+  return busy
+}
+
+/** false where somebody else has it. One that is gone is nobody's. */
+async function lockAncestor(
+  tx: Sql,
+  request: { readonly executionId: ExecutionId; readonly needs: { readonly written: Iterable<string> } },
+  { isAlone, keyRing, others }: Loading,
+): Promise<boolean> {
+  const { drafts } = await openDrafts(tx, [request], { isAlone, keyRing })
+  for (const [id, draft] of drafts) others.drafts.set(id, draft)
+  return isAlone || drafts.size > 0
 }

@@ -52,8 +52,15 @@ export interface Needs {
   readonly branches?: readonly string[]
   /** Variables of the playbook's space. */
   readonly globals?: GlobalsNeeds | null
+  /** Variables of ancestors that may be written, the nearest first. */
+  readonly ancestors?: readonly AncestorNeeds[]
   /** An idempotency key that must not be anybody else's; see `isKeyClaimed` of the draft. It takes a transaction of its own. */
   readonly claim?: KeyClaim
+}
+
+export interface AncestorNeeds {
+  readonly executionId: ExecutionId
+  readonly written: readonly string[]
 }
 
 /** `read`: those whose values templates may read; `written`: those that may be written, for which the space is locked. */

@@ -1,10 +1,8 @@
 import type { JsonObject } from '../core/json.js'
 import { variableLocation } from '../sealing/location.js'
 import { opened, type SensitiveFault } from '../sealing/sensitive.js'
-import { foldInto } from './change-set.js'
-import { type Draft, record } from './draft.js'
-import { foldChangeSet } from './fold.js'
-import type { WriteRequest } from './record.js'
+import { type Folding, foldInto, tryFold } from './change-set.js'
+import { checkRunning, type Draft, record } from './draft.js'
 
 /** What templates read of a playbook's space. */
 export interface ReadGlobals {
@@ -37,24 +35,30 @@ export function globalsOf({ globals, space, keyRing }: Draft): ReadGlobals | nul
   return { revision: isWritten ? space.execution.revision : globals.revision, values, sensitive }
 }
 
-type GlobalsWrite = Pick<WriteRequest, 'writes' | 'actor'> & { readonly now: Date }
-
-/**
- * Whether a step's operations on its space can be folded: asked before anything of the step is, as all of it is written, or nothing.
- * @throws TransientError VALIDATION, TOO_LARGE
- */
-export function checkGlobals({ space }: Draft, { writes, actor, now }: GlobalsWrite): void {
-  if (writes.length === 0) return
-  if (space === null) throw new Error('a space is written that was not locked')
-  const { execution, present, tombstones, keyRing } = space
-  foldChangeSet({ execution, present, tombstones, writes, actor, now, keyRing })
+/** A change set on variables of somebody else than the work's own execution: of its space, or of an ancestor. */
+export interface OtherWrite extends Omit<Folding, 'sensitive'> {
+  readonly target: Draft
+  /** What the event says beside the actor and the count. */
+  readonly data?: JsonObject
 }
 
-/** Carries a step's operations out on its space, as one change set. */
-export function writeGlobals({ space }: Draft, { writes, actor, now }: GlobalsWrite): void {
-  if (space === null || writes.length === 0) return
-  const { changes } = foldInto(space, { writes, actor, now })
-  if (changes.length === 0) return
-  const data = { actor, count: changes.length }
-  record(space, [{ name: 'variables.changed', step: null, run: null, attempt: null, data }])
+/**
+ * Whether change sets on variables of others can be folded: asked before anything of a step is, as all of it is written, or nothing.
+ * @throws TransientError VALIDATION, TOO_LARGE, SCHEMA, COMPUTED_FAILED, EXECUTION_FINISHED
+ */
+export function checkOthers(writes: readonly OtherWrite[]): void {
+  for (const { target, ...folding } of writes) {
+    checkRunning(target)
+    tryFold(target, folding)
+  }
+}
+
+/** Carries them out, each as one revision. */
+export function writeOthers(writes: readonly OtherWrite[]): void {
+  for (const { target, data, ...folding } of writes) {
+    const { changes } = foldInto(target, folding)
+    if (changes.length === 0) continue
+    const said = { actor: folding.actor, count: changes.length, ...data }
+    record(target, [{ name: 'variables.changed', step: null, run: null, attempt: null, data: said }])
+  }
 }

@@ -5,9 +5,8 @@ import type { Sql } from '../db/database.js'
 import { type StepRunKeys, toStepRunKeys, type WaitState } from '../executions/record.js'
 import type { KeyRing } from '../sealing/key-ring.js'
 import { MASK } from '../sealing/mask.js'
-import type { TaskKey } from '../tasks/record.js'
+import type { TaskKey, TaskRecord } from '../tasks/record.js'
 import { isFree, isOverdue, type TaskRow, toTask } from '../tasks/store.js'
-import type { LoadedTask } from './draft.js'
 import type { BranchState, IterationsInsert, LoopState, RunState, ToolsState } from './run.js'
 import { openRun, sealItem } from './run.js'
 
@@ -42,6 +41,18 @@ interface WorkRow extends Prefixed<'t_', TaskRow>, Prefixed<'r_', RunRow> {
   readonly held_seconds: number | null
   readonly now: Date
   readonly live_visits: bigint
+}
+
+/** A task as it was loaded, by the database's clock. */
+export interface LoadedTask {
+  readonly task: TaskRecord
+  /** It is open, due and held by nobody. */
+  readonly isFree: boolean
+  /** Its attempt, or the child that it waits for, did not end in its time. */
+  readonly isOverdue: boolean
+  /** How long its worker has had it; null: none has. */
+  readonly heldSeconds: number | null
+  readonly now: Date
 }
 
 /** A task with its run, and the iterator's visit where that is an iteration. */

@@ -1,7 +1,8 @@
 import type { JsonValue } from '../core/json.js'
-import type { GlobalOperation, Loop, VarEntry } from './model.js'
+import type { Loop, Operations, VarEntry, VariableOperation } from './model.js'
 import { nameFault } from './names.js'
 import { countRule } from './numbers.js'
+import { NO_OPERATIONS } from './operations.js'
 import {
   type Cursor,
   checkKeys,
@@ -38,7 +39,7 @@ export function readLoopField(field: Field, taskLocals: readonly VarEntry[]): Lo
   }
   const fields = fieldsOf(field.value)
   checkKeys(fields, { known: LOOP_KEYS, of: 'loop' })
-  return readLoop({ fields, at: field.value, of: 'loop', taskLocals, taskVars: [], taskGlobals: [] })
+  return readLoop({ fields, at: field.value, of: 'loop', taskLocals, taskVars: [], taskOperations: NO_OPERATIONS })
 }
 
 /** The name of the current element of a `loop`, as it is written; null where there is none. */
@@ -55,7 +56,7 @@ export interface LoopRequest {
   readonly of: 'loop' | 'an iterator'
   readonly taskLocals: readonly VarEntry[]
   readonly taskVars: readonly VarEntry[]
-  readonly taskGlobals: readonly GlobalOperation[]
+  readonly taskOperations: Operations<VariableOperation>
 }
 
 /** Reads the collection, the element and the options of an iterator. */

@@ -84,8 +84,10 @@ export interface Step {
   /** `let`: names that the templates of one visit read without `vars.`, evaluated before the tool. */
   readonly locals: readonly VarEntry[]
   readonly vars: VarsBlock
-  /** What its transaction does with variables of the space, once it has succeeded. */
-  readonly globals: readonly GlobalOperation[]
+  /** What its transaction does with variables of others, once it has succeeded. */
+  readonly operations: Operations<VariableOperation>
+  /** Variables of this execution that executions which the step started may change. For an iterator, those of its task. */
+  readonly accept: readonly string[]
   readonly next: readonly Transition[]
   /** null when the step has no `case`; then `next` decides alone. */
   readonly cases: readonly Transition[] | null
@@ -157,8 +159,15 @@ export interface VarEntry {
   readonly at: string
 }
 
-/** Of `globals`: one variable of the space. Values are templates; `ttl` is in seconds, or a template of them. */
-export type GlobalOperation =
+/** On variables that are not of the step's own execution: of its space, of its parent, and of the root of all. */
+export interface Operations<T> {
+  readonly globals: readonly T[]
+  readonly parent: readonly T[]
+  readonly root: readonly T[]
+}
+
+/** One variable of somebody else. Values are templates; `ttl` is in seconds, or a template of them. */
+export type VariableOperation =
   | {
       readonly operation: 'set'
       readonly name: string
@@ -192,8 +201,8 @@ export interface Loop {
   readonly taskLocals: readonly VarEntry[]
   /** The task's own `vars`, evaluated per iteration inside the transaction that completes it. */
   readonly taskVars: readonly VarEntry[]
-  /** The task's own `globals`, in the same transaction. */
-  readonly taskGlobals: readonly GlobalOperation[]
+  /** The task's own operations, in the same transaction. */
+  readonly taskOperations: Operations<VariableOperation>
 }
 
 export interface Target {

@@ -113,6 +113,7 @@ function checkClosed({ at, steps, readers, inputs, declared, known }: Closed): v
   for (const field of at.source.assignments) {
     if (!known.has(field.name)) reportKey(field, undeclared(field.value, field.name), severity)
   }
+  for (const name of steps.flatMap(({ accept }) => accept)) if (!known.has(name)) refuse(at, undeclared(at, name))
   const own = steps.flatMap(({ name, loop, tools }) => [
     name,
     ...(loop ? [loop.element] : []),

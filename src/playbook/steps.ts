@@ -1,9 +1,9 @@
 import type { JsonValue } from '../core/json.js'
-import { readGlobals } from './globals.js'
 import { readJoin } from './join.js'
 import { elementOfLoop, ITERATOR_KEYS, readLoop, readLoopField } from './loop.js'
 import type { Loop, Step, ToolCall, WorkbookTask } from './model.js'
 import { nameFault } from './names.js'
+import { NO_OPERATIONS, OPERATION_KEYS, readAccept, readOperations } from './operations.js'
 import {
   type Cursor,
   checkKeys,
@@ -39,7 +39,8 @@ const STEP_KEYS = [
   'loop',
   'let',
   'vars',
-  'globals',
+  ...OPERATION_KEYS,
+  'accept',
   'next',
   'case',
   'retry',
@@ -78,6 +79,7 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
   checkStepKeys({ fields, tool, surroundings })
   const name = readStepName(item, fields)
   const action = readAction({ item, fields, tool, tools: surroundings.tools, ownPool })
+  checkAccept(fields, action)
   checkWorkbookName(action.tool, { at: tool?.at ?? item, fields: tool?.fields ?? fields, surroundings })
   for (const listed of action.tools ?? []) checkWorkbookName(listed.tool, { at: item, fields, surroundings })
   const routes = readRoutes(fields, item.source.log)
@@ -95,7 +97,7 @@ export function readStep(item: Cursor, surroundings: StepSurroundings): StepRead
     join: readJoin(given(fields, 'join')),
     ...action,
     vars,
-    globals: readGlobals(given(fields, 'globals')),
+    operations: readOperations(fields),
     next,
     cases,
     pool,
@@ -129,6 +131,16 @@ function checkStepKeys({
   if (isIterator && tool.isNested) checkKeys(tool.fields, { known: ['kind', ...ITERATOR_KEYS, 'task'], of: 'tool iterator' })
 }
 
+/** Only a step that runs a playbook has children, which may write to what it accepts. */
+function checkAccept(fields: Fields, { tool, tools, loop }: Action): void {
+  const field = given(fields, 'accept')
+  if (!field) return
+  const kinds = [tool, ...(tools?.map((listed) => listed.tool) ?? [])].map((call) => call?.kind ?? null)
+  if (loop && fields.get('loop') === undefined) reportKey(field, 'write "accept" into the task: that is what runs the children')
+  else if (!kinds.includes('playbook') && !kinds.includes('workbook'))
+    reportKey(field, '"accept" is for a step that runs a playbook: its executions may change these variables')
+}
+
 function readStepName(item: Cursor, fields: Fields): string | null {
   const field = fields.get('step')
   const name = field ? textOf(field.value) : null
@@ -143,7 +155,7 @@ function readStepName(item: Cursor, fields: Fields): string | null {
 }
 
 /** What a step runs and how: its tool, its loop, and the rules of each attempt. */
-type Action = Pick<Step, 'tool' | 'tools' | 'loop' | 'locals' | 'retry' | 'timeout' | 'wait'>
+type Action = Pick<Step, 'tool' | 'tools' | 'loop' | 'locals' | 'accept' | 'retry' | 'timeout' | 'wait'>
 
 interface ActionRequest {
   readonly item: Cursor
@@ -169,6 +181,7 @@ function readAction(request: ActionRequest): Action {
     tools: list ? readToolList(list, { tools: request.tools, pool: request.ownPool }) : null,
     loop: loopField ? readLoopField(loopField, locals) : null,
     locals: loopField ? [] : locals,
+    accept: readAccept(fields),
     retry: readRetry(fields),
     wait: readWait(
       given(fields, 'wait'),
@@ -184,8 +197,8 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
   if (!taskField) report(tool.at, 'an iterator needs a "task": what to run for each element')
   const element = elementOf(tool.fields)
   const task = taskField ? readTask(taskField.value, { tools, pool: ownPool, element }) : null
-  const { locals: taskLocals = [], vars: taskVars = [], globals: taskGlobals = [] } = task ?? {}
-  const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskLocals, taskVars, taskGlobals })
+  const { locals: taskLocals = [], vars: taskVars = [], operations: taskOperations = NO_OPERATIONS } = task ?? {}
+  const loop = readLoop({ fields: tool.fields, at: tool.at, of: 'an iterator', taskLocals, taskVars, taskOperations })
   const locals = readLocals(given(fields, 'let'), element)
   const own = readTimeout(given(fields, 'timeout'))
   const retry = readRetry(fields)
@@ -199,7 +212,7 @@ function readIterator({ fields, tool, tools, ownPool }: ActionRequest & { tool: 
   }
   const { tool: call = null, tools: calls = null, wait = null } = task ?? {}
   const rules = { retry: retry ?? task?.retry ?? null, timeout: own ?? task?.timeout ?? null }
-  return { tool: call, tools: calls, wait, loop, locals, ...rules }
+  return { tool: call, tools: calls, wait, loop, locals, accept: task?.accept ?? [], ...rules }
 }
 
 function elementOf(fields: Fields): string | null {

@@ -1,5 +1,5 @@
-import { readGlobals } from './globals.js'
-import type { GlobalOperation, Step, ToolCall, VarEntry } from './model.js'
+import type { Operations, Step, ToolCall, VarEntry, VariableOperation } from './model.js'
+import { OPERATION_KEYS, readAccept, readOperations } from './operations.js'
 import { type Cursor, describeKind, fieldsOf, given, kindOf, report, reportKey } from './reader.js'
 import { readRetry } from './retry.js'
 import { readTimedCall } from './timed-call.js'
@@ -8,14 +8,15 @@ import { checkToolKeys, findTool, ITERATOR, type Toolkit } from './tools.js'
 import { readEntries, readLocals } from './vars.js'
 import { checkWaiting, readWait } from './wait.js'
 
-const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'let', 'vars', 'globals', 'retry', 'timeout', 'wait']
+const TASK_KEYS = ['name', 'desc', 'tool', 'type', 'let', 'vars', ...OPERATION_KEYS, 'accept', 'retry', 'timeout', 'wait']
 const NESTED = 'a task cannot be an iterator itself: put it into a playbook of its own and run that with "tool: playbook"'
 
 export interface TaskReading extends Pick<Step, 'retry' | 'timeout' | 'tools' | 'wait'> {
   readonly tool: ToolCall | null
   readonly locals: readonly VarEntry[]
   readonly vars: readonly VarEntry[]
-  readonly globals: readonly GlobalOperation[]
+  readonly operations: Operations<VariableOperation>
+  readonly accept: readonly string[]
 }
 
 interface TaskSurroundings {
@@ -53,7 +54,8 @@ export function readTask(cursor: Cursor, { tools, pool, element }: TaskSurroundi
     tools: list ? readToolList(list, { tools, pool }) : null,
     locals,
     vars: vars ? readEntries(vars.value).map(({ entry }) => entry) : [],
-    globals: readGlobals(given(fields, 'globals')),
+    operations: readOperations(fields),
+    accept: readAccept(fields),
     retry: readRetry(fields),
     wait,
   }

@@ -222,7 +222,8 @@ describeDatabase('computed variables', (open) => {
 
   test('the example of the docs does what it says', async () => {
     const page = readFileSync(join(ROOT, 'docs/playbooks.md'), 'utf8')
-    const [example = ''] = /(?<=```yaml\n)apiVersion[^`]*?\ncomputed:[^`]*/.exec(page) ?? []
+    const [example = ''] =
+      /(?<=```yaml\n)apiVersion[^`]*?\ncomputed:[^`]*/.exec(page.slice(page.indexOf('\n## Computed variables'))) ?? []
     const { execution, vars } = await engine.run(example)
     expect([execution.status, vars]).toMatchObject(['completed', { processed: 3, failed: 1, done: 4, progress: 1 }])
   })

@@ -137,7 +137,7 @@ describe('the model', () => {
       isEnumerated: true,
       isFailFast: true,
       taskVars: [],
-      taskGlobals: [],
+      taskOperations: { globals: [], parent: [], root: [] },
       taskLocals: [],
     })
   })

@@ -24,12 +24,12 @@ describe('globals', () => {
       ),
     )
     expect(space).toBe('billing/prod')
-    expect(steps[0]?.globals.map(({ operation, name }) => `${operation} ${name}`)).toEqual([
+    expect(steps[0]?.operations.globals.map(({ operation, name }) => `${operation} ${name}`)).toEqual([
       ...['set last', 'set plain', 'increment n', 'increment m', 'append log', 'delete gone'],
     ])
-    expect(steps[0]?.globals[0]).toMatchObject({ value: '{{ now() }}', ttl: 60 })
-    expect(steps[0]?.globals[1]).toMatchObject({ value: { value: 1, more: 2 }, at: 'workflow[0].globals.set.plain' })
-    expect(steps[1]?.loop?.taskGlobals).toMatchObject([{ operation: 'increment', name: 'n', value: '{{ x }}' }])
+    expect(steps[0]?.operations.globals[0]).toMatchObject({ value: '{{ now() }}', ttl: 60 })
+    expect(steps[0]?.operations.globals[1]).toMatchObject({ value: { value: 1, more: 2 }, at: 'workflow[0].globals.set.plain' })
+    expect(steps[1]?.loop?.taskOperations.globals).toMatchObject([{ operation: 'increment', name: 'n', value: '{{ x }}' }])
     expect(modelOf(workflow('- step: a')).space).toBe('global')
   })
 

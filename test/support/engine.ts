@@ -59,6 +59,14 @@ export interface EngineOptions extends Partial<Limits> {
 const LIMITS: Limits = { stepLimit: 10_000, stepTimeoutMs: 20_000, childDepth: 10, maxDeliveries: 10 }
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
+let machines = 0
+
+/** Engines on one database make ids of their own. */
+function nextMachine(): number {
+  machines = (machines + 1) % 1024
+  return machines
+}
+
 /** The real tools, without connections or credentials. */
 export function testToolbox(): Toolbox {
   return createToolbox({
@@ -94,7 +102,7 @@ export async function openEngine(
   const rules = { model: catalog.model, given: (id: ExecutionId) => readGiven({ db, keyRing }, id) }
   const variables = createVariablesService({ db, bus, keyRing, rules, waits })
   const toolbox = given ?? testToolbox()
-  const newId = createSnowflake({ machine: 1 })
+  const newId = createSnowflake({ machine: nextMachine() })
   const orchestrator = createOrchestrator({
     db,
     bus,

@@ -1,23 +1,24 @@
 import { TryAgain } from '../../commit/carry-out.js'
-import { notLoaded } from '../../commit/change-set.js'
-import { computedReach } from '../../commit/computed.js'
-import { type Draft, type LoadedTask, taskKeyText } from '../../commit/draft.js'
-import { globalsOf } from '../../commit/globals.js'
+import { type Draft, taskKeyText } from '../../commit/draft.js'
 import type { Needs } from '../../commit/load.js'
+import { globalsOf } from '../../commit/others.js'
 import type { CommitRequest } from '../../commit/queue.js'
+import type { LoadedTask } from '../../commit/run-store.js'
 import type { JsonObject } from '../../core/json.js'
 import type { Step } from '../../playbook/model.js'
+import { NO_OPERATIONS } from '../../playbook/operations.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
 import { withSensitive } from '../../sealing/sensitive.js'
 import { formatTaskId, SYSTEM_POOL, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import { createBudget, type EvaluationLimits, EvaluationTimeout } from '../../template/index.js'
-import { withRevision } from '../decide/globals.js'
-import { EVERYTHING, joinsOf, type Phase, type Reach, reachOf, usesGlobals } from '../decide/needs.js'
+import { EVERYTHING, joinsOf, type Phase, reachOf, usesGlobals } from '../decide/needs.js'
+import { withRevision } from '../decide/operations.js'
 import { prepare } from '../decide/prepare.js'
 import type { Decision, Rejection, Snapshot } from '../decide/types.js'
 import type { ChainLimits, OrchestratorDependencies } from '../dependencies.js'
 import type { KnownExecution } from '../run/lookup.js'
 import { applyDecision, type Chain } from './apply.js'
+import { inputOf, needsOf, unforeseen } from './foresee.js'
 import { isLive, visitTask } from './visits.js'
 
 /** A decision that takes so long would come close to PostgreSQL's time limit for transactions that do nothing. */
@@ -159,7 +160,7 @@ function* advanceTask({ deps, draft, known, around }: Advancing, about: TaskAdva
   let decision = decide(snapshot, null)
   if (failsAsUndefined(decision)) {
     const globals = snapshot.globals ? 'all' : NONE
-    yield needsOf(known, { ...EVERYTHING, globals, written: NONE, writtenGlobals: NONE })
+    yield needsOf(known, { ...EVERYTHING, globals, written: NONE, outside: NO_OPERATIONS })
     snapshot = look()
     decision = decide(snapshot, null)
   }
@@ -174,6 +175,7 @@ function* advanceTask({ deps, draft, known, around }: Advancing, about: TaskAdva
   const { clock, newId } = deps
   const stood = applyDecision(draft, {
     snapshot: current,
+    known,
     decide: decideOn,
     now: clock.now(),
     newId,
@@ -218,18 +220,6 @@ interface Around extends Pick<KnownExecution, 'playbook' | 'input'> {
   readonly evaluationLimits: EvaluationLimits
 }
 
-function inputOf({ input, sensitive }: KnownExecution): NonNullable<Needs['input']> {
-  return { inherited: input.inherited, sensitive }
-}
-
-export function needsOf(known: KnownExecution, { vars, steps, written, globals, writtenGlobals }: Reach): Needs {
-  const { space, steps: all } = known.playbook
-  const names = all.map(({ name }) => name)
-  const needs = { vars, written, input: inputOf(known), steps: steps === 'all' ? names : names.filter((name) => steps.has(name)) }
-  const isUsed = globals === 'all' || globals.size + writtenGlobals.size > 0
-  return isUsed ? { ...needs, globals: { space, read: globals, written: writtenGlobals } } : needs
-}
-
 const NONE: ReadonlySet<string> = new Set()
 
 function stepOf(draft: Draft, { playbook }: KnownExecution, task: TaskRecord): Step | undefined {
@@ -270,18 +260,6 @@ function inTime<T>(decide: () => T): T {
   const tookMs = performance.now() - began
   if (tookMs > MAX_DECISION_MS) throw new Error(`a decision took ${Math.round(tookMs)} ms`)
   return decided
-}
-
-function unforeseen(draft: Draft, { playbook }: KnownExecution, { writes, commands, globals = [] }: Decision): Needs | null {
-  const joins = joinsOf(playbook)
-  const isLeading = commands.some((command) => command.type === 'finish_run' && draft.runs.get(command.run)?.iteration === null)
-  if (isLeading && joins.length > 0 && !draft.loaded.branches) return { branches: joins }
-  const names = writes.map(({ name }) => name)
-  const written = notLoaded(draft, [...names, ...computedReach(playbook.computed, names)])
-  const ofSpace = globals.map(({ name }) => name).filter((name) => !draft.space?.loaded.written.has(name))
-  if (written.length + ofSpace.length === 0) return null
-  if (ofSpace.length === 0) return { written }
-  return { written, globals: { space: playbook.space, read: NONE, written: new Set(ofSpace) } }
 }
 
 /** Whether a decision fails the attempt for an undefined name: it is then made again with everything loaded, for its suggestions. */

@@ -1,9 +1,11 @@
 import { foldInto } from '../../commit/change-set.js'
 import { changeRun, changeTask, type Draft, type EventDraft, patch, record, taskKeyText } from '../../commit/draft.js'
-import { checkGlobals, writeGlobals } from '../../commit/globals.js'
+import { checkOthers, type OtherWrite, writeOthers } from '../../commit/others.js'
+import type { VariableWrite } from '../../commit/record.js'
 import { type RunState, stepValue } from '../../commit/run.js'
 import { asStored, type JsonObject } from '../../core/json.js'
-import type { Step } from '../../playbook/model.js'
+import type { Operations, Step } from '../../playbook/model.js'
+import { NO_OPERATIONS } from '../../playbook/operations.js'
 import { withoutSensitive, withSensitive } from '../../sealing/sensitive.js'
 import type { TaskRecord } from '../../tasks/record.js'
 import { computingOf } from '../decide/context.js'
@@ -11,12 +13,15 @@ import { effectiveCall } from '../decide/prepare.js'
 import { isStepFault } from '../decide/sensitive.js'
 import { firstCallOf } from '../decide/tool-turn.js'
 import type { Command, Decision, Rejection, Snapshot } from '../decide/types.js'
+import type { KnownExecution } from '../run/lookup.js'
+import { ancestorWrites } from './ancestors.js'
 import { closeJoins } from './branches.js'
 import { keepValues } from './keep-values.js'
 import { beginVisit, isLive, iterationTask, joinTask, nextToolTask, visitTask } from './visits.js'
 
 export interface ApplyRequest {
   readonly snapshot: Snapshot
+  readonly known: KnownExecution
   /** Decides; again, with less, when the change set of the first decision is refused. */
   readonly decide: (rejection: Rejection | null) => Decision
   readonly now: Date
@@ -57,7 +62,7 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   return decision
 }
 
-/** The change set, and that of the space, with up to two further decisions when it is refused (over a limit, not storable, not as its schema says). */
+/** The change set, and those of others, with up to two further decisions when it is refused (over a limit, not storable, not as its schema says). */
 function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
   const actor = `step:${snapshot.step.name}`
@@ -67,18 +72,34 @@ function foldVariables(draft: Draft, request: ApplyRequest): Decision {
   let rejection: Rejection | null = null
   for (;;) {
     const decision = request.decide(rejection)
-    const { writes, globals = [] } = decision
-    if (writes.length + globals.length === 0) return decision
+    const { writes, operations = NO_OPERATIONS } = decision
     try {
-      checkGlobals(draft, { writes: globals, actor, now })
+      const others = othersOf(draft, request, { operations, actor, now })
+      checkOthers(others)
       if (writes.length > 0) keepValues(draft, foldInto(draft, { writes, actor, now, schema, computing }).changes)
-      writeGlobals(draft, { writes: globals, actor, now })
+      writeOthers(others)
       return decision
     } catch (error) {
       if (!isStepFault(error) || rejection?.dropped === 'all') throw error
       rejection = { error, dropped: rejection ? 'all' : 'block' }
     }
   }
+}
+
+interface Outside {
+  readonly operations: Operations<VariableWrite>
+  readonly actor: string
+  readonly now: Date
+}
+
+/** What a decision writes to the space and to ancestors. */
+function othersOf(draft: Draft, { known }: ApplyRequest, { operations, actor, now }: Outside): OtherWrite[] {
+  const { globals, parent, root } = operations
+  if (globals.length + parent.length + root.length === 0) return []
+  const ancestors = ancestorWrites(draft, known, { operations, actor, now })
+  if (globals.length === 0) return ancestors
+  if (draft.space === null) throw new Error('a space is written that was not locked')
+  return [...ancestors, { target: draft.space, writes: globals, actor, now }]
 }
 
 function endEvents(decision: Decision): EventDraft[] {

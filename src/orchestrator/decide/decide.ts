@@ -3,11 +3,13 @@ import type { VariableWrite } from '../../commit/record.js'
 import type { ToolsState } from '../../commit/run.js'
 import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { ExecutionError } from '../../executions/record.js'
+import type { Operations } from '../../playbook/model.js'
+import { NO_OPERATIONS } from '../../playbook/operations.js'
 import { MASK } from '../../sealing/mask.js'
 import { type Sensitive, shownError } from '../../sealing/sensitive.js'
 import { openTargets } from './branches.js'
 import { attemptOf, type Envelope, envelopeOf, errorValue, layersOf, withoutData } from './context.js'
-import { evaluateGlobals } from './globals.js'
+import { evaluateOperations } from './operations.js'
 import { checkOutcome, checkResult, errorOf, failedBy, isSensitiveEnd } from './outcome.js'
 import { planRetry } from './retry.js'
 import { type RouteTrace, type Routing, route } from './routing.js'
@@ -102,24 +104,22 @@ interface Settled {
   readonly sensitive: Sensitive | null
   readonly skipped: readonly { readonly name: string; readonly message: string }[]
   /** Of a step that failed, nothing. */
-  readonly globals: readonly VariableWrite[]
+  readonly operations: Operations<VariableWrite>
 }
-
-const NO_GLOBALS: readonly VariableWrite[] = []
 
 /** What is written when an attempt has ended. */
 interface Block {
   readonly entries: Snapshot['step']['vars']['after']
-  readonly operations: Snapshot['step']['globals']
+  readonly operations: Snapshot['step']['operations']
 }
 
-/** The `vars` block after the tool, and the operations on the space. A failing entry fails a successful attempt, and nothing of the block is written. */
+/** The `vars` block after the tool, and the operations on variables of others. A failing entry fails a successful attempt, and nothing of the block is written. */
 function settle(request: DecideRequest, { entries, operations }: Block): Settled {
   const { snapshot, rejection, now } = request
   let outcome = request.outcome
   const envelopeFor = () => envelopeOf(outcome, snapshot, now)
   if (rejection && outcome.status === 'success') outcome = failedBy(outcome, rejection.error)
-  const none = { writes: [], vars: snapshot.vars, sensitive: snapshot.sensitive ?? null, globals: NO_GLOBALS }
+  const none = { writes: [], vars: snapshot.vars, sensitive: snapshot.sensitive ?? null, operations: NO_OPERATIONS }
   const isSensitive = isSensitiveEnd(snapshot, outcome)
   if (rejection) {
     const message = isSensitive ? MASK : rejection.error.message
@@ -127,15 +127,13 @@ function settle(request: DecideRequest, { entries, operations }: Block): Settled
   }
   const evaluate = (isLenient: boolean) =>
     evaluateVars({ entries, snapshot, vars: snapshot.vars, envelope: envelopeFor(), isSensitive, isLenient })
-  if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true), globals: NO_GLOBALS }
+  if (outcome.status === 'error') return { outcome, envelope: envelopeFor(), ...evaluate(true), operations: NO_OPERATIONS }
   try {
     const envelope = envelopeFor()
     const { writes, vars, sensitive } = evaluate(false)
-    const globals =
-      operations.length === 0
-        ? NO_GLOBALS
-        : evaluateGlobals(operations, snapshot, layersOf(snapshot, { vars, sensitive, envelope, isSensitive }))
-    return { outcome, envelope, writes, vars, sensitive, skipped: [], globals }
+    const layersNow = () => layersOf(snapshot, { vars, sensitive, envelope, isSensitive })
+    const evaluated = evaluateOperations(operations, snapshot, layersNow)
+    return { outcome, envelope, writes, vars, sensitive, skipped: [], operations: evaluated }
   } catch (error) {
     outcome = failedBy(outcome, asStepFault(error))
     return { ...none, outcome, envelope: envelopeFor(), skipped: [] }
@@ -144,7 +142,7 @@ function settle(request: DecideRequest, { entries, operations }: Block): Settled
 
 function endVisit(request: DecideRequest): Decision {
   const { snapshot, limits } = request
-  const { vars, globals: operations } = snapshot.step
+  const { vars, operations } = snapshot.step
   const settled = settle(request, { entries: vars.after, operations })
   const routed = request.isWithoutRouting ? { ...settled, routing: NO_ROUTING } : routeSettled(request, settled)
   const { outcome, envelope, routing } = routed
@@ -158,8 +156,8 @@ function endVisit(request: DecideRequest): Decision {
   if (end?.status === 'failed') commands.splice(1)
   if (end) commands.push(end)
   const event = endEvent(snapshot, outcome, { skipped: settled.skipped, trace: routing.trace })
-  const globals = outcome.status === 'success' ? settled.globals : NO_GLOBALS
-  return { writes, globals, events: [event, ...openings.events], commands, call: null }
+  const done = outcome.status === 'success' ? settled.operations : NO_OPERATIONS
+  return { writes, operations: done, events: [event, ...openings.events], commands, call: null }
 }
 
 /** A visit that is not entered: nothing of it runs, nothing follows from it. Pure. */
@@ -223,7 +221,7 @@ function endIteration(request: DecideRequest): Decision {
   const { step, run, parent } = snapshot
   const loop = parent?.loop
   if (!parent || !loop || !step.loop) throw new Error(`run ${run.run} is an iteration of nothing`)
-  const settled = settle(request, { entries: step.loop.taskVars, operations: step.loop.taskGlobals })
+  const settled = settle(request, { entries: step.loop.taskVars, operations: step.loop.taskOperations })
   const failed = errorOf(snapshot, settled.outcome)
   const error = failed && shownError(failed, isSensitiveEnd(snapshot, settled.outcome))
   const isStopping = error !== null && step.loop.isFailFast
@@ -245,7 +243,7 @@ function endIteration(request: DecideRequest): Decision {
   const state = [kept('index', run.iteration ?? 0), kept('item', run.item), kept('count', done)]
   return {
     writes: rejection?.dropped === 'all' ? [] : mergeWrites(request.earlierWrites ?? [], state, settled.writes),
-    globals: settled.globals,
+    operations: settled.operations,
     events: [endEvent(snapshot, settled.outcome, { skipped: settled.skipped, trace: [] })],
     commands,
     call: null,

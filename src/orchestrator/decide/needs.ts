@@ -1,6 +1,6 @@
 import { computedReach } from '../../commit/computed.js'
 import type { JsonValue } from '../../core/json.js'
-import type { GlobalOperation, ListedTool, Playbook, RetryRule, Step, Transition } from '../../playbook/model.js'
+import type { ListedTool, Operations, Playbook, RetryRule, Step, Transition, VariableOperation } from '../../playbook/model.js'
 import { waitTemplates } from '../../playbook/wait.js'
 import { referencesOf } from '../../template/index.js'
 import { definitionOf } from '../../tools/index.js'
@@ -25,7 +25,8 @@ export type Phase = 'prepare' | 'end'
 /** What is loaded at once: what a step reads and writes, and what steps do that may follow it in the same transaction. */
 export interface Reach extends Needs {
   readonly written: ReadonlySet<string>
-  readonly writtenGlobals: ReadonlySet<string>
+  /** Variables of others that may be written. */
+  readonly outside: Operations<string>
 }
 
 /**
@@ -41,23 +42,30 @@ function findReach(playbook: Playbook, step: Step, phase: Phase): Reach {
     steps: united(own.steps, NONE),
     globals: united(own.globals, NONE),
     written: new Set<string>(),
-    writtenGlobals: new Set<string>(),
+  }
+  const outside = { globals: new Set<string>(), parent: new Set<string>(), root: new Set<string>() }
+  const addOutside = (from: Step) => {
+    const { globals, parent, root } = operationsOf(from)
+    for (const { name } of globals) outside.globals.add(name)
+    for (const { name } of parent) outside.parent.add(name)
+    for (const { name } of root) outside.root.add(name)
   }
   const leadsOn = phase === 'end' || (firstCallOf(step) === null && step.loop === null)
   // Where a tool is to run first, it is seldom more.
   for (const name of leadsOn ? writtenBy(step) : step.vars.before.map((entry) => entry.name)) reach.written.add(name)
-  for (const { name } of leadsOn ? operationsOf(step) : []) reach.writtenGlobals.add(name)
+  if (leadsOn) addOutside(step)
   const followers = leadsOn ? followersOf(playbook, step) : []
   for (const follower of followers) {
     const needs = needsOf(playbook, follower, 'prepare')
     reach.vars = united(reach.vars, needs.vars)
     reach.steps = united(reach.steps, needs.steps)
     reach.globals = united(reach.globals, needs.globals)
-    for (const { name } of operationsOf(follower)) reach.writtenGlobals.add(name)
+    addOutside(follower)
     for (const name of writtenBy(follower)) reach.written.add(name)
   }
   for (const name of computedReach(playbook.computed, [...reach.written])) reach.written.add(name)
-  return reach
+  const { globals, parent, root } = outside
+  return { ...reach, outside: { globals: [...globals], parent: [...parent], root: [...root] } }
 }
 
 const JOINS = new WeakMap<Playbook, readonly string[]>()
@@ -74,7 +82,7 @@ export function joinsOf(playbook: Playbook): readonly string[] {
 /** Whether a step reads or writes variables of the space. */
 export function usesGlobals(playbook: Playbook, step: Step): boolean {
   const { globals } = needsOf(playbook, step, 'prepare')
-  return globals === 'all' || globals.size > 0 || operationsOf(step).length > 0
+  return globals === 'all' || globals.size > 0 || operationsOf(step).globals.length > 0
 }
 
 /** Steps without a tool that may follow, over others of their kind. */
@@ -95,9 +103,15 @@ function followersOf(playbook: Playbook, step: Step): Step[] {
   return [...found]
 }
 
-/** What a step, or each of its iterations, does with variables of the space. */
-function operationsOf({ globals, loop }: Step): readonly GlobalOperation[] {
-  return loop === null ? globals : [...globals, ...loop.taskGlobals]
+/** What a step, or each of its iterations, does with variables of others. */
+function operationsOf({ operations, loop }: Step): Operations<VariableOperation> {
+  if (loop === null) return operations
+  const { globals, parent, root } = loop.taskOperations
+  return {
+    globals: [...operations.globals, ...globals],
+    parent: [...operations.parent, ...parent],
+    root: [...operations.root, ...root],
+  }
 }
 
 function united(left: ReadonlySet<string> | 'all', right: ReadonlySet<string> | 'all'): Set<string> | 'all' {
@@ -132,7 +146,9 @@ export function endingTemplates(step: Step): JsonValue[] {
   return [
     ...step.vars.after.map((entry) => entry.value),
     ...(step.loop?.taskVars.map((entry) => entry.value) ?? []),
-    ...operationsOf(step).flatMap((one) => ('value' in one ? [one.value, 'ttl' in one ? one.ttl : null] : [])),
+    ...Object.values(operationsOf(step))
+      .flat()
+      .flatMap((one) => ('value' in one ? [one.value, 'ttl' in one ? one.ttl : null] : [])),
     ...[...step.next, ...(step.cases ?? [])].flatMap(transitionTemplates),
     condition(step.retry?.when ?? null),
     ...(step.retry ? retryNumbers(step.retry) : []),

@@ -1,8 +1,9 @@
 import type { VariableWrite } from '../../commit/record.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonNumber, type JsonValue, numberText } from '../../core/json.js'
-import type { GlobalOperation } from '../../playbook/model.js'
+import type { Operations, VariableOperation } from '../../playbook/model.js'
 import { countRule } from '../../playbook/numbers.js'
+import { NO_OPERATIONS } from '../../playbook/operations.js'
 import { type ContextLayers, createContext, renderTree } from '../../template/index.js'
 import { requireNumber } from './numbers.js'
 import { trackSensitive } from './sensitive.js'
@@ -10,14 +11,21 @@ import type { Decision, Snapshot } from './types.js'
 import { checkValue, withoutShared } from './vars.js'
 
 /**
- * A step's operations on its space, rendered with what its `vars` gave. Pure.
+ * A step's operations on variables of others, rendered with what its `vars` gave. Pure.
  * @throws TransientError TEMPLATE_*, TOO_LARGE for the first that cannot be
  */
-export function evaluateGlobals(
-  operations: readonly GlobalOperation[],
+export function evaluateOperations(
+  { globals, parent, root }: Operations<VariableOperation>,
   snapshot: Snapshot,
-  layers: ContextLayers,
-): VariableWrite[] {
+  layersNow: () => ContextLayers,
+): Operations<VariableWrite> {
+  if (globals.length + parent.length + root.length === 0) return NO_OPERATIONS
+  const layers = layersNow()
+  const evaluate = (operations: readonly VariableOperation[]) => evaluateAll(operations, snapshot, layers)
+  return { globals: evaluate(globals), parent: evaluate(parent), root: evaluate(root) }
+}
+
+function evaluateAll(operations: readonly VariableOperation[], snapshot: Snapshot, layers: ContextLayers): VariableWrite[] {
   return operations.map((operation) => {
     const { name, at } = operation
     if (operation.operation === 'delete') return { operation: 'delete', name }
@@ -39,7 +47,7 @@ export function evaluateGlobals(
   })
 }
 
-function ttlOf({ ttl, at: place }: GlobalOperation & { operation: 'set' }, { sensitive }: Snapshot, layers: ContextLayers) {
+function ttlOf({ ttl, at: place }: VariableOperation & { operation: 'set' }, { sensitive }: Snapshot, layers: ContextLayers) {
   if (ttl === null) return {}
   const at = `${place}.ttl`
   const tracked = { template: ttl, layers, at, unreadable: sensitive?.unreadable }

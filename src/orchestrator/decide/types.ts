@@ -1,12 +1,12 @@
 import type { EventDraft } from '../../commit/draft.js'
-import type { ReadGlobals } from '../../commit/globals.js'
+import type { ReadGlobals } from '../../commit/others.js'
 import type { VariableWrite } from '../../commit/record.js'
 import type { BranchState, IterationResult, LoopState, RunState, ToolsState } from '../../commit/run.js'
 import type { ErrorCode, TransientError } from '../../core/errors.js'
 import type { JsonObject, JsonValue } from '../../core/json.js'
 import type { StepStatus } from '../../core/status.js'
 import type { ExecutionError, ExecutionRecord, WaitState } from '../../executions/record.js'
-import type { Playbook, Step, ToolCall } from '../../playbook/model.js'
+import type { Operations, Playbook, Step, ToolCall } from '../../playbook/model.js'
 import type { Sensitive } from '../../sealing/sensitive.js'
 import type { TaskRecord } from '../../tasks/record.js'
 import type { EvaluationLimits, StepValue } from '../../template/index.js'
@@ -117,8 +117,8 @@ export type Command =
 /** One change set and what goes with it: all of it is committed, or nothing. */
 export interface Decision {
   readonly writes: readonly VariableWrite[]
-  /** What is done with variables of the playbook's space; left out: nothing. */
-  readonly globals?: readonly VariableWrite[]
+  /** What is done with variables of others; left out: nothing. */
+  readonly operations?: Operations<VariableWrite>
   readonly events: readonly EventDraft[]
   readonly commands: readonly Command[]
   /** The rendered call, when a worker is to run a tool now. */

@@ -66,7 +66,7 @@ describeDatabase('child executions', (open) => {
   test('a child that two start at the same moment begins once', async () => {
     const { db } = engine
     const catalog = createCatalogService({ db, tools: TOOLS, keyRing: NO_KEYS })
-    const { path, version } = await catalog.register(playbook('twin', '\n- step: a\n  pool: nobody'))
+    const { path, version } = await catalog.register(playbook('begun_twice', '\n- step: a\n  pool: nobody'))
     const model = await catalog.model(path, version)
     const limits = { maxSize: 2 ** 20, maxTransactions: 1 }
     const commit = createCommitQueue({ db, keyRing: NO_KEYS, ...limits, afterCommit: () => undefined })
