@@ -39,6 +39,7 @@ export interface Config {
   readonly templateEnvValues: Readonly<Record<string, string>>
   readonly python: string
   readonly pythonSandbox: ServerSettings['PYTHON_SANDBOX']
+  readonly hasPythonNetwork: boolean
   readonly pythonMemoryMib: number
   /** Names of variables by whose values executions and variables are found through an index. */
   readonly searchable: readonly string[]
@@ -154,7 +155,7 @@ export function hasCredential({ adminKey, jwt }: Pick<Config, 'adminKey' | 'jwt'
 /** What tools need in any process that runs them. */
 export type ToolConfig = Pick<
   Config,
-  'connections' | 'credentials' | 'python' | 'pythonSandbox' | 'pythonMemoryMib' | 'allowHosts'
+  'connections' | 'credentials' | 'python' | 'pythonSandbox' | 'hasPythonNetwork' | 'pythonMemoryMib' | 'allowHosts'
 >
 
 /**
@@ -172,6 +173,7 @@ function toolConfig(given: ToolSettings): ToolConfig {
     credentials: given.CREDENTIALS,
     python: given.PYTHON,
     pythonSandbox: given.PYTHON_SANDBOX,
+    hasPythonNetwork: given.PYTHON_NETWORK,
     pythonMemoryMib: given.PYTHON_MEMORY_MB,
   }
 }

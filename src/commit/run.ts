@@ -220,8 +220,10 @@ export function stepValue(result: JsonValue, envelope: JsonObject | null): StepV
   return new StepValue(result, { ...ofTools, ...added, data: new StepValue(result, commands), status, error, ...commands })
 }
 
-/** NoETL's name for the rows of a postgres step. */
+/** NoETL's name for the rows of a postgres step, and under `commands` what each of several statements gave. */
 export function commandsOf(rows: JsonValue, envelope: JsonObject | null): JsonObject {
   if (!envelope || !Object.hasOwn(envelope, 'row_count')) return {}
-  return { command_0: { rows, row_count: envelope['row_count'] ?? null } }
+  const { row_count = null } = envelope
+  const only = { command_0: { rows, row_count } }
+  return { ...only, commands: envelope['commands'] ?? only }
 }

@@ -44,6 +44,7 @@ export const SERVER_SETTINGS = z.object({
   TEMPLATE_ENV: setting(types.list, '', 'Environment variables that templates see as env.<name>, by comma'),
   PYTHON: setting(types.text, 'python3', 'Interpreter of python steps'),
   PYTHON_SANDBOX: setting(types.pythonSandbox, 'auto', 'auto, required (no python step without bubblewrap) or off'),
+  PYTHON_NETWORK: setting(types.flag, '1', '0 refuses python and shell steps that ask for the network (`network: true`)'),
   PYTHON_MEMORY_MB: setting(types.integer(64, 1_048_576), '1024', 'Memory of one python step, with all of its processes, in MiB'),
   SEARCHABLE: setting(types.variableNames, '', 'Variables that are found by their value through an index, names by comma'),
   HISTORY_LIMIT: setting(types.integer(1, 1_000_000_000), '1000000', 'Change-log rows kept per execution'),
@@ -64,7 +65,7 @@ export const SERVER_SETTINGS = z.object({
 /** The settings that `transient worker` takes from the environment. */
 export const TOOL_SETTINGS = SERVER_SETTINGS.pick({
   ...{ ALLOW_HOSTS: true, CONNECTIONS: true, CONNECTIONS_FILE: true, CREDENTIALS: true, CREDENTIALS_FILE: true },
-  ...{ PYTHON: true, PYTHON_SANDBOX: true, PYTHON_MEMORY_MB: true },
+  ...{ PYTHON: true, PYTHON_SANDBOX: true, PYTHON_NETWORK: true, PYTHON_MEMORY_MB: true },
 })
 
 /** What the command line reads from the environment. */

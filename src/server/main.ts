@@ -177,6 +177,7 @@ function openToolbox(
     credentials: config.credentials,
     pythonPath: config.python,
     pythonSandbox: config.pythonSandbox,
+    hasPythonNetwork: config.hasPythonNetwork,
     pythonMemoryMib: config.pythonMemoryMib,
     ...addresses,
   })

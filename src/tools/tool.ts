@@ -19,6 +19,8 @@ export interface ToolEnvironment {
   readonly pythonPath: string
   /** `auto` isolates python steps where the machine can, `required` runs none where it cannot, `off` never does. */
   readonly pythonSandbox: 'auto' | 'required' | 'off'
+  /** Whether python and shell steps that ask for the network get it. */
+  readonly hasPythonNetwork: boolean
   /** What one python step may use, with all of its processes. */
   readonly pythonMemoryMib: number
   /** Hosts that the http tool may reach although they are private: host, host:port or CIDR. */

@@ -18,6 +18,7 @@ describe('postgres steps of an execution', () => {
       credentials: new Map(),
       pythonPath: 'python3',
       pythonSandbox: 'off',
+      hasPythonNetwork: true,
       pythonMemoryMib: 1024,
       allowHosts: [],
       isLoopbackOpen: true,
@@ -126,5 +127,45 @@ describe('postgres steps of an execution', () => {
     expect(execution.error).toBeNull()
     const rows = [{ user_id: 7 }]
     expect(vars).toEqual({ a: 7, b: 7, c: 7, d: 7, whole: rows, kept: 'success', e: 7, f: 7, g: 1, h: rows, i: rows, j: 1 })
+  })
+
+  test('several statements: the last gives the value, and `commands` has what each gave', async () => {
+    const { vars, execution } = await engine.run(
+      playbook(
+        'several',
+        `
+- step: start
+  tool: {kind: postgres, command: "select 1 as a; select 2 as b union all select 3; select 4 as c where false"}
+  vars:
+    rows: "{{ result }}"
+    first: "{{ this.commands.command_0.rows }}"
+    row_count: "{{ this.commands.command_1.row_count }}"
+  next: s2
+- step: s2
+  vars: {second: "{{ start.commands.command_1.rows }}", none: "{{ start.commands.command_2.rows }}", count: "{{ start.commands | length }}"}`,
+      ),
+    )
+    expect(execution.error).toBeNull()
+    expect(vars).toEqual({ rows: [], first: [{ a: 1 }], row_count: 2, second: [{ b: 2 }, { b: 3 }], none: [], count: 3 })
+  })
+
+  test("NoETL's present form: a program is given every statement's rows", async () => {
+    const { vars, execution } = await engine.run(
+      playbook(
+        'today_commands',
+        `
+- step: load
+  tool: {kind: postgres, command: "select 1 as a; select 2 as b"}
+  next: {arcs: [{step: read}]}
+- step: read
+  tool:
+    kind: python
+    input: {given: "{{ load }}"}
+    code: result = [given["command_0"]["rows"][0]["a"], given["command_1"]["rows"][0]["b"], given["row_count"], sorted(given)]
+  set: {ctx.got: "{{ output.data }}"}`,
+      ),
+    )
+    expect(execution.error).toBeNull()
+    expect(vars).toEqual({ got: [1, 2, 1, ['command_0', 'command_1', 'data', 'row_count', 'rows', 'status']] })
   })
 })

@@ -113,6 +113,30 @@ describe("NoETL's present form gives the same model as our own", () => {
     expect(plain(stepsOf(`- step: a\n  ${theirs}${END}`))).toBe(plain(stepsOf(`- step: a\n  ${ours}${END}`)))
   })
 
+  it.each([
+    ['import requests', true],
+    ['import json, requests', true],
+    ['import json, \\\n  requests as r', true],
+    ['import os.path, http.client as h', true],
+    ['from http import client', true],
+    ['from http import (  # both\n  cookies,\n  client,\n)', true],
+    ['from urllib.request import urlopen', true],
+    ['x = 1; import socket', true],
+    ['def main():\n  import aiohttp', true],
+    ['try: import psycopg2\nexcept ImportError: pass', true],
+    ['importlib.import_module("httpx")', true],
+    ['from google.cloud import storage', true],
+    ['import json, http', false],
+    ['from http import HTTPStatus', false],
+    ['import requests_toolbelt_of_mine', false],
+    ['text = "import requests"', false],
+    ['# import requests', false],
+    ['from . import socket_names', false],
+  ])('code asks for the network: %j: %s', (code, isAsking) => {
+    const source = workflow(`- step: a\n  tool: {kind: python, input: {}, code: ${JSON.stringify(code)}}\n`)
+    expect(modelOf(source).steps[0]?.tool?.parameters['network']).toBe(isAsking ? true : undefined)
+  })
+
   it('a task of the workbook may name its tool itself', () => {
     const { workbook } = modelOf(
       workflow(
@@ -169,6 +193,19 @@ describe("NoETL's present form gives the same model as our own", () => {
     ).filter((problem) => !problem.startsWith('info'))
     expect(problems).toEqual([expect.stringContaining(message)])
     expect(problems[0]).toContain(`error ${position} `)
+  })
+
+  it('a step that branches beside each other lead to joins them', () => {
+    const source = (mode: string) =>
+      workflow(
+        `- step: a\n  next: {spec: {mode: ${mode}}, arcs: [{step: b}, {step: c}]}\n` +
+          '- step: b\n  next: {arcs: [{step: d}]}\n- step: c\n  next: {arcs: [{step: d}]}\n- step: d\n',
+      )
+    expect(modelOf(source('inclusive')).steps.map(({ join }) => join)).toEqual([null, null, null, 'all'])
+    expect(problemsOf(source('inclusive'))).toEqual([
+      'info 11:9 workflow[3] | several branches lead here: it gets "join: all", as NoETL waits for all that can arrive',
+    ])
+    expect(modelOf(source('exclusive')).steps.map(({ join }) => join)).toEqual([null, null, null, null])
   })
 
   it('what means nothing here is said once, and read on', () => {

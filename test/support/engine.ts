@@ -75,6 +75,7 @@ export function testToolbox(): Toolbox {
     pythonPath: 'python3',
     // Steps write files that tests read; the sandbox has its own tests.
     pythonSandbox: 'off',
+    hasPythonNetwork: true,
     pythonMemoryMib: 1024,
     allowHosts: [],
     isLoopbackOpen: true,

@@ -9,6 +9,7 @@ export function environmentWith(parts: Partial<ToolEnvironment> = {}): ToolEnvir
     credentials: new Map(),
     pythonPath: 'python3',
     pythonSandbox: 'auto',
+    hasPythonNetwork: true,
     pythonMemoryMib: 1024,
     allowHosts: [],
     isLoopbackOpen: true,

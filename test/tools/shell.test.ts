@@ -33,6 +33,22 @@ describe('shell', { timeout: within(120_000) }, () => {
   const outputOf = async (commands: string | string[], vars: JsonObject = {}, more: JsonObject = {}) =>
     ((await shell.data(inputOf(commands, vars, more))) as JsonObject)['stdout']
 
+  it('has no network where the setting PYTHON_NETWORK forbids it, nor have python steps', async () => {
+    const closed = environmentWith({ hasPythonNetwork: false })
+    const refusal =
+      'TOOL_FAILED: python and shell steps have no network here (PYTHON_NETWORK=0): leave out "network: true", or use an http step'
+    const offline = createCaller('shell', closed)
+    const python = createCaller('python', closed)
+    const file = join(folder, 'never')
+    expect(await offline.error(inputOf(`touch ${file}`, {}, { network: true }))).toBe(refusal)
+    expect(existsSync(file)).toBe(false)
+    expect(await offline.data(inputOf('echo hi', {}, { network: 'false' }))).toMatchObject({ stdout: 'hi\n' })
+    expect(await python.error({ code: 'result = 1', args: {}, network: 'True' })).toBe(refusal)
+    expect(await python.data({ code: 'result = 1', args: {} })).toBe(1)
+    await offline.close()
+    await python.close()
+  })
+
   it('runs commands one after another, until one fails, which says which, and keeps what was printed', async () => {
     expect(await outputOf(['echo one', 'echo two >&2', 'echo three'])).toBe('one\nthree\n')
     const outcome = await shell.run(inputOf(['echo one', 'echo why >&2; exit 4', 'echo never']))

@@ -70,7 +70,7 @@ async function runWorker(context: CommandContext, options: WorkerCommandOptions)
 
 async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
   const { createToolbox } = await import('../../tools/index.js')
-  const { connections, credentials, python, pythonSandbox, pythonMemoryMib, allowHosts } = loadToolConfig()
+  const { connections, credentials, python, pythonSandbox, hasPythonNetwork, pythonMemoryMib, allowHosts } = loadToolConfig()
   const server = URL.canParse(url) ? new URL(url) : null
   if (server === null || !/^https?:$/.test(server.protocol)) {
     throw new UsageError(`--url: "${url}" is not a URL of a server, such as http://127.0.0.1:4000`)
@@ -81,6 +81,7 @@ async function openToolbox({ url, hasKey }: CommandContext): Promise<Toolbox> {
     credentials,
     pythonPath: python,
     pythonSandbox,
+    hasPythonNetwork,
     pythonMemoryMib,
     allowHosts,
     isLoopbackOpen: isLocal && !hasKey,

@@ -1,6 +1,7 @@
 import { isMap, isSeq, type Node, Pair, type YAMLMap } from 'yaml'
 import { keyText, type Source } from '../reader.js'
 import { reportCredentials, rewriteKeychain } from './credentials.js'
+import { addJoins } from './joins.js'
 import {
   addComments,
   commentsIn,
@@ -35,6 +36,7 @@ export function rewriteToday(root: YAMLMap, source: Source): boolean {
   }
   rewriteKeychain({ source, map: root, path: 'keychain' })
   rewriteWorkbook(root, source)
+  addJoins(steps, source)
   const outputs = outputsOf(steps)
   const words = new Map(steps.map((step) => [step, wordsIn(source.text.slice(step.range?.[0] ?? 0, step.range?.[2] ?? 0))]))
   const counts = new Map<string, number>()

@@ -118,9 +118,12 @@ export function renameTree(node: Node | null, rename: Rename, key = ''): void {
 
 /** The whole output of a step or tool as NoETL hands it to a program: its value is only a part of that. */
 export function wholeOutput(name: string, kind: OutputKind): string {
+  if (kind === 'postgres') {
+    const parts = `'status': ${name}.status, 'rows': ${name}, 'row_count': ${name}.row_count, 'data': ${name}`
+    return `{{ dict({${parts}}, **${name}.commands) }}`
+  }
   const parts = {
     http: `'status': ${name}.status, 'status_code': ${name}.status_code, 'headers': ${name}.headers, 'body': ${name}, 'data': ${name}`,
-    postgres: `'status': ${name}.status, 'rows': ${name}, 'row_count': ${name}.row_count, 'data': ${name}, 'command_0': {'rows': ${name}, 'row_count': ${name}.row_count}`,
     loop: `'status': ${name}.status, 'data': ${name}, 'results': ${name}, 'stats': ${name}.stats`,
   }
   return `{{ {${parts[kind]}} }}`

@@ -4,6 +4,7 @@ import { featureAdvice } from '../features.js'
 import { keyText } from '../reader.js'
 import { rewriteAuth } from './credentials.js'
 import { type Names, renameFor, wholeOutput } from './names.js'
+import { usesNetwork } from './network.js'
 import {
   booleanNode,
   entriesOf,
@@ -168,13 +169,11 @@ function substitute(step: MappingAt, { kind, entries, names, substituted }: Subs
   }
 }
 
-const USES_NETWORK = /^\s*(import|from)\s+(urllib|requests|httpx|aiohttp|socket|http\.client)\b/m
-
 /** NoETL's code has the network; here it asks for it. */
 function askForNetwork(step: MappingAt, { tool, kind }: { tool: YAMLMap; kind: string }): void {
   const code = pairOf(tool, 'code')
   const libs = entriesOf(mapOf(tool, 'libs')).map((pair) => `import ${wordOf(pair.value) ?? ''}`)
-  const isUsed = [wordOf(code?.value ?? null) ?? '', ...libs].some((text) => USES_NETWORK.test(text))
+  const isUsed = [wordOf(code?.value ?? null) ?? '', ...libs].some(usesNetwork)
   if (kind !== 'python' || !code || !isUsed || pairOf(tool, 'network')) return
   reportAt(
     step,

@@ -27,14 +27,17 @@ export function createPostgresTool(environment: ToolEnvironment): RunningTool {
       if (statements.length === 0) return failed('TOOL_FAILED', 'query: there is no statement in it')
       try {
         const onNotice = (notice: SqlNotice) => log(noticeText(notice))
-        const { rows, columns, renamed, rowCount } = await database.withSession({ signal, timeoutMs, onNotice }, (session) =>
-          runStatements(session, statements),
+        const { rows, columns, renamed, rowCount, commands } = await database.withSession(
+          { signal, timeoutMs, onNotice },
+          (session) => runStatements(session, statements),
         )
         for (const { from, to } of renamed)
           log(
             `warning: several columns are called "${from}"; this one is "${to}" in the rows: give it a name of its own with AS\n`,
           )
-        return { status: 'success', data: rows, extras: { row_count: rowCount, columns } }
+        const each = commands.map(({ rows, rowCount }, index) => [`command_${index}`, { rows, row_count: rowCount }] as const)
+        const extras = { row_count: rowCount, columns, ...(each.length > 0 ? { commands: Object.fromEntries(each) } : {}) }
+        return { status: 'success', data: rows, extras }
       } catch (error) {
         return failureOf({ error, statements, name })
       }

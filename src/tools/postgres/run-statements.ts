@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../core/json.js'
+import { isJsonObject, type JsonObject, jsonSize } from '../../core/json.js'
 import { decodeRow } from './decode.js'
 import { encode, fits, ownType, type ParameterType } from './literal.js'
 import type { SqlPosition } from './positions.js'
@@ -31,6 +31,14 @@ export interface StatementsResult {
   /** Names that several columns had, and by which they are told apart. */
   readonly renamed: readonly Renamed[]
   readonly rowCount: number
+  /** What each statement gave, where there are several; those that begin and end transactions apart. */
+  readonly commands: readonly CommandResult[]
+}
+
+export interface CommandResult {
+  /** null where all of them together would be too large. */
+  readonly rows: JsonObject[] | null
+  readonly rowCount: number
 }
 
 export interface Renamed {
@@ -41,6 +49,8 @@ export interface Renamed {
 const UNKNOWN: ParameterType = { oid: 0, isArray: false }
 const NO_TRANSACTION = '25P01'
 const FEATURE_NOT_SUPPORTED = '0A000'
+/** Of the rows of all statements of a step, as a step's result may have. */
+const MAX_COMMANDS_BYTES = 1024 * 1024
 const PROBE = 'transient_bind'
 
 /**
@@ -53,11 +63,18 @@ export async function runStatements(session: SqlSession, statements: readonly St
   const isOwn = statements.some(opensTransaction)
   const isWrapped = !isOwn && statements.length > 1
   let last: SqlResult = { columns: [], rows: [], rowCount: 0 }
+  const commands: CommandResult[] = []
+  let size = 0
   if (isWrapped) await session.query('BEGIN')
   for (const [index, statement] of statements.entries()) {
     try {
       const result = await runStatement(session, statement, statements.length > 1)
-      if (!isTransactionControl(statement)) last = result
+      if (isTransactionControl(statement)) continue
+      last = result
+      if (statements.length === 1) continue
+      const { rows, rowCount } = resultOf(result)
+      size += jsonSize(rows)
+      commands.push({ rows: size <= MAX_COMMANDS_BYTES ? rows : null, rowCount })
     } catch (error) {
       if (error instanceof LocatedFault) throw new StatementFailed(error.fault, index, error.position)
       if (error instanceof SqlFault) throw new StatementFailed(error, index)
@@ -66,7 +83,7 @@ export async function runStatements(session: SqlSession, statements: readonly St
   }
   if (isWrapped) await commit(session)
   else if (isOwn) await assertClosed(session, statements.length - 1)
-  return resultOf(last)
+  return { ...resultOf(last), commands: commands.length > 1 ? commands : [] }
 }
 
 /** Rows that COPY takes from its client or gives to it have nowhere to come from, and nowhere to go: refused before anything runs. */
@@ -95,7 +112,7 @@ async function commit(session: SqlSession): Promise<void> {
 }
 
 /** Columns of one name are told apart, so that no value hides another: `id`, `id_2`. */
-function resultOf({ columns, rows, rowCount }: SqlResult): StatementsResult {
+function resultOf({ columns, rows, rowCount }: SqlResult): Omit<StatementsResult, 'commands'> {
   const given = new Set(columns.map(({ name }) => name))
   const names = new Set<string>()
   const distinct = columns.map((column) => {

@@ -4,6 +4,8 @@ import type { RunningTool, ToolCallContext, ToolEnvironment, ToolOutcome } from 
 import type { CallEnd } from './fork-server.js'
 import { createWarmPython } from './warm.js'
 
+const NO_NETWORK =
+  'python and shell steps have no network here (PYTHON_NETWORK=0): leave out "network: true", or use an http step'
 const FOREIGN_RESULT = 'the code wrote into the channel of its result'
 
 /** Opens the python tool: warm interpreters, restarted when they end. */
@@ -11,7 +13,9 @@ export function createPythonTool(environment: ToolEnvironment): RunningTool {
   const warm = createWarmPython(environment)
   return {
     run: async (input, call) => {
-      const pool = await warm.pool(isTrue(input.network))
+      const isNetworkOpen = isTrue(input.network)
+      if (isNetworkOpen && !environment.hasPythonNetwork) return failed('TOOL_FAILED', NO_NETWORK)
+      const pool = await warm.pool(isNetworkOpen)
       if (typeof pool === 'string') return unavailable(pool, environment.pythonPath)
       const end = await pool.run({ series: processOf(input, call), payload: payloadOf(input, call), signal: call.signal })
       if (end === null) return failed('TOOL_FAILED', 'stopped')
