@@ -92,6 +92,8 @@ export const POLICY: Policy = {
     steps: { right: 'read', execution: first },
     iterations: { right: 'read', execution: first },
     events: { right: 'read', execution: first },
+    stepRun: { right: 'read', execution: first, whenHidden: 'null' },
+    waiting: { right: 'read', execution: (filter) => filter?.executionId ?? null },
     currentSteps: { right: 'read', execution: ({ id }) => id },
     iterationCounts: { right: 'read', execution: first },
     watch: {
@@ -137,6 +139,13 @@ export const POLICY: Policy = {
       right: 'run',
       actor: (actor, request) => [{ ...request, actor }],
       audit: ({ id }, request) => ({ ...about('execution.rerun', id), subject: request.id }),
+    },
+    answer: {
+      right: 'answer',
+      execution: requested,
+      actor: (actor, request) => [{ ...request, actor }],
+      role: (role, request) => [{ ...request, role }],
+      audit: (_done, { executionId, run }) => ({ ...about('step.answered', executionId), subject: String(run) }),
     },
     claim: {
       right: 'work',

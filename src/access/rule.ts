@@ -1,5 +1,5 @@
 import type { ExecutionId } from '../core/ids.js'
-import type { Right } from '../core/principal.js'
+import type { Right, Role } from '../core/principal.js'
 import type { Services } from '../orchestrator/services.js'
 
 /** What a caller did, as the audit keeps it; null in a rule: nothing to keep. */
@@ -23,6 +23,8 @@ export interface Rule<Args extends readonly unknown[] = readonly unknown[], Resu
   readonly whenHidden?: 'null'
   /** Writes the caller into the arguments, whatever the API layer put there. */
   readonly actor?: (actor: string, ...args: Args) => Args
+  /** Writes the caller's role into the arguments. */
+  readonly role?: (role: Role, ...args: Args) => Args
   /** A call that waits or streams stops with this signal, which also ends with the session. */
   readonly signal?: {
     readonly of: (...args: Args) => AbortSignal | undefined

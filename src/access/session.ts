@@ -90,7 +90,8 @@ function bindMethod(name: string, { call, rule, caller }: Bound): Method {
       if (rule.whenHidden === 'null') return Promise.resolve(null)
       throw new TransientError('FORBIDDEN', `"${principal.name}" is bound to single executions: ${name} is about all of them`)
     }
-    const args = rule.actor === undefined ? given : rule.actor(principal.actor, ...given)
+    const named = rule.actor === undefined ? given : rule.actor(principal.actor, ...given)
+    const args = rule.role === undefined ? named : rule.role(principal.role, ...named)
     if (rule.isStream) return stream(call, args, { rule, ending })
     const result = rule.signal === undefined ? call(...args) : waiting(call, args, { rule, ending })
     return rule.audit === undefined ? result : noted(result, args, { audit: rule.audit, note: caller.note })

@@ -142,7 +142,8 @@ export function toolsJson({ done, ...state }: ToolsState): JsonObject {
 
 /** As JSON, whose lists are no constants. */
 export function waitJson({ ask, reads, ...wait }: WaitState): JsonObject {
-  return { ...wait, reads: [...reads], ask: ask && { ...ask, roles: [...ask.roles] } }
+  const given = ask && { ...ask, roles: [...ask.roles], names: [...ask.names], answered: ask.answered && { ...ask.answered } }
+  return { ...wait, reads: [...reads], ask: given }
 }
 
 /** As JSON. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { EXECUTION_STATUSES } from '../core/status.js'
+import { EXECUTION_STATUSES, STEP_STATUSES } from '../core/status.js'
 import { jsonObject, jsonValue, timestamp } from './shape.js'
 
 /** POST /api/executions */
@@ -18,6 +18,18 @@ export const startExecutionsRequest = z.strictObject({
 /** POST /api/executions/{id}/cancel; the body may be left out. */
 export const cancelExecutionRequest = z.strictObject({ reason: z.string().nullish() })
 export type CancelExecutionRequest = z.infer<typeof cancelExecutionRequest>
+
+/** POST /api/executions/{id}/steps/{run}/answer */
+export const answerRequest = z.strictObject({ values: jsonObject })
+
+export const answerResponse = z.object({
+  execution_id: z.string(),
+  run: z.number(),
+  step: z.string(),
+  status: z.enum(STEP_STATUSES),
+  answered_by: z.string().nullable(),
+})
+export type AnswerResponse = z.infer<typeof answerResponse>
 
 export const executionErrorBody = z.object({
   code: z.string(),

@@ -18,6 +18,5 @@ export interface ExecutionFilter {
 /** @throws TransientError VALIDATION when a list in it is too long */
 export function checkExecutionFilter(filter: ExecutionFilter | null): void {
   checkListed(filter?.status, 'filter.status')
-  checkListed(filter?.path?.in, 'filter.path.in')
   checkListed(filter?.variables, 'filter.variables', MAX_VARIABLE_FILTERS)
 }

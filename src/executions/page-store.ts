@@ -1,12 +1,12 @@
 // By hand: filters look into JSON, pages go by microseconds, and one statement brings a page for each of many executions; Prisma's client says none of it.
 import { counterPart, cursorsBy, type Page, type PageRequest, pageSize, readCursor, timePart } from '../core/cursor.js'
-import { TransientError } from '../core/errors.js'
-import type { StringFilter, VariableFilter } from '../core/filter.js'
+import type { VariableFilter } from '../core/filter.js'
 import type { ExecutionId } from '../core/ids.js'
 import { isJsonObject, type JsonObject } from '../core/json.js'
 import type { Sql, SqlParameter } from '../db/database.js'
 import { countsByKey, rowsByKey } from '../db/keyed.js'
 import { MASK } from '../sealing/mask.js'
+import { isOneOf, pathConditions } from './conditions.js'
 import { checkExecutionFilter, type ExecutionFilter } from './filter.js'
 import {
   type ExecutionError,
@@ -162,6 +162,16 @@ export async function pagesOfStepRuns(sql: Sql, queries: readonly StepQuery[]): 
   })
 }
 
+/** One visit or iteration; null where there is none. */
+export async function findStepRun(sql: Sql, executionId: ExecutionId, run: number): Promise<StepRunView | null> {
+  const [row] = await sql.rows<StepRow>(
+    `SELECT ${STEP_COLUMNS} FROM transient.step_run WHERE execution_id = $1::bigint AND run = $2::integer`,
+    executionId,
+    run,
+  )
+  return row ? toStepRun(row) : null
+}
+
 function executionConditions({ filter, variableFilter }: Query) {
   const parameters: SqlParameter[] = []
   const bind = (parameter: SqlParameter) => `$${parameters.push(parameter)}`
@@ -216,25 +226,6 @@ function variableConditions(filters: readonly WrittenFilter[]): string[] {
   const of = 'noetl.transient AS t WHERE t.execution_id = e.id'
   const conditions = looks.map(([name, all]) => `EXISTS (SELECT 1 FROM ${of} AND ${all.join(' AND ')}${fence(name)})`)
   if (others.length > 1) conditions.push(`(SELECT ${others.map((sql) => `bool_or(${sql})`).join(' AND ')} FROM ${of})`)
-  return conditions
-}
-
-/** A single one as an equation: an index that begins with the column gives the page in its order then. */
-function isOneOf(column: string, texts: readonly string[], bind: (parameter: SqlParameter) => string): string {
-  const [only] = texts
-  return texts.length === 1 && only !== undefined ? `${column} = ${bind(only)}::text` : `${column} = ANY(${bind(texts)}::text[])`
-}
-
-function pathConditions(path: StringFilter, bind: (parameter: SqlParameter) => string): string[] {
-  const given = [path.eq, path.startsWith, path.contains, ...(path.in ?? [])]
-  if (given.some((text) => text?.includes('\0'))) {
-    throw new TransientError('VALIDATION', 'filter.path: a path holds no NUL character', { details: { field: 'filter.path' } })
-  }
-  const conditions: string[] = []
-  if (typeof path.eq === 'string') conditions.push(`playbook_path = ${bind(path.eq)}::text`)
-  if (path.in) conditions.push(isOneOf('playbook_path', path.in, bind))
-  if (typeof path.startsWith === 'string') conditions.push(`starts_with(playbook_path, ${bind(path.startsWith)}::text)`)
-  if (typeof path.contains === 'string') conditions.push(`strpos(playbook_path, ${bind(path.contains)}::text) > 0`)
   return conditions
 }
 

@@ -92,6 +92,10 @@ export interface AskState {
   readonly roles: readonly Role[]
   /** The JSON Schema of the answer; null: every object fits. */
   readonly form: JsonObject | null
+  /** Variables that an answer may give. */
+  readonly names: readonly string[]
+  /** Who answered last, and when in ISO 8601; null: nobody. */
+  readonly answered: { readonly by: string; readonly at: string } | null
 }
 
 /** One row of `transient.step_run`: a visit of a step, or one iteration of it. */

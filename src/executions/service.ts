@@ -8,12 +8,21 @@ import type { Database } from '../db/database.js'
 import { type EventQuery, findLiveSteps, pagesOfEvents } from './event-store.js'
 import { createExecutionFeed, type ExecutionFeed } from './feed.js'
 import type { ExecutionFilter } from './filter.js'
-import { countIterations, pageExecutions, pagesOfStepRuns, type StepQuery, type VariableFilterSql } from './page-store.js'
+import {
+  countIterations,
+  findStepRun,
+  pageExecutions,
+  pagesOfStepRuns,
+  type StepQuery,
+  type VariableFilterSql,
+} from './page-store.js'
 import type { EventRecord, ExecutionRecord, IterationCounts, StepRunView } from './record.js'
 import { readExecution, readExecutions } from './record-store.js'
+import { pageWaiting, type WaitingFilter, type WaitingStep } from './waiting-store.js'
 import { watchExecution, watchExecutions, watchFromNow } from './watch.js'
 
 export type { ExecutionFilter } from './filter.js'
+export type { WaitingFilter, WaitingStep } from './waiting-store.js'
 
 /** Reads of executions; the orchestrator starts, cancels and reruns them. */
 export interface ExecutionsService {
@@ -26,6 +35,10 @@ export interface ExecutionsService {
   steps(id: ExecutionId, page: PageRequest): Promise<Page<StepRunView>>
   /** The iterations of one visit, by index. */
   iterations(id: ExecutionId, run: number, page: PageRequest): Promise<Page<StepRunView>>
+  /** One visit or iteration. */
+  stepRun(id: ExecutionId, run: number): Promise<StepRunView | null>
+  /** Steps that wait now, the oldest executions first. */
+  waiting(filter: WaitingFilter | null, page: PageRequest): Promise<Page<WaitingStep>>
   /** What happened, oldest first; with `run`, to one visit or iteration. */
   events(id: ExecutionId, run: number | null, page: PageRequest): Promise<Page<EventRecord>>
   /** The names of the steps that run now; empty once the execution has ended. */
@@ -89,6 +102,8 @@ export function createExecutionsService({
     list: async (filter, page) => pageExecutions(db.reading(page.signal), { filter, variableFilter, page }),
     steps: (executionId, page) => stepRuns({ executionId, parentRun: null, page }, page.signal),
     iterations: (executionId, parentRun, page) => stepRuns({ executionId, parentRun, page }, page.signal),
+    stepRun: (executionId, run) => findStepRun(db, executionId, run),
+    waiting: async (filter, page) => pageWaiting(db.reading(page.signal), filter, page),
     events: (executionId, run, page) => events({ executionId, run, page }, page.signal),
     currentSteps: async ({ id, status }) => (status === 'running' ? liveSteps(id) : []),
     iterationCounts: (id) => iterationCounts(id),

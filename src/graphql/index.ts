@@ -14,6 +14,7 @@ import './types/variable.js'
 import './types/space.js'
 import './types/variable-watch.js'
 import './types/variable-writes.js'
+import './types/waiting.js'
 import './types/webhook.js'
 import { builder, withExactNumbers } from './builder.js'
 

@@ -19,6 +19,7 @@ import { createExecutionLookup } from './run/lookup.js'
 import { createEmbeddedWorker, embeddedWorkerId } from './run/worker.js'
 import { planRerun } from './start/rerun.js'
 import { beginExecution, checkSeveral, ofInput, payloadOf, prepareExecution, STARTS } from './start/start.js'
+import { createAnswer } from './waits/answer.js'
 import { createSettle } from './waits/settle.js'
 
 /** Work of the orchestrator's own holds no worker, and what comes at the same time shares a transaction. */
@@ -111,6 +112,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       const begun = await beginExecution(starting, beginning)
       return begun.execution
     },
+    answer: createAnswer({ ...deps, chain, commit, lookup }),
     claim: async (request) => (await claims.claim({ ...request, max: 1 }))[0] ?? null,
     claimSeveral: claims.claim,
     heartbeat: (ticket) => attempts.heartbeat(ticket),

@@ -1,5 +1,6 @@
 import type { ExecutionId } from '../core/ids.js'
 import type { JsonObject, JsonValue } from '../core/json.js'
+import type { Role } from '../core/principal.js'
 import type { ExecutionRecord } from '../executions/record.js'
 import type { ToolError } from '../tools/tool.js'
 
@@ -22,6 +23,16 @@ export interface RerunRequest {
   readonly fromStep?: string | null | undefined
   readonly variables?: readonly GivenVariable[] | null | undefined
   readonly actor: string
+}
+
+/** What somebody answers to a step that asks. */
+export interface AnswerRequest {
+  readonly executionId: ExecutionId
+  readonly run: number
+  readonly values: JsonObject
+  readonly actor: string
+  /** From the credential; without it the least of all who may answer. */
+  readonly role?: Role
 }
 
 /** A task that a worker holds. */
@@ -91,6 +102,8 @@ export interface Orchestrator {
   cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution>
   /** @throws TransientError NOT_FOUND, VALIDATION (unknown step, no playbook) */
   rerun(request: RerunRequest): Promise<ExecutionRecord>
+  /** @throws TransientError NOT_FOUND, FORBIDDEN (not a role that is asked), VALIDATION with `problems` (the form), CONFLICT with `answeredBy` when it is over */
+  answer(request: AnswerRequest): Promise<void>
   /** null when nothing came within `waitMs`. */
   claim(request: ClaimRequest): Promise<ClaimedTask | null>
   /** As many as there are, up to `max`; it waits for the first alone. */

@@ -39,6 +39,16 @@ export async function compileSchema(reading: SchemaReading): Promise<PlaybookSch
   return { block, names: reading.names, ...checks }
 }
 
+/** What keeps forms from being used; said where it stands. */
+export async function checkForms(forms: readonly Cursor[]): Promise<void> {
+  for (const form of forms) {
+    const block = { workload: jsonOf(form) }
+    for (const { pointer, message } of await schemaFaults(block, { isExamined: !form.source.isRegistered })) {
+      report(cursorAt(form, pointer.replace(/^\/workload/, '')), message)
+    }
+  }
+}
+
 async function checksBelow(document: CompiledDocument, block: JsonObject, key: string): Promise<Map<string, SchemaCheck>> {
   const checks = new Map<string, SchemaCheck>()
   for (const name of namesOf(block, key)) checks.set(name, await document.checkAt(pointerTo(`/${key}`, name)))

@@ -47,7 +47,7 @@ export function loadDocument(text: string, isRegistered: boolean): LoadedDocumen
   return startReading({ document, log, text, isRegistered, unquoted: new Map(unquoted.map((one) => [one.offset, one])) })
 }
 
-interface Reading extends Omit<Source, 'aliases' | 'assignments'> {
+interface Reading extends Omit<Source, 'aliases' | 'assignments' | 'forms'> {
   readonly document: Document.Parsed
 }
 
@@ -60,7 +60,7 @@ function startReading({ document, ...given }: Reading): LoadedDocument {
     log.add({ message, path: '', offset: Math.min(offset, text.length) })
     return { log, root: null }
   }
-  const source: Source = { ...given, aliases: new Map(), assignments: [] }
+  const source: Source = { ...given, aliases: new Map(), assignments: [], forms: [] }
   if (!checkTree(root, source)) return { log, root: null }
   const isToday = rewriteToday(root, source)
   return { log, root: { source, node: root, path: '', offset }, document, isToday }

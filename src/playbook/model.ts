@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../core/json.js'
+import type { Role } from '../core/principal.js'
 import type { WebhookEvent } from '../core/status.js'
 import type { SchemaCheck } from '../schema/problem.js'
 
@@ -99,7 +100,21 @@ export interface Step {
   readonly at: string
 }
 
-/** One of `until`, `forSeconds` and `moment` is given. */
+/** What people are asked. */
+export interface Ask {
+  /** A template. */
+  readonly title: JsonValue
+  /** Who may answer: these, and those above them. Empty: editors. */
+  readonly roles: readonly Role[]
+  /** The JSON Schema of the answer, an object; null: it has none. */
+  readonly form: JsonObject | null
+  /** Variables that an answer may give. */
+  readonly names: readonly string[]
+  /** Whether those are deleted when it begins to wait. */
+  readonly isAgain: boolean
+}
+
+/** One of `until`, `forSeconds` and `moment` is given, or `ask`. */
 export interface Wait {
   /** A condition over the variables of `reads`, what never changes, and the element. */
   readonly until: string | null
@@ -108,8 +123,10 @@ export interface Wait {
   readonly forSeconds: JsonValue | null
   /** A time in ISO 8601, or a template of one. */
   readonly moment: JsonValue | null
-  /** Seconds after which a condition counts as failed, or a template of them. */
+  /** Seconds after which a condition, or an answer, counts as failed, or a template of them. */
   readonly timeout: JsonValue | null
+  /** null: nobody is asked. Without a condition it is the answer that is waited for. */
+  readonly ask: Ask | null
   /** `workflow[2].wait` */
   readonly at: string
 }

@@ -62,11 +62,13 @@ export function parsePlaybook(source: string, options: ParseOptions): ParseRepor
 
 /** The same with its `schema` compiled, and what the playbook says of its values checked by it. */
 export async function checkPlaybook(source: string, options: ParseOptions): Promise<ParseReport> {
-  const { log, playbook, schema } = read(source, options)
-  if (schema === null || playbook === null) return { playbook: log.hasErrors() ? null : playbook, problems: log.list() }
-  // Some hundred milliseconds that only playbooks with a schema need.
-  const { compileSchema } = await import('./compile-schema.js')
-  const compiled = { ...playbook, schema: await compileSchema(schema) }
+  const { log, playbook, schema, forms } = read(source, options)
+  if (playbook === null || (schema === null && forms.length === 0))
+    return { playbook: log.hasErrors() ? null : playbook, problems: log.list() }
+  // Some hundred milliseconds that only playbooks with schemas need.
+  const { checkForms, compileSchema } = await import('./compile-schema.js')
+  await checkForms(forms)
+  const compiled = schema === null ? playbook : { ...playbook, schema: await compileSchema(schema) }
   return { playbook: log.hasErrors() ? null : compiled, problems: log.list() }
 }
 
@@ -74,15 +76,17 @@ interface Reading {
   readonly log: ProblemLog
   readonly playbook: Playbook | null
   readonly schema: SchemaReading | null
+  /** JSON Schemas of what people are asked. */
+  readonly forms: readonly Cursor[]
 }
 
 function read(source: string, options: ParseOptions): Reading {
   const { log, root } = loadDocument(source, options.isRegistered ?? false)
   const tools: Toolkit = new Map(options.tools.map((tool) => [tool.kind, tool]))
-  return { log, ...(root ? readPlaybook(root, tools) : { playbook: null, schema: null }) }
+  return { log, ...(root ? readPlaybook(root, tools) : { playbook: null, schema: null }), forms: root?.source.forms ?? [] }
 }
 
-function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log'> {
+function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log' | 'forms'> {
   const fields = fieldsOf(root)
   const isWhole = !root.source.log.hasErrors()
   checkKeys(fields, { known: PLAYBOOK_KEYS, of: 'the playbook' })

@@ -19,6 +19,8 @@ export interface Source {
   readonly aliases: Map<Node, Node>
   /** Every assignment of a variable that was read, in the order in which they stand. */
   readonly assignments: Field[]
+  /** Forms of waits. */
+  readonly forms: Cursor[]
 }
 
 /** A value of the document and where it stands. */

@@ -2,6 +2,7 @@ import { isTransientError } from '../core/errors.js'
 import type { JsonValue } from '../core/json.js'
 import { parseTime } from '../core/time.js'
 import { compileCondition, type References } from '../template/index.js'
+import { readAsk } from './ask.js'
 import type { Wait } from './model.js'
 import { DELAY_RULE, TIMEOUT_RULE } from './numbers.js'
 import {
@@ -19,7 +20,7 @@ import {
 } from './reader.js'
 import { conditionOf, isTemplate, numberOrTemplate, templatesOf } from './templates.js'
 
-const KEYS = ['until', 'for', 'at', 'timeout']
+const KEYS = ['until', 'for', 'at', 'timeout', 'ask']
 /** One of them says what is waited for. */
 const GOALS = ['until', 'for', 'at'] as const
 /** What never changes while a step waits. */
@@ -27,7 +28,7 @@ const CONSTANTS = ['vars', 'workload', 'execution_id', 'job', 'loop']
 const FUNCTIONS = ['range', 'dict', 'namespace', 'cycler', 'joiner']
 const ADVICE = 'nothing would wake the step; to wait for a time use "for", "at" or "timeout"'
 
-/** Reads `wait: {until | for | at, timeout}` of a step, or of an iterator's task. `locals`: the element, and names of `let`. */
+/** Reads `wait: {until | for | at, timeout, ask}` of a step, or of an iterator's task. `locals`: the element, and names of `let`. */
 export function readWait(field: Field | null, locals: readonly string[]): Wait | null {
   if (!field) return null
   const at = field.value
@@ -42,12 +43,16 @@ export function readWait(field: Field | null, locals: readonly string[]): Wait |
   checkKeys(fields, { known: KEYS, of: 'wait' })
   const goals = GOALS.flatMap((name) => given(fields, name) ?? [])
   const [first, second] = goals
-  if (!first) report(at, 'wait needs "until" (a condition), "for" (seconds) or "at" (a time)')
+  const ask = given(fields, 'ask')
+  if (!first && !ask) report(at, 'wait needs "until" (a condition), "for" (seconds), "at" (a time) or "ask" (people)')
   if (first && second) reportKey(second, `wait has "${first.name}" already: give one of until, for and at`)
   const timeout = given(fields, 'timeout')
   if (timeout && first && first.name !== 'until')
     reportKey(timeout, `"timeout" is for "until": with "${first.name}" the wait ends by itself`)
-  return { ...readUntil(fields, locals), ...readTimes(fields), at: at.path }
+  if (ask && first && first.name !== 'until')
+    reportKey(ask, `"ask" is for "until", or alone: with "${first.name}" the wait ends by itself`)
+  const condition = readUntil(fields, locals)
+  return { ...condition, ...readTimes(fields), ask: readAsk(ask, condition.reads), at: at.path }
 }
 
 function readTimes(fields: Fields): Pick<Wait, 'forSeconds' | 'moment' | 'timeout'> {
@@ -109,8 +114,9 @@ function faultsOf({ roots, members }: References, locals: readonly string[]): st
 }
 
 /** Every template of a wait; a bare condition as one. */
-export function waitTemplates({ until, forSeconds, moment, timeout }: Wait): JsonValue[] {
-  return [until === null || until.includes('{{') ? until : `{{ ${until} }}`, forSeconds, moment, timeout]
+export function waitTemplates({ until, forSeconds, moment, timeout, ask }: Wait): JsonValue[] {
+  const condition = until === null || until.includes('{{') ? until : `{{ ${until} }}`
+  return [condition, forSeconds, moment, timeout, ask?.title ?? null]
 }
 
 const IN_ITS_PLACE = ['tool', 'type', 'loop', 'retry', 'timeout', 'task'] as const

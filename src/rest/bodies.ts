@@ -1,10 +1,10 @@
 import type { PlaybookRecord } from '../catalog/record.js'
 import type { VariableRecord } from '../commit/record.js'
-import type { ExecutionResponse } from '../contract/executions.js'
+import type { AnswerResponse, ExecutionResponse } from '../contract/executions.js'
 import type { PlaybookResponse } from '../contract/playbooks.js'
 import type { TaskResponse } from '../contract/tasks.js'
 import type { VariableMetadata } from '../contract/variables.js'
-import type { ExecutionRecord } from '../executions/record.js'
+import type { ExecutionRecord, StepRunRecord } from '../executions/record.js'
 import type { ClaimedTask } from '../orchestrator/orchestrator.js'
 import { sensitivityOf } from '../variables/change-body.js'
 
@@ -35,6 +35,10 @@ export function executionBody(execution: ExecutionRecord): ExecutionResponse {
     created_at: execution.createdAt.toISOString(),
     finished_at: execution.finishedAt?.toISOString() ?? null,
   }
+}
+
+export function answerBody({ executionId, run, step, status, wait }: StepRunRecord): AnswerResponse {
+  return { execution_id: executionId, run, step, status, answered_by: wait?.ask?.answered?.by ?? null }
 }
 
 export function playbookBody(playbook: PlaybookRecord): PlaybookResponse {

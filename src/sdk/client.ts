@@ -2,9 +2,13 @@ import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import type { ExecutionId } from '../core/ids.js'
 import { type JsonObject, parseJson } from '../core/json.js'
 import {
+  AnswerStepDocument,
+  type AnswerStepMutation,
   type ExecutionFieldsFragment,
   ListVariablesDocument,
   type ListVariablesQuery,
+  ListWaitingStepsDocument,
+  type ListWaitingStepsQuery,
   type PlaybookFieldsFragment,
   RegisterPlaybookDocument,
   StartExecutionDocument,
@@ -12,6 +16,7 @@ import {
   StartExecutionsDocument,
   type VariableFieldsFragment,
   type VariableFilter,
+  type WaitingFilter,
 } from './generated/graphql.js'
 import { execute, type Variables } from './graphql.js'
 import { type ClientOptions, createHttp, responseError } from './http.js'
@@ -27,6 +32,8 @@ import {
 } from './watch.js'
 
 const PAGE = 250
+
+export type WaitingStepNode = ListWaitingStepsQuery['waitingSteps']['nodes'][number]
 
 export interface VariableList {
   /** The point to watch from: `watch(id, { afterRevision: revision })` misses nothing. */
@@ -55,6 +62,13 @@ export interface TransientClient {
    * Answers null where it did not hold within `timeoutMs`; without that it waits for ever. @throws TransientError VALIDATION, REVISION_GONE; UnreachableError
    */
   waitFor(id: ExecutionId, until: string, options?: WaitForOptions): Promise<Matched | null>
+  /** Steps that wait now, the oldest executions first, over as many pages as it takes; with `isAsking` the questions that people have not answered. */
+  waitingSteps(filter?: WaitingFilter): Promise<readonly WaitingStepNode[]>
+  /**
+   * Answers what a step asks. @throws TransientError VALIDATION with `details.problems` (the form), FORBIDDEN (not one's role), CONFLICT with
+   * `details.answeredBy` when it is over
+   */
+  answerStep(executionId: ExecutionId, run: number, values: JsonObject): Promise<AnswerStepMutation['answerStep']>
   /** The execution's states until it ends; resumes by itself. */
   watchExecution(id: ExecutionId, controls?: WatchControls): AsyncGenerator<ExecutionFieldsFragment, void, undefined>
 }
@@ -89,8 +103,24 @@ export function createClient(options: ClientOptions): TransientClient {
     }
   }
 
+  async function waitingSteps(filter: WaitingFilter = {}): Promise<WaitingStepNode[]> {
+    const found: WaitingStepNode[] = []
+    for (let after: string | null = null; ; ) {
+      const { waitingSteps: page }: ListWaitingStepsQuery = await request(ListWaitingStepsDocument, {
+        first: PAGE,
+        after,
+        filter,
+      })
+      found.push(...page.nodes)
+      after = page.pageInfo.endCursor
+      if (!page.pageInfo.hasNextPage) return found
+    }
+  }
+
   return {
     request,
+    waitingSteps,
+    answerStep: async (executionId, run, values) => (await request(AnswerStepDocument, { executionId, run, values })).answerStep,
     tasks: createTaskCalls(http),
     listVariables,
     registerPlaybook: async (source) => (await request(RegisterPlaybookDocument, { source })).registerPlaybook,

@@ -43,10 +43,10 @@ describe('roles', () => {
     const rights = Object.fromEntries(ROLES.map((role) => [role, ROLE_RIGHTS[role].join(' ')]))
     expect(rights).toEqual({
       worker: 'work',
-      viewer: 'read_variables read read_globals',
-      editor: 'read_variables read read_globals write run write_globals',
-      author: 'read_variables read read_globals write run write_globals register',
-      admin: 'read_variables read write run work register reveal keys audit webhooks read_globals write_globals',
+      viewer: 'read_variables read read_globals answer',
+      editor: 'read_variables read read_globals answer write run write_globals',
+      author: 'read_variables read read_globals answer write run write_globals register',
+      admin: 'read_variables read write run work register reveal keys audit webhooks read_globals write_globals answer',
     })
   })
 

@@ -70,6 +70,58 @@ describe('waiting for a condition over the API', () => {
     expect(body).toMatchObject({ code: 'VALIDATION', field })
   })
 
+  it('what a step asks is answered over REST, GraphQL, the SDK and the command line', async () => {
+    await client().registerPlaybook(`apiVersion: noetl.io/v1
+kind: Playbook
+metadata: {name: asks, path: e2e/asks}
+workflow:
+- step: ask
+  wait: {ask: {title: How many?, form: {type: object, required: [n], properties: {n: {type: integer, minimum: 1}}}}}
+`)
+    const ended = async (execution: string) => {
+      for await (const { status } of client().watchExecution(execution)) if (status !== 'RUNNING') return status
+      return null
+    }
+    const asked = async () => {
+      const { id: execution } = await client().startExecution({ path: 'e2e/asks' })
+      await expect.poll(async () => (await client().waitingSteps({ executionId: execution, isAsking: true })).length).toBe(1)
+      return execution
+    }
+    const overRest = async (execution: string, body: object, run: number | string = 1) => {
+      const response = await fetch(`${server.url}/api/executions/${execution}/steps/${run}/answer`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+    }
+    const first = await asked()
+    expect(await overRest(first, { values: { n: 0 } })).toMatchObject({
+      status: 422,
+      body: { code: 'VALIDATION', problems: [{ path: '/n', keyword: 'minimum' }] },
+    })
+    expect((await overRest(first, { values: { n: 1 } }, 'x')).body).toMatchObject({ code: 'VALIDATION', field: 'run' })
+    expect((await overRest(first, { value: { n: 1 } })).status).toBe(422)
+    expect(await overRest(first, { values: { n: 2 } })).toEqual({
+      status: 200,
+      body: { execution_id: first, run: 1, step: 'ask', status: 'succeeded', answered_by: 'api:anonymous' },
+    })
+    expect(await overRest(first, { values: { n: 3 } })).toMatchObject({
+      status: 409,
+      body: { code: 'CONFLICT', answered_by: 'api:anonymous' },
+    })
+    expect(await ended(first)).toBe('COMPLETED')
+    const second = await asked()
+    expect(await client().answerStep(second, 1, { n: 5 })).toMatchObject({ step: 'ask', status: 'SUCCEEDED' })
+    await expect(client().answerStep(second, 1, { n: 5 })).rejects.toMatchObject({ code: 'CONFLICT' })
+    const third = await asked()
+    const listed = await runCli(['execution', 'waiting', '--asking', '--output', 'json'], { url: server.url })
+    expect(JSON.parse(listed.out)).toMatchObject([{ execution_id: third, run: 1, step: 'ask', title: 'How many?' }])
+    const told = await runCli(['execution', 'answer', third, '1', '--values', '{"n": 7}'], { url: server.url })
+    expect([told.code, told.out + told.err]).toEqual([0, 'answered: step "ask" succeeded\n'])
+    expect(await ended(third)).toBe('COMPLETED')
+  })
+
   it('waitFor of the SDK goes on over several requests, or ends in time', async () => {
     const execution = newId()
     const matched = client().waitFor(execution, 'vars.done')

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
-import type { JsonObject } from '../../core/json.js'
+import type { JsonObject, JsonValue } from '../../core/json.js'
 import { EXECUTION_STATUSES } from '../../core/status.js'
 import {
   CancelExecutionDocument,
@@ -19,6 +19,7 @@ import { executionCells, executionRow, iterationText, type ShownExecution } from
 import { createRunView } from '../run-view.js'
 import { parseCount, parseList, parseObject, parseWord, readInput } from '../value.js'
 
+const WAITING_COLUMNS = ['execution_id', 'run', 'step', 'path', 'since', 'deadline', 'title']
 const LIST_COLUMNS = ['id', 'status', 'iterations', 'path', 'version', 'revision', 'created_at', 'finished_at']
 
 function idOf(text: string): ExecutionId {
@@ -46,6 +47,12 @@ interface FollowOptions {
   readonly failOnIterationErrors?: boolean
 }
 
+interface WaitingOptions {
+  readonly execution?: string
+  readonly path?: string
+  readonly asking?: boolean
+}
+
 interface RunOptions extends FollowOptions {
   readonly workload?: string
 }
@@ -58,7 +65,7 @@ const failOnIterationErrorsOption = (): Option =>
   new Option('--fail-on-iteration-errors', 'end with 7 when it completed, and iterations of its loops failed')
 const workloadOption = (): Option => new Option('--workload <json>', 'the input: a JSON object, @file, or @- for stdin')
 
-/** `execution start|run|list|show|cancel|watch|rerun` */
+/** `execution start|run|list|show|cancel|watch|rerun|waiting|answer` */
 export function addExecutionCommands(program: Command): void {
   const execution = program.command('execution').description('run playbooks and look after their executions')
   execution
@@ -104,6 +111,47 @@ export function addExecutionCommands(program: Command): void {
     .option('--from-step <step>', 'begin there, with the variables and results of before its last visit')
     .option('--variables <json>', 'variables to change beforehand: a JSON object, @file, or @-')
     .action((id: string, options: RerunOptions, command: Command) => rerun(createContext(command), idOf(id), options))
+  execution
+    .command('waiting')
+    .description('steps that wait now, the oldest executions first')
+    .option('--execution <id>', 'of one execution')
+    .option('--path <path>', 'of one playbook')
+    .option('--asking', 'only those that ask people')
+    .action((options: WaitingOptions, command: Command) => waiting(createContext(command), options))
+  execution
+    .command('answer <execution> <run>')
+    .description('answer what a step asks; RUN as "execution waiting" shows it')
+    .requiredOption('--values <json>', 'the answer: a JSON object, @file, or @- for stdin')
+    .action((id: string, run: string, options: { values: string }, command: Command) =>
+      answer(createContext(command), idOf(id), { run, ...options }),
+    )
+}
+
+async function waiting({ client, printRows, format }: CommandContext, options: WaitingOptions): Promise<void> {
+  const found = await client.waitingSteps({
+    ...(options.execution === undefined ? {} : { executionId: idOf(options.execution) }),
+    ...(options.path === undefined ? {} : { path: { eq: options.path } }),
+    ...(options.asking ? { isAsking: true } : {}),
+  })
+  const rows = found.map(({ executionId, path, step, run, since, wait }) => {
+    const row = {
+      execution_id: executionId,
+      run,
+      step,
+      path,
+      since,
+      deadline: wait.deadline,
+      until: wait.until,
+      title: wait.title,
+    }
+    return format === 'table' ? row : { ...row, roles: wait.roles && [...wait.roles], form: (wait.form ?? null) as JsonValue }
+  })
+  printRows(rows, WAITING_COLUMNS)
+}
+
+async function answer({ client, say }: CommandContext, id: ExecutionId, given: { run: string; values: string }): Promise<void> {
+  const { step, status } = await client.answerStep(id, parseCount(given.run, 'RUN'), parseObject(given.values, '--values'))
+  say(`answered: step "${step}" ${status.toLowerCase()}`)
 }
 
 async function start({ client, printOne, print, format }: CommandContext, path: string, options: StartOptions): Promise<void> {

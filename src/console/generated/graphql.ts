@@ -60,7 +60,8 @@ export type Right =
   | 'AUDIT'
   | 'WEBHOOKS'
   | 'READ_GLOBALS'
-  | 'WRITE_GLOBALS';
+  | 'WRITE_GLOBALS'
+  | 'ANSWER';
 
 export type StringFilter = {
   readonly eq?: string | null | undefined;

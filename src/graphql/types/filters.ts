@@ -5,7 +5,7 @@ import { builder } from '../builder.js'
 import type { InputCost } from '../input-cost.js'
 import { ExecutionStatusEnum, VariableTypeEnum } from './enums.js'
 
-const StringFilterInput = builder.inputType('StringFilter', {
+export const StringFilterInput = builder.inputType('StringFilter', {
   fields: (t) => ({
     eq: t.string(),
     in: t.stringList(),

@@ -121,7 +121,9 @@ function united(left: ReadonlySet<string> | 'all', right: ReadonlySet<string> | 
 /** Every variable that a step may write; an iterator keeps four of its own. */
 function writtenBy(step: Step): string[] {
   const ofTools = (step.tools ?? []).flatMap(({ vars, rules }) => [...vars, ...rules.flatMap((rule) => rule.vars)])
-  const named = [...step.vars.before, ...step.vars.after, ...(step.loop?.taskVars ?? []), ...ofTools].map((entry) => entry.name)
+  const answers = step.wait?.ask?.isAgain ? step.wait.ask.names : []
+  const entries = [...step.vars.before, ...step.vars.after, ...(step.loop?.taskVars ?? []), ...ofTools]
+  const named = [...entries.map((entry) => entry.name), ...answers]
   return step.loop ? [...named, ...['total', 'count', 'index', 'item'].map((suffix) => `${step.name}_${suffix}`)] : named
 }
 

@@ -1,10 +1,13 @@
 import type { EventDraft } from '../../commit/draft.js'
 import type { VariableWrite } from '../../commit/record.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
-import { isSameJson, type JsonObject, type JsonValue } from '../../core/json.js'
+import { isSameJson, type JsonObject, type JsonValue, stringifyJson } from '../../core/json.js'
+import { storableText } from '../../core/text.js'
 import { parseTime } from '../../core/time.js'
-import type { Wait } from '../../playbook/model.js'
+import type { AskState } from '../../executions/record.js'
+import type { Ask, Wait } from '../../playbook/model.js'
 import { DELAY_RULE, type NumberRule, TIMEOUT_RULE } from '../../playbook/numbers.js'
+import { MASK } from '../../sealing/mask.js'
 import { createContext, evaluateCondition, renderTree } from '../../template/index.js'
 import { layersOf } from './context.js'
 import { decide } from './decide.js'
@@ -12,6 +15,10 @@ import { requireNumber } from './numbers.js'
 import { failure } from './outcome.js'
 import { trackSensitive, trackSensitiveCondition } from './sensitive.js'
 import type { DecideRequest, Decision, Snapshot } from './types.js'
+import { mergeWrites } from './vars.js'
+
+/** Characters. */
+const MAX_TITLE = 1000
 
 type WaitRequest = Omit<DecideRequest, 'outcome'>
 
@@ -20,17 +27,47 @@ type WaitRequest = Omit<DecideRequest, 'outcome'>
  * @throws TransientError TEMPLATE_* when something of it cannot be evaluated
  */
 export function beginWait(request: WaitRequest, wait: Wait, writes: readonly VariableWrite[]): Decision {
-  const { snapshot, now } = request
-  const revision = snapshot.execution.revision + Number(writes.some((write) => isChanging(write, snapshot.vars)))
-  const matched = { ...request, earlierWrites: writes }
+  const { now } = request
+  const { snapshot, cleared } = withoutAnswer(request.snapshot, wait)
+  const all = mergeWrites(writes, cleared)
+  const revision = snapshot.execution.revision + Number(all.some((write) => isChanging(write, request.snapshot.vars)))
+  const matched = { ...request, snapshot, earlierWrites: all }
   if (wait.until !== null && holds(snapshot, wait.until)) return matchedWait(matched, revision)
   const timeoutMs = timeoutOf(snapshot, wait, now)
-  if (wait.until === null && timeoutMs !== null && timeoutMs <= 0) return matchedWait(matched, null)
+  if (isForTime(wait) && timeoutMs !== null && timeoutMs <= 0) return matchedWait(matched, null)
   const deadline = timeoutMs === null ? null : new Date(now.getTime() + timeoutMs).toISOString()
   const { until, reads } = wait
-  const state = { until, reads, deadline, since: now.toISOString(), ask: null }
+  const state = { until, reads, deadline, since: now.toISOString(), ask: wait.ask && askOf(snapshot, wait.ask) }
   const event = eventOf(snapshot, 'step.waiting', deadline === null ? {} : { deadline })
-  return { writes, events: [event], commands: [{ type: 'open_wait', run: snapshot.run.run, wait: state, timeoutMs }], call: null }
+  return {
+    writes: all,
+    events: [event],
+    commands: [{ type: 'open_wait', run: snapshot.run.run, wait: state, timeoutMs }],
+    call: null,
+  }
+}
+
+/** Of `again`: the answer of an earlier time goes first. */
+function withoutAnswer(snapshot: Snapshot, { ask }: Wait): { readonly snapshot: Snapshot; readonly cleared: VariableWrite[] } {
+  const names = ask?.isAgain ? ask.names.filter((name) => Object.hasOwn(snapshot.vars, name)) : []
+  if (names.length === 0) return { snapshot, cleared: [] }
+  const vars = Object.fromEntries(Object.entries(snapshot.vars).filter(([name]) => !names.includes(name)))
+  return { snapshot: { ...snapshot, vars }, cleared: names.map((name) => ({ operation: 'delete', name })) }
+}
+
+/** What people are asked now; the mask where the title reads something sensitive. */
+function askOf(snapshot: Snapshot, { title, roles, form, names }: Ask): AskState {
+  const layers = layersOf(snapshot)
+  const at = `${snapshot.step.at}.wait.ask.title`
+  const tracked = { template: title, layers, at, unreadable: snapshot.sensitive?.unreadable }
+  const { value, isSensitive } = trackSensitive(tracked, () => renderTree(title, createContext(layers), at))
+  const text = typeof value === 'string' ? value : stringifyJson(value)
+  return { title: isSensitive ? MASK : storableText(text.slice(0, MAX_TITLE)), roles, form, names, answered: null }
+}
+
+/** It ends by itself, and that is no failure. */
+function isForTime({ forSeconds, moment }: Wait): boolean {
+  return forSeconds !== null || moment !== null
 }
 
 function isChanging(write: VariableWrite, vars: JsonObject): boolean {
@@ -63,12 +100,14 @@ export function matchedWait(request: WaitRequest, revision: number | null): Deci
   return withEvent(ended, eventOf(snapshot, 'step.matched', data))
 }
 
-/** The end of a wait whose deadline has passed: of one for a time its success, of one for a condition a failure. Pure. */
+/** The end of a wait whose deadline has passed: of one for a time its success, of one for a condition or an answer a failure. Pure. */
 export function dueWait(request: WaitRequest): Decision {
   const { snapshot, now } = request
-  if (snapshot.step.wait?.until == null) return matchedWait(request, null)
+  const { wait } = snapshot.step
+  if (!wait || isForTime(wait)) return matchedWait(request, null)
   const waited = waitedSeconds(snapshot, now)
-  const message = `step "${snapshot.step.name}": its condition did not come true within ${waited} s`
+  const what = wait.until === null ? 'nobody answered' : 'its condition did not come true'
+  const message = `step "${snapshot.step.name}": ${what} within ${waited} s`
   const ended = decide({ ...request, outcome: failure({ code: 'TIMEOUT', message }), isFinal: true })
   return withEvent(ended, eventOf(snapshot, 'step.timed_out', { waited_seconds: waited }))
 }

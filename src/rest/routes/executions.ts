@@ -1,12 +1,17 @@
 import type { Context, Hono } from 'hono'
 import type { z } from 'zod'
-import { cancelExecutionRequest, startExecutionRequest, startExecutionsRequest } from '../../contract/executions.js'
+import {
+  answerRequest,
+  cancelExecutionRequest,
+  startExecutionRequest,
+  startExecutionsRequest,
+} from '../../contract/executions.js'
 import { parseShape } from '../../contract/shape.js'
 import { TransientError } from '../../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../../core/ids.js'
 import { isJsonObject, type JsonObject } from '../../core/json.js'
 import type { ExecutionRecord } from '../../executions/record.js'
-import { executionBody } from '../bodies.js'
+import { answerBody, executionBody } from '../bodies.js'
 import { readJsonBody, readOptionalJson } from '../body.js'
 import { actorOf, jsonResponse, type RestEnv, servicesOf } from '../context.js'
 import { refuseOtherMethods } from '../problem.js'
@@ -14,10 +19,20 @@ import { refuseOtherMethods } from '../problem.js'
 const EXECUTIONS_PATH = '/api/executions'
 const EXECUTION_PATH = '/api/executions/:id'
 const CANCEL_PATH = '/api/executions/:id/cancel'
+const ANSWER_PATH = '/api/executions/:id/steps/:run/answer'
 const MAX_KEY_LENGTH = 255
+const MAX_RUN = 2 ** 31 - 1
 
 function idOf(context: Context): ExecutionId {
   return parseExecutionId(context.req.param('id') ?? '', 'id')
+}
+
+/** @throws TransientError VALIDATION */
+function runOf(context: Context): number {
+  const text = context.req.param('run') ?? ''
+  const run = Number(text)
+  if (/^[0-9]{1,10}$/.test(text) && run >= 1 && run <= MAX_RUN) return run
+  throw new TransientError('VALIDATION', 'run: a run is a number from 1', { details: { field: 'run' } })
 }
 
 function answerExecution(execution: ExecutionRecord, status = 200): Response {
@@ -64,4 +79,16 @@ export function addExecutionsRoutes(app: Hono<RestEnv>): void {
     return answerExecution(await servicesOf(context).orchestrator.cancel(id, reason ?? null, actorOf(context)))
   })
   refuseOtherMethods(app, CANCEL_PATH, ['POST'])
+
+  app.post(ANSWER_PATH, async (context) => {
+    const executionId = idOf(context)
+    const run = runOf(context)
+    const { values } = parseShape(answerRequest, await readJsonBody(context))
+    const { orchestrator, executions } = servicesOf(context)
+    await orchestrator.answer({ executionId, run, values, actor: actorOf(context) })
+    const answered = await executions.stepRun(executionId, run)
+    if (answered === null) throw new TransientError('NOT_FOUND', `execution ${executionId} has no run ${run}`)
+    return jsonResponse(answerBody(answered) as JsonObject)
+  })
+  refuseOtherMethods(app, ANSWER_PATH, ['POST'])
 }
