@@ -20,6 +20,7 @@ async function everyPlace(): Promise<string[]> {
     '/playbooks',
     `/playbooks/view?${playbook}`,
     `/playbooks/edit?${playbook}`,
+    '/inbox',
     '/globals',
     '/globals/team/prod?var=rate',
     `/playground?execution=${done}`,

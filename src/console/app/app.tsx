@@ -17,6 +17,7 @@ const EditorPage = lazy(() => import('../playbooks/editor-page.js').then((module
 const PlaygroundPage = lazy(() =>
   import('../playground/playground-page.js').then((module) => ({ default: module.PlaygroundPage })),
 )
+const InboxPage = lazy(() => import('../inbox/inbox-page.js').then((module) => ({ default: module.InboxPage })))
 const SpacesPage = lazy(() => import('../spaces/spaces-page.js').then((module) => ({ default: module.SpacesPage })))
 const SpacePage = lazy(() => import('../spaces/space-page.js').then((module) => ({ default: module.SpacePage })))
 const ComparePage = lazy(() => import('../compare/compare-page.js').then((module) => ({ default: module.ComparePage })))
@@ -38,6 +39,7 @@ export function App() {
                   <Route path="/playbooks" element={<PlaybooksPage />} />
                   <Route path="/playbooks/view" element={<PlaybookPage />} />
                   <Route path="/playbooks/edit" element={<EditorPage />} />
+                  <Route path="/inbox" element={<InboxPage />} />
                   <Route path="/globals" element={<SpacesPage />} />
                   <Route path="/globals/*" element={<SpacePage />} />
                   <Route path="/playground" element={<PlaygroundPage />} />

@@ -44,10 +44,10 @@ interface InputProps {
 }
 
 function Input({ field, text, isTouched, refused, onChange }: InputProps) {
-  const { name, kind, description, isRequired, options } = field
+  const { label, kind, description, isRequired, options } = field
   // Nobody is told off for what is still to be filled in.
   const problem = isTouched || text !== '' ? problemOf(field, text) : null
-  const shared = { label: name, description: description ?? undefined, error: problem ?? refused, withAsterisk: isRequired }
+  const shared = { label, description: description ?? undefined, error: problem ?? refused, withAsterisk: isRequired }
   const typed = {
     ...shared,
     value: text,
@@ -56,7 +56,7 @@ function Input({ field, text, isTouched, refused, onChange }: InputProps) {
   if (kind === 'switch')
     return (
       <Switch
-        label={name}
+        label={label}
         description={shared.description}
         error={shared.error}
         checked={text === 'true'}

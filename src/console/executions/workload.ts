@@ -2,9 +2,11 @@ import { isJsonNumber, isJsonObject, type JsonObject, type JsonValue, parseGiven
 
 export type FieldKind = 'text' | 'number' | 'switch' | 'choice' | 'password' | 'json'
 
-/** One key of a playbook's workload, as a form shows it. */
+/** One key of a playbook's workload, or of an answer, as a form shows it. */
 export interface Field {
   readonly name: string
+  /** The schema's title, by default the name. */
+  readonly label: string
   readonly kind: FieldKind
   /** What stands in the form at first: the default. Empty where there is none. */
   readonly text: string
@@ -37,7 +39,8 @@ function fieldOf({ name, schema, given, required }: FieldRequest): Field {
   const initial = given ?? schema['default']
   const isRequired = required.has(name) && initial === undefined
   const description = typeof schema['description'] === 'string' ? schema['description'] : null
-  const base = { name, description, isRequired, options: [] }
+  const label = typeof schema['title'] === 'string' ? schema['title'] : name
+  const base = { name, label, description, isRequired, options: [] }
   if (Array.isArray(schema['enum'])) {
     const options = schema['enum'].map((value) => ({ value: stringifyJson(value), label: labelOf(value) }))
     return { ...base, kind: 'choice', text: initial === undefined ? '' : stringifyJson(initial), options }

@@ -60,6 +60,11 @@ export const WaitStateType = builder.objectRef<WaitState>('WaitState').implement
       description: 'Who may answer: these roles, and those above them. null: everybody with the right ANSWER.',
       resolve: ({ ask }) => (ask && ask.roles.length > 0 ? ask.roles : null),
     }),
+    names: t.stringList({
+      nullable: true,
+      description: 'The variables that an answer gives, in the order of the form; null: nobody is asked.',
+      resolve: ({ ask }) => ask && [...ask.names],
+    }),
     form: t.field({
       type: 'JSON',
       nullable: true,
