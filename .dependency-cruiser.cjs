@@ -16,7 +16,7 @@ const FLOORS = [
   ['tasks'],
   ['commit'],
   ['variables'],
-  ['webhooks'],
+  ['webhooks', 'schedules'],
   ['orchestrator'],
   ['access'],
   ['graphql', 'rest', 'sdk', 'console'],

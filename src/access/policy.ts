@@ -1,6 +1,7 @@
 import type { WriteRequest, WriteResult } from '../commit/record.js'
 import type { ExecutionId } from '../core/ids.js'
 import type { ChangedExecution, TaskTicket } from '../orchestrator/orchestrator.js'
+import type { ScheduleRecord } from '../schedules/record.js'
 import { parseTaskId } from '../tasks/record.js'
 import type { OfSpace } from '../variables/spaces/globals.js'
 import type { WebhookRecord } from '../webhooks/record.js'
@@ -190,6 +191,16 @@ export const POLICY: Policy = {
     pending: { right: 'webhooks' },
     test: { right: 'webhooks' },
   },
+  schedules: {
+    set: { right: 'schedules', audit: (schedule) => aboutSchedule('set', schedule) },
+    pause: { right: 'schedules', audit: (schedule) => aboutSchedule('paused', schedule) },
+    resume: { right: 'schedules', audit: (schedule) => aboutSchedule('resumed', schedule) },
+    remove: { right: 'schedules', audit: (schedule) => schedule && aboutSchedule('deleted', schedule) },
+    list: { right: 'schedules' },
+    find: { right: 'schedules', whenHidden: 'null' },
+    lastFiring: { right: 'schedules' },
+    upcoming: { right: 'schedules' },
+  },
   audit: { list: { right: 'audit' } },
   // What a template sees as `env` no reader of variables sees otherwise.
   templates: { render: { right: 'run', execution: ({ executionId }) => executionId } },
@@ -217,6 +228,10 @@ function about(action: string, executionId: ExecutionId | null): AuditAction {
 
 function aboutWebhook(what: string, { id, name }: WebhookRecord): AuditAction {
   return { ...about(`webhook.${what}`, null), subject: `${id} (${name})` }
+}
+
+function aboutSchedule(what: string, { name, path }: ScheduleRecord): AuditAction {
+  return { ...about(`schedule.${what}`, null), subject: `${name} (${path})` }
 }
 
 function auditStart({ id, playbookPath, playbookVersion, isChanged }: ChangedExecution): AuditAction | null {

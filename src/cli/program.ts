@@ -4,6 +4,7 @@ import { addAccessCommands } from './commands/access.js'
 import { addDemoCommand } from './commands/demo.js'
 import { addExecutionCommands } from './commands/execution.js'
 import { addPlaybookCommands } from './commands/playbook.js'
+import { addScheduleCommands } from './commands/schedule.js'
 import { addServeCommand } from './commands/serve.js'
 import { addTemplateCommands } from './commands/template.js'
 import { addGlobalsCommands, addVarsCommands } from './commands/vars.js'
@@ -37,6 +38,7 @@ export function createProgram(): Command {
   addTemplateCommands(program)
   addAccessCommands(program)
   addWebhookCommands(program)
+  addScheduleCommands(program)
   addDemoCommand(program)
   return program
 }

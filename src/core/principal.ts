@@ -7,7 +7,7 @@ export type Role = (typeof ROLES)[number]
 /**
  * What a call may need. `work`: claim and report tasks. `run`: start, cancel and rerun executions, render templates.
  * `register`: add playbooks, which is running code. `reveal`: see sensitive values. `keys`: make and revoke API keys.
- * `answer`: answer what steps ask one's role. `webhooks`: make, change and see webhooks. `read_globals`, `write_globals`: variables of spaces, which belong to no execution.
+ * `answer`: answer what steps ask one's role. `schedules`: make, change and see schedules. `webhooks`: make, change and see webhooks. `read_globals`, `write_globals`: variables of spaces, which belong to no execution.
  */
 export const RIGHTS = [
   'read_variables',
@@ -23,11 +23,12 @@ export const RIGHTS = [
   'read_globals',
   'write_globals',
   'answer',
+  'schedules',
 ] as const
 export type Right = (typeof RIGHTS)[number]
 
 const VIEWER: readonly Right[] = ['read_variables', 'read', 'read_globals', 'answer']
-const EDITOR: readonly Right[] = [...VIEWER, 'write', 'run', 'write_globals']
+const EDITOR: readonly Right[] = [...VIEWER, 'write', 'run', 'write_globals', 'schedules']
 const AUTHOR: readonly Right[] = [...EDITOR, 'register']
 
 /** The rights of each role. */

@@ -3,6 +3,7 @@ import type { CatalogService } from '../catalog/service.js'
 import type { ExecutionsService } from '../executions/service.js'
 import type { KeysService } from '../keys/service.js'
 import type { RotationService } from '../rotation/service.js'
+import type { SchedulesService } from '../schedules/service.js'
 import type { VariablesService } from '../variables/service.js'
 import type { GlobalsService } from '../variables/spaces/globals.js'
 import type { WebhooksService } from '../webhooks/service.js'
@@ -21,4 +22,5 @@ export interface Services {
   readonly rotation: RotationService
   readonly audit: AuditService
   readonly webhooks: WebhooksService
+  readonly schedules: SchedulesService
 }

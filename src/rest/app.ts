@@ -5,6 +5,7 @@ import { answerUnknownPath, createErrorHandler } from './problem.js'
 import { addAccessRoutes } from './routes/access.js'
 import { addExecutionsRoutes } from './routes/executions.js'
 import { addPlaybooksRoutes } from './routes/playbooks.js'
+import { addSchedulesRoutes } from './routes/schedules.js'
 import { addTasksRoutes } from './routes/tasks.js'
 import { createUntil } from './routes/until.js'
 import { addVarsRoutes } from './routes/vars.js'
@@ -33,6 +34,7 @@ export function createRestApp({ logger, closing }: RestOptions): Hono<RestEnv> {
   addTasksRoutes(app, logger)
   addAccessRoutes(app)
   addWebhooksRoutes(app)
+  addSchedulesRoutes(app)
   // A mounted app's `notFound` is not asked: this route is.
   app.all('/api/*', answerUnknownPath)
   return app

@@ -13,6 +13,8 @@ import { createPlayground } from '../orchestrator/playground.js'
 import { readGiven } from '../orchestrator/run/lookup.js'
 import type { Services } from '../orchestrator/services.js'
 import { createRotationService } from '../rotation/service.js'
+import { createScheduler } from '../schedules/scheduler.js'
+import { createSchedulesService } from '../schedules/service.js'
 import { createKeyRing } from '../sealing/key-ring.js'
 import type { AddressPolicyOptions } from '../tools/http/address-policy.js'
 import { createToolbox, TOOLS, type Toolbox } from '../tools/index.js'
@@ -114,11 +116,13 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     expiry: createExpiry({ db, variables }),
     retention: createRetention({ db, historyLimit: config.historyLimit, retentionDays: config.retentionDays }),
   })
+  const schedules = createSchedulesService({ db, catalog })
+  const scheduler = createScheduler({ db, starter: orchestrator, logger })
   const templates = createPlayground({ db, executions, variables, model: catalog.model, env })
   const { sessions, services } = await openAccess(config, {
     ...{ db, logger, closing },
     services: {
-      ...{ variables, globals, executions, catalog, orchestrator, templates, webhooks: webhooks.service },
+      ...{ variables, globals, executions, catalog, orchestrator, templates, webhooks: webhooks.service, schedules },
       rotation: createRotationService({ db, keyRing }),
     },
   })
@@ -151,6 +155,8 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   await webhooks.sender.start()
   closing.add('requests to webhooks', webhooks.sender.stop)
   closing.add('steps', () => orchestrator.drain())
+  scheduler.start()
+  closing.add('schedules', scheduler.stop)
   closing.add('requests', listener.close)
   closing.add('readiness', async () => {
     readiness.isOpen = false

@@ -44,9 +44,9 @@ describe('roles', () => {
     expect(rights).toEqual({
       worker: 'work',
       viewer: 'read_variables read read_globals answer',
-      editor: 'read_variables read read_globals answer write run write_globals',
-      author: 'read_variables read read_globals answer write run write_globals register',
-      admin: 'read_variables read write run work register reveal keys audit webhooks read_globals write_globals answer',
+      editor: 'read_variables read read_globals answer write run write_globals schedules',
+      author: 'read_variables read read_globals answer write run write_globals schedules register',
+      admin: 'read_variables read write run work register reveal keys audit webhooks read_globals write_globals answer schedules',
     })
   })
 

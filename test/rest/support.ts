@@ -12,6 +12,7 @@ import type { Services } from '../../src/orchestrator/services.js'
 import { createRestApp } from '../../src/rest/app.js'
 import type { RestEnv } from '../../src/rest/context.js'
 import { createRotationService } from '../../src/rotation/service.js'
+import { createSchedulesService } from '../../src/schedules/service.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { createGlobalsService } from '../../src/variables/spaces/globals.js'
@@ -65,6 +66,7 @@ export async function startRest(db: Database, change: (services: Services) => Se
     keys: createKeysService({ db, isConfigured: true, onChanged: async () => undefined }),
     rotation: createRotationService({ db, keyRing }),
     webhooks: webhooks.service,
+    schedules: createSchedulesService({ db, catalog }),
     audit: createAuditLog({ db, days: 365, logger: { warn: () => undefined } }),
     templates: createPlayground({ db, executions, variables: engine.variables, model: catalog.model, env: {} }),
   })

@@ -61,7 +61,8 @@ export type Right =
   | 'WEBHOOKS'
   | 'READ_GLOBALS'
   | 'WRITE_GLOBALS'
-  | 'ANSWER';
+  | 'ANSWER'
+  | 'SCHEDULES';
 
 export type StringFilter = {
   readonly eq?: string | null | undefined;
