@@ -4,6 +4,7 @@ import type { ChangedExecution, TaskTicket } from '../orchestrator/orchestrator.
 import type { ScheduleRecord } from '../schedules/record.js'
 import { parseTaskId } from '../tasks/record.js'
 import type { OfSpace } from '../variables/spaces/globals.js'
+import type { TriggerRecord } from '../webhooks/inbound/record.js'
 import type { WebhookRecord } from '../webhooks/record.js'
 import type { AuditAction, Policy } from './rule.js'
 
@@ -201,6 +202,13 @@ export const POLICY: Policy = {
     lastFiring: { right: 'schedules' },
     upcoming: { right: 'schedules' },
   },
+  triggers: {
+    set: { right: 'webhooks', audit: ({ trigger }) => aboutTrigger('set', trigger) },
+    rotateSecret: { right: 'webhooks', audit: ({ trigger }) => aboutTrigger('secret_rotated', trigger) },
+    remove: { right: 'webhooks', audit: (trigger) => trigger && aboutTrigger('deleted', trigger) },
+    list: { right: 'webhooks' },
+    deliveries: { right: 'webhooks' },
+  },
   audit: { list: { right: 'audit' } },
   // What a template sees as `env` no reader of variables sees otherwise.
   templates: { render: { right: 'run', execution: ({ executionId }) => executionId } },
@@ -232,6 +240,10 @@ function aboutWebhook(what: string, { id, name }: WebhookRecord): AuditAction {
 
 function aboutSchedule(what: string, { name, path }: ScheduleRecord): AuditAction {
   return { ...about(`schedule.${what}`, null), subject: `${name} (${path})` }
+}
+
+function aboutTrigger(what: string, { name, path }: TriggerRecord): AuditAction {
+  return { ...about(`trigger.${what}`, null), subject: `${name} (${path})` }
 }
 
 function auditStart({ id, playbookPath, playbookVersion, isChanged }: ChangedExecution): AuditAction | null {

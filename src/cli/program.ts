@@ -7,6 +7,7 @@ import { addPlaybookCommands } from './commands/playbook.js'
 import { addScheduleCommands } from './commands/schedule.js'
 import { addServeCommand } from './commands/serve.js'
 import { addTemplateCommands } from './commands/template.js'
+import { addTriggerCommands } from './commands/trigger.js'
 import { addGlobalsCommands, addVarsCommands } from './commands/vars.js'
 import { addWebhookCommands } from './commands/webhook.js'
 import { addWorkerCommand } from './commands/worker.js'
@@ -39,6 +40,7 @@ export function createProgram(): Command {
   addAccessCommands(program)
   addWebhookCommands(program)
   addScheduleCommands(program)
+  addTriggerCommands(program)
   addDemoCommand(program)
   return program
 }

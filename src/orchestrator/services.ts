@@ -6,6 +6,7 @@ import type { RotationService } from '../rotation/service.js'
 import type { SchedulesService } from '../schedules/service.js'
 import type { VariablesService } from '../variables/service.js'
 import type { GlobalsService } from '../variables/spaces/globals.js'
+import type { TriggersService } from '../webhooks/inbound/service.js'
 import type { WebhooksService } from '../webhooks/service.js'
 import type { Orchestrator } from './orchestrator.js'
 import type { Playground } from './playground.js'
@@ -23,4 +24,5 @@ export interface Services {
   readonly audit: AuditService
   readonly webhooks: WebhooksService
   readonly schedules: SchedulesService
+  readonly triggers: TriggersService
 }

@@ -6,6 +6,7 @@ import {
   type Location,
   runLocation,
   taskLocation,
+  triggerLocation,
   variableLocation,
   webhookLocation,
 } from '../sealing/location.js'
@@ -61,6 +62,11 @@ const TABLES: readonly SealedTable[] = [
     name: 'transient.webhook',
     columns: 'id AS name',
     locationOf: (row) => webhookLocation(row.name),
+  },
+  {
+    name: 'transient.trigger',
+    columns: 'id AS name',
+    locationOf: (row) => triggerLocation(row.name),
   },
 ]
 

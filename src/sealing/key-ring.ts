@@ -110,7 +110,7 @@ function damaged(keyId: string, location: Location): TransientError {
 }
 
 function shown([kind, executionId, ...rest]: Location): string {
-  if (kind === 'webhook') return `the secret of webhook ${executionId}`
+  if (kind === 'webhook' || kind === 'trigger') return `the secret of ${kind} ${executionId}`
   const which = rest.length === 0 ? '' : ` ${JSON.stringify(rest[0])}`
   return kind === 'execution' ? `what execution ${executionId} was given` : `${kind}${which} of execution ${executionId}`
 }

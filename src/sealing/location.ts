@@ -28,6 +28,11 @@ export function idempotencyLocation(executionId: ExecutionId): Location {
   return ['idempotency', executionId]
 }
 
+/** The secrets of an inbound webhook. */
+export function triggerLocation(triggerId: string): Location {
+  return ['trigger', triggerId]
+}
+
 /** The secrets of a webhook. */
 export function webhookLocation(webhookId: string): Location {
   return ['webhook', webhookId]

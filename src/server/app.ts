@@ -8,7 +8,9 @@ import type { GraphQLEndpoint } from '../graphql/endpoint.js'
 import { createRestApp } from '../rest/app.js'
 import { limitBody } from '../rest/body.js'
 import type { RestEnv } from '../rest/context.js'
+import type { TriggerReceiver } from '../webhooks/inbound/receiver.js'
 import type { Health } from './health.js'
+import { addHooks } from './hooks.js'
 import type { Metrics } from './metrics.js'
 import { credentialOf, type OriginCheck } from './origin-check.js'
 import { addPages, graphiqlHeaders, isPageWanted, pageHeaders } from './pages.js'
@@ -31,6 +33,8 @@ export interface AppOptions {
   readonly graphql: GraphQLEndpoint
   readonly metrics: Metrics
   readonly health: Health
+  /** Takes requests from outside that start executions. */
+  readonly receiver: TriggerReceiver
   readonly logger: Logger
   /** Aborted when the server stops: waiting requests get their response at once. */
   readonly closing: AbortSignal
@@ -60,6 +64,7 @@ export function createApp(options: AppOptions): Hono<RestEnv> {
     await next()
   })
 
+  addHooks(app, options.receiver)
   app.use(async (context, next) => {
     const session = await options.sessions.authenticate(credentialOf(context.env.incoming))
     session.admit()
@@ -99,6 +104,6 @@ function listedOrigins(origins: readonly string[]): MiddlewareHandler {
 function unknownPath(path: string): TransientError {
   return new TransientError(
     'NOT_FOUND',
-    `${path.slice(0, 200)} is not a path of this server; it has /, /graphql, /api, /health/live, /health/ready and /metrics`,
+    `${path.slice(0, 200)} is not a path of this server; it has /, /graphql, /api, /hooks, /health/live, /health/ready and /metrics`,
   )
 }

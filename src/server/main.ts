@@ -23,7 +23,10 @@ import { variableFilterSql } from '../variables/filter-sql.js'
 import { createRetention } from '../variables/retention/retention.js'
 import { createVariablesService } from '../variables/service.js'
 import { createGlobalsService } from '../variables/spaces/globals.js'
+import { createReceiver } from '../webhooks/inbound/receiver.js'
+import { createTriggersService } from '../webhooks/inbound/service.js'
 import { openWebhooks } from '../webhooks/open.js'
+import { createSecrets } from '../webhooks/secrets.js'
 import { openAccess } from './access.js'
 import { createApp } from './app.js'
 import { type Closing, createClosing } from './closing.js'
@@ -118,11 +121,13 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   })
   const schedules = createSchedulesService({ db, catalog })
   const scheduler = createScheduler({ db, starter: orchestrator, logger })
+  const triggerSecrets = createSecrets({ db, keyRing, kind: 'trigger' })
+  const triggers = createTriggersService({ db, catalog, secrets: triggerSecrets })
   const templates = createPlayground({ db, executions, variables, model: catalog.model, env })
   const { sessions, services } = await openAccess(config, {
     ...{ db, logger, closing },
     services: {
-      ...{ variables, globals, executions, catalog, orchestrator, templates, webhooks: webhooks.service, schedules },
+      ...{ variables, globals, executions, catalog, orchestrator, templates, webhooks: webhooks.service, schedules, triggers },
       rotation: createRotationService({ db, keyRing }),
     },
   })
@@ -140,6 +145,7 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
   const stopping = new AbortController()
   const app = createApp({
     ...{ sessions, originCheck, graphql, metrics, health, logger },
+    receiver: createReceiver({ db, secrets: triggerSecrets, starter: orchestrator, observer: metrics.triggers }),
     corsOrigins: config.corsOrigins,
     closing: stopping.signal,
   })

@@ -3,6 +3,7 @@ import type { Database } from '../db/database.js'
 import type { OrchestratorObserver } from '../orchestrator/dependencies.js'
 import { countOpenTasks } from '../tasks/store.js'
 import type { VariablesService } from '../variables/service.js'
+import type { ReceiverOptions } from '../webhooks/inbound/receiver.js'
 import type { WebhookObserver } from '../webhooks/sender.js'
 import { countPending } from '../webhooks/store.js'
 
@@ -11,6 +12,7 @@ export interface Metrics {
   text(): Promise<string>
   readonly observer: OrchestratorObserver
   readonly webhooks: WebhookObserver
+  readonly triggers: NonNullable<ReceiverOptions['observer']>
   /** The same service, counting what it does. */
   watched(variables: VariablesService): VariablesService
 }
@@ -75,6 +77,12 @@ export function createMetrics(db: Database): Metrics {
     labelNames: ['outcome'],
     registers,
   })
+  const received = new Counter({
+    name: 'transient_trigger_requests_total',
+    help: 'Requests to triggers, by outcome (started, repeated, refused or answered)',
+    labelNames: ['outcome'],
+    registers,
+  })
   const oldest = new Gauge({
     name: 'transient_webhook_oldest_pending_seconds',
     help: 'How long the oldest change that no webhook has acknowledged has waited',
@@ -130,6 +138,7 @@ export function createMetrics(db: Database): Metrics {
       changeSetWritten: () => writes.inc({ writer: 'step', outcome: 'changed' }),
     },
     webhooks: { webhookSent: (outcome) => sent.inc({ outcome }) },
+    triggers: { triggerReceived: (outcome) => received.inc({ outcome }) },
     watched,
   }
 }

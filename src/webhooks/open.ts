@@ -29,7 +29,7 @@ export interface WebhooksParts extends Pick<SenderOptions, 'observer' | 'logger'
 export async function openWebhooks({ db, keyRing, addresses, isShared, ...observed }: WebhooksParts): Promise<Webhooks> {
   const outbox = await createWebhookRegistry({ db, isShared })
   const poster = createPoster(addresses)
-  const secrets = createSecrets({ db, keyRing })
+  const secrets = createSecrets({ db, keyRing, kind: 'webhook' })
   return {
     outbox,
     service: createWebhooksService({ db, registry: outbox, poster, secrets }),

@@ -16,6 +16,8 @@ import { createSchedulesService } from '../../src/schedules/service.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { variableFilterSql } from '../../src/variables/filter-sql.js'
 import { createGlobalsService } from '../../src/variables/spaces/globals.js'
+import { createTriggersService } from '../../src/webhooks/inbound/service.js'
+import { createSecrets } from '../../src/webhooks/secrets.js'
 import { openEngine } from '../support/engine.js'
 import { keyRingOf } from '../support/keys.js'
 import { openTestWebhooks } from '../support/webhooks.js'
@@ -67,6 +69,7 @@ export async function startRest(db: Database, change: (services: Services) => Se
     rotation: createRotationService({ db, keyRing }),
     webhooks: webhooks.service,
     schedules: createSchedulesService({ db, catalog }),
+    triggers: createTriggersService({ db, catalog, secrets: createSecrets({ db, keyRing, kind: 'trigger' }) }),
     audit: createAuditLog({ db, days: 365, logger: { warn: () => undefined } }),
     templates: createPlayground({ db, executions, variables: engine.variables, model: catalog.model, env: {} }),
   })
