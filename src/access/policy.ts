@@ -137,6 +137,18 @@ export const POLICY: Policy = {
       actor: (actor, id, reason) => [id, reason, actor],
       audit: ({ isChanged }, id) => (isChanged ? about('execution.cancelled', id) : null),
     },
+    pause: {
+      right: 'run',
+      execution: first,
+      actor: (actor, id, reason) => [id, reason, actor],
+      audit: ({ isChanged }, id) => (isChanged ? about('execution.paused', id) : null),
+    },
+    resume: {
+      right: 'run',
+      execution: first,
+      actor: (actor, id) => [id, actor],
+      audit: ({ isChanged }, id) => (isChanged ? about('execution.resumed', id) : null),
+    },
     rerun: {
       right: 'run',
       actor: (actor, request) => [{ ...request, actor }],

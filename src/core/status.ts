@@ -1,4 +1,4 @@
-export const EXECUTION_STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const
+export const EXECUTION_STATUSES = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const
 export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number]
 
 export const STEP_STATUSES = ['pending', 'running', 'waiting', 'succeeded', 'failed', 'skipped', 'cancelled'] as const
@@ -13,6 +13,11 @@ export type ChangeOperation = (typeof CHANGE_OPERATIONS)[number]
 /** Whether an execution has ended, and with it every write to its variables. */
 export function isFinished(status: ExecutionStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled'
+}
+
+/** Whether steps of an execution may end: also of one that is paused, of which no new one begins. */
+export function isUnderWay(status: ExecutionStatus): boolean {
+  return status === 'running' || status === 'paused'
 }
 
 /** What a webhook may be told of: changes of variables, and facts of the engine by their names. */

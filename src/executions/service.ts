@@ -4,6 +4,7 @@ import type { Page, PageRequest } from '../core/cursor.js'
 import { TransientError } from '../core/errors.js'
 import { type ExecutionId, parseExecutionId } from '../core/ids.js'
 import { createSharedCalls } from '../core/shared-calls.js'
+import { isUnderWay } from '../core/status.js'
 import type { Database } from '../db/database.js'
 import { type EventQuery, findLiveSteps, pagesOfEvents } from './event-store.js'
 import { createExecutionFeed, type ExecutionFeed } from './feed.js'
@@ -105,7 +106,7 @@ export function createExecutionsService({
     stepRun: (executionId, run) => findStepRun(db, executionId, run),
     waiting: async (filter, page) => pageWaiting(db.reading(page.signal), filter, page),
     events: (executionId, run, page) => events({ executionId, run, page }, page.signal),
-    currentSteps: async ({ id, status }) => (status === 'running' ? liveSteps(id) : []),
+    currentSteps: async ({ id, status }) => (isUnderWay(status) ? liveSteps(id) : []),
     iterationCounts: (id) => iterationCounts(id),
     watch: (id, signal) => watchExecution(id, { ...watching, signal }),
     watchAll: (filter, signal) => watchExecutions({ ...watching, signal, filter, variableFilter }),

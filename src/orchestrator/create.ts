@@ -10,6 +10,7 @@ import { createAfterCommit } from './after-commit.js'
 import { createCancel } from './cancel.js'
 import type { OrchestratorDependencies, OrchestratorObserver } from './dependencies.js'
 import type { ChangedExecution, ClaimedTask, Orchestrator, StartRequest, TaskTicket } from './orchestrator.js'
+import { createPause } from './pause.js'
 import { createChildren } from './relay/children.js'
 import { createRelay } from './relay/relay.js'
 import { CHAIN, createAttempts } from './run/attempts.js'
@@ -107,6 +108,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
       return Promise.all(begins.map((begin) => begin()))
     },
     cancel,
+    ...createPause({ db, commit }),
     async rerun(request) {
       const beginning = await planRerun({ db, model: catalog.model, newId: deps.newId, keyRing }, request)
       const begun = await beginExecution(starting, beginning)

@@ -100,6 +100,10 @@ export interface Orchestrator {
   startSeveral(requests: readonly StartRequest[]): Promise<readonly ChangedExecution[]>
   /** Also cancels children and kills running tools. @throws TransientError NOT_FOUND, EXECUTION_FINISHED */
   cancel(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution>
+  /** Nothing new of it begins; what runs may end, and writes go on. @throws TransientError NOT_FOUND, EXECUTION_FINISHED, CONFLICT */
+  pause(id: ExecutionId, reason: string | null, actor: string): Promise<ChangedExecution>
+  /** @throws TransientError NOT_FOUND, EXECUTION_FINISHED, CONFLICT */
+  resume(id: ExecutionId, actor: string): Promise<ChangedExecution>
   /** @throws TransientError NOT_FOUND, VALIDATION (unknown step, no playbook) */
   rerun(request: RerunRequest): Promise<ExecutionRecord>
   /** @throws TransientError NOT_FOUND, FORBIDDEN (not a role that is asked), VALIDATION with `problems` (the form), CONFLICT with `answeredBy` when it is over */

@@ -27,7 +27,7 @@ export async function listHeldTasks(sql: Sql, keys: readonly TaskKey[]): Promise
      JOIN transient.task t ON t.execution_id = k."executionId" AND t.run = k.run AND t.attempt = k.attempt
      JOIN transient.step_run s ON s.execution_id = t.execution_id AND s.run = t.run
      JOIN transient.execution e ON e.id = t.execution_id
-     WHERE t.status = 'open' AND t.token IS NOT NULL AND t.lease_until > now() - ${LATE} AND e.status = 'running'`,
+     WHERE t.status = 'open' AND t.token IS NOT NULL AND t.lease_until > now() - ${LATE} AND e.status IN ('running', 'paused')`,
     JSON.stringify(keys.map(({ executionId, run, attempt }) => ({ executionId, run, attempt }))),
   )
   return rows.map((row) => ({

@@ -167,9 +167,10 @@ export async function noteFault(sql: Sql, key: TaskKey): Promise<void> {
   )
 }
 
-/** Tasks with the turn that each has among those of its execution. */
+/** Tasks with the turn that each has among those of its execution; none of executions that are paused. */
 function inTurns(condition: string): string {
-  return `SELECT t.*, row_number() OVER (PARTITION BY execution_id ORDER BY not_before, run) AS turn FROM transient.task t WHERE ${condition}`
+  return `SELECT t.*, row_number() OVER (PARTITION BY execution_id ORDER BY not_before, run) AS turn FROM transient.task t
+    WHERE ${condition} AND t.execution_id NOT IN (SELECT id FROM transient.execution WHERE status = 'paused')`
 }
 
 /** The bus does not have these tasks (null: may have lost any): the relay offers them as soon as nobody holds them. */
@@ -201,9 +202,8 @@ export async function listClaimable(sql: Sql, pool: string, limit: number, serve
   return rows.map(toTask)
 }
 
-/** A place in a list that is read page by page, over rounds; null: its beginning. */
+/** A place in a list that is read over rounds; null: its beginning. */
 export type After = TaskKey | null
-
 const follows = `($2::bigint IS NULL OR (execution_id, run, attempt) > ($2::bigint, $3::integer, $4::integer))
   ORDER BY execution_id, run, attempt LIMIT $1`
 
@@ -213,7 +213,7 @@ const placeOf = (after: After) => [after?.executionId ?? null, after?.run ?? nul
 export async function listResumable(sql: Sql, limit: number, after: After): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
     `SELECT ${COLUMNS} FROM transient.task
-     WHERE status = 'waiting' AND child_id IS NOT NULL AND ((SELECT c.status FROM transient.execution c WHERE c.id = child_id) IN ('pending', 'running')) IS NOT TRUE
+     WHERE status = 'waiting' AND child_id IS NOT NULL AND ((SELECT c.status FROM transient.execution c WHERE c.id = child_id) IN ('pending', 'running', 'paused')) IS NOT TRUE
        AND ${follows}`,
     limit,
     ...placeOf(after),
@@ -235,7 +235,7 @@ export async function listOverdue(sql: Sql, limit: number, after: After): Promis
 export async function listOrphans(sql: Sql, limit: number, after: ExecutionId | null): Promise<ExecutionId[]> {
   const rows = await sql.rows<{ id: bigint }>(
     `SELECT c.id FROM transient.execution c
-     WHERE c.status = 'running' AND c.parent_task_id IS NOT NULL AND NOT EXISTS (
+     WHERE c.status IN ('running', 'paused') AND c.parent_task_id IS NOT NULL AND NOT EXISTS (
        SELECT 1 FROM transient.task t
        WHERE t.execution_id = c.parent_id AND t.run = split_part(c.parent_task_id, '-', 2)::integer
          AND t.attempt = split_part(c.parent_task_id, '-', 3)::integer AND t.status = 'waiting')

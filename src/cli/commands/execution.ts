@@ -9,7 +9,9 @@ import {
   type ExecutionStatus,
   GetExecutionDocument,
   ListExecutionsDocument,
+  PauseExecutionDocument,
   RerunExecutionDocument,
+  ResumeExecutionDocument,
 } from '../../sdk/generated/graphql.js'
 import { type CommandContext, createContext } from '../context.js'
 import { EXIT, ExitError } from '../exit.js'
@@ -65,7 +67,7 @@ const failOnIterationErrorsOption = (): Option =>
   new Option('--fail-on-iteration-errors', 'end with 7 when it completed, and iterations of its loops failed')
 const workloadOption = (): Option => new Option('--workload <json>', 'the input: a JSON object, @file, or @- for stdin')
 
-/** `execution start|run|list|show|cancel|watch|rerun|waiting|answer` */
+/** `execution start|run|list|show|cancel|pause|resume|watch|rerun|waiting|answer` */
 export function addExecutionCommands(program: Command): void {
   const execution = program.command('execution').description('run playbooks and look after their executions')
   execution
@@ -99,6 +101,21 @@ export function addExecutionCommands(program: Command): void {
     .action((id: string, options: { reason?: string }, command: Command) =>
       cancel(createContext(command), idOf(id), options.reason ?? null),
     )
+  execution
+    .command('pause <execution>')
+    .description('begin nothing new of it; what runs may end')
+    .option('--reason <text>', 'kept with it')
+    .action(async (id: string, { reason = null }: { reason?: string | null }, command: Command) => {
+      const context = createContext(command)
+      showStatus(context, (await context.client.request(PauseExecutionDocument, { id: idOf(id), reason })).pauseExecution)
+    })
+  execution
+    .command('resume <execution>')
+    .description('go on with a paused one')
+    .action(async (id: string, _options, command: Command) => {
+      const context = createContext(command)
+      showStatus(context, (await context.client.request(ResumeExecutionDocument, { id: idOf(id) })).resumeExecution)
+    })
   execution
     .command('watch <execution>')
     .description('show a started execution like run does, until it has ended')
@@ -228,10 +245,13 @@ function rowFor({ format }: CommandContext): (execution: ShownExecution) => Json
   return format === 'table' ? executionCells : executionRow
 }
 
-async function cancel({ client, printOne, say, format }: CommandContext, id: ExecutionId, reason: string | null): Promise<void> {
-  const { cancelExecution } = await client.request(CancelExecutionDocument, { id, reason })
-  if (format === 'table') say(`execution ${id} ${cancelExecution.status.toLowerCase()}`)
-  else printOne(executionRow(cancelExecution))
+async function cancel(context: CommandContext, id: ExecutionId, reason: string | null): Promise<void> {
+  showStatus(context, (await context.client.request(CancelExecutionDocument, { id, reason })).cancelExecution)
+}
+
+function showStatus({ printOne, say, format }: CommandContext, execution: ExecutionFieldsFragment): void {
+  if (format === 'table') say(`execution ${execution.id} ${execution.status.toLowerCase()}`)
+  else printOne(executionRow(execution))
 }
 
 async function watch(context: CommandContext, id: ExecutionId, options: WatchOptions): Promise<void> {

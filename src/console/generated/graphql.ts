@@ -18,6 +18,7 @@ export type ChangeOperation =
 export type ExecutionStatus =
   | 'PENDING'
   | 'RUNNING'
+  | 'PAUSED'
   | 'COMPLETED'
   | 'FAILED'
   | 'CANCELLED';

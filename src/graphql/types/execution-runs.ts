@@ -48,6 +48,21 @@ builder.mutationFields((t) => ({
     resolve: (_root, { id, reason }, { services, actor }) =>
       services.orchestrator.cancel(parseExecutionId(id, 'id'), reason ?? null, actor),
   }),
+  pauseExecution: t.field({
+    type: ExecutionType,
+    authScopes: { run: true },
+    description: 'Nothing new of it begins: what runs may end, and writes go on.',
+    args: { id: t.arg.id({ required: true }), reason: t.arg.string() },
+    resolve: (_root, { id, reason }, { services, actor }) =>
+      services.orchestrator.pause(parseExecutionId(id, 'id'), reason ?? null, actor),
+  }),
+  resumeExecution: t.field({
+    type: ExecutionType,
+    authScopes: { run: true },
+    description: 'It goes on where it stood.',
+    args: { id: t.arg.id({ required: true }) },
+    resolve: (_root, { id }, { services, actor }) => services.orchestrator.resume(parseExecutionId(id, 'id'), actor),
+  }),
   rerunExecution: t.field({
     type: ExecutionType,
     authScopes: { run: true },

@@ -4,6 +4,7 @@ import { checkOthers, type OtherWrite, writeOthers } from '../../commit/others.j
 import type { VariableWrite } from '../../commit/record.js'
 import { type RunState, stepValue } from '../../commit/run.js'
 import { asStored, type JsonObject } from '../../core/json.js'
+import { isFinished } from '../../core/status.js'
 import type { Operations, Step } from '../../playbook/model.js'
 import { NO_OPERATIONS } from '../../playbook/operations.js'
 import { withoutSensitive, withSensitive } from '../../sealing/sensitive.js'
@@ -56,7 +57,7 @@ export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   const isOver = !decision.call && !decision.commands.some(({ type }) => type === 'start_child' || type === 'open_wait')
   if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null })
   for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
-  if (draft.execution.status !== 'running') patch(draft, { finishedAt: now })
+  if (isFinished(draft.execution.status)) patch(draft, { finishedAt: now })
   else if (draft.loaded.branches)
     closeJoins(draft, snapshot.playbook, (step, run) => offer({ draft, snapshot, request, seq }, step, run))
   return decision
@@ -216,7 +217,8 @@ function joinVisit(applying: Applying, { run, step, args, isSensitive, branch }:
 
 /** Lets a visit begin: at once where nobody needs to run anything for it, else as a task. */
 function offer({ draft, snapshot, request: { chain } }: Applying, step: Step, run: number): void {
-  if (step.tool === null && step.tools === null && step.loop === null && chain.count < chain.limit) {
+  const isImmediate = step.tool === null && step.tools === null && step.loop === null && draft.execution.status === 'running'
+  if (isImmediate && chain.count < chain.limit) {
     chain.count += 1
     chain.steps.push({ run, step })
   } else {

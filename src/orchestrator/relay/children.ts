@@ -60,7 +60,7 @@ export function createChildren(deps: ChildrenDependencies): Children {
     const task = await findTask(deps.db, key)
     if (task?.status !== 'waiting' || !task.childId) return
     const child = await findExecution(deps.db, task.childId)
-    if (child?.status === 'running' || child?.status === 'pending') return
+    if (child && !isFinished(child.status)) return
     let outcome: Outcome | null = isGivenUp({ task }) ? failure(LOST) : null
     try {
       if (outcome === null && child) outcome = await childOutcome(child)

@@ -4,6 +4,7 @@ import type { RunState } from '../../commit/run.js'
 import { loadRun } from '../../commit/run-store.js'
 import { isTransientError, TransientError } from '../../core/errors.js'
 import type { JsonValue } from '../../core/json.js'
+import { isUnderWay } from '../../core/status.js'
 import { storableText } from '../../core/text.js'
 import type { Database } from '../../db/database.js'
 import { isMissingKey, type KeyRing, NO_KEYS } from '../../sealing/key-ring.js'
@@ -126,7 +127,7 @@ export function createAttempts(deps: AttemptsDependencies): Attempts {
       *perform({ draft, task, loaded, advance }) {
         if (!task) throw unknown()
         const expected = isExpected(task, loaded?.isOverdue === true)
-        const isAccepted = expected !== null && draft.execution.status === 'running'
+        const isAccepted = expected !== null && isUnderWay(draft.execution.status)
         if (isAccepted) yield* advance(expected, { log, decide: decideEnd })
         return {
           isAccepted,

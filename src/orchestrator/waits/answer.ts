@@ -8,6 +8,7 @@ import { loadRun } from '../../commit/run-store.js'
 import { TransientError } from '../../core/errors.js'
 import { isJsonObject, type JsonObject, stringifyJson } from '../../core/json.js'
 import { ROLES, type Role } from '../../core/principal.js'
+import { isUnderWay } from '../../core/status.js'
 import type { AskState } from '../../executions/record.js'
 import { MAX_PROBLEMS, type SchemaCheck, type SchemaProblem } from '../../schema/problem.js'
 import { type AdvanceDependencies, advanceWork } from '../advance/advance.js'
@@ -69,7 +70,7 @@ export function createAnswer(deps: AnswerDependencies): (request: AnswerRequest)
       *perform({ draft, task, advance }) {
         const current = draft.runs.get(number)
         const waiting = current?.wait
-        if (!task || !current || !waiting?.ask || task.status !== 'waiting' || draft.execution.status !== 'running')
+        if (!task || !current || !waiting?.ask || task.status !== 'waiting' || !isUnderWay(draft.execution.status))
           throw over(current ?? run)
         const written = notLoaded(draft, [...names, ...computedReach(known.playbook.computed, names)])
         if (written.length > 0) yield { written }

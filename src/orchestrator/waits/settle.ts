@@ -9,6 +9,7 @@ import type { Waits } from '../../commit/waits.js'
 import type { TransientError } from '../../core/errors.js'
 import type { ExecutionId } from '../../core/ids.js'
 import { asStored, type JsonObject } from '../../core/json.js'
+import { isUnderWay } from '../../core/status.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
 import { variableLocation } from '../../sealing/location.js'
 import { opened, type SensitiveFault, withSensitive } from '../../sealing/sensitive.js'
@@ -61,7 +62,7 @@ export function createSettle(deps: SettleDependencies): Waits['settle'] {
     const advancing: Advancing = { deps, draft, known, around, until: began + deps.chain.ms }
     const { waits } = draft
     draft.sensitive = withWorkload(draft, known)
-    while (draft.execution.status === 'running' && draft.execution.openWaits > 0 && waits.seen < draft.changes.length) {
+    while (isUnderWay(draft.execution.status) && draft.execution.openWaits > 0 && waits.seen < draft.changes.length) {
       const unseen = draft.changes.slice(waits.seen)
       waits.seen = draft.changes.length
       keepChanges(draft, unseen)
@@ -166,7 +167,7 @@ function* end(deps: SettleDependencies, advancing: Advancing, match: Match): Gen
   const task = taskOf(draft, match.run)
   const step = known.playbook.steps.find(({ name }) => name === match.run.step)
   const isWithdrawn = draft.endings.some(({ parentRun }) => parentRun === null || parentRun === match.run.parentRun)
-  if (!task || !step || isWithdrawn || draft.execution.status !== 'running') return
+  if (!task || !step || isWithdrawn || !isUnderWay(draft.execution.status)) return
   const key = taskKeyText(task)
   const isVirtual = draft.openedWaits.get(key)?.isVirtual === true
   draft.openedWaits.delete(key)

@@ -80,6 +80,17 @@ export function addExecutionsRoutes(app: Hono<RestEnv>): void {
   })
   refuseOtherMethods(app, CANCEL_PATH, ['POST'])
 
+  app.post(`${EXECUTION_PATH}/pause`, async (context) => {
+    const id = idOf(context)
+    const { reason } = await readOptionalJson(context, cancelExecutionRequest)
+    return answerExecution(await servicesOf(context).orchestrator.pause(id, reason ?? null, actorOf(context)))
+  })
+  refuseOtherMethods(app, `${EXECUTION_PATH}/pause`, ['POST'])
+  app.post(`${EXECUTION_PATH}/resume`, async (context) =>
+    answerExecution(await servicesOf(context).orchestrator.resume(idOf(context), actorOf(context))),
+  )
+  refuseOtherMethods(app, `${EXECUTION_PATH}/resume`, ['POST'])
+
   app.post(ANSWER_PATH, async (context) => {
     const executionId = idOf(context)
     const run = runOf(context)
