@@ -39,6 +39,8 @@ export interface TaskChange {
 /** Runs that end early, and their tasks: done in SQL after all else, as it looks through the rows. null: the whole execution. */
 interface Ending {
   readonly parentRun: number | null
+  /** A run that begins with that. */
+  readonly except?: number
   readonly finishedSeq: number
 }
 
@@ -86,6 +88,8 @@ export interface LockedExecution {
 /** What a new execution is given, as JSON; null for null. */
 export interface Origin {
   readonly workload: string | null
+  /** After which it ends whatever it does; null: never. */
+  readonly timeoutMs: number | null
   readonly payload: string | null
 }
 
@@ -226,6 +230,7 @@ export function emptyDraft(id: ExecutionId, keyRing: KeyRing): Draft {
     inherited: null,
     ...{ revision: 0, eventSeq: 0, oldestRevision: 0, runSeq: 0, stepCount: 0 },
     ...{ variableCount: 0, variableBytes: 0, historyCount: 0, openWaits: 0 },
+    ending: null,
     error: null,
     parentId: null,
     parentTaskId: null,

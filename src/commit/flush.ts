@@ -16,14 +16,14 @@ import { insertWaits } from './wait-store.js'
 
 const INSERT_EXECUTIONS = `
 INSERT INTO transient.execution (id, status, playbook_path, playbook_version, workload, payload, revision, event_seq, run_seq, step_count,
-  variable_count, variable_bytes, history_count, error, parent_id, parent_task_id, depth, rerun_of, inherited, sensitive, sealed, finished_at)
+  variable_count, variable_bytes, history_count, error, parent_id, parent_task_id, depth, rerun_of, inherited, sensitive, sealed, finished_at, deadline)
 SELECT id, status, playbook_path, playbook_version, workload::jsonb, payload::jsonb, revision, event_seq, run_seq, run_seq,
   variable_count, variable_bytes, history_count, error::jsonb, parent_id, parent_task_id, depth, rerun_of, inherited::jsonb,
-  sensitive::jsonb, sealed, finished_at
+  sensitive::jsonb, sealed, finished_at, now() + timeout_ms * interval '1 millisecond'
 FROM json_to_recordset($1::json) AS x (id bigint, status text, playbook_path text, playbook_version integer, workload text, payload text,
   revision bigint, event_seq bigint, run_seq integer, variable_count integer, variable_bytes bigint, history_count bigint, error text,
   parent_id bigint, parent_task_id text, depth integer, rerun_of bigint, inherited text, sensitive text,
-  sealed text, finished_at timestamptz)
+  sealed text, finished_at timestamptz, timeout_ms double precision)
 RETURNING id, created_at`
 
 /**
@@ -35,9 +35,9 @@ const WRITE_STEPS = `
 WITH execution AS (
   UPDATE transient.execution e SET status = x.status, revision = x.revision, event_seq = x.event_seq, run_seq = x.run_seq,
     step_count = x.step_count, variable_count = x.variable_count, variable_bytes = x.variable_bytes, history_count = x.history_count, open_waits = x.open_waits,
-    error = x.error::jsonb, finished_at = x.finished_at, ${CHANGED_NOW}
+    error = x.error::jsonb, finished_at = x.finished_at, ending = x.ending::jsonb, ${CHANGED_NOW}
   FROM json_to_recordset($1::json) AS x (id bigint, status text, revision bigint, event_seq bigint, run_seq integer, step_count integer,
-    variable_count integer, variable_bytes bigint, history_count bigint, open_waits integer, error text, finished_at timestamptz)
+    variable_count integer, variable_bytes bigint, history_count bigint, open_waits integer, error text, finished_at timestamptz, ending text)
   WHERE e.id = x.id AND x.id % 1 = 0
 ), opened AS (
   INSERT INTO transient.step_run (execution_id, run, step, visit, status, attempts, is_prepared, args, result, envelope, error, log, tools,
@@ -150,7 +150,7 @@ async function writeRest(tx: Transaction, draft: Draft): Promise<void> {
   for (const insert of draft.iterationInserts) await insertIterations(tx, insert, draft.keyRing)
   if (draft.endings.length === 0) return
   for (const ending of draft.endings) {
-    draft.withdrawn = [...draft.withdrawn, ...(await withdrawTasks(tx, id, ending.parentRun))]
+    draft.withdrawn = [...draft.withdrawn, ...(await withdrawTasks(tx, id, ending))]
     await endRuns(tx, id, ending)
   }
   const gone = new Set(draft.withdrawn.map(taskKeyText))
@@ -163,7 +163,9 @@ function originRow({ execution, origin }: Draft) {
     ...executionRow({ execution }),
     playbook_path: playbookPath,
     playbook_version: playbookVersion,
-    ...origin,
+    workload: origin?.workload ?? null,
+    payload: origin?.payload ?? null,
+    timeout_ms: origin?.timeoutMs ?? null,
     inherited: jsonText(inherited),
     sensitive: sensitive.length === 0 ? null : JSON.stringify(sensitive),
     sealed,
@@ -191,6 +193,9 @@ function executionRow({ execution }: Pick<Draft, 'execution'>) {
     variable_bytes: execution.variableBytes,
     history_count: execution.historyCount,
     open_waits: execution.openWaits,
+    ending:
+      execution.ending &&
+      stringifyJson({ status: execution.ending.status, error: execution.ending.error && { ...execution.ending.error } }),
     error: execution.error === null ? null : stringifyJson({ ...execution.error }),
     finished_at: execution.finishedAt?.toISOString() ?? null,
   }

@@ -231,14 +231,16 @@ export async function insertIterations(tx: Sql, insert: IterationsInsert, keyRin
 export async function endRuns(
   tx: Sql,
   executionId: ExecutionId,
-  { parentRun, finishedSeq }: { parentRun: number | null; finishedSeq: number },
+  { parentRun, except = null, finishedSeq }: { parentRun: number | null; except?: number | null; finishedSeq: number },
 ): Promise<void> {
   await tx.run(
     `UPDATE transient.step_run
      SET status = CASE status WHEN 'pending' THEN 'skipped' ELSE 'cancelled' END, finished_at = now(), finished_seq = $3::bigint
-     WHERE execution_id = $1::bigint AND status IN ('pending', 'running', 'waiting') AND ($2::integer IS NULL OR parent_run = $2::integer)`,
+     WHERE execution_id = $1::bigint AND status IN ('pending', 'running', 'waiting') AND ($2::integer IS NULL OR parent_run = $2::integer)
+       AND run IS DISTINCT FROM $4::integer`,
     executionId,
     parentRun,
     finishedSeq,
+    except,
   )
 }

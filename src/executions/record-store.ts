@@ -4,7 +4,7 @@ import { parseJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
 import type { Sql } from '../db/database.js'
 import type { Execution } from '../db/generated/client.js'
-import type { ExecutionError, ExecutionRecord } from './record.js'
+import type { ExecutionEnding, ExecutionError, ExecutionRecord } from './record.js'
 import { fromJsonText } from './store.js'
 
 /** One execution; null where there is none. */
@@ -20,7 +20,7 @@ export async function readExecutions(sql: Sql, ids: readonly ExecutionId[]): Pro
   return ids.map((id) => found.get(id) ?? null)
 }
 
-function toRecord({ updatedAt: _, space: __, changedMinute: ___, ...row }: Execution): ExecutionRecord {
+function toRecord({ updatedAt: _, space: __, changedMinute: ___, deadline: ____, ...row }: Execution): ExecutionRecord {
   return {
     ...row,
     id: String(row.id),
@@ -32,6 +32,7 @@ function toRecord({ updatedAt: _, space: __, changedMinute: ___, ...row }: Execu
     oldestRevision: Number(row.oldestRevision),
     variableBytes: Number(row.variableBytes),
     historyCount: Number(row.historyCount),
+    ending: fromJsonText(row.ending) as ExecutionEnding | null,
     error: fromJsonText(row.error) as ExecutionError | null,
     parentId: row.parentId === null ? null : String(row.parentId),
     rerunOf: row.rerunOf === null ? null : String(row.rerunOf),

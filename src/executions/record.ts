@@ -11,6 +11,12 @@ export interface ExecutionError {
   readonly attempt: number | null
 }
 
+/** How an execution ends, or would have if it had no `finally`. */
+export interface ExecutionEnding {
+  readonly status: 'completed' | 'failed' | 'cancelled'
+  readonly error: ExecutionError | null
+}
+
 /** One row of `transient.execution`. */
 export interface ExecutionRecord {
   readonly id: ExecutionId
@@ -32,6 +38,8 @@ export interface ExecutionRecord {
   readonly historyCount: number
   /** Steps that wait for a condition, a time or a person, at most. */
   readonly openWaits: number
+  /** What `finally` runs after; null: it has not begun. */
+  readonly ending: ExecutionEnding | null
   /** The last number given to a step run. */
   readonly runSeq: number
   /** Visits of steps so far, iterations not counted: the step limit's counter. */

@@ -6,11 +6,11 @@ import { type JsonValue, parseJson } from '../core/json.js'
 import type { ExecutionStatus } from '../core/status.js'
 import type { Sql } from '../db/database.js'
 import { sqlState } from '../db/errors.js'
-import type { ExecutionError, ExecutionRecord } from './record.js'
+import type { ExecutionEnding, ExecutionError, ExecutionRecord } from './record.js'
 
 /** The columns of an `ExecutionRow`. */
 export const EXECUTION_COLUMNS = `id, status, playbook_path, playbook_version, workload::text AS workload, payload::text AS payload, revision,
-  event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, open_waits, error::text AS error,
+  event_seq, oldest_revision, run_seq, step_count, variable_count, variable_bytes, history_count, open_waits, ending::text AS ending, error::text AS error,
   parent_id, parent_task_id, depth, rerun_of, inherited::text AS inherited, sensitive::text AS sensitive, sealed::text AS sealed, created_at, created_at::text AS created_text, finished_at`
 
 /** The same without what may be large. */
@@ -41,6 +41,7 @@ export interface ExecutionRow {
   readonly variable_bytes: bigint
   readonly history_count: bigint
   readonly open_waits: number
+  readonly ending: string | null
   readonly error: string | null
   readonly parent_id: bigint | null
   readonly parent_task_id: string | null
@@ -144,6 +145,7 @@ export function toExecution(row: ExecutionRow): ExecutionRecord {
     variableBytes: Number(row.variable_bytes),
     historyCount: Number(row.history_count),
     openWaits: row.open_waits,
+    ending: fromJsonText(row.ending) as ExecutionEnding | null,
     error: fromJsonText(row.error) as ExecutionError | null,
     parentId: row.parent_id === null ? null : String(row.parent_id),
     parentTaskId: row.parent_task_id,

@@ -45,9 +45,17 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
   const worker = createEmbeddedWorker({ ...deps, attempts })
   const claims = createClaims({ db, begin: beginRemotely, release, pollMs: deps.claimPollMs })
   const starting = { ...deps, commit: createCommitQueue({ db, keyRing, outbox, ...STARTS, afterCommit: publish }) }
-  const { cancel, cancelOrphan } = createCancel({ ...deps, commit })
+  const { cancel, cancelOrphan, expire: expireExecution } = createCancel({ ...deps, commit, lookup })
   const children = createChildren({ ...starting, attempts, cancelOrphan })
-  const relay = createRelay({ ...deps, bus: dispatcher.bus, resume: children.resume, expire, giveUp, cancelOrphan })
+  const relay = createRelay({
+    ...deps,
+    bus: dispatcher.bus,
+    resume: children.resume,
+    expire,
+    expireExecution,
+    giveUp,
+    cancelOrphan,
+  })
 
   dispatcher.onOffered(claims.wake)
   afterCommit.subscribe(dispatcher.afterCommit)

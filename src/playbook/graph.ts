@@ -7,13 +7,14 @@ const END = 'end'
 
 export interface Workflow {
   readonly readings: readonly StepReading[]
-  readonly startStep: string
+  /** Where executions begin: the first step, and that of `finally`. */
+  readonly roots: readonly string[]
   /** Whether every step could be read. */
   readonly isComplete: boolean
 }
 
 /** Checks the steps against each other: names twice, targets that do not exist, steps that nothing leads to. */
-export function checkGraph({ readings, startStep, isComplete }: Workflow): void {
+export function checkGraph({ readings, roots, isComplete }: Workflow): void {
   let isCertain = isComplete && readings.every((reading) => reading.isRouted)
   const lines = new Map<string, StepReading>()
   for (const reading of readings) {
@@ -36,7 +37,7 @@ export function checkGraph({ readings, startStep, isComplete }: Workflow): void 
   // What leads nowhere because of an error above is no news.
   if (!isCertain) return
   checkJoins(lines)
-  const reached = findReached(lines, startStep)
+  const reached = findReached(lines, roots)
   for (const { step, at } of lines.values()) {
     if (step.name !== END && !reached.has(step.name))
       report(at, `nothing leads to the step "${step.name.slice(0, 60)}"`, 'warning')
@@ -60,9 +61,9 @@ function checkJoins(readings: ReadonlyMap<string, StepReading>): void {
   }
 }
 
-function findReached(readings: ReadonlyMap<string, StepReading>, startStep: string): Set<string> {
+function findReached(readings: ReadonlyMap<string, StepReading>, roots: readonly string[]): Set<string> {
   const reached = new Set<string>()
-  const waiting = [startStep]
+  const waiting = [...roots]
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     if (reached.has(name)) continue
     reached.add(name)

@@ -26,6 +26,10 @@ export interface Playbook {
   readonly steps: readonly Step[]
   /** `start`, or the first step listed. */
   readonly startStep: string
+  /** The step that runs once before the execution ends, however it does; null: none. */
+  readonly finally: string | null
+  /** Seconds after which it fails whatever it does; null: never. */
+  readonly timeout: number | null
 }
 
 /** A variable that follows from others, and that nobody else writes. */

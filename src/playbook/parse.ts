@@ -1,25 +1,31 @@
+import { isJsonNumber } from '../core/json.js'
 import type { ToolDefinition } from '../tools/tool.js'
 import { readComputed } from './computed.js'
 import { loadDocument } from './document.js'
 import { checkWorkload, readSpace } from './globals.js'
 import { checkGraph } from './graph.js'
-import type { ParseReport, Playbook } from './model.js'
+import type { ParseReport, Playbook, Step } from './model.js'
 import { readNotify } from './notify.js'
+import { TIMEOUT_RULE } from './numbers.js'
 import type { ProblemLog } from './problems.js'
 import {
   type Cursor,
   checkKeys,
   describeKind,
+  type Field,
   type Fields,
   fieldsOf,
   given,
   isEmpty,
   itemsOf,
+  jsonOf,
   kindOf,
+  nearestName,
   report,
   reportKey,
   textOf,
 } from './reader.js'
+import { approximate } from './scalars.js'
 import { readSchema, type SchemaReading } from './schema.js'
 import { readStep, readText, type StepReading } from './steps.js'
 import { oneOf } from './suggest.js'
@@ -40,6 +46,8 @@ const PLAYBOOK_KEYS = [
   'schema',
   'computed',
   'globals',
+  'finally',
+  'timeout',
 ]
 const START = 'start'
 
@@ -102,9 +110,10 @@ function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log' | 'form
   })
   const steps = readings.map((reading) => reading.step)
   const startStep = steps.some((step) => step.name === START) ? START : (steps[0]?.name ?? START)
+  const last = readFinally(given(fields, 'finally'), steps)
   checkGraph({
     readings,
-    startStep,
+    roots: last === null ? [startStep] : [startStep, last],
     isComplete: isWhole && readings.length === itemsOf(fields.get('workflow')?.value ?? root).length,
   })
   const derived = given(fields, 'computed')
@@ -121,12 +130,34 @@ function readPlaybook(root: Cursor, tools: Toolkit): Omit<Reading, 'log' | 'form
     workbook: book.tasks,
     steps,
     startStep,
+    finally: last,
+    timeout: readRootTimeout(given(fields, 'timeout')),
   }
   checkWorkload(workload)
   const schema = given(fields, 'schema')
   if (!schema) return { playbook, schema: null }
   const readers = ['workflow', 'workbook', 'computed'].flatMap((name) => fields.get(name)?.value ?? [])
   return { playbook, schema: readSchema({ field: schema, workload: workload?.value ?? null, steps, computed, readers }) }
+}
+
+/** The step that runs before the execution ends. */
+function readFinally(field: Field | null, steps: readonly Step[]): string | null {
+  if (!field) return null
+  const name = textOf(field.value)
+  const names = steps.map((step) => step.name)
+  if (name !== null && names.includes(name)) return name
+  const found = name === null ? describeKind(field.value) : `"${name.slice(0, 60)}"${nearestName(field.value, name, names)}`
+  report(field.value, `finally must be the name of a step, not ${found}`)
+  return null
+}
+
+function readRootTimeout(field: Field | null): number | null {
+  if (!field) return null
+  const value = jsonOf(field.value)
+  if (isJsonNumber(value) && TIMEOUT_RULE.accepts(approximate(value))) return approximate(value)
+  const found = typeof value === 'string' ? `"${value.slice(0, 60)}"` : describeKind(field.value)
+  report(field.value, `timeout must be ${TIMEOUT_RULE.what}, not ${found}`)
+  return null
 }
 
 interface WordRequest {

@@ -1,7 +1,7 @@
 import { type JsonValue, parseJson, stringifyJson } from '../../core/json.js'
 import type { ExecutionFilter, ExecutionStatus, JsonFilter, VariableFilter } from '../generated/graphql.js'
 
-export const STATUSES: readonly ExecutionStatus[] = ['RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED', 'PENDING']
+export const STATUSES: readonly ExecutionStatus[] = ['RUNNING', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED', 'PENDING']
 export const OPERATORS = ['=', '>', '>=', '<', '<=', 'contains', 'exists'] as const
 export type Operator = (typeof OPERATORS)[number]
 

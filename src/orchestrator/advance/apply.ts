@@ -17,6 +17,7 @@ import type { Command, Decision, Rejection, Snapshot } from '../decide/types.js'
 import type { KnownExecution } from '../run/lookup.js'
 import { ancestorWrites } from './ancestors.js'
 import { closeJoins } from './branches.js'
+import { beginFinally, endEventName, endOf } from './ending.js'
 import { keepValues } from './keep-values.js'
 import { beginVisit, isLive, iterationTask, joinTask, nextToolTask, visitTask } from './visits.js'
 
@@ -53,12 +54,12 @@ interface Applying {
 export function applyDecision(draft: Draft, request: ApplyRequest): Decision {
   const { snapshot, now } = request
   const decision = foldVariables(draft, request)
-  const seq = record(draft, [...decision.events, ...endEvents(decision)])
+  const seq = record(draft, [...decision.events, ...endEvents(draft, snapshot, decision)])
   const isOver = !decision.call && !decision.commands.some(({ type }) => type === 'start_child' || type === 'open_wait')
   if (isOver && !request.isVirtual) changeTask(draft, { ...snapshot.task, status: 'done', leaseUntil: null })
   for (const command of decision.commands) carryOut({ draft, snapshot, request, seq }, command)
   if (isFinished(draft.execution.status)) patch(draft, { finishedAt: now })
-  else if (draft.loaded.branches)
+  else if (draft.loaded.branches && !draft.endings.some(({ parentRun }) => parentRun === null))
     closeJoins(draft, snapshot.playbook, (step, run) => offer({ draft, snapshot, request, seq }, step, run))
   return decision
 }
@@ -103,11 +104,13 @@ function othersOf(draft: Draft, { known }: ApplyRequest, { operations, actor, no
   return [...ancestors, { target: draft.space, writes: globals, actor, now }]
 }
 
-function endEvents(decision: Decision): EventDraft[] {
+function endEvents(draft: Draft, { playbook }: Snapshot, decision: Decision): EventDraft[] {
   return decision.commands.flatMap((command) => {
     if (command.type !== 'end_execution') return []
-    const data = command.error ? { error: { ...command.error } } : null
-    return [{ name: `execution.${command.status}`, step: null, run: null, attempt: null, data }]
+    const end = endOf(draft, playbook, command)
+    const error = end.begins ? command.error : end.ending.error
+    const data = error ? { error: { ...error } } : null
+    return [{ name: endEventName(end), step: null, run: null, attempt: null, data }]
   })
 }
 
@@ -154,12 +157,16 @@ function carryOut(applying: Applying, command: Command): void {
     }
     case 'open_wait':
       return openWait(applying, command)
-    case 'end_execution':
-      patch(draft, { status: command.status, error: command.error })
+    case 'end_execution': {
       applying.request.chain.steps.length = 0
+      const { status, error } = command
+      const end = endOf(draft, snapshot.playbook, command)
+      if (end.begins) return beginFinally(draft, { ending: { status, error }, end, playbook: snapshot.playbook, seq })
+      patch(draft, end.ending)
       // A completed execution has no live visit left, so nothing to end either.
-      if (command.status !== 'completed') draft.endings.push({ parentRun: null, finishedSeq: seq })
+      if (status !== 'completed') draft.endings.push({ parentRun: null, finishedSeq: seq })
       return
+    }
   }
 }
 

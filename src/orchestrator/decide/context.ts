@@ -98,9 +98,21 @@ export function layersOf(snapshot: Snapshot, more: MoreLayers = {}): ContextLaye
       more.envelope && run.iteration === null ? { ...snapshot.steps, ...ownResult(snapshot, more.envelope) } : snapshot.steps,
     workload: snapshot.workload,
     ...(snapshot.globals ? { globals: snapshot.globals.values } : {}),
-    builtins: { ...run.args, execution_id: execution.id, job: jobOf(execution), env: snapshot.env, payload: snapshot.payload },
+    builtins: {
+      ...run.args,
+      execution_id: execution.id,
+      job: jobOf(execution),
+      env: snapshot.env,
+      payload: snapshot.payload,
+      ...endingOf(execution),
+    },
     ...(snapshot.evaluationLimits ? { evaluationLimits: snapshot.evaluationLimits } : {}),
   }
+}
+
+/** What `finally` runs after. */
+function endingOf({ ending }: Pick<ExecutionRecord, 'ending'>): { readonly ending?: JsonObject } {
+  return ending === null ? {} : { ending: { status: ending.status, error: ending.error && { ...ending.error } } }
 }
 
 function sensitiveNames(snapshot: Snapshot, more: MoreLayers): SensitiveNames | null {

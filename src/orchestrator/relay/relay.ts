@@ -1,5 +1,6 @@
 import type { ExecutionId } from '../../core/ids.js'
 import { isMissingKey } from '../../sealing/key-ring.js'
+import { listExpired } from '../../tasks/expired-store.js'
 import { formatTaskId, type TaskKey, type TaskRecord } from '../../tasks/record.js'
 import {
   forgetEnsured,
@@ -37,6 +38,8 @@ interface RelayDependencies
   /** Fails a task whose workers were lost too often. */
   readonly giveUp: (task: TaskRecord) => Promise<void>
   readonly cancelOrphan: (id: ExecutionId) => Promise<void>
+  /** Fails an execution whose time is up. */
+  readonly expireExecution: (id: ExecutionId) => Promise<void>
 }
 
 /** One thing that the relay does again and again, at its own pace; answers how long it rests. */
@@ -48,7 +51,7 @@ type Duty = () => Promise<number>
  * what is slow or fails keeps nothing else waiting. What it does is idempotent, so any number of processes may.
  */
 export function createRelay(deps: RelayDependencies): Relay {
-  const { db, bus, leaseMs, logger, retention, expiry, resume, expire, giveUp, cancelOrphan } = deps
+  const { db, bus, leaseMs, logger, retention, expiry, resume, expire, giveUp, cancelOrphan, expireExecution } = deps
   const timers = new Set<NodeJS.Timeout>()
   const rounds = new Set<Promise<void>>()
   let isStopped = false
@@ -140,6 +143,11 @@ export function createRelay(deps: RelayDependencies): Relay {
     forEach<ExecutionId>(
       (after) => listOrphans(db, BATCH, after),
       cancelOrphan,
+      (id) => id,
+    ),
+    forEach<ExecutionId>(
+      (after) => listExpired(db, BATCH, after),
+      expireExecution,
       (id) => id,
     ),
     ...(expiry ? [endExpired] : []),

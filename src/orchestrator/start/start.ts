@@ -174,7 +174,11 @@ function planExecution(deps: StartDependencies, beginning: Beginning): Planned {
       inherited: asStored(input.inherited),
       sealed: input.sealed,
     },
-    texts: { workload: jsonText(input.workload), payload: jsonText(input.payload) },
+    texts: {
+      workload: jsonText(input.workload),
+      payload: jsonText(input.payload),
+      timeoutMs: playbook.timeout === null ? null : playbook.timeout * 1000,
+    },
     computing: computingOf(playbook, { workload, sensitive: sensitiveWorkload(sensitive) }, about),
     playbook,
     rerun,

@@ -88,6 +88,7 @@ const EXECUTION: ExecutionRecord = {
   sealed: null,
   createdAt: NOW,
   finishedAt: null,
+  ending: null,
 }
 
 const TASK: TaskRecord = {

@@ -20,7 +20,14 @@ describeDatabase('the relay', (open) => {
     const relay = createRelay({
       ...{ db, bus, leaseMs: 30_000, limits: { stepLimit: 10, stepTimeoutMs: 1000, childDepth: 1, maxDeliveries: 3 } },
       logger: { info: note, warn: note, error: note },
-      ...{ resume: nothing, expire: nothing, giveUp: nothing, cancelOrphan: nothing, ...overrides },
+      ...{
+        resume: nothing,
+        expire: nothing,
+        giveUp: nothing,
+        expireExecution: async () => undefined,
+        cancelOrphan: nothing,
+        ...overrides,
+      },
     })
     return { relay, ensured, warned }
   }
