@@ -10,17 +10,23 @@ export type Rhythm =
 /** Wall clock times that are looked at for one instant: a pattern of one date in four years has at most this many in a row in a gap. */
 const MAX_LOOKS = 5_000
 
+const MAX_LENGTH = 500
+const NAMED = ['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']
+
 /** A pattern of cron, read as wall clock times; @hourly and the like are names of some. @throws TransientError VALIDATION */
 export function readCron(pattern: string): Cron {
+  if (pattern.length > MAX_LENGTH) throw invalidCron(`it has ${pattern.length} characters, ${MAX_LENGTH} are possible`)
   const text = pattern.trim()
-  const fields = text.split(/\s+/).length
-  if (!text.startsWith('@') && fields !== 5)
+  const isNamed = text.startsWith('@')
+  if (isNamed && !NAMED.includes(text.toLowerCase())) throw invalidCron(`${text} is none of ${NAMED.join(', ')}`)
+  const fields = text === '' ? 0 : text.split(/\s+/).length
+  if (!isNamed && fields !== 5)
     throw invalidCron(
       `it has ${fields} field${fields === 1 ? '' : 's'}, and needs 5: minute, hour, day of month, month, day of week (seconds are not possible)`,
     )
   let cron: Cron
   try {
-    cron = new Cron(text, { mode: text.startsWith('@') ? 'auto' : '5-part', timezone: 'UTC', paused: true })
+    cron = new Cron(text, { mode: isNamed ? 'auto' : '5-part', utcOffset: 0, paused: true })
   } catch (error) {
     throw invalidCron(error instanceof Error ? error.message.replace(/^CronPattern: /, '') : String(error))
   }
@@ -86,13 +92,14 @@ function* gridAfter(stepMs: number, first: number, after: number): Generator<Dat
 }
 
 function* cronAfter(cron: Cron, timeZone: string, after: Date): Generator<Date, void> {
+  const instantOf = createClock(timeZone)
   let last = after.getTime()
   // Wall clock times are read as if they were UTC, which has no gaps.
   let wall: Date | null = wallClock(after, timeZone)
   for (let looks = 0; looks < MAX_LOOKS; looks += 1) {
     wall = cron.nextRun(wall)
     if (wall === null) return
-    const at = instantOf(wall, timeZone)
+    const at = instantOf(wall.getTime())
     if (at <= last) continue
     looks = 0
     last = at
@@ -105,10 +112,35 @@ function wallClock(instant: Date, timeZone: string): Date {
   return new Date(local.toZonedDateTime('UTC').epochMilliseconds)
 }
 
+/** Farther from a transition than any is long. */
+const MARGIN_MS = 48 * 3_600_000
+/** Times that are farther apart have transitions between them: it does not pay to know where these are. */
+const DENSE_MS = 40 * 24 * 3_600_000
+
+/** What finds the instant of a wall clock time. Between two transitions of a zone that is a subtraction. */
+function createClock(timeZone: string): (wall: number) => number {
+  let known = { offset: 0, from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY }
+  let lastWall = Number.NEGATIVE_INFINITY
+  return (wall) => {
+    const at = wall - known.offset
+    if (at >= known.from && at < known.to) return at
+    const found = instantOf(wall, timeZone)
+    if (wall - lastWall < DENSE_MS) {
+      known = {
+        offset: found.offsetNanoseconds / 1e6,
+        from: (found.getTimeZoneTransition('previous')?.epochMilliseconds ?? Number.NEGATIVE_INFINITY) + MARGIN_MS,
+        to: (found.getTimeZoneTransition('next')?.epochMilliseconds ?? Number.POSITIVE_INFINITY) - MARGIN_MS,
+      }
+    }
+    lastWall = wall
+    return found.epochMilliseconds
+  }
+}
+
 /** The first instant that a clock of the zone shows a time, or the first after the gap that the time is in. */
-function instantOf(wall: Date, timeZone: string): number {
-  const local = Temporal.Instant.fromEpochMilliseconds(wall.getTime()).toZonedDateTimeISO('UTC').toPlainDateTime()
+function instantOf(wall: number, timeZone: string): Temporal.ZonedDateTime {
+  const local = Temporal.Instant.fromEpochMilliseconds(wall).toZonedDateTimeISO('UTC').toPlainDateTime()
   const earlier = local.toZonedDateTime(timeZone, { disambiguation: 'earlier' })
-  if (earlier.toPlainDateTime().equals(local)) return earlier.epochMilliseconds
-  return (earlier.getTimeZoneTransition('next') ?? earlier).epochMilliseconds
+  if (earlier.toPlainDateTime().equals(local)) return earlier
+  return earlier.getTimeZoneTransition('next') ?? earlier
 }

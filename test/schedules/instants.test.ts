@@ -82,6 +82,14 @@ describe('the instants of a schedule', () => {
     expect(next(cron, timeZone, after, expected.length)).toEqual(expected)
   })
 
+  it('finds every instant of two years that one at a time finds, in zones that change their clocks', () => {
+    for (const timeZone of ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Africa/Casablanca', 'Asia/Tokyo']) {
+      const all = next('17 */5 * * *', timeZone, '2026-12-01T00:00:00Z', 3600)
+      const first = (after: string) => next('17 */5 * * *', timeZone, after, 1)[0]
+      expect(all.slice(0, -1).map(first), timeZone).toEqual(all.slice(1))
+    }
+  })
+
   it('keeps its grid from the first instant', () => {
     const rhythm = { everySeconds: 90, firstAt: new Date('2026-12-01T00:00:10Z') }
     const first = (after: string) => instantsAfter(rhythm, new Date(after)).next().value?.toISOString()
@@ -97,10 +105,12 @@ describe('the instants of a schedule', () => {
       'cron: it has 6 fields, and needs 5: minute, hour, day of month, month, day of week (seconds are not possible)',
     ],
     ['too few fields', '* * *', 'cron: it has 3 fields, and needs 5'],
-    ['nothing', ' ', 'cron: it has 1 field'],
+    ['nothing', ' ', 'cron: it has 0 fields'],
     ['a minute that is none', '61 * * * *', 'cron: '],
     ['a word', 'every * * * *', 'cron: '],
-    ['an unknown name', '@sometimes', 'cron: '],
+    ['an unknown name', '@sometimes', 'cron: @sometimes is none of @hourly'],
+    ['a start of the machine', '@reboot', 'cron: @reboot is none of @hourly'],
+    ['a long one', `${'1,'.repeat(300)}1 * * * *`, 'cron: it has 609 characters, 500 are possible'],
     ['a date that never comes', '0 0 30 2 *', 'cron: no such date ever comes'],
   ])('refuses %s', (_what, pattern, message) => {
     expect(() => readCron(pattern)).toThrow(message)
