@@ -130,6 +130,7 @@ export const POLICY: Policy = {
   },
   orchestrator: {
     start: { right: 'run', audit: auditStart },
+    check: { right: 'nobody' },
     startSeveral: { right: 'run', audit: (started) => started.flatMap((one) => auditStart(one) ?? []) },
     cancel: {
       right: 'run',

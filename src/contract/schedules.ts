@@ -22,6 +22,7 @@ const scheduleResponse = z.object({
   cron: z.string().nullable(),
   every_seconds: z.number().nullable(),
   time_zone: z.string(),
+  workload: jsonObject.nullable(),
   missed: z.string(),
   overlap: z.string(),
   is_paused: z.boolean(),

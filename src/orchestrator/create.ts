@@ -108,6 +108,7 @@ export function createOrchestrator(deps: OrchestratorDependencies): Orchestrator
 
   return {
     start: async (request) => (await prepareStart(request))(),
+    check: async (request) => void (await prepareStart(request)),
     async startSeveral(requests) {
       checkSeveral(requests)
       const begins = await Promise.all(

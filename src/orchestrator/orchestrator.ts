@@ -93,6 +93,8 @@ export interface ChangedExecution extends ExecutionRecord {
 export interface Orchestrator {
   /** @throws TransientError NOT_FOUND (playbook), CONFLICT (idempotency key used with another workload), VALIDATION, TEMPLATE_* (workload) */
   start(request: StartRequest): Promise<ChangedExecution>
+  /** Whether it could be started as it is now; nothing is. Throws as `start`. */
+  check(request: StartRequest): Promise<void>
   /**
    * 1 to 250, in their order. When one cannot start, none is; only what happens while they are written (no database, a key that somebody
    * else uses at the same time) may leave some started: with idempotency keys the call may be repeated. Throws as `start`, with `inputs[n]` in front.

@@ -11,11 +11,13 @@ import { type Firing, rhythmOf, type ScheduleInput, type ScheduleRecord } from '
 import { deleteSchedule, findSchedule, lastFiringOfEach, pageSchedules, putSchedule, setPaused } from './store.js'
 
 const MAX_UPCOMING = 400
-const RHYTHM = ['cron', 'everySeconds', 'timeZone'] as const
 
 /** What starts executions by the clock. */
 export interface SchedulesService {
-  /** Makes one, or replaces the one of that name. @throws TransientError VALIDATION; NOT_FOUND for a playbook that is not there */
+  /**
+   * Makes one, or replaces the one of that name. @throws TransientError NOT_FOUND for a playbook that is not there; VALIDATION, with `problems` where
+   * the workload does not fit the playbook's schema
+   */
   set(input: ScheduleInput): Promise<ScheduleRecord>
   /** Nothing is started any more. @throws TransientError NOT_FOUND */
   pause(name: string): Promise<ScheduleRecord>
@@ -29,17 +31,19 @@ export interface SchedulesService {
   /** What one has started last; null: nothing. */
   lastFiring(id: string): Promise<Firing | null>
   /** The next instants, 400 at most. @throws TransientError VALIDATION for a count that is none */
-  upcoming(schedule: ScheduleRecord, count: number): Date[]
+  upcoming(schedule: ScheduleRecord, count: number): Promise<Date[]>
 }
 
 export interface SchedulesOptions {
   readonly db: Database
   readonly catalog: Pick<CatalogService, 'get' | 'model'>
+  /** Throws what would keep an execution from being started so now. */
+  readonly check: (start: Pick<ScheduleInput, 'path' | 'version' | 'workload'>) => Promise<void>
   readonly clock?: Clock
 }
 
 /** The service over the database; `createScheduler` starts what is due. */
-export function createSchedulesService({ db, catalog, clock = systemClock }: SchedulesOptions): SchedulesService {
+export function createSchedulesService({ db, catalog, check, clock = systemClock }: SchedulesOptions): SchedulesService {
   const lastFiring = createBatcher<string, Firing | null>({
     groupOf: () => '',
     load: async (ids) => {
@@ -59,11 +63,11 @@ export function createSchedulesService({ db, catalog, clock = systemClock }: Sch
       const input = checkedInput(given)
       const { path, version } = await catalog.get(input.path, input.version)
       checkReadable(input.workload, (await catalog.model(path, version)).sensitive)
-      const before = await findSchedule(db, input.name)
+      await check(input)
       const now = clock.now()
-      const isSame = before !== null && RHYTHM.every((key) => before[key] === input[key])
-      const firstAt = isSame ? before.firstAt : new Date(now.getTime() + (input.everySeconds ?? 0) * 1000)
-      const nextAt = isSame ? before.nextAt : (instantsAfter(rhythmOf({ ...input, firstAt }), now).next().value ?? firstAt)
+      // Where one of the name has the same rhythm, these stay as they are.
+      const firstAt = new Date(now.getTime() + (input.everySeconds ?? 0) * 1000)
+      const nextAt = instantsAfter(rhythmOf({ ...input, firstAt }), now).next().value ?? firstAt
       return putSchedule(db, { ...input, id: randomUUID(), reason: null, firstAt, nextAt })
     },
     pause: (name) => changed(name, true),
@@ -75,12 +79,14 @@ export function createSchedulesService({ db, catalog, clock = systemClock }: Sch
     list: (page) => pageSchedules(db.reading(page.signal), page),
     find: (name) => findSchedule(db, name),
     lastFiring: (id) => lastFiring(id),
-    upcoming(schedule, count) {
+    async upcoming(schedule, count) {
       if (!Number.isInteger(count) || count < 0)
         throw new TransientError('VALIDATION', 'count: a number from 0', { details: { field: 'count' } })
       const wanted = Math.min(count, MAX_UPCOMING)
       const found: Date[] = []
       if (wanted === 0) return found
+      // Of a list each takes its turn, and so do others meanwhile.
+      await new Promise(setImmediate)
       for (const at of instantsAfter(rhythmOf(schedule), clock.now())) {
         found.push(at)
         if (found.length === wanted) break

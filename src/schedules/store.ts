@@ -48,6 +48,11 @@ function toSchedule(row: ScheduleRow): ScheduleRecord {
   }
 }
 
+/** With the same rhythm it keeps its place, which a process may be about to change. */
+const kept = (column: string) =>
+  `CASE WHEN (s.cron, s.every_seconds, s.time_zone) IS NOT DISTINCT FROM (EXCLUDED.cron, EXCLUDED.every_seconds, EXCLUDED.time_zone)
+     THEN s.${column} ELSE EXCLUDED.${column} END`
+
 /** Makes a schedule, or puts it in the place of the one of that name, whose id and past stay. */
 export async function putSchedule(sql: Sql, schedule: ScheduleRecord): Promise<ScheduleRecord> {
   const { id, name, path, version, cron, everySeconds, timeZone, workload, missed, overlap, isPaused, firstAt, nextAt } = schedule
@@ -60,7 +65,7 @@ export async function putSchedule(sql: Sql, schedule: ScheduleRecord): Promise<S
      VALUES ($1, $2, $3, $4::integer, $5, $6::integer, $7, $8::jsonb, $9, $10, $11::boolean, $12::timestamptz, $13::timestamptz)
      ON CONFLICT (name) DO UPDATE SET path = EXCLUDED.path, version = EXCLUDED.version, cron = EXCLUDED.cron, every_seconds = EXCLUDED.every_seconds,
        time_zone = EXCLUDED.time_zone, workload = EXCLUDED.workload, missed = EXCLUDED.missed, overlap = EXCLUDED.overlap,
-       is_paused = EXCLUDED.is_paused, reason = NULL, first_at = EXCLUDED.first_at, next_at = EXCLUDED.next_at
+       is_paused = EXCLUDED.is_paused, reason = NULL, first_at = ${kept('first_at')}, next_at = ${kept('next_at')}
      RETURNING ${COLUMNS}`,
     ...parameters,
   )
@@ -120,11 +125,15 @@ export async function untilNext(sql: Sql): Promise<number | null> {
   return row?.ms ?? null
 }
 
-/** Locks a schedule that is due and that nobody else deals with, until the transaction ends; `now` is the database's. */
-export async function lockDue(tx: Sql): Promise<{ readonly schedule: ScheduleRecord; readonly now: Date } | null> {
+/** Locks a schedule that is due, is none of those, and that nobody else deals with, until the transaction ends; `now` is the database's. */
+export async function lockDue(
+  tx: Sql,
+  except: readonly string[],
+): Promise<{ readonly schedule: ScheduleRecord; readonly now: Date } | null> {
   const [row] = await tx.rows<ScheduleRow & { readonly now: Date }>(
-    `SELECT ${COLUMNS}, now() AS now FROM transient.schedule s WHERE NOT s.is_paused AND s.next_at <= now()
+    `SELECT ${COLUMNS}, now() AS now FROM transient.schedule s WHERE NOT s.is_paused AND s.next_at <= now() AND s.id <> ALL($1::text[])
      ORDER BY s.next_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+    [...except],
   )
   return row ? { schedule: toSchedule(row), now: row.now } : null
 }
@@ -156,6 +165,15 @@ export async function lastFiringOfEach(sql: Sql, ids: readonly string[]): Promis
     [...ids],
   )
   return new Map(rows.map((row) => [row.schedule_id, { instant: row.instant, executionId: String(row.execution_id) }]))
+}
+
+/** What was started with an idempotency key, if anything was and is still there. */
+export async function executionOfKey(tx: Sql, key: string): Promise<ExecutionId | null> {
+  const [row] = await tx.rows<{ id: bigint }>(
+    'SELECT e.id FROM transient.idempotency i JOIN transient.execution e ON e.id = i.execution_id WHERE i.key = $1',
+    key,
+  )
+  return row ? String(row.id) : null
 }
 
 /** Executions that a schedule started and that have not ended. */

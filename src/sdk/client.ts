@@ -20,6 +20,7 @@ import {
 } from './generated/graphql.js'
 import { execute, type Variables } from './graphql.js'
 import { type ClientOptions, createHttp, responseError } from './http.js'
+import { createScheduleCalls, type ScheduleCalls } from './schedules.js'
 import { createTaskCalls, type TaskCalls, type WorkerTask } from './tasks.js'
 import { type Matched, type WaitForOptions, waitFor } from './wait-for.js'
 import {
@@ -46,6 +47,7 @@ export interface TransientClient {
   request<Result, Input extends Variables>(document: TypedDocumentNode<Result, Input>, variables: Input): Promise<Result>
   /** The worker protocol; `createWorker` is the loop over it. */
   readonly tasks: TaskCalls
+  readonly schedules: ScheduleCalls
   registerPlaybook(source: string): Promise<PlaybookFieldsFragment>
   /** What a playbook says of its values: its `schema` block, empty where it has none. By default of the latest version. @throws TransientError NOT_FOUND */
   getSchema(path: string, version?: number): Promise<JsonObject>
@@ -122,6 +124,7 @@ export function createClient(options: ClientOptions): TransientClient {
     waitingSteps,
     answerStep: async (executionId, run, values) => (await request(AnswerStepDocument, { executionId, run, values })).answerStep,
     tasks: createTaskCalls(http),
+    schedules: createScheduleCalls(request),
     listVariables,
     registerPlaybook: async (source) => (await request(RegisterPlaybookDocument, { source })).registerPlaybook,
     async getSchema(path, version) {

@@ -3,6 +3,7 @@ export { type JsonObject, type JsonValue, LosslessNumber } from '../core/json.js
 export type { ToolCallContext, ToolOutcome } from '../tools/tool.js'
 export { createClient, createTaskClient, type TransientClient } from './client.js'
 export { type ClientOptions, UnreachableError } from './http.js'
+export type { ScheduleCalls } from './schedules.js'
 export type { TaskCalls, WorkerTask } from './tasks.js'
 export type { Matched, WaitForOptions } from './wait-for.js'
 export { createWorker } from './worker.js'

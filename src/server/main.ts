@@ -119,8 +119,8 @@ async function start(config: Config, { logger, closing, onFatal }: Starting): Pr
     expiry: createExpiry({ db, variables }),
     retention: createRetention({ db, historyLimit: config.historyLimit, retentionDays: config.retentionDays }),
   })
-  const schedules = createSchedulesService({ db, catalog })
-  const scheduler = createScheduler({ db, starter: orchestrator, logger })
+  const schedules = createSchedulesService({ db, catalog, check: orchestrator.check })
+  const scheduler = createScheduler({ db, starter: orchestrator, observer: metrics.schedules, logger })
   const triggerSecrets = createSecrets({ db, keyRing, kind: 'trigger' })
   const triggers = createTriggersService({ db, catalog, secrets: triggerSecrets })
   const templates = createPlayground({ db, executions, variables, model: catalog.model, env })

@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Database } from '../db/database.js'
 import type { OrchestratorObserver } from '../orchestrator/dependencies.js'
+import type { ScheduleObserver } from '../schedules/scheduler.js'
+import { untilNext } from '../schedules/store.js'
 import { countOpenTasks } from '../tasks/store.js'
 import type { VariablesService } from '../variables/service.js'
 import type { ReceiverOptions } from '../webhooks/inbound/receiver.js'
@@ -12,6 +14,7 @@ export interface Metrics {
   text(): Promise<string>
   readonly observer: OrchestratorObserver
   readonly webhooks: WebhookObserver
+  readonly schedules: ScheduleObserver
   readonly triggers: NonNullable<ReceiverOptions['observer']>
   /** The same service, counting what it does. */
   watched(variables: VariablesService): VariablesService
@@ -83,6 +86,20 @@ export function createMetrics(db: Database): Metrics {
     labelNames: ['outcome'],
     registers,
   })
+  const instants = new Counter({
+    name: 'transient_schedule_instants_total',
+    help: 'Instants of schedules that this process dealt with, by outcome (started, skipped by overlap, or paused: it could not be started)',
+    labelNames: ['outcome'],
+    registers,
+  })
+  new Gauge({
+    name: 'transient_schedule_lag_seconds',
+    help: 'How long the oldest instant that is due and that no process has dealt with has waited',
+    registers,
+    async collect() {
+      this.set(Math.max(0, -((await untilNext(db)) ?? 0) / 1000))
+    },
+  })
   const oldest = new Gauge({
     name: 'transient_webhook_oldest_pending_seconds',
     help: 'How long the oldest change that no webhook has acknowledged has waited',
@@ -138,6 +155,7 @@ export function createMetrics(db: Database): Metrics {
       changeSetWritten: () => writes.inc({ writer: 'step', outcome: 'changed' }),
     },
     webhooks: { webhookSent: (outcome) => sent.inc({ outcome }) },
+    schedules: { instantEnded: (outcome) => instants.inc({ outcome }) },
     triggers: { triggerReceived: (outcome) => received.inc({ outcome }) },
     watched,
   }

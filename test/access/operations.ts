@@ -60,6 +60,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'Mutation.startExecutions': { needs: 'run', query: 'mutation { startExecutions(inputs: [{path: "none"}]) { id } }' },
   'Query.waitingSteps': { needs: 'read', query: '{ waitingSteps(filter: {executionId: 5}) { totalCount } }' },
   'Mutation.answerStep': { needs: 'answer', query: 'mutation { answerStep(executionId: 5, run: 1, values: {}) { id } }' },
+  'Query.schedule': { needs: 'schedules', query: '{ schedule(name: "none") { id } }' },
   'Query.schedules': { needs: 'schedules', query: '{ schedules { totalCount } }' },
   'Mutation.setSchedule': { needs: 'schedules', query: 'mutation { setSchedule(input: {name: "", path: ""}) { id } }' },
   'Mutation.pauseSchedule': { needs: 'schedules', query: 'mutation { pauseSchedule(name: "none") { id } }' },

@@ -1,7 +1,13 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { execFile } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { runCli } from '../support/cli.js'
 import { within } from '../support/pace.js'
+import { ROOT } from '../support/paths.js'
 import { startTestServer, type TestServer } from '../support/server.js'
+import { playbook } from '../support/source.js'
 
 let server: TestServer
 beforeAll(async () => {
@@ -66,4 +72,27 @@ it('the command line, REST and GraphQL do all of it, and the server starts what 
   expect((await run('delete', 'tick')).code).toBe(0)
   expect((await run('delete', 'tick')).code).toBe(3)
   expect((await server.rest('DELETE', '/api/schedules/nightly')).body).toEqual({ name: 'nightly', deleted: true })
+})
+
+it('the commands and the program of docs/schedules.md do what they say', async () => {
+  const page = readFileSync(join(ROOT, 'docs/schedules.md'), 'utf8')
+  await server.register(playbook('report', '\n- step: start').replace('test/report', 'demo/report'))
+  const [, commands = ''] = /```\n(transient .*?)```/s.exec(page) ?? []
+  const printed: string[] = []
+  for (const command of commands.trim().split('\n')) {
+    const [, ...args] = [...command.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
+    const { code, out, err } = await runCli(args, { url: server.url })
+    expect([command, code, err]).toEqual([command, 0, expect.any(String)])
+    printed.push(out)
+  }
+  expect(printed[1]?.trim().split('\n')).toHaveLength(5)
+  expect((await server.rest('GET', '/api/schedules/nightly')).status).toBe(404)
+  const file = join(ROOT, `.schedules-doc-${process.pid}.mjs`)
+  writeFileSync(file, /```js\n(.*?)```/s.exec(page)?.[1] ?? '')
+  onTestFinished(() => rmSync(file, { force: true }))
+  const env = { ...process.env, TRANSIENT_URL: server.url }
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { env, timeout: within(10_000) })
+  expect(stdout).toMatch(/^(\d{4}-\d\d-\d\dT0[01]:30:00.000Z\n){3}$/)
+  const kept = await server.rest('GET', '/api/schedules/nightly')
+  expect(kept.body).toMatchObject({ time_zone: 'Europe/Berlin', overlap: 'skip', workload: { day: 'yesterday' } })
 })

@@ -68,7 +68,7 @@ export async function startRest(db: Database, change: (services: Services) => Se
     keys: createKeysService({ db, isConfigured: true, onChanged: async () => undefined }),
     rotation: createRotationService({ db, keyRing }),
     webhooks: webhooks.service,
-    schedules: createSchedulesService({ db, catalog }),
+    schedules: createSchedulesService({ db, catalog, check: engine.orchestrator.check }),
     triggers: createTriggersService({ db, catalog, secrets: createSecrets({ db, keyRing, kind: 'trigger' }) }),
     audit: createAuditLog({ db, days: 365, logger: { warn: () => undefined } }),
     templates: createPlayground({ db, executions, variables: engine.variables, model: catalog.model, env: {} }),

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { createCatalogService } from '../../src/catalog/service.js'
+import { type CatalogService, createCatalogService } from '../../src/catalog/service.js'
 import type { Database } from '../../src/db/database.js'
 import type { Missed, Overlap } from '../../src/schedules/record.js'
-import { createScheduler, type Scheduler } from '../../src/schedules/scheduler.js'
+import { createScheduler, type Scheduler, type Starter } from '../../src/schedules/scheduler.js'
 import { createSchedulesService, type SchedulesService } from '../../src/schedules/service.js'
 import { TOOLS } from '../../src/tools/index.js'
 import { describeDatabase } from '../support/database.js'
@@ -19,14 +19,17 @@ const KILLING_SECONDS = process.env['TEST_LONG'] ? 60 : 8
 describeDatabase('schedules', (open) => {
   let db: Database
   let engine: Engine
+  let catalog: CatalogService
   let schedules: SchedulesService
   let running: Scheduler[] = []
   beforeAll(async () => {
     db = await open()
     engine = await openEngine(db)
-    schedules = createSchedulesService({ db, catalog: createCatalogService({ db, tools: TOOLS }) })
+    catalog = createCatalogService({ db, tools: TOOLS })
+    schedules = createSchedulesService({ db, catalog, check: engine.orchestrator.check })
     await engine.run(playbook('quick', '\n- step: a\n  vars: {n: "{{ workload.n | default(0) }}"}'))
     await engine.run(playbook('picky', '\n- step: a', { more: 'schema: {workload: {required: [n]}}' }), { n: 1 })
+    await engine.run(playbook('growing', '\n- step: a'))
     const { id } = await engine.start(playbook('long', '\n- step: a\n  wait: {for: 3600}'))
     await engine.orchestrator.cancel(id, null, 'api:test')
   })
@@ -37,7 +40,7 @@ describeDatabase('schedules', (open) => {
   })
   afterAll(() => engine.close())
 
-  function begin(on: Database = db, starter: Engine['orchestrator'] = engine.orchestrator): Scheduler {
+  function begin(on: Database = db, starter: Starter = engine.orchestrator): Scheduler {
     const scheduler = createScheduler({ db: on, starter, logger: SILENT })
     running.push(scheduler)
     scheduler.start()
@@ -155,7 +158,8 @@ describeDatabase('schedules', (open) => {
   }, 120_000)
 
   test('what can never start is paused, with the reason', async () => {
-    await schedules.set({ name: 'refused', path: 'test/picky', cron: '* * * * *' })
+    await schedules.set({ name: 'refused', path: 'test/growing', cron: '* * * * *' })
+    await catalog.register(playbook('growing', '\n- step: a', { more: 'schema: {workload: {required: [n]}}' }))
     await setBack('refused', '1 minute')
     await schedules.set({ name: 'gone', path: 'test/quick', cron: '* * * * *' })
     await setBack('gone', '1 minute')
@@ -168,6 +172,45 @@ describeDatabase('schedules', (open) => {
     expect(await schedules.resume('refused')).toMatchObject({ isPaused: false, reason: null })
   })
 
+  test('one whose start keeps failing holds up no other, and is tried again', async () => {
+    // More than are dealt with side by side.
+    for (const name of ['failing', 'failing 2', 'failing 3', 'failing 4', 'failing 5', 'well']) {
+      await schedules.set({ name, path: 'test/quick', cron: '* * * * *', workload: { n: name } })
+      await setBack(name, name === 'well' ? '1 minute' : '2 minutes')
+    }
+    let isFailing = true
+    const { start, cancel } = engine.orchestrator
+    const starter: Starter = {
+      cancel,
+      async start(request) {
+        if (!isFailing || request.workload?.['n'] === 'well') return start(request)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        throw new Error('no')
+      },
+    }
+    begin(db, starter)
+    await expect.poll(async () => (await fired('well')).length, { timeout: within(5000) }).toBe(1)
+    expect(await fired('failing')).toEqual([])
+    expect(await schedules.find('failing')).toMatchObject({ isPaused: false })
+    isFailing = false
+    await expect.poll(async () => (await fired('failing')).length, { timeout: within(5000) }).toBe(1)
+  })
+
+  test.each(['skip', 'cancel'] as const)(
+    'what a process started before it was killed is neither started again nor ended, with %s',
+    async (overlap) => {
+      const { id } = await schedules.set({ name: 'left', path: 'test/long', cron: '* * * * *', overlap, missed: 'none' })
+      await setBack('left', '30 minutes')
+      const instant = (await schedules.find('left'))?.nextAt
+      const key = `schedule ${id} ${instant?.toISOString()}`
+      const execution = await engine.orchestrator.start({ path: 'test/long', workload: null, idempotencyKey: key })
+      begin()
+      await expect.poll(async () => (await fired('left')).length, { timeout: within(5000) }).toBe(1)
+      expect(await fired('left')).toEqual([{ at: instant?.getTime(), id: execution.id, status: 'running' }])
+      await engine.orchestrator.cancel(execution.id, null, 'api:test')
+    },
+  )
+
   test('a schedule that is set again as it was keeps its place; another rhythm begins anew', async () => {
     const input = { name: 'same', path: 'test/quick', everySeconds: 600 }
     const first = await schedules.set(input)
@@ -179,10 +222,10 @@ describeDatabase('schedules', (open) => {
     const other = await schedules.set({ ...input, everySeconds: 60 })
     expect(other.id).toBe(first.id)
     expect(other.nextAt.getTime()).toBeLessThan(first.nextAt.getTime())
-    expect(schedules.upcoming(other, 3).map((at, index) => at.getTime() - other.firstAt.getTime() - index * 60_000)).toEqual([
-      0, 0, 0,
-    ])
-    expect(schedules.upcoming(other, 10_000)).toHaveLength(400)
+    expect(
+      (await schedules.upcoming(other, 3)).map((at, index) => at.getTime() - other.firstAt.getTime() - index * 60_000),
+    ).toEqual([0, 0, 0])
+    expect(await schedules.upcoming(other, 10_000)).toHaveLength(400)
   })
 
   test.each([
@@ -194,6 +237,8 @@ describeDatabase('schedules', (open) => {
     ['a zone that is none', { cron: '@daily', timeZone: 'Mars/Olympus' }, 'timeZone: "Mars/Olympus" is no time zone'],
     ['a rule that is none', { cron: '@daily', missed: 'some' as Missed }, 'missed: last, all, none are possible'],
     ['a name that is none', { cron: '@daily', name: '' }, 'name: letters'],
+    ['a workload that does not fit', { cron: '@daily', path: 'test/picky' }, "workload: does not fit the playbook's schema"],
+    ['a workload that cannot be kept', { cron: '@daily', workload: { n: 'a\u0000b' } }, 'workload: a text holds a NUL'],
     ['a playbook that is not there', { cron: '@daily', path: 'test/nowhere' }, 'test/nowhere'],
     ['a version that is not there', { cron: '@daily', version: 9 }, 'version'],
   ])('refuses %s', async (_what, given, message) => {

@@ -1,26 +1,13 @@
 import type { Command } from 'commander'
 import { TransientError } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json.js'
-import {
-  DeleteScheduleDocument,
-  ListSchedulesDocument,
-  type ListSchedulesQuery,
-  type Missed,
-  type Overlap,
-  PauseScheduleDocument,
-  ResumeScheduleDocument,
-  type ScheduleFieldsFragment,
-  SetScheduleDocument,
-  UpcomingOfSchedulesDocument,
-  type UpcomingOfSchedulesQuery,
-} from '../../sdk/generated/graphql.js'
+import type { Missed, Overlap, ScheduleFieldsFragment } from '../../sdk/generated/graphql.js'
 import { type CommandContext, createContext, snakeKeys } from '../context.js'
 import { parseCount, parseObject, parseWord } from '../value.js'
 
 const COLUMNS = ['name', 'path', 'when', 'time_zone', 'is_paused', 'next_at', 'last_at', 'reason']
 const MISSED = ['last', 'all', 'none'] as const
 const OVERLAPS = ['allow', 'skip', 'cancel'] as const
-const PAGE = 250
 
 interface SetOptions {
   readonly cron?: string
@@ -59,22 +46,21 @@ export function addScheduleCommands(program: Command): void {
     .description('start nothing until it is resumed')
     .action(async (name: string, _options, command: Command) => {
       const context = createContext(command)
-      show(context, (await context.client.request(PauseScheduleDocument, { name })).pauseSchedule)
+      show(context, await context.client.schedules.pause(name))
     })
   schedule
     .command('resume <name>')
     .description('start again; what came meanwhile is dealt with as --missed says')
     .action(async (name: string, _options, command: Command) => {
       const context = createContext(command)
-      show(context, (await context.client.request(ResumeScheduleDocument, { name })).resumeSchedule)
+      show(context, await context.client.schedules.resume(name))
     })
   schedule
     .command('delete <name>')
     .description('what it has started goes on')
     .action(async (name: string, _options, command: Command) => {
       const { client, say } = createContext(command)
-      const { deleteSchedule } = await client.request(DeleteScheduleDocument, { name })
-      if (!deleteSchedule) throw new TransientError('NOT_FOUND', `there is no schedule "${name}"`)
+      if (!(await client.schedules.delete(name))) throw new TransientError('NOT_FOUND', `there is no schedule "${name}"`)
       say(`schedule "${name}" deleted`)
     })
   schedule
@@ -96,14 +82,7 @@ function rowOf(schedule: ScheduleFieldsFragment): JsonObject {
 }
 
 async function list({ client, printRows }: CommandContext): Promise<void> {
-  const rows: JsonObject[] = []
-  for (let after: string | null = null; ; ) {
-    const { schedules }: ListSchedulesQuery = await client.request(ListSchedulesDocument, { first: PAGE, after })
-    rows.push(...schedules.nodes.map(rowOf))
-    after = schedules.pageInfo.endCursor
-    if (!schedules.pageInfo.hasNextPage) break
-  }
-  printRows(rows, COLUMNS)
+  printRows((await client.schedules.list()).map(rowOf), COLUMNS)
 }
 
 async function set(
@@ -111,17 +90,15 @@ async function set(
   { name, path, options }: { name: string; path: string; options: SetOptions },
 ): Promise<void> {
   const { cron, every, timeZone, playbookVersion, workload, missed, overlap, paused } = options
-  const { setSchedule } = await context.client.request(SetScheduleDocument, {
-    input: {
-      ...{ name, path, timeZone, isPaused: paused, cron: cron ?? null },
-      everySeconds: every === undefined ? null : parseCount(every, '--every'),
-      version: playbookVersion === undefined ? null : parseCount(playbookVersion, '--playbook-version'),
-      workload: workload === undefined ? null : parseObject(workload, '--workload'),
-      missed: parseWord(missed, MISSED, '--missed').toUpperCase() as Missed,
-      overlap: parseWord(overlap, OVERLAPS, '--overlap').toUpperCase() as Overlap,
-    },
+  const schedule = await context.client.schedules.set({
+    ...{ name, path, timeZone, isPaused: paused, cron: cron ?? null },
+    everySeconds: every === undefined ? null : parseCount(every, '--every'),
+    version: playbookVersion === undefined ? null : parseCount(playbookVersion, '--playbook-version'),
+    workload: workload === undefined ? null : parseObject(workload, '--workload'),
+    missed: parseWord(missed, MISSED, '--missed').toUpperCase() as Missed,
+    overlap: parseWord(overlap, OVERLAPS, '--overlap').toUpperCase() as Overlap,
   })
-  show(context, setSchedule)
+  show(context, schedule)
 }
 
 function show({ printOne, say, format }: CommandContext, schedule: ScheduleFieldsFragment): void {
@@ -131,20 +108,11 @@ function show({ printOne, say, format }: CommandContext, schedule: ScheduleField
 }
 
 async function next({ client, print, printRows, format }: CommandContext, name: string, given: string): Promise<void> {
-  const count = parseCount(given, '--count')
-  for (let after: string | null = null; ; ) {
-    const page: UpcomingOfSchedulesQuery = await client.request(UpcomingOfSchedulesDocument, { first: PAGE, after, count })
-    const found = page.schedules.nodes.find((schedule) => schedule.name === name)
-    if (found) {
-      if (format === 'table') for (const at of found.upcoming) print(at)
-      else
-        printRows(
-          found.upcoming.map((at) => ({ at })),
-          ['at'],
-        )
-      return
-    }
-    after = page.schedules.pageInfo.endCursor
-    if (!page.schedules.pageInfo.hasNextPage) throw new TransientError('NOT_FOUND', `there is no schedule "${name}"`)
-  }
+  const upcoming = await client.schedules.next(name, parseCount(given, '--count'))
+  if (format === 'table') for (const at of upcoming) print(at)
+  else
+    printRows(
+      upcoming.map((at) => ({ at })),
+      ['at'],
+    )
 }

@@ -20,6 +20,7 @@ const ScheduleType = builder.objectRef<ScheduleRecord>('Schedule').implement({
     cron: t.exposeString('cron', { nullable: true }),
     everySeconds: t.exposeInt('everySeconds', { nullable: true }),
     timeZone: t.exposeString('timeZone'),
+    workload: t.expose('workload', { type: 'JSON', nullable: true, description: 'What each execution is given.' }),
     missed: t.expose('missed', { type: MissedEnum, description: 'What becomes of instants that nobody was there for.' }),
     overlap: t.expose('overlap', {
       type: OverlapEnum,
@@ -51,7 +52,7 @@ const ScheduleType = builder.objectRef<ScheduleRecord>('Schedule').implement({
       type: ['DateTime'],
       description: 'The next instants, 400 at most, as if it were not paused.',
       args: { count: t.arg.int({ defaultValue: 5 }) },
-      resolve: async (schedule, { count }, { services }) => [...(await services.schedules.upcoming(schedule, count ?? 5))],
+      resolve: (schedule, { count }, { services }) => services.schedules.upcoming(schedule, count ?? 5),
     }),
   }),
 })
@@ -88,9 +89,20 @@ builder.queryField('schedules', (t) =>
   t.field({
     type: ScheduleConnection,
     authScopes: { schedules: true },
-    description: 'By name.',
+    description: 'By name. REST: GET /api/schedules.',
     args: pageArguments,
     resolve: (_root, page, context, info) => context.services.schedules.list(pageRequest(page, context, info)),
+  }),
+)
+
+builder.queryField('schedule', (t) =>
+  t.field({
+    type: ScheduleType,
+    nullable: true,
+    authScopes: { schedules: true },
+    description: 'REST: GET /api/schedules/{name}.',
+    args: { name: t.arg.string({ required: true }) },
+    resolve: (_root, { name }, { services }) => services.schedules.find(name),
   }),
 )
 
@@ -98,7 +110,7 @@ builder.mutationFields((t) => ({
   setSchedule: t.field({
     type: ScheduleType,
     authScopes: { schedules: true },
-    description: 'Makes a schedule, or replaces the one of that name.',
+    description: 'Makes a schedule, or replaces the one of that name. REST: PUT /api/schedules/{name}.',
     args: { input: t.arg({ type: ScheduleInputType, required: true }) },
     resolve: (_root, { input }, { services }) => services.schedules.set(inputOf(input)),
   }),

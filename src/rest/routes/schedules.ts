@@ -29,7 +29,7 @@ export function addSchedulesRoutes(app: Hono<RestEnv>): void {
   app.get(SCHEDULES_PATH, async (context) => {
     const after = context.req.query('after') ?? null
     const first = wholeNumber(context.req.query('first'), 'first')
-    const page = await serviceOf(context).list({ first, after })
+    const page = await serviceOf(context).list({ first, after, isCounted: false, signal: context.req.raw.signal })
     const schedules = await Promise.all(
       page.items.map(async (schedule) => scheduleBody(schedule, await serviceOf(context).lastFiring(schedule.id)) as JsonObject),
     )
@@ -65,21 +65,10 @@ export function addSchedulesRoutes(app: Hono<RestEnv>): void {
 }
 
 function scheduleBody(schedule: ScheduleRecord, last: Firing | null): ScheduleResponse {
-  const { id, name, path, version, cron, everySeconds, timeZone, missed, overlap, isPaused, reason, nextAt } = schedule
+  const { id, name, path, version, cron, workload, missed, overlap, isPaused, reason, nextAt } = schedule
   return {
-    ...{
-      id,
-      name,
-      path,
-      version,
-      cron,
-      every_seconds: everySeconds,
-      time_zone: timeZone,
-      missed,
-      overlap,
-      is_paused: isPaused,
-      reason,
-    },
+    ...{ id, name, path, version, cron, every_seconds: schedule.everySeconds, time_zone: schedule.timeZone },
+    ...{ workload, missed, overlap, is_paused: isPaused, reason },
     next_at: isPaused ? null : nextAt.toISOString(),
     last_at: last?.instant.toISOString() ?? null,
     last_execution_id: last?.executionId ?? null,
