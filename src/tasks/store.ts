@@ -31,7 +31,7 @@ export interface TaskRow {
   sealed: string | null
 }
 
-const COLUMNS = `execution_id, run, attempt, pool, kind, status, not_before, lease_until, token, worker_id, deliveries, claimed_at,
+export const TASK_COLUMNS = `execution_id, run, attempt, pool, kind, status, not_before, lease_until, token, worker_id, deliveries, claimed_at,
   deadline, faults, child_id, input::text AS input, sealed`
 
 /** The record of a row. */
@@ -64,7 +64,7 @@ export function newTaskRow(task: NewTask) {
 }
 
 export async function findTask(sql: Sql, { executionId, run, attempt }: TaskKey): Promise<TaskRecord | null> {
-  const statement = `SELECT ${COLUMNS} FROM transient.task WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`
+  const statement = `SELECT ${TASK_COLUMNS} FROM transient.task WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3`
   const [row] = await sql.rows<TaskRow>(statement, executionId, run, attempt)
   return row ? toTask(row) : null
 }
@@ -97,7 +97,7 @@ export async function extendLease(sql: Sql, key: TaskKey, lease: Lease): Promise
     `UPDATE transient.task SET lease_until = now() + $5 * interval '1 millisecond'
      WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND token = $4
        AND (deadline IS NULL OR deadline >= now() - ${GRACE})
-     RETURNING ${COLUMNS}`,
+     RETURNING ${TASK_COLUMNS}`,
     key.executionId,
     key.run,
     key.attempt,
@@ -113,32 +113,13 @@ export async function releaseLease(sql: Sql, key: TaskKey, token: string): Promi
     `UPDATE transient.task
      SET lease_until = NULL, deadline = NULL, token = NULL, worker_id = NULL, deliveries = deliveries - 1, ensured_at = now()
      WHERE execution_id = $1::bigint AND run = $2 AND attempt = $3 AND status = 'open' AND token = $4
-     RETURNING ${COLUMNS}`,
+     RETURNING ${TASK_COLUMNS}`,
     key.executionId,
     key.run,
     key.attempt,
     token,
   )
   return rows[0] ? toTask(rows[0]) : null
-}
-
-/** Withdraws an execution's unfinished tasks, or only those of some runs; returns what was withdrawn. */
-export async function withdrawTasks(
-  tx: Sql,
-  executionId: ExecutionId,
-  { parentRun, except = null }: { readonly parentRun: number | null; readonly except?: number | null },
-): Promise<TaskRecord[]> {
-  const rows = await tx.rows<TaskRow>(
-    `UPDATE transient.task SET status = 'withdrawn', finished_at = now(), lease_until = NULL
-     WHERE execution_id = $1::bigint AND status IN ('open', 'waiting') AND run IS DISTINCT FROM $3::integer
-       AND ($2::integer IS NULL OR run IN (
-         SELECT run FROM transient.step_run WHERE execution_id = $1::bigint AND parent_run = $2::integer AND iteration IS NOT NULL))
-     RETURNING ${COLUMNS}`,
-    executionId,
-    parentRun,
-    except,
-  )
-  return rows.map(toTask)
 }
 
 /**
@@ -154,7 +135,7 @@ export async function takeDueTasks(sql: Sql, leaseMs: number, limit: number): Pr
        WHERE ${isDue} AND (execution_id, run, attempt) IN (
          SELECT execution_id, run, attempt FROM (${inTurns(isDue)}) due ORDER BY turn, not_before LIMIT $2)
        FOR UPDATE SKIP LOCKED)
-     RETURNING ${COLUMNS}`,
+     RETURNING ${TASK_COLUMNS}`,
     leaseMs,
     limit,
   )
@@ -197,7 +178,7 @@ export interface LastTurn {
 /** Tasks of a pool that a worker could claim now. Executions take turns: that which came, or had its last turn, longest ago is first. */
 export async function listClaimable(sql: Sql, pool: string, limit: number, served: readonly LastTurn[]): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
-    `SELECT ${COLUMNS} FROM (${inTurns(`${isFree('t')} AND t.pool = $1`)}) due
+    `SELECT ${TASK_COLUMNS} FROM (${inTurns(`${isFree('t')} AND t.pool = $1`)}) due
      LEFT JOIN json_to_recordset($3::json) AS served (id bigint, ms double precision) ON served.id = due.execution_id
      ORDER BY turn, greatest(not_before, now() - served.ms * interval '1 millisecond'), run LIMIT $2`,
     pool,
@@ -217,7 +198,7 @@ const placeOf = (after: After) => [after?.executionId ?? null, after?.run ?? nul
 /** Tasks that wait for a child that has ended, or that was never made (the process died in between). */
 export async function listResumable(sql: Sql, limit: number, after: After): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
-    `SELECT ${COLUMNS} FROM transient.task
+    `SELECT ${TASK_COLUMNS} FROM transient.task
      WHERE status = 'waiting' AND child_id IS NOT NULL AND ((SELECT c.status FROM transient.execution c WHERE c.id = child_id) IN ('pending', 'running', 'paused')) IS NOT TRUE
        AND ${follows}`,
     limit,
@@ -229,7 +210,7 @@ export async function listResumable(sql: Sql, limit: number, after: After): Prom
 /** Tasks whose attempt, or whose child, did not end in its time. */
 export async function listOverdue(sql: Sql, limit: number, after: After): Promise<TaskRecord[]> {
   const rows = await sql.rows<TaskRow>(
-    `SELECT ${COLUMNS} FROM transient.task t WHERE ${isLate('t')} AND ${follows}`,
+    `SELECT ${TASK_COLUMNS} FROM transient.task t WHERE ${isLate('t')} AND ${follows}`,
     limit,
     ...placeOf(after),
   )
