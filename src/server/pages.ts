@@ -38,7 +38,7 @@ const NOT_BUILT = `<!doctype html>
 `
 
 /** The addresses that the console shows something at; its other paths are files. */
-const PAGE_PATHS = /^\/(?:(?:executions|playbooks|globals|inbox|playground|compare|explorer)(?:\/.*)?)?$/
+const PAGE_PATHS = /^\/(?:(?:executions|playbooks|globals|schedules|inbox|playground|compare|explorer)(?:\/.*)?)?$/
 /** What programs ask for: whoever opens it in a browser sees what they would get. */
 const FOR_PROGRAMS = /^\/(?:api|metrics|health|assets)(?:\/|$)/
 

@@ -9,6 +9,11 @@ const stage = createStage([FAILING, greet('Hello'), LOOPS, STEPWISE])
 async function everyPlace(): Promise<string[]> {
   const [done, failed] = [await stage.run('console/stepwise', { times: 1 }), await stage.run('console/failing')]
   const playbook = 'path=screens/greet'
+  await stage.server.rest('PUT', '/api/schedules/nightly', {
+    path: 'console/stepwise',
+    cron: '30 2 * * *',
+    time_zone: 'Europe/Berlin',
+  })
   await stage.server.rest('POST', '/api/globals/team%2Fprod', { variables: { rate: 1.19 } })
   return [
     '/executions',
@@ -20,6 +25,7 @@ async function everyPlace(): Promise<string[]> {
     '/playbooks',
     `/playbooks/view?${playbook}`,
     `/playbooks/edit?${playbook}`,
+    '/schedules',
     '/inbox',
     '/globals',
     '/globals/team/prod?var=rate',

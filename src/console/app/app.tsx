@@ -18,6 +18,7 @@ const PlaygroundPage = lazy(() =>
   import('../playground/playground-page.js').then((module) => ({ default: module.PlaygroundPage })),
 )
 const InboxPage = lazy(() => import('../inbox/inbox-page.js').then((module) => ({ default: module.InboxPage })))
+const SchedulesPage = lazy(() => import('../schedules/schedules-page.js').then((module) => ({ default: module.SchedulesPage })))
 const SpacesPage = lazy(() => import('../spaces/spaces-page.js').then((module) => ({ default: module.SpacesPage })))
 const SpacePage = lazy(() => import('../spaces/space-page.js').then((module) => ({ default: module.SpacePage })))
 const ComparePage = lazy(() => import('../compare/compare-page.js').then((module) => ({ default: module.ComparePage })))
@@ -40,6 +41,7 @@ export function App() {
                   <Route path="/playbooks/view" element={<PlaybookPage />} />
                   <Route path="/playbooks/edit" element={<EditorPage />} />
                   <Route path="/inbox" element={<InboxPage />} />
+                  <Route path="/schedules" element={<SchedulesPage />} />
                   <Route path="/globals" element={<SpacesPage />} />
                   <Route path="/globals/*" element={<SpacePage />} />
                   <Route path="/playground" element={<PlaygroundPage />} />

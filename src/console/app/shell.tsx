@@ -14,6 +14,7 @@ import { ShortcutHelp } from './shortcut-help.js'
 const NAV_LINKS = [
   { to: '/executions', title: 'Executions' },
   { to: '/playbooks', title: 'Playbooks' },
+  { to: '/schedules', title: 'Schedules' },
   { to: '/inbox', title: 'Inbox' },
   { to: '/globals', title: 'Globals' },
   { to: '/playground', title: 'Playground' },

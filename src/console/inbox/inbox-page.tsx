@@ -8,7 +8,7 @@ import { useQuestions } from './use-questions.js'
 
 /** What steps ask people, the oldest execution first. */
 export function InboxPage() {
-  const { questions, isLoaded, fault, again } = useQuestions()
+  const { rows: questions, isLoaded, fault, again } = useQuestions()
   return (
     <Page title="Inbox" note={isLoaded ? plural(questions.length, 'question') : ' '}>
       {fault && <FaultNote fault={fault} title={fault.code === 'FORBIDDEN' ? 'The inbox is not for your key' : undefined} />}
